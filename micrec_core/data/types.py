@@ -1,0 +1,159 @@
+"""The dataset in memory: domains, interactions, and the split they are trained and tested on.
+
+A *row* is an integer position in one domain's arrays; an *id* is the user's own key (a string).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+TRAIN, VALID, TEST = 0, 1, 2
+SPLIT_NAMES = ("train", "valid", "test")
+
+
+@dataclass(frozen=True)
+class Edges:
+    """User-item pairs of one domain as rows.
+
+    Attributes
+    ----------
+    user, item : int32 [n]
+    """
+
+    user: NDArray[np.int32]
+    item: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+    def __getitem__(self, keep) -> Edges:
+        """The pairs that a mask, a slice or an index array selects."""
+        return Edges(self.user[keep], self.item[keep])
+
+    def matrix(self, n_users: int, n_items: int) -> sparse.csr_matrix:
+        """Binary float32 CSR matrix [n_users, n_items]."""
+        ones = np.ones(len(self), dtype=np.float32)
+        out = sparse.csr_matrix((ones, (self.user, self.item)), shape=(n_users, n_items))
+        out.data[:] = 1.0
+        out.sort_indices()
+        return out
+
+    @staticmethod
+    def empty() -> Edges:
+        return Edges(np.zeros(0, np.int32), np.zeros(0, np.int32))
+
+
+@dataclass(frozen=True)
+class Domain:
+    """One shop: its items, the users with at least one interaction in it, and the interactions.
+
+    Attributes
+    ----------
+    name, label : the key used everywhere and the words shown
+    user_ids : str objects [n_users], sorted
+    item_ids, titles, descriptions, images : str objects [n_items], in the order of the item table;
+        an empty string is a missing description or image; an image is a path below the dataset
+    edges : every interaction, duplicates merged
+    split : int8 [len(edges)], TRAIN, VALID or TEST
+    """
+
+    name: str
+    label: str
+    user_ids: NDArray[np.object_]
+    item_ids: NDArray[np.object_]
+    titles: NDArray[np.object_]
+    descriptions: NDArray[np.object_]
+    images: NDArray[np.object_]
+    edges: Edges
+    split: NDArray[np.int8]
+
+    @property
+    def n_users(self) -> int:
+        return len(self.user_ids)
+
+    @property
+    def n_items(self) -> int:
+        return len(self.item_ids)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Two or more domains that share a space of user ids.
+
+    ``fingerprint`` is the SHA-256 (hex) of the parsed content: domains, ids, texts, image bytes,
+    interactions and split; the same content in another file format gives the same fingerprint.
+    ``notes`` are sentences on what reading changed (duplicates merged, ratings or unknown items
+    dropped, k-core, how the split was made).
+    """
+
+    name: str
+    root: Path
+    domains: tuple[Domain, ...]
+    fingerprint: str
+    synthetic: bool = False
+    source: str = ""
+    licence: str = ""
+    notes: tuple[str, ...] = field(default=())
+
+    def domain(self, name: str) -> Domain:
+        """The domain called ``name``; DataError naming the known ones otherwise."""
+        from micrec_core.errors import DataError
+
+        for domain in self.domains:
+            if domain.name == name:
+                return domain
+        known = ", ".join(d.name for d in self.domains)
+        raise DataError(f"there is no domain '{name}' in dataset '{self.name}'; it has: {known}")
+
+
+@dataclass(frozen=True)
+class DomainSplit:
+    """What one domain shows to training and hides from it.
+
+    ``train``, ``valid`` and ``test`` hold no user of ``new_users`` or ``cold_users`` and no item of
+    ``new_items``. All rows are of the Domain's arrays.
+
+    Attributes
+    ----------
+    new_users : int32, users held out whole; ``new_user_support`` is what fold-in may see of them,
+        ``new_user_test`` what is scored
+    new_items : int32, items held out whole; ``new_item_test``: their interactions with training users
+    cold_users : int32, users known in another domain whose interactions here are all hidden;
+        ``cold_test``: those interactions
+    """
+
+    train: Edges
+    valid: Edges
+    test: Edges
+    new_users: NDArray[np.int32]
+    new_user_support: Edges
+    new_user_test: Edges
+    new_items: NDArray[np.int32]
+    new_item_test: Edges
+    cold_users: NDArray[np.int32]
+    cold_test: Edges
+
+
+@dataclass(frozen=True)
+class Split:
+    """``kind`` is ``known`` (every train interaction is trained on) or ``inductive`` (new users, new
+    items and cold-domain users withheld at once). ``domains`` follow ``Dataset.domains``."""
+
+    kind: str
+    seed: int
+    domains: tuple[DomainSplit, ...]
+
+
+def shared_rows(
+    a: NDArray[np.object_], b: NDArray[np.object_]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows in ``a`` and in ``b`` of the ids that both hold, in sorted order of the id."""
+    _, rows_a, rows_b = np.intersect1d(
+        np.asarray(a, dtype=str), np.asarray(b, dtype=str), assume_unique=True, return_indices=True
+    )
+    return rows_a, rows_b

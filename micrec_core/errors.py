@@ -1,0 +1,17 @@
+"""The family of errors a user can cause; each message is one sentence that names the mend."""
+
+
+class MicrecError(Exception):
+    """Base of every error whose message is meant for a user; the command line exits with 2."""
+
+
+class DataError(MicrecError):
+    """A dataset or a feature file is not what it must be."""
+
+
+class ConfigError(MicrecError):
+    """A setting, a name or a combination of options is not usable."""
+
+
+class RunError(MicrecError):
+    """A run directory is damaged, unfinished, unsafe or of another version."""
