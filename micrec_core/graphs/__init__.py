@@ -1,1 +1,1 @@
-"""TBD."""
+"""Sparse operators with fast forward and backward passes, and nearest neighbours."""

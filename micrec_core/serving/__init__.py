@@ -1,1 +1,1 @@
-"""TBD."""
+"""The recommender: fold-in for anyone, top-k lists and exact explanations."""

@@ -1,1 +1,1 @@
-"""TBD."""
+"""Losses, sampling, the trainer, checkpoints and background jobs."""

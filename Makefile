@@ -1,0 +1,65 @@
+# make app    start the app on this computer (PORT=8501)
+# make test   every check and every test
+# Both use the active virtual environment, or make one in .venv.
+
+PYTHON  ?= python3
+PORT    ?= 8501
+WORKERS ?= 2
+VENV    ?= $(if $(VIRTUAL_ENV),$(VIRTUAL_ENV),.venv)
+BIN     := $(VENV)/bin
+STAMP   := $(VENV)/.micrec-requirements
+
+.DEFAULT_GOAL := help
+.PHONY: help setup browser app test check format
+
+help:
+	@echo "make app [PORT=8501]   install what is needed, start the app at http://localhost:8501"
+	@echo "make test              install what is needed, run every check and every test"
+	@echo "make check             formatting, types and import directions only"
+	@echo "make format            put the code in order"
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "MICRec Explorer needs Python 3.11 or newer; name one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv "$(VENV)" || { \
+	  echo "No virtual environment could be made (on Debian: apt install python3-venv)." >&2; exit 1; }
+
+# The stamp holds the hash of what was installed, so a second start installs nothing.
+setup: $(BIN)/python
+	@wanted=$$("$(BIN)/python" -c 'import hashlib; print(hashlib.sha256(open("requirements.txt", "rb").read()).hexdigest())'); \
+	if [ "$$(cat "$(STAMP)" 2>/dev/null)" != "$$wanted" ]; then \
+	  echo "Installing requirements into $(VENV): the first time takes minutes and several GB."; \
+	  "$(BIN)/python" -m pip install --disable-pip-version-check --progress-bar off -q -r requirements.txt \
+	    && echo "$$wanted" > "$(STAMP)"; \
+	fi
+
+app: setup
+	"$(BIN)/python" -m streamlit run app.py --server.port $(PORT)
+
+# Without a browser the journeys are skipped, and say so.
+browser:
+	@if command -v chromium >/dev/null || command -v chromium-browser >/dev/null \
+	  || command -v google-chrome >/dev/null; then :; \
+	elif ! command -v apt-get >/dev/null 2>&1; then echo "No chromium found: browser tests will be skipped."; \
+	else \
+	  if [ "$$(id -u)" = 0 ]; then as=""; elif sudo -n true 2>/dev/null; then as="sudo -n"; else as="no"; fi; \
+	  if [ "$$as" = no ]; then echo "No chromium and no right to install it: browser tests will be skipped."; \
+	  else \
+	    { $$as env DEBIAN_FRONTEND=noninteractive apt-get update -qq \
+	      && $$as env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
+	    || echo "Chromium could not be installed: browser tests will be skipped."; \
+	  fi; \
+	fi
+
+check: setup
+	"$(BIN)/python" -m ruff check .
+	"$(BIN)/python" -m ruff format --check .
+	"$(BIN)/python" -m mypy
+	PYTHONPATH=. "$(BIN)/lint-imports"
+
+test: check browser
+	OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest -n $(WORKERS)
+
+format: setup
+	"$(BIN)/python" -m ruff check --fix .
+	"$(BIN)/python" -m ruff format .
