@@ -1,1 +1,23 @@
-"""TBD."""
+"""Text and images into one matrix per modality and domain; encoders; a content-hashed cache."""
+
+from micrec_core.features.base import Encoder, centre, l2_normalise
+from micrec_core.features.dataset import DatasetFeatures, encode_dataset, item_images, item_texts
+from micrec_core.features.encoders import ENCODERS, load_encoder, make_encoder
+from micrec_core.features.images import load_image
+from micrec_core.features.types import MODALITIES, FeatureMatrix
+
+__all__ = [
+    "ENCODERS",
+    "MODALITIES",
+    "DatasetFeatures",
+    "Encoder",
+    "FeatureMatrix",
+    "centre",
+    "encode_dataset",
+    "item_images",
+    "item_texts",
+    "l2_normalise",
+    "load_encoder",
+    "load_image",
+    "make_encoder",
+]
