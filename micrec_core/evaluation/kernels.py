@@ -1,0 +1,161 @@
+"""Kernels compiled by numba: top-k selection, hits, resampling.
+
+None of them starts threads of its own: they release the GIL and write to disjoint rows, so that
+callers share them among a thread pool and any number of app sessions may run them at once.
+Every random stream is SplitMix64 (Steele et al., 2014) from a seed per resample: the same answer
+whatever the chunking or the number of threads.
+"""
+
+# Numba infers the types of its functions; annotations here would only be comments.
+# mypy: disable-error-code=no-untyped-def
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+
+_JIT: dict[str, Any] = {"cache": True, "nogil": True, "boundscheck": False}
+
+
+@numba.njit(inline="always")
+def _worse(score_a, row_a, score_b, row_b):
+    """Whether a ranks below b: a lower score, or the same score and a higher row."""
+    return score_a < score_b or (score_a == score_b and row_a > row_b)
+
+
+@numba.njit(**_JIT)
+def _sift_down(scores, rows, size):
+    """Restore the heap (worst entry at 0) after its root was replaced."""
+    score, row = scores[0], rows[0]
+    place = 0
+    child = 1
+    while child < size:
+        right = child + 1
+        if right < size and _worse(scores[right], rows[right], scores[child], rows[child]):
+            child = right
+        if not _worse(scores[child], rows[child], score, row):
+            break
+        scores[place], rows[place] = scores[child], rows[child]
+        place = child
+        child = 2 * place + 1
+    scores[place], rows[place] = score, row
+
+
+@numba.njit(**_JIT)
+def _sift_up(scores, rows, place):
+    """Restore the heap (worst entry at 0) after an entry was appended at ``place``."""
+    score, row = scores[place], rows[place]
+    while place > 0:
+        parent = (place - 1) // 2
+        if not _worse(score, row, scores[parent], rows[parent]):
+            break
+        scores[place], rows[place] = scores[parent], rows[parent]
+        place = parent
+    scores[place], rows[place] = score, row
+
+
+@numba.njit(**_JIT)
+def _sort_heap(scores, rows, size):
+    """Turn the heap into a list, best first."""
+    for end in range(size - 1, 0, -1):
+        scores[0], scores[end] = scores[end], scores[0]
+        rows[0], rows[end] = rows[end], rows[0]
+        _sift_down(scores, rows, end)
+
+
+@numba.njit(**_JIT)
+def select_top(scores, first, last, mask_rows, indptr, indices, allowed, out):
+    """Fill out[first:last] with the rows of the best scores, best first, -1 where there are none.
+
+    scores [b, n_items]; mask_rows [b] row of each block row in the CSR mask (indptr, indices,
+    sorted); allowed bool [n_items], or [0] for all. Items are met in ascending row, so that one
+    with a score equal to the worst kept never displaces it: ties go to the lower row. NaN and
+    minus infinity are never ranked.
+    """
+    k = out.shape[1]
+    n_items = scores.shape[1]
+    kept = np.empty(k, dtype=scores.dtype)
+    all_allowed = allowed.shape[0] == 0
+    for r in range(first, last):
+        row = scores[r]
+        rows = out[r]
+        size = 0
+        bound = -np.inf
+        at = indptr[mask_rows[r]]
+        mask_end = indptr[mask_rows[r] + 1]
+        i = 0
+        while i < n_items:
+            stop = indices[at] if at < mask_end else n_items
+            while i < stop:
+                if row[i] > bound and (all_allowed or allowed[i]):
+                    if size < k:
+                        kept[size], rows[size] = row[i], i
+                        _sift_up(kept, rows, size)
+                        size += 1
+                    else:
+                        kept[0], rows[0] = row[i], i
+                        _sift_down(kept, rows, size)
+                    if size == k:
+                        bound = kept[0]
+                i += 1
+            i = stop + 1
+            at += 1
+        _sort_heap(kept, rows, size)
+        for rest in range(size, k):
+            rows[rest] = -1
+
+
+@numba.njit(**_JIT)
+def find_hits(ranked, indptr, indices, hits):
+    """hits[r, j] = whether ranked[r, j] is among the sorted indices of row r; -1 is never one."""
+    for r in range(ranked.shape[0]):
+        for j in range(ranked.shape[1]):
+            item = ranked[r, j]
+            low, high = indptr[r], indptr[r + 1]
+            while low < high:
+                middle = (low + high) // 2
+                if indices[middle] < item:
+                    low = middle + 1
+                else:
+                    high = middle
+            hits[r, j] = low < indptr[r + 1] and indices[low] == item
+
+
+@numba.njit(inline="always")
+def _mix(state):
+    """The SplitMix64 output of a state."""
+    z = state
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+@numba.njit(**_JIT)
+def resample_counts(seeds, counts):
+    """counts[b, i] = how often resample b draws i, n draws with replacement; counts [B, n]."""
+    n = counts.shape[1]
+    for b in range(counts.shape[0]):
+        state = seeds[b]
+        row = counts[b]
+        row[:] = 0.0
+        for _ in range(n):
+            state += np.uint64(0x9E3779B97F4A7C15)
+            draw = _mix(state) >> np.uint64(32)
+            row[np.int64((draw * np.uint64(n)) >> np.uint64(32))] += 1.0
+
+
+@numba.njit(**_JIT)
+def random_signs(seeds, signs):
+    """signs[b, i] = +1 or -1 with equal chance; signs [B, n]."""
+    n = signs.shape[1]
+    for b in range(signs.shape[0]):
+        state = seeds[b]
+        row = signs[b]
+        for start in range(0, n, 64):
+            state += np.uint64(0x9E3779B97F4A7C15)
+            bits = _mix(state)
+            for i in range(start, min(start + 64, n)):
+                row[i] = 1.0 if bits & np.uint64(1) else -1.0
+                bits >>= np.uint64(1)

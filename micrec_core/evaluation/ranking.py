@@ -1,0 +1,289 @@
+"""Full ranking: every candidate item of a domain scored for every user, the best k kept.
+
+Policy, tested: masked items and items that are no candidates never appear; equal scores go to the
+lower row; a score of NaN or minus infinity is never ranked; a list with fewer than k rankable items
+ends in -1. Memory stays under a bound that the caller sets, and when it runs out all the same the
+chunk is halved and tried again.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from micrec_core.evaluation.kernels import select_top
+
+ScoreBlock = Callable[[NDArray[np.int64]], NDArray[np.floating]]
+
+# Measured on 47,589 users x 27,637 items x 64 on two cores: from 8 to 128 MiB the time is the same,
+# so the smallest memory is best; a block still holds enough users for an efficient product.
+BLOCK_BYTES = 16 * 2**20
+
+# Limiting the threads of BLAS is process-wide: two limits that overlap could restore each other's.
+_BLAS_LIMIT = threading.Lock()
+
+
+def top_k(scores: NDArray[np.floating], k: int) -> NDArray[np.int64]:
+    """Rows of the k best scores, best first; ties go to the lower row.
+
+    Parameters
+    ----------
+    scores : float [n, n_items]; NaN and minus infinity are never ranked
+    k : length of the lists
+
+    Returns
+    -------
+    int64 [n, k], -1 where fewer than k items can be ranked
+    """
+    scores = _as_block(scores)
+    rows = np.zeros(len(scores), dtype=np.int64)
+    return _Selection.of(None, None, k).apply(scores, rows, _n_cores()).astype(np.int64)
+
+
+def rank_users(
+    score_block: ScoreBlock,
+    users: ArrayLike,
+    mask: sparse.csr_matrix | None = None,
+    candidates: NDArray[np.bool_] | None = None,
+    k: int = 50,
+    memory_bytes: int = 2**30,
+    *,
+    n_items: int | None = None,
+    block_bytes: int = BLOCK_BYTES,
+    concurrent: bool = False,
+) -> NDArray[np.int32]:
+    """The k best items of each user, from a function that scores some users against all items.
+
+    Parameters
+    ----------
+    score_block : takes user rows int64 [b], gives float [b, n_items]; called on consecutive chunks
+        of ``users``; its result is only read
+    users : user rows [n]
+    mask : CSR [n_users, n_items]; the items stored in row u are not recommended to user row u
+        (at test time: its train and validation interactions)
+    candidates : bool [n_items], the items that may be recommended; None for all
+    k : length of the lists
+    memory_bytes : bound on the memory used beside the inputs and the result; a score block is
+        counted twice, since a scorer may need as much again to make it
+    n_items : number of items, where neither ``mask`` nor ``candidates`` tells it
+    block_bytes : size of a score block that is not exceeded even where memory allows it
+    concurrent : whether ``score_block`` may be called from several threads at once; otherwise it is
+        called from this thread alone and only the selection is shared among the cores
+
+    Returns
+    -------
+    int32 [n, k], best first, -1 where fewer than k items can be ranked
+
+    Raises
+    ------
+    ValueError
+        ``mask``, ``candidates`` and the scores disagree on the number of items, or k < 1.
+    MemoryError
+        Not even one user fits.
+    """
+    users = np.asarray(users, dtype=np.int64)
+    if k < 1:
+        raise ValueError("k must be at least 1")
+    if len(users) == 0:
+        return np.full((0, k), -1, dtype=np.int32)
+    n_items = _count_items(score_block, users, mask, candidates, n_items)
+    select = _Selection.of(mask, candidates, k)
+    workers = _n_cores() if concurrent else 1
+    row_bytes = max(n_items, 1) * 4
+    chunk = max(1, min(memory_bytes // (2 * row_bytes * workers), block_bytes // row_bytes))
+    chunks = [users[start : start + chunk] for start in range(0, len(users), chunk)]
+
+    def rank(rows: NDArray[np.int64]) -> NDArray[np.int32]:
+        try:
+            block = _as_block(score_block(rows))
+            if block.shape != (len(rows), n_items):
+                raise ValueError(f"scores are {block.shape}, not {(len(rows), n_items)}")
+            return select.apply(block, rows, threads=1 if concurrent else _n_cores())
+        except (MemoryError, RuntimeError) as error:
+            if len(rows) == 1 or not _is_out_of_memory(error):
+                raise
+        middle = len(rows) // 2
+        return np.concatenate([rank(rows[:middle]), rank(rows[middle:])])
+
+    if workers == 1:
+        return np.concatenate([rank(rows) for rows in chunks])
+    with ThreadPoolExecutor(workers) as pool:
+        return np.concatenate(list(pool.map(rank, chunks)))
+
+
+def rank_embeddings(
+    users: NDArray[np.floating],
+    items: NDArray[np.floating],
+    user_rows: ArrayLike | None = None,
+    mask: sparse.csr_matrix | None = None,
+    candidates: NDArray[np.bool_] | None = None,
+    k: int = 50,
+    memory_bytes: int = 2**30,
+) -> NDArray[np.int32]:
+    """The k best items of each user by inner product.
+
+    Parameters
+    ----------
+    users : float [n_users, dim]
+    items : float [n_items, dim]
+    user_rows : rows of ``users`` (and of ``mask``) to rank for; None for all
+    mask, candidates, k, memory_bytes : as in ``rank_users``
+
+    Returns
+    -------
+    int32 [len(user_rows), k], as in ``rank_users``
+
+    Notes
+    -----
+    Scores are float32 products by BLAS, whose rounding may differ in the last bit between blocks of
+    different size; equal scores are broken by the lower row.
+    """
+    rows = np.arange(len(users)) if user_rows is None else np.asarray(user_rows, dtype=np.int64)
+    items = np.ascontiguousarray(items, dtype=np.float32)
+    if candidates is not None and len(candidates) != len(items):
+        raise ValueError(f"candidates has {len(candidates)} entries for {len(items)} items")
+    columns = None
+    if candidates is not None and 2 * np.count_nonzero(candidates) < len(items):
+        # Few candidates (new items): score nothing else. The order of rows, and so of ties, stays.
+        columns = np.flatnonzero(candidates)
+        items, candidates = items[columns], None
+        mask = None if mask is None else sparse.csr_matrix(mask[:, columns])
+    transposed = items.T
+    buffers = threading.local()
+
+    def score_block(chunk: NDArray[np.int64]) -> NDArray[np.float32]:
+        buffer = getattr(buffers, "scores", None)
+        if buffer is None or len(buffer) < len(chunk):
+            buffer = np.empty((len(chunk), len(items)), dtype=np.float32)
+            buffers.scores = buffer
+        query = np.ascontiguousarray(users[chunk], dtype=np.float32)
+        return np.matmul(query, transposed, out=buffer[: len(chunk)])
+
+    # A chunk per core, each with a one-threaded product: BLAS threads of one product wait for each
+    # other and spin, which costs more than the product where the machine is shared.
+    with _BLAS_LIMIT, threadpool_limits(1, user_api="blas"):
+        ranked = rank_users(
+            score_block,
+            rows,
+            mask,
+            candidates,
+            k,
+            memory_bytes,
+            n_items=len(items),
+            concurrent=True,
+        )
+    if columns is None or len(columns) == 0:
+        return ranked
+    return np.where(ranked >= 0, columns[ranked], -1).astype(np.int32)
+
+
+@dataclass(frozen=True)
+class _Selection:
+    """What the selection kernel needs beside the scores: the mask's arrays and the candidates."""
+
+    indptr: NDArray[np.int64]
+    indices: NDArray[np.int32]
+    masked: bool
+    allowed: NDArray[np.bool_]
+    k: int
+
+    @staticmethod
+    def of(
+        mask: sparse.csr_matrix | None, candidates: NDArray[np.bool_] | None, k: int
+    ) -> _Selection:
+        empty = (np.zeros(2, np.int64), np.zeros(0, np.int32))
+        indptr, indices = empty if mask is None else sorted_rows(mask)
+        allowed = np.zeros(0, dtype=bool) if candidates is None else candidates
+        return _Selection(
+            indptr=np.ascontiguousarray(indptr, dtype=np.int64),
+            indices=np.ascontiguousarray(indices, dtype=np.int32),
+            masked=mask is not None,
+            allowed=np.ascontiguousarray(allowed, dtype=bool),
+            k=k,
+        )
+
+    def apply(
+        self, block: NDArray[np.floating], rows: NDArray[np.int64], threads: int
+    ) -> NDArray[np.int32]:
+        """The best k of each row of ``block``; ``rows`` are its users in the mask."""
+        mask_rows = rows if self.masked else np.zeros(len(rows), dtype=np.int64)
+        out = np.empty((len(block), self.k), dtype=np.int32)
+        threads = min(threads, max(1, len(block) // 64))
+        bounds = np.linspace(0, len(block), threads + 1).astype(np.int64)
+
+        def work(first: int, last: int) -> None:
+            select_top(block, first, last, mask_rows, self.indptr, self.indices, self.allowed, out)
+
+        if threads == 1:
+            work(0, len(block))
+            return out
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(work, bounds[:-1], bounds[1:]))
+        return out
+
+
+def sorted_rows(matrix: sparse.csr_matrix) -> tuple[NDArray[np.integer], NDArray[np.integer]]:
+    """indptr and indices of the stored non-zero entries, each row sorted and without duplicates.
+
+    The matrix itself is left as it is.
+    """
+    csr = sparse.csr_matrix(matrix)
+    if not csr.has_canonical_format or np.any(csr.data == 0):
+        csr = csr.copy()
+        csr.sum_duplicates()
+        csr.eliminate_zeros()
+    return csr.indptr, csr.indices
+
+
+def _n_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _as_block(scores: NDArray[np.floating]) -> NDArray[np.floating]:
+    """A C-contiguous float32 or float64 matrix; whole numbers become float64 and stay exact."""
+    scores = np.asarray(scores)
+    if scores.ndim != 2:
+        raise ValueError(f"scores must be a matrix [n, n_items], not {scores.shape}")
+    if scores.dtype not in (np.dtype(np.float32), np.dtype(np.float64)):
+        scores = scores.astype(np.float32 if scores.dtype == np.float16 else np.float64)
+    return np.ascontiguousarray(scores)
+
+
+def _count_items(
+    score_block: ScoreBlock,
+    users: NDArray[np.int64],
+    mask: sparse.csr_matrix | None,
+    candidates: NDArray[np.bool_] | None,
+    n_items: int | None,
+) -> int:
+    """The number of items that all inputs agree on; asks the scorer when nothing else tells."""
+    known = {
+        "n_items": n_items,
+        "mask": None if mask is None else mask.shape[1],
+        "candidates": None if candidates is None else len(candidates),
+    }
+    counts = {name: int(count) for name, count in known.items() if count is not None}
+    if len(set(counts.values())) > 1:
+        raise ValueError(f"the inputs disagree on the number of items: {counts}")
+    if mask is not None and users.max() >= mask.shape[0]:
+        raise ValueError(f"user row {users.max()} is outside a mask of {mask.shape[0]} rows")
+    if counts:
+        return next(iter(counts.values()))
+    return int(score_block(users[:1]).shape[1])
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether NumPy or torch (which raises a RuntimeError) could not get memory."""
+    if isinstance(error, MemoryError):
+        return True
+    words = str(error).lower()
+    return any(hint in words for hint in ("out of memory", "not enough memory", "can't allocate"))

@@ -1,0 +1,180 @@
+"""Full ranking: masks, candidates, ties, memory."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import sparse
+
+from micrec_core.evaluation.ranking import rank_embeddings, rank_users, top_k
+
+
+def oracle(scores, mask=None, candidates=None, k=5):
+    """A sort per user by (-score, row) over what may be recommended."""
+    out = np.full((len(scores), k), -1)
+    for u, row in enumerate(scores):
+        items = [
+            i
+            for i in range(len(row))
+            if np.isfinite(row[i])
+            and (mask is None or not mask[u, i])
+            and (candidates is None or candidates[i])
+        ]
+        best = sorted(items, key=lambda i: (-row[i], i))[:k]
+        out[u, : len(best)] = best
+    return out
+
+
+def random_case(seed, n=23, m=41, levels=None):
+    rng = np.random.default_rng(seed)
+    if levels is None:
+        scores = rng.normal(size=(n, m)).astype(np.float32)
+    else:
+        scores = rng.integers(0, levels, size=(n, m)).astype(np.float32)
+    mask = rng.random((n, m)) < 0.2
+    return scores, mask, rng.random(m) < 0.5
+
+
+def test_ties_go_to_the_lower_row():
+    scores = np.array([[1, 3, 3, 2, 3], [0, 0, 0, 0, 0]], dtype=np.float32)
+    np.testing.assert_array_equal(top_k(scores, 4), [[1, 2, 4, 3], [0, 1, 2, 3]])
+
+
+def test_nan_and_minus_infinity_are_never_ranked_and_short_lists_end_in_minus_one():
+    scores = np.array([[np.nan, -np.inf, -5.0, np.inf]])
+    np.testing.assert_array_equal(top_k(scores, 4), [[3, 2, -1, -1]])
+
+
+def test_whole_number_scores_stay_exact():
+    scores = np.array([[2**24, 2**24 + 1]])
+    np.testing.assert_array_equal(top_k(scores, 2), [[1, 0]])
+
+
+def test_top_k_reads_any_memory_layout_and_leaves_scores_alone():
+    scores = np.asfortranarray(random_case(0)[0])
+    before = scores.copy()
+    np.testing.assert_array_equal(top_k(scores, 5), oracle(scores))
+    np.testing.assert_array_equal(scores, before)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from([1, 2, 5, 41, 50]), st.sampled_from([None, 2, 4]))
+def test_agrees_with_a_plain_sort(seed, k, levels):
+    scores, mask, candidates = random_case(seed, levels=levels)
+    ranked = rank_users(
+        lambda rows: scores[rows], np.arange(len(scores)), sparse.csr_matrix(mask), candidates, k
+    )
+    np.testing.assert_array_equal(ranked, oracle(scores, mask, candidates, k))
+
+
+def test_masked_first_and_last_rows():
+    scores = np.array([[9, 1, 2, 8]], dtype=np.float32)
+    mask = sparse.csr_matrix(np.array([[1, 0, 0, 1]]))
+    ranked = rank_users(lambda rows: scores[rows], [0], mask, k=3)
+    np.testing.assert_array_equal(ranked, [[2, 1, -1]])
+
+
+def test_unsorted_and_repeated_mask_entries_and_explicit_zeros():
+    scores = np.array([[5, 4, 3, 2, 1]], dtype=np.float32)
+    mask = sparse.csr_matrix(
+        (np.array([1.0, 1.0, 1.0, 0.0]), np.array([4, 0, 0, 1]), np.array([0, 4])), shape=(1, 5)
+    )
+    stored = mask.indices.copy()
+    ranked = rank_users(lambda rows: scores[rows], [0], mask, k=5)
+    np.testing.assert_array_equal(ranked, [[1, 2, 3, -1, -1]])
+    np.testing.assert_array_equal(mask.indices, stored)
+
+
+def test_user_rows_select_their_own_mask_row_in_any_order():
+    scores, mask, _ = random_case(3)
+    users = np.array([7, 2, 2, 20])
+    ranked = rank_users(lambda rows: scores[rows], users, sparse.csr_matrix(mask), k=6)
+    np.testing.assert_array_equal(ranked, oracle(scores, mask, k=6)[users])
+
+
+def test_memory_bound_sets_the_chunk_and_not_the_result():
+    scores, mask, _ = random_case(4)
+    seen = []
+
+    def block(rows):
+        seen.append(len(rows))
+        return scores[rows]
+
+    bound = 2 * 3 * scores.shape[1] * 4  # three users, counted twice
+    ranked = rank_users(block, np.arange(len(scores)), sparse.csr_matrix(mask), k=5,
+                        memory_bytes=bound)  # fmt: skip
+    assert max(seen) == 3 and sum(seen) == len(scores)
+    np.testing.assert_array_equal(ranked, oracle(scores, mask))
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("DefaultCPUAllocator: not enough memory")]
+)
+@pytest.mark.parametrize("concurrent", [False, True])
+def test_out_of_memory_is_tried_again_in_smaller_chunks(error, concurrent):
+    scores, mask, _ = random_case(5)
+
+    def block(rows):
+        if len(rows) > 2:
+            raise error
+        return scores[rows]
+
+    ranked = rank_users(
+        block, np.arange(len(scores)), sparse.csr_matrix(mask), k=5, concurrent=concurrent
+    )
+    np.testing.assert_array_equal(ranked, oracle(scores, mask))
+
+
+def test_other_errors_and_a_single_user_that_does_not_fit_are_raised():
+    def broken(rows):
+        raise RuntimeError("shape mismatch")
+
+    def too_big(rows):
+        raise MemoryError("no room")
+
+    with pytest.raises(RuntimeError, match="shape mismatch"):
+        rank_users(broken, [0, 1], n_items=3, k=1)
+    with pytest.raises(MemoryError):
+        rank_users(too_big, [0, 1], n_items=3, k=1)
+
+
+def test_inputs_that_disagree_are_refused():
+    scores, mask, candidates = random_case(6)
+    with pytest.raises(ValueError, match="disagree"):
+        rank_users(lambda r: scores[r], [0], sparse.csr_matrix(mask), candidates[:-1], 3)
+    with pytest.raises(ValueError, match="outside"):
+        rank_users(lambda r: scores[r], [99], sparse.csr_matrix(mask), None, 3)
+    with pytest.raises(ValueError, match="scores are"):
+        rank_users(lambda r: scores, [0], sparse.csr_matrix(mask), None, 3)
+    with pytest.raises(ValueError, match="at least 1"):
+        rank_users(lambda r: scores[r], [0], None, None, 0)
+
+
+def test_no_users_give_an_empty_result():
+    assert rank_users(lambda r: np.zeros((0, 3)), [], n_items=3, k=4).shape == (0, 4)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.9])
+def test_embeddings_agree_with_their_score_matrix(share):
+    rng = np.random.default_rng(8)
+    users, items = rng.normal(size=(200, 8)), rng.normal(size=(300, 8))
+    mask = rng.random((200, 300)) < 0.05
+    candidates = rng.random(300) < share
+    scores = users.astype(np.float32) @ items.astype(np.float32).T
+    ranked = rank_embeddings(users, items, None, sparse.csr_matrix(mask), candidates, k=10)
+    np.testing.assert_array_equal(ranked, oracle(scores, mask, candidates, 10))
+    some = np.array([150, 3])
+    ranked = rank_embeddings(users, items, some, sparse.csr_matrix(mask), candidates, k=10)
+    np.testing.assert_array_equal(ranked, oracle(scores, mask, candidates, 10)[some])
+
+
+def test_equal_embeddings_rank_by_row():
+    users = np.ones((5, 4))
+    items = np.ones((9, 4))
+    np.testing.assert_array_equal(rank_embeddings(users, items, k=9), [list(range(9))] * 5)
+
+
+def test_two_rankings_are_identical():
+    rng = np.random.default_rng(9)
+    users, items = rng.normal(size=(500, 16)), rng.normal(size=(400, 16))
+    np.testing.assert_array_equal(rank_embeddings(users, items), rank_embeddings(users, items))
