@@ -1,1 +1,33 @@
-"""TBD."""
+"""Files to a `Dataset`, and a `Dataset` to what training sees and what it is scored on."""
+
+from micrec_core.data.check import check_images, describe
+from micrec_core.data.readers import read_dataset
+from micrec_core.data.splits import dropped_edges, make_split
+from micrec_core.data.types import (
+    TEST,
+    TRAIN,
+    VALID,
+    Dataset,
+    Domain,
+    DomainSplit,
+    Edges,
+    Split,
+    shared_rows,
+)
+
+__all__ = [
+    "TEST",
+    "TRAIN",
+    "VALID",
+    "Dataset",
+    "Domain",
+    "DomainSplit",
+    "Edges",
+    "Split",
+    "check_images",
+    "describe",
+    "dropped_edges",
+    "make_split",
+    "read_dataset",
+    "shared_rows",
+]

@@ -1,0 +1,101 @@
+"""``dataset.toml``: the name of a dataset, its domains in order, and where it comes from.
+
+    name = "food_kitchen"
+    synthetic = false
+    source = "..."
+    licence = "..."
+    [domains]                    # optional: the order, and the words shown
+    food = "Food"
+    kitchen = "Kitchen"
+
+``domains = ["food", "kitchen"]`` gives the order alone. Without it, domains are in sorted order.
+A table called ``generator`` is free for whatever made the dataset and is not read.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from micrec_core.data.schema import nearest, quote
+from micrec_core.errors import DataError
+
+FILE = "dataset.toml"
+_KEYS = ("name", "synthetic", "source", "licence", "domains", "generator")
+
+
+@dataclass(frozen=True)
+class About:
+    """What ``dataset.toml`` says; ``domains`` maps key to label in order, empty if not given."""
+
+    name: str
+    synthetic: bool = False
+    source: str = ""
+    licence: str = ""
+    domains: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_about(root: Path) -> About:
+    """Read ``dataset.toml`` below ``root``; defaults where there is none.
+
+    Raises
+    ------
+    DataError
+        It is no valid TOML (with the line), or a key is unknown or of a wrong type.
+    """
+    path = root / FILE
+    if not path.exists():
+        return About(root.resolve().name)
+    data = _parse(path)
+    for key in data:
+        if key not in _KEYS:
+            close = nearest(key, _KEYS)
+            mend = f"write {close}" if close else f"use only {', '.join(_KEYS)}"
+            raise DataError(f"{FILE}: there is no setting {quote(key)}; {mend}")
+    texts = {k: _typed(data, k, str, "text in double quotes") for k in ("source", "licence")}
+    name = _typed(data, "name", str, "text in double quotes") or root.resolve().name
+    synthetic = bool(_typed(data, "synthetic", bool, "true or false"))
+    return About(name, synthetic, texts["source"], texts["licence"], _domains(data))
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+        return tomllib.loads(text)
+    except OSError as error:
+        raise DataError(f"{FILE} cannot be read ({error.strerror}); check the file") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{FILE} is not UTF-8 text; save it as UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
+        found = re.search(r"at line (\d+)", str(error))
+        line = found[1] if found else str(text.count("\n") + 1)
+        reason = re.sub(r" *\(at .*\)$", "", str(error))
+        raise DataError(f"{FILE}, line {line}: this is not TOML ({reason}); mend it") from error
+
+
+def _typed(data: Mapping[str, Any], key: str, kind: type, words: str) -> Any:
+    value = data.get(key, kind())
+    if not isinstance(value, kind):
+        raise DataError(f"{FILE}: '{key}' is {quote(value)}; write {words}")
+    return value
+
+
+def _domains(data: Mapping[str, Any]) -> dict[str, str]:
+    value = data.get("domains", {})
+    if isinstance(value, list) and all(isinstance(v, str) for v in value):
+        if len(set(value)) < len(value):
+            raise DataError(f"{FILE}: 'domains' names a domain twice; remove one")
+        return {v: label_of(v) for v in value}
+    if isinstance(value, dict) and all(isinstance(v, str) for v in value.values()):
+        return {k: v.strip() or label_of(k) for k, v in value.items()}
+    raise DataError(f"{FILE}: 'domains' must be a list of names or lines like food = \"Food\"")
+
+
+def label_of(name: str) -> str:
+    """The words shown for a domain that has no label: ``pet_food`` -> ``Pet food``."""
+    words = name.replace("_", " ").replace("-", " ").strip() or name
+    return words[:1].upper() + words[1:]

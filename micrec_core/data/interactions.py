@@ -1,0 +1,175 @@
+"""The interaction table: checked, matched with the items, filtered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from micrec_core.data import columns
+from micrec_core.data.catalogue import Catalogue, unknown_domain
+from micrec_core.data.schema import counted, listed, quote
+from micrec_core.data.tables import Coded, Table
+from micrec_core.errors import DataError
+
+
+@dataclass(frozen=True)
+class Log:
+    """Interactions of all domains, as rows of the catalogues.
+
+    Attributes
+    ----------
+    domain : int64 [n], positions in the sequence of catalogues
+    user : int64 [n], codes into ``users``
+    users : str objects [n_users], in no particular order
+    item : int64 [n], rows of the domain's catalogue; -1 for an unknown item
+    orders : float64 [n] each, what "earlier" means, the most important first; may be empty
+    ordered_by : ``time``, ``position`` or an empty string
+    rating : float64 [n], or None
+    split : int8 [n], or None
+    """
+
+    domain: NDArray[np.int64]
+    user: NDArray[np.int64]
+    users: NDArray[np.object_]
+    item: NDArray[np.int64]
+    orders: tuple[NDArray[np.float64], ...]
+    ordered_by: str
+    rating: NDArray[np.float64] | None
+    split: NDArray[np.int8] | None
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+    def take(self, keep: NDArray[np.bool_]) -> Log:
+        """The interactions that ``keep`` [n] marks."""
+        return replace(
+            self,
+            domain=self.domain[keep],
+            user=self.user[keep],
+            item=self.item[keep],
+            orders=tuple(o[keep] for o in self.orders),
+            rating=None if self.rating is None else self.rating[keep],
+            split=None if self.split is None else self.split[keep],
+        )
+
+
+def read_log(table: Table, catalogues: tuple[Catalogue, ...], items_name: str, drop: bool) -> Log:
+    """Check the interaction table; ``drop`` leaves interactions with unknown items as item -1.
+
+    Raises
+    ------
+    DataError
+        A bad id, number or split word, an unknown domain, an unknown item unless ``drop``.
+    """
+    user = columns.ids(table, "user_id")
+    item = columns.ids(table, "item_id")
+    domain = _domain_positions(table, columns.ids(table, "domain"), catalogues)
+    rows = _item_rows(domain, item, catalogues)
+    if not drop and (rows < 0).any():
+        raise _unknown_items(table, rows, domain, item, catalogues, items_name)
+    orders: list[NDArray[np.float64]] = []
+    if table.has("timestamp"):
+        orders.append(columns.times(table))
+    if table.has("position"):
+        orders.append(columns.numbers(table, "position"))
+    return Log(
+        domain,
+        user.codes,
+        user.words(),
+        rows,
+        tuple(orders),
+        "time" if table.has("timestamp") else "position" if orders else "",
+        columns.numbers(table, "rating") if table.has("rating") else None,
+        columns.splits(table) if table.has("split") else None,
+    )
+
+
+def _domain_positions(
+    table: Table, domain: Coded, catalogues: tuple[Catalogue, ...]
+) -> NDArray[np.int64]:
+    positions = {c.name: k for k, c in enumerate(catalogues)}
+    mapped = np.array([positions.get(w, -1) for w in domain.words()], dtype=np.int64)
+    out = mapped[domain.codes]
+    if (out < 0).any():
+        row = int(np.argmax(out < 0))
+        name = domain.values[domain.codes[row]].as_py()
+        raise table.refuse(row, unknown_domain(name, catalogues))
+    return out
+
+
+def _item_rows(
+    domain: NDArray[np.int64], item: Coded, catalogues: tuple[Catalogue, ...]
+) -> NDArray[np.int64]:
+    out = np.full(len(domain), -1, dtype=np.int64)
+    for d, catalogue in enumerate(catalogues):
+        known = pa.array(catalogue.item_ids, pa.large_string())
+        found = pc.fill_null(pc.index_in(item.values, value_set=known), -1)
+        here = domain == d
+        out[here] = found.to_numpy(zero_copy_only=False)[item.codes[here]]
+    return out
+
+
+def _unknown_items(
+    table: Table,
+    rows: NDArray[np.int64],
+    domain: NDArray[np.int64],
+    item: Coded,
+    catalogues: tuple[Catalogue, ...],
+    items_name: str,
+) -> DataError:
+    bad = np.flatnonzero(rows < 0)
+    keys = domain[bad] * len(item.values) + item.codes[bad]
+    _, first = np.unique(keys, return_index=True)
+    first = np.sort(first)  # in file order
+    shown = (
+        f"{catalogues[domain[r]].name}:{item.values[item.codes[r]].as_py()}" for r in bad[first[:5]]
+    )
+    return table.refuse(
+        int(bad[0]),
+        f"here and in all {counted(len(bad), 'interaction')} have an item that {items_name} does "
+        f"not have, {counted(len(first), 'item')} in all ({listed(shown, len(first))}); add the "
+        "items, or drop such interactions (--unknown-items drop)",
+    )
+
+
+def drop_unknown(log: Log, notes: list[str]) -> Log:
+    """Without the interactions whose item is unknown; says how many."""
+    known = log.item >= 0
+    if known.all():
+        return log
+    notes.append(
+        f"Dropped {counted(int((~known).sum()), 'interaction')} with items that are not in the "
+        "item table."
+    )
+    return log.take(known)
+
+
+def drop_low_ratings(log: Log, threshold: float | None, notes: list[str], name: str) -> Log:
+    """Keep interactions rated ``threshold`` or more; says what was done with ratings.
+
+    Raises
+    ------
+    DataError
+        There is a threshold but no rating, or no interaction reaches it.
+    """
+    if threshold is None:
+        if log.rating is not None:
+            notes.append("Ratings are not used: every interaction counts.")
+        return log
+    if log.rating is None:
+        raise DataError(
+            f"{name} has no column 'rating' for the threshold {threshold:g}; add it or read "
+            "without a threshold"
+        )
+    keep = log.rating >= threshold
+    if not keep.any():
+        raise DataError(
+            f"{name} has no rating of {quote(f'{threshold:g}')} or more; lower the threshold"
+        )
+    dropped = int((~keep).sum())
+    notes.append(f"Dropped {counted(dropped, 'interaction')} rated under {threshold:g}.")
+    return log.take(keep)

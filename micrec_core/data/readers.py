@@ -1,0 +1,269 @@
+"""Tables on disk to a `Dataset`."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from micrec_core.data.about import read_about
+from micrec_core.data.assign import MIN_TO_SPLIT, assign_split, stream
+from micrec_core.data.catalogue import Catalogue, read_catalogues
+from micrec_core.data.fingerprint import fingerprint
+from micrec_core.data.formats import read_atomic, read_table
+from micrec_core.data.interactions import Log, drop_low_ratings, drop_unknown, read_log
+from micrec_core.data.kcore import core_mask
+from micrec_core.data.schema import INTERACTIONS, ITEMS, counted, quote
+from micrec_core.data.sources import find_sources
+from micrec_core.data.tables import Table
+from micrec_core.data.types import TRAIN, Dataset, Domain, Edges
+from micrec_core.errors import ConfigError, DataError
+
+
+def read_dataset(
+    path: str | Path,
+    *,
+    unknown_items: str = "error",
+    rating_threshold: float | None = None,
+    k_core: int = 0,
+    seed: int = 0,
+    min_domains: int = 2,
+) -> Dataset:
+    """Read and check a dataset folder.
+
+    ``interactions`` and ``items`` as .csv, .csv.gz, .tsv, .tsv.gz, .parquet or .jsonl, or RecBole's
+    ``NAME.inter`` with ``NAME.item``, and an optional ``dataset.toml``. What reading changed stands
+    in ``Dataset.notes``. Ratings under the threshold go first, then repeated interactions are
+    merged (the earliest stays), then the k-core is taken, then the split is made.
+
+    Parameters
+    ----------
+    path : the folder
+    unknown_items : ``error``, or ``drop`` interactions whose item is not in the item table
+    rating_threshold : keep interactions rated so or more; None keeps all
+    k_core : iteratively drop users and items with fewer interactions, per domain; 0 keeps all
+    seed : for the split where the table has none, and for ties in time
+    min_domains : refuse fewer; 2 for a cross-domain model
+
+    Returns
+    -------
+    Dataset
+        Edges of a domain are sorted by user id, then item id.
+
+    Raises
+    ------
+    DataError
+        One sentence with the file, the line and the mend.
+    ConfigError
+        An option is out of range.
+    """
+    _check_options(unknown_items, rating_threshold, k_core, min_domains)
+    root = Path(path)
+    sources = find_sources(root)
+    about = read_about(root)
+    if sources.atomic:
+        items = read_atomic(sources.items, ITEMS)
+        interactions = read_atomic(sources.interactions, INTERACTIONS)
+    else:
+        items = read_table(sources.items[0], ITEMS)
+        interactions = read_table(sources.interactions[0], INTERACTIONS)
+    catalogues = read_catalogues(items, about, root)
+    if len(catalogues) < min_domains:
+        raise DataError(
+            f"{items.name} has {counted(len(catalogues), 'domain')} where at least {min_domains} "
+            "are needed; add items and interactions of another domain"
+        )
+    notes = _unused_notes(items, interactions)
+    log = read_log(interactions, catalogues, items.name, unknown_items == "drop")
+    log = drop_unknown(log, notes)
+    log = drop_low_ratings(log, rating_threshold, notes, interactions.name)
+    notes.append(_split_note(log, seed))
+    domains = tuple(
+        _build_domain(log, d, catalogue, interactions.name, k_core, seed, notes)
+        for d, catalogue in enumerate(catalogues)
+    )
+    _overlap_note(domains, notes)
+    return Dataset(
+        name=about.name,
+        root=root,
+        domains=domains,
+        fingerprint=fingerprint(root, domains),
+        synthetic=about.synthetic,
+        source=about.source,
+        licence=about.licence,
+        notes=tuple(notes),
+    )
+
+
+def _check_options(
+    unknown_items: str, rating_threshold: float | None, k_core: int, min_domains: int
+) -> None:
+    if unknown_items not in ("error", "drop"):
+        raise ConfigError(f"unknown_items is {quote(unknown_items)}; use 'error' or 'drop'")
+    if rating_threshold is not None and not math.isfinite(rating_threshold):
+        raise ConfigError(f"the rating threshold is {rating_threshold}; give a finite number")
+    if k_core < 0:
+        raise ConfigError(f"k_core is {k_core}; give 0 to keep all, or a positive number")
+    if min_domains < 1:
+        raise ConfigError(f"min_domains is {min_domains}; give 1 or more")
+
+
+def _build_domain(
+    log: Log,
+    d: int,
+    catalogue: Catalogue,
+    table_name: str,
+    k: int,
+    seed: int,
+    notes: list[str],
+) -> Domain:
+    """One domain: canonical order, repeats merged, k-core, split."""
+    rows = np.flatnonzero(log.domain == d)
+    if len(rows) == 0:
+        raise DataError(
+            f"{table_name} has no interaction in the domain {quote(catalogue.name)}; add some or "
+            "remove its items"
+        )
+    user_ids, user = _user_rows(log, rows)
+    rank = _ranks(catalogue.item_ids)
+    rows, user = _merge_repeats(log, rows, user, rank, catalogue.name, notes)
+    edges = Edges(user.astype(np.int32), log.item[rows].astype(np.int32))
+    keep = core_mask(edges, k, len(user_ids), len(rank))
+    if k > 1:
+        if not keep.any():
+            raise DataError(
+                f"{table_name}: nothing is left of the domain {quote(catalogue.name)} in its "
+                f"{k}-core; use a smaller k"
+            )
+        before = (len(user_ids), len(rank), len(edges))
+        rows = rows[keep]
+        edges, user_ids, catalogue = _compact(edges[keep], user_ids, catalogue)
+        notes.append(_core_note(catalogue.name, k, before, edges, user_ids, catalogue))
+    if log.split is not None:
+        split = log.split[rows]
+    else:
+        rng = stream(seed, "split", catalogue.name)
+        split = assign_split(edges.user, tuple(o[rows] for o in log.orders), rng)
+    if not (split == TRAIN).any():
+        raise DataError(
+            f"{table_name} has no train interaction in the domain {quote(catalogue.name)}; mark "
+            "some as train"
+        )
+    return Domain(
+        catalogue.name,
+        catalogue.label,
+        user_ids,
+        catalogue.item_ids,
+        catalogue.titles,
+        catalogue.descriptions,
+        catalogue.images,
+        edges,
+        split,
+    )
+
+
+def _user_rows(log: Log, rows: NDArray[np.int64]) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
+    """Sorted ids of the users of some interactions, and each interaction's row among them."""
+    codes, inverse = np.unique(log.user[rows], return_inverse=True)
+    names = log.users[codes]
+    return np.sort(names), _ranks(names)[inverse]
+
+
+def _ranks(names: NDArray[np.object_]) -> NDArray[np.int64]:
+    """Position of each distinct name in sorted order."""
+    out = np.empty(len(names), dtype=np.int64)
+    out[np.argsort(names)] = np.arange(len(names))
+    return out
+
+
+def _merge_repeats(
+    log: Log,
+    rows: NDArray[np.int64],
+    user: NDArray[np.int64],
+    rank: NDArray[np.int64],
+    name: str,
+    notes: list[str],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Sort by user and item id, and keep the earliest of each pair.
+
+    Of equally early ones the one in train stays, then in validation: no order of rows in the file
+    decides, and a pair that was trained on is never a test pair.
+    """
+    item = rank[log.item[rows]]
+    ties = () if log.split is None else (log.split[rows],)
+    earlier = tuple(o[rows] for o in reversed(log.orders))
+    order = np.lexsort((*ties, *earlier, item, user))
+    pair = user[order] * len(rank) + item[order]
+    first = np.r_[True, pair[1:] != pair[:-1]]
+    merged = int((~first).sum())
+    if merged:
+        notes.append(
+            f"Merged {counted(merged, 'repeated interaction')} of the domain {name}, the earliest "
+            "of each kept."
+        )
+    kept = order[first]
+    return rows[kept], user[kept]
+
+
+def _compact(
+    edges: Edges, user_ids: NDArray[np.object_], catalogue: Catalogue
+) -> tuple[Edges, NDArray[np.object_], Catalogue]:
+    """Renumber users and items so that only those with an edge are left, in the same order."""
+    users = np.bincount(edges.user, minlength=len(user_ids)) > 0
+    items = np.bincount(edges.item, minlength=len(catalogue.item_ids)) > 0
+    renumbered = Edges(
+        (np.cumsum(users) - 1)[edges.user].astype(np.int32),
+        (np.cumsum(items) - 1)[edges.item].astype(np.int32),
+    )
+    return renumbered, user_ids[users], catalogue.take(items)
+
+
+def _core_note(
+    name: str,
+    k: int,
+    before: tuple[int, int, int],
+    edges: Edges,
+    user_ids: NDArray[np.object_],
+    catalogue: Catalogue,
+) -> str:
+    users, items, pairs = before
+    return (
+        f"The {k}-core of the domain {name} has {len(user_ids):,} of {users:,} users, "
+        f"{len(catalogue.item_ids):,} of {items:,} items and {len(edges):,} of {pairs:,} "
+        "interactions."
+    )
+
+
+def _unused_notes(*tables: Table) -> list[str]:
+    return [
+        f"The column {quote(column)} of {table.name} is not used."
+        for table in tables
+        for column in table.unused
+    ]
+
+
+def _split_note(log: Log, seed: int) -> str:
+    if log.split is not None:
+        return "The split is the table's own."
+    how = f"by {log.ordered_by}" if log.ordered_by else f"at random (seed {seed})"
+    return (
+        f"The split was made per user {how}: the last tenth to test, the tenth before to "
+        f"validation, users with fewer than {MIN_TO_SPLIT} interactions all in training."
+    )
+
+
+def _overlap_note(domains: tuple[Domain, ...], notes: list[str]) -> None:
+    if len(domains) < 2:
+        return
+    seen: set[str] = set()
+    for domain in domains:
+        here = set(domain.user_ids[np.unique(domain.edges.user[domain.split == TRAIN])])
+        if seen & here:
+            return
+        seen |= here
+    notes.append(
+        "No user has train interactions in two domains: nothing can be carried across; check that "
+        "both domains use the same user ids."
+    )

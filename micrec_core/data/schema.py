@@ -1,0 +1,64 @@
+"""Which columns a table has, how long a field may be, and how a value is quoted in a message."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+# Python's own csv module stops at this length, and no catalogue text comes near it.
+MAX_TEXT = 131_072
+MAX_ID = 512
+MAX_DOMAIN = 64
+MAX_TITLE = 10_000
+MAX_PATH = 1_024
+# Decompressed; a table beyond this is a decompression bomb or a job for `prepare`.
+MAX_TABLE_BYTES = 8 << 30
+
+
+@dataclass(frozen=True)
+class Schema:
+    """Columns of one kind of table: ``stem`` is the file name without its suffix."""
+
+    stem: str
+    required: tuple[str, ...]
+    optional: tuple[str, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self.required + self.optional
+
+
+INTERACTIONS = Schema(
+    "interactions",
+    ("user_id", "item_id", "domain"),
+    ("timestamp", "rating", "position", "split"),
+)
+ITEMS = Schema("items", ("item_id", "domain", "title"), ("description", "image"))
+
+
+def quote(value: object, limit: int = 40) -> str:
+    """A value for a message: one line, printable, shortened, in single quotes."""
+    text = str(value)
+    shown = text[:limit] + ("…" if len(text) > limit else "")
+    return (
+        "'" + "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)
+    ) + "'"
+
+
+def listed(values: Iterable[object], total: int, limit: int = 5) -> str:
+    """The first ``limit`` values for a message, and a dash of "..." where there are more."""
+    shown = [quote(v) for _, v in zip(range(limit), values, strict=False)]
+    return ", ".join(shown) + (", ..." if total > len(shown) else "")
+
+
+def nearest(word: str, known: Sequence[str]) -> str | None:
+    """The known word that ``word`` was probably meant to be."""
+    lower = {k.lower(): k for k in known}
+    found = difflib.get_close_matches(word.strip().lower(), list(lower), n=1, cutoff=0.7)
+    return lower[found[0]] if found else None
+
+
+def counted(n: int, word: str) -> str:
+    """``1 row``, ``2 rows``, ``1,200 rows``."""
+    return f"{n:,} {word}" if n == 1 else f"{n:,} {word}s"

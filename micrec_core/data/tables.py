@@ -1,0 +1,116 @@
+"""A table in memory: text columns, and the place in the file that each row came from."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from micrec_core.data.schema import Schema, nearest, quote
+from micrec_core.errors import DataError
+
+
+@dataclass(frozen=True)
+class Table:
+    """Text columns of one table; a missing value is an empty string.
+
+    Attributes
+    ----------
+    name : the file's name, for messages
+    columns : column name -> large_string array [n_rows]; only columns the schema knows
+    n_rows : int
+    unused : column names of the file that the schema does not know
+    place : row -> ``interactions.csv, line 7``; dear, so only called to word a refusal
+    """
+
+    name: str
+    columns: dict[str, pa.LargeStringArray]
+    n_rows: int
+    unused: tuple[str, ...]
+    place: Callable[[int], str]
+
+    def refuse(self, row: int, problem: str) -> DataError:
+        """The error that names the file and line of ``row``."""
+        return DataError(f"{self.place(row)}: {problem}")
+
+    def has(self, column: str) -> bool:
+        return column in self.columns
+
+    def text(self, column: str) -> pa.LargeStringArray:
+        """A column, or empty strings where the table lacks it."""
+        if column in self.columns:
+            return self.columns[column]
+        return pa.array([""], pa.large_string()).take(pa.array(np.zeros(self.n_rows, np.int64)))
+
+
+@dataclass(frozen=True)
+class Coded:
+    """A column as codes into its distinct values.
+
+    Attributes
+    ----------
+    codes : int64 [n_rows]
+    values : large_string array [n_distinct]
+    """
+
+    codes: NDArray[np.int64]
+    values: pa.LargeStringArray
+
+    def words(self) -> NDArray[np.object_]:
+        """The distinct values as str objects [n_distinct]."""
+        return self.values.to_numpy(zero_copy_only=False)
+
+
+def encode(array: pa.LargeStringArray) -> Coded:
+    """Codes and distinct values, in order of first appearance."""
+    coded = array.dictionary_encode()
+    return Coded(coded.indices.to_numpy(zero_copy_only=False).astype(np.int64), coded.dictionary)
+
+
+def join_tables(tables: Sequence[Table]) -> Table:
+    """Tables of one kind below each other; a column one of them lacks is empty there."""
+    if len(tables) == 1:
+        return tables[0]
+    ends = list(accumulate(t.n_rows for t in tables))
+
+    def place(row: int) -> str:
+        k = bisect_right(ends, row)
+        return tables[k].place(row - (ends[k - 1] if k else 0))
+
+    names = list(dict.fromkeys(c for t in tables for c in t.columns))
+    columns = {c: pa.concat_arrays([t.text(c) for t in tables]) for c in names}
+    unused = tuple(dict.fromkeys(c for t in tables for c in t.unused))
+    return Table(" and ".join(t.name for t in tables), columns, ends[-1], unused, place)
+
+
+def check_header(where: str, names: Sequence[str], schema: Schema) -> None:
+    """Refuse a header with a column twice or without a required one.
+
+    Raises
+    ------
+    DataError
+        Names ``where`` (file and, for text, line), the column and the probable misspelling.
+    """
+    twice = next((n for n in names if list(names).count(n) > 1), None)
+    if twice is not None:
+        raise DataError(f"{where}: the column {quote(twice)} is there twice; remove or rename one")
+    missing = [c for c in schema.required if c not in names]
+    if not missing:
+        return
+    spare = [n for n in names if n not in schema.columns]
+    meant = next((n for n in spare if nearest(n, missing[:1])), None)
+    mend = f"rename {quote(meant)}" if meant else "add it"
+    raise DataError(
+        f"{where}: there is no column '{missing[0]}' among {_some(names)}; {mend}"
+        f" ({', '.join(schema.required)} are needed)"
+    )
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(quote(n) for n in names[:8])
+    return shown + (", ..." if len(names) > 8 else "")
