@@ -1,0 +1,240 @@
+"""Reading and writing single files of a run: safe paths, atomic writes, hashes.
+
+Only JSON, Parquet and safetensors are ever read; none of them can carry code.
+"""
+
+import hashlib
+import json
+import os
+import re
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from micrec_core.errors import RunError
+
+_MAX_JSON_BYTES = 256 * 2**20
+_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}", re.ASCII)
+PARTIAL = ".partial"
+
+
+def inside(root: Path, relative: str) -> Path:
+    """Return the path of `relative` in the run at `root`, refusing whatever could lead out of it.
+
+    Raises
+    ------
+    RunError
+        If `relative` is absolute, has ``..`` or odd characters, or passes through a link.
+    """
+    parts = relative.split("/") if isinstance(relative, str) else []
+    if not parts or not all(_PART.fullmatch(part) and ".." not in part for part in parts):
+        raise RunError(f"Run '{root.name}' names the file {relative!r}, which is outside of it.")
+    path = root
+    for part in parts:
+        path = path / part
+        if path.is_symlink():
+            raise RunError(
+                f"Run '{root.name}' has a link at '{relative}', and links are not followed: "
+                "replace it by the file itself."
+            )
+    return path
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on success its content becomes `path` at one stroke.
+
+    The content is on disk (fsync) before the name changes, so a crash or a power cut leaves either
+    the old file or the new one, whole.
+    """
+    temporary = partial_path(path)
+    try:
+        yield temporary
+        sync(temporary)
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync(path.parent)
+
+
+def partial_path(path: Path) -> Path:
+    """Return the name under which `path` is written before it is whole."""
+    return path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}{PARTIAL}")
+
+
+def sync(path: Path) -> None:
+    """Have the system write `path` (a file or a folder) to disk now."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def without_nan(value: Any) -> Any:
+    """Return `value` with NaN and infinities as None and NumPy scalars as Python ones.
+
+    JSON knows neither, and a file that other readers refuse is no record.
+    """
+    if isinstance(value, Mapping):
+        return {str(key): without_nan(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return without_nan(value.tolist())
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return [without_nan(item) for item in value]
+    if isinstance(value, np.generic):
+        return without_nan(value.item())
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` to `path` as indented JSON, not caring for a half-written file."""
+    text = json.dumps(without_nan(value), indent=1, ensure_ascii=False, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def write_parquet(path: Path, frame: pd.DataFrame) -> None:
+    """Write `frame` to `path` without its index."""
+    frame.to_parquet(path, engine="pyarrow", index=False, compression="zstd")
+
+
+def write_tensors(
+    path: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write named arrays to `path` as safetensors.
+
+    Raises
+    ------
+    TypeError
+        If an array is of Python objects.
+    """
+    from safetensors.numpy import save_file
+
+    arrays = {}
+    for name, value in tensors.items():
+        # safetensors copies the buffer as it lies: strided and big-endian arrays would be garbled.
+        array = np.asarray(value, order="C")
+        if array.dtype.hasobject or array.dtype.kind not in "biuf":
+            raise TypeError(f"tensor '{name}' is of {array.dtype}, not of numbers")
+        arrays[name] = array.astype(array.dtype.newbyteorder("<"), copy=False)
+    save_file(arrays, path, metadata=dict(metadata) if metadata else None)
+
+
+def read_json(path: Path, where: str) -> Any:
+    """Return the decoded content of a JSON file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    where : str
+        How to name it in an error, for example ``Run 'x'``.
+
+    Raises
+    ------
+    RunError
+        If it is missing, too large or not JSON.
+    """
+    try:
+        if path.stat().st_size > _MAX_JSON_BYTES:
+            raise RunError(f"{where} has a {path.name} that is too large to be one.")
+        return json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise RunError(
+            f"{where} has no {path.name}: copy the run again or train it anew."
+        ) from None
+    except OSError as error:
+        raise RunError(
+            f"{where} has a {path.name} that cannot be read ({error.strerror})."
+        ) from None
+    except (ValueError, RecursionError):
+        raise RunError(f"{where} has a damaged {path.name}: copy the run again.") from None
+
+
+def read_parquet(path: Path, where: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Return a Parquet file as a frame.
+
+    Raises
+    ------
+    RunError
+        If it is missing or damaged, or lacks one of `columns`.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with open(path, "rb") as stream:
+            file = pq.ParquetFile(stream)
+            missing = sorted(set(columns or ()) - set(file.schema_arrow.names))
+            if missing:
+                raise RunError(f"{where} has a {path.name} without the column '{missing[0]}'.")
+            return file.read(columns=list(columns) if columns else None).to_pandas()
+    except FileNotFoundError:
+        raise RunError(
+            f"{where} has no {path.name}: copy the run again or train it anew."
+        ) from None
+    except (pa.ArrowException, OSError, ValueError):
+        raise RunError(f"{where} has a damaged {path.name}: copy the run again.") from None
+
+
+def read_tensors(path: Path, where: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Return the arrays and the text metadata of a safetensors file.
+
+    Raises
+    ------
+    RunError
+        If it is missing or damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            names = list(file.keys())
+            return {name: file.get_tensor(name) for name in names}, dict(file.metadata() or {})
+    except FileNotFoundError:
+        raise RunError(
+            f"{where} has no {path.name}: copy the run again or train it anew."
+        ) from None
+    except (SafetensorError, OSError, ValueError, TypeError):
+        raise RunError(f"{where} has a damaged {path.name}: copy the run again.") from None
+
+
+def _missing(path: Path, where: str) -> str:
+    return f"{where} has no {path.name}: copy the run again or train it anew."
+
+
+_digests: dict[str, tuple[tuple[int, ...], str]] = {}
+_digests_lock = threading.Lock()
+_MAX_DIGESTS = 10_000
+
+
+def file_digest(path: Path) -> str:
+    """Return the sha256 of a file's content (hexadecimal).
+
+    A digest is remembered for the life of the process together with the file's inode, size, change
+    and modification time in nanoseconds, and computed anew when one of them differs. So opening a
+    run a second time costs a few stats. What this cannot see is content changed underneath the
+    file system without touching these four; a new process always reads everything again.
+    """
+    state = path.stat()
+    stamp = (state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+    key = os.path.abspath(path)
+    with _digests_lock:
+        known = _digests.get(key)
+    if known and known[0] == stamp:
+        return known[1]
+    with open(path, "rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    with _digests_lock:
+        if len(_digests) >= _MAX_DIGESTS:
+            _digests.clear()
+        _digests[key] = (stamp, digest)
+    return digest

@@ -1,0 +1,45 @@
+"""A small complete run to read, break and copy."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from micrec_core.runs import RunWriter
+
+INFO = {
+    "model": "micrec",
+    "variant": "full",
+    "seed": 3,
+    "split": "known",
+    "dataset": {
+        "name": "tiny",
+        "fingerprint": "0" * 16,
+        "synthetic": True,
+        "domains": [{"name": "food", "label": "Food", "n_users": 4}],
+    },
+    "encoders": {"text": "TF-IDF"},
+}
+
+
+def write_run(path: Path) -> RunWriter:
+    """Write everything of a run but its end."""
+    writer = RunWriter(path, INFO)
+    generator = np.random.default_rng(0)
+    writer.write_tensors("model.safetensors", {"t": generator.normal(size=(5, 4)).astype("f4")})
+    writer.write_parquet(
+        "metrics/summary.parquet",
+        pd.DataFrame({"metric": ["ndcg@20", "recall@20"], "mean": [0.1, np.nan]}),
+    )
+    writer.write_json("serving.json", {"domains": ["food", "kitchen"], "bad": float("nan")})
+    for epoch in range(3):
+        writer.append_history({"epoch": epoch, "loss": {"bpr": 1 / (epoch + 1)}})
+    return writer
+
+
+@pytest.fixture
+def run_path(tmp_path: Path) -> Path:
+    path = tmp_path / "runs" / "tiny"
+    write_run(path).finish(best_epoch=2)
+    return path
