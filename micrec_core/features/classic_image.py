@@ -133,7 +133,9 @@ class ClassicImage(Encoder):
         self._components = components.astype(np.float32)
 
     def _project(self, described: Floats, present: NDArray[np.bool_]) -> FeatureMatrix:
-        dense: Floats = ((described - self._mean) * self._scale) @ self._components.T
+        dense = np.asarray(
+            ((described - self._mean) * self._scale) @ self._components.T, np.float32
+        )
         dense[~present] = 0.0
         return FeatureMatrix(l2_normalise(dense), None, present)
 

@@ -261,7 +261,7 @@ def _from_cache(
 
 
 def _check_finite(dataset: Dataset, modality: str, matrix: FeatureMatrix) -> None:
-    bad: NDArray[np.bool_] = ~np.isfinite(matrix.dense).all(axis=1)
+    bad = np.asarray(~np.isfinite(matrix.dense).all(axis=1))
     if matrix.sparse is not None:
         owners = np.repeat(np.arange(len(matrix)), np.diff(matrix.sparse.indptr))
         bad[owners[~np.isfinite(matrix.sparse.data)]] = True
