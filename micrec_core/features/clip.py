@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from micrec_core.errors import ConfigError
 from micrec_core.features.base import Encoder, OnUnreadable, State, l2_normalise
 from micrec_core.features.hashing import hash_file, hash_files
+from micrec_core.features.hub import hub_has, hub_revision
 from micrec_core.features.images import ImageInput, load_images
 from micrec_core.features.types import FeatureMatrix
 
@@ -74,6 +75,7 @@ class ClipEncoder(Encoder):
         self._model_name, self._pretrained = _parse(name)
         self._dim = 0
         self._expected: str | None = None
+        self._clip: ClipModel | None = None
 
     @property
     def label(self) -> str:
@@ -177,13 +179,15 @@ class ClipEncoder(Encoder):
         return out
 
     def _loaded(self) -> ClipModel:
-        content = self.content_key()
-        if self._expected is not None and content != self._expected:
-            raise ConfigError(
-                f"the CLIP weights '{self.name}' are not there or not the ones that the features "
-                "were made with; put them back or encode and train again"
-            )
-        return _load(self._model_name, self._pretrained, self.device, content)
+        if self._clip is None:
+            content = self.content_key()
+            if self._expected is not None and content != self._expected:
+                raise ConfigError(
+                    f"the CLIP weights '{self.name}' are not there or not the ones that the "
+                    "features were made with; put them back or encode and train again"
+                )
+            self._clip = _load(self._model_name, self._pretrained, self.device, content)
+        return self._clip
 
 
 def _parse(name: str) -> tuple[str, str | None]:
@@ -237,6 +241,9 @@ def _load(model_name: str, pretrained: str | None, device: str, content: str) ->
 def _check_weights(open_clip: Any, model_name: str, pretrained: str | None) -> None:
     """One clear sentence for the mistakes that can be seen without loading anything."""
     if pretrained is None:
+        repository = model_name.removeprefix("hf-hub:")
+        if repository != model_name and not _to_be_had(repository, ("open_clip_config.json",)):
+            raise ConfigError(_not_to_be_had(model_name))
         return
     if model_name not in open_clip.list_models():
         raise ConfigError(
@@ -249,12 +256,30 @@ def _check_weights(open_clip: Any, model_name: str, pretrained: str | None) -> N
             raise ConfigError(
                 f"the CLIP weights '{pretrained}' must be a file that ends in {', '.join(_WEIGHTS)}"
             )
-    elif open_clip.get_pretrained_cfg(model_name, pretrained) is None or not tags:
+        return
+    source = open_clip.get_pretrained_cfg(model_name, pretrained)
+    if not source:
         known = f"a tag ({', '.join(tags)}) or " if tags else ""
         raise ConfigError(
             f"'{pretrained}' is no weights for the CLIP model '{model_name}'; give {known}"
             "an existing local file"
         )
+    owner, _, rest = str(source.get("hf_hub", "")).partition("/")
+    repository, _, file = rest.partition("/")
+    files = (file, "open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+    if repository and not _to_be_had(f"{owner}/{repository}", files):
+        raise ConfigError(_not_to_be_had(f"{model_name}:{pretrained}"))
+
+
+def _to_be_had(repository: str, files: tuple[str, ...]) -> bool:
+    return hub_revision(repository, filter(None, files)) is not None or hub_has(repository)
+
+
+def _not_to_be_had(name: str) -> str:
+    return (
+        f"the CLIP weights '{name}' are not on this machine and cannot be downloaded; give a local "
+        "file of weights, or use the encoder classic"
+    )
 
 
 def _register(path: Path) -> tuple[str, dict[str, Any]]:

@@ -34,20 +34,3 @@ def hash_files(folder: Path) -> str:
         for path in files
         for part in (path.relative_to(folder).as_posix().encode(), hash_file(path).encode())
     )
-
-
-def hub_revision(name: str, default_owner: str) -> str | None:
-    """The revision of a model hub's repository that is on this machine, or None."""
-    try:
-        from huggingface_hub import try_to_load_from_cache
-        from huggingface_hub.errors import HFValidationError
-    except ImportError:
-        return None
-    for repository in (name, f"{default_owner}/{name}"):
-        try:
-            found = try_to_load_from_cache(repository, "config.json")
-        except (HFValidationError, ValueError):
-            continue
-        if isinstance(found, str):
-            return Path(found).parent.name
-    return None

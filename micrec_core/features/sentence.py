@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from micrec_core.errors import ConfigError
 from micrec_core.features.base import Encoder, OnUnreadable, State, l2_normalise
-from micrec_core.features.hashing import hash_files, hub_revision
+from micrec_core.features.hashing import hash_files
+from micrec_core.features.hub import hub_has, hub_revision
 from micrec_core.features.types import FeatureMatrix
 
 _BATCH = 64
@@ -72,7 +73,7 @@ class SentenceEncoder(Encoder):
     def content_key(self) -> str:
         if Path(self.name).is_dir():
             return f"sentence {hash_files(Path(self.name))}"
-        if hub_revision(self.name, "sentence-transformers") is None:
+        if hub_revision(_repository(self.name)) is None:
             self._load()  # downloads it, so that the key can name the revision
         return f"{self.spec} {hub_revision(self.name, 'sentence-transformers')}"
 
@@ -114,6 +115,11 @@ class SentenceEncoder(Encoder):
         return f"{self.spec} {hub_revision(self.name, 'sentence-transformers')}"
 
 
+def _repository(name: str) -> str:
+    """Models that are named without an owner belong to the library's own."""
+    return name if "/" in name else f"sentence-transformers/{name}"
+
+
 def _open_model(name: str, device: str) -> Any:
     try:
         from sentence_transformers import SentenceTransformer
@@ -125,8 +131,10 @@ def _open_model(name: str, device: str) -> Any:
     if not Path(name).is_dir() and (Path(name).is_absolute() or name.startswith((".", "~"))):
         raise ConfigError(f"there is no directory '{name}' with a sentence model")
     problem: Exception | None = None
-    # What is on this machine first: asking the hub can take a minute where there is no network.
+    # What is on this machine first, the hub only if it answers.
     for local in (True,) if Path(name).is_dir() else (True, False):
+        if not local and not hub_has(_repository(name)):
+            break
         try:
             return SentenceTransformer(
                 name, device=device, local_files_only=local, trust_remote_code=False
