@@ -19,7 +19,6 @@ from micrec_core.data.sources import delimiter_of, read_bytes
 from micrec_core.data.tables import Table, check_header, join_tables
 from micrec_core.errors import DataError
 
-
 _NO_OBJECT = "the line is not a JSON object; write one on each line"
 
 

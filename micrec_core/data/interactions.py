@@ -128,11 +128,12 @@ def _unknown_items(
     shown = (
         f"{catalogues[domain[r]].name}:{item.values[item.codes[r]].as_py()}" for r in bad[first[:5]]
     )
+    what = f"{counted(len(bad), 'interaction')} with {counted(len(first), 'such item')}"
     return table.refuse(
         int(bad[0]),
-        f"here and in all {counted(len(bad), 'interaction')} have an item that {items_name} does "
-        f"not have, {counted(len(first), 'item')} in all ({listed(shown, len(first))}); add the "
-        "items, or drop such interactions (--unknown-items drop)",
+        f"the item {quote(item.values[item.codes[bad[0]]].as_py())} is not in {items_name} "
+        f"({what}: {listed(shown, len(first))}); add the items, or drop such interactions "
+        "(--unknown-items drop)",
     )
 
 

@@ -62,7 +62,7 @@ _MENDS = {
     _LINK: "copy the picture into the folder",
     _WEB: "download the picture into the dataset folder and give its path",
     _BACK: "separate folders by /",
-    _LONG: f"use at most {MAX_PATH:,} characters",
+    _LONG: "give the file a shorter name",
     _ODD: "rename the file",
     _MISSING: "add the file or leave the field empty",
     _KIND: "give the path of a picture",

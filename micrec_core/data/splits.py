@@ -45,9 +45,9 @@ def make_split(
     Each protocol asks one question, so nothing is scored twice. An interaction is therefore in
     none of the parts (see `dropped_edges`) exactly if it joins
 
-    - a new item with a new user, with a user cold in the domain, or with a user who has no train
-      interaction left; or
-    - any item with a user whose train interactions were all with new items.
+    - a new item with a new user or with a user cold in the domain; or
+    - any item with a user who is left without a train interaction, all of them being with new
+      items (or the table giving none).
 
     The draws depend on the seed, the domain's name and the ids, not on the order of rows; those
     for one domain's new users and items do not depend on the other domains' interactions.
