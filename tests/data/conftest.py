@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -105,3 +106,19 @@ def write() -> Callable[..., Path]:
 def shop(tmp_path: Path) -> Path:
     """A good dataset as csv; its description on line 3 of the items goes over two lines."""
     return write_dataset(tmp_path / "shop")
+
+
+def assert_one_sentence(message: str) -> None:
+    """One line, no second sentence, a mend after the semicolon or in an 'only ... ; keep one'."""
+    assert "\n" not in message
+    assert message.isprintable()
+    assert not message.endswith(".")
+    assert not re.search(r"[.!?] +[A-Z]", message), message
+    assert ";" in message or " must be " in message, f"no mend in: {message}"
+    assert len(message) < 420
+
+
+@pytest.fixture(scope="session")
+def one_sentence() -> Callable[[str], None]:
+    """`assert_one_sentence(message)`."""
+    return assert_one_sentence
