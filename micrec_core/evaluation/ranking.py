@@ -8,27 +8,23 @@ chunk is halved and tried again.
 
 from __future__ import annotations
 
-import os
+import itertools
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from micrec_core.evaluation.kernels import select_top
+from micrec_core.evaluation.parallel import map_pieces, n_cores, one_blas_thread
 
 ScoreBlock = Callable[[NDArray[np.int64]], NDArray[np.floating]]
 
 # Measured on 47,589 users x 27,637 items x 64 on two cores: from 8 to 128 MiB the time is the same,
 # so the smallest memory is best; a block still holds enough users for an efficient product.
 BLOCK_BYTES = 16 * 2**20
-
-# Limiting the threads of BLAS is process-wide: two limits that overlap could restore each other's.
-_BLAS_LIMIT = threading.Lock()
 
 
 def top_k(scores: NDArray[np.floating], k: int) -> NDArray[np.int64]:
@@ -45,7 +41,7 @@ def top_k(scores: NDArray[np.floating], k: int) -> NDArray[np.int64]:
     """
     scores = _as_block(scores)
     rows = np.zeros(len(scores), dtype=np.int64)
-    return _Selection.of(None, None, k).apply(scores, rows, _n_cores()).astype(np.int64)
+    return _Selection.of(None, None, k).apply(scores, rows, n_cores()).astype(np.int64)
 
 
 def rank_users(
@@ -96,7 +92,7 @@ def rank_users(
         return np.full((0, k), -1, dtype=np.int32)
     n_items = _count_items(score_block, users, mask, candidates, n_items)
     select = _Selection.of(mask, candidates, k)
-    workers = _n_cores() if concurrent else 1
+    workers = n_cores() if concurrent else 1
     row_bytes = max(n_items, 1) * 4
     chunk = max(1, min(memory_bytes // (2 * row_bytes * workers), block_bytes // row_bytes))
     chunks = [users[start : start + chunk] for start in range(0, len(users), chunk)]
@@ -106,17 +102,14 @@ def rank_users(
             block = _as_block(score_block(rows))
             if block.shape != (len(rows), n_items):
                 raise ValueError(f"scores are {block.shape}, not {(len(rows), n_items)}")
-            return select.apply(block, rows, threads=1 if concurrent else _n_cores())
+            return select.apply(block, rows, threads=1 if concurrent else n_cores())
         except (MemoryError, RuntimeError) as error:
             if len(rows) == 1 or not _is_out_of_memory(error):
                 raise
         middle = len(rows) // 2
         return np.concatenate([rank(rows[:middle]), rank(rows[middle:])])
 
-    if workers == 1:
-        return np.concatenate([rank(rows) for rows in chunks])
-    with ThreadPoolExecutor(workers) as pool:
-        return np.concatenate(list(pool.map(rank, chunks)))
+    return np.concatenate(map_pieces(rank, chunks) if concurrent else [rank(c) for c in chunks])
 
 
 def rank_embeddings(
@@ -167,9 +160,7 @@ def rank_embeddings(
         query = np.ascontiguousarray(users[chunk], dtype=np.float32)
         return np.matmul(query, transposed, out=buffer[: len(chunk)])
 
-    # A chunk per core, each with a one-threaded product: BLAS threads of one product wait for each
-    # other and spin, which costs more than the product where the machine is shared.
-    with _BLAS_LIMIT, threadpool_limits(1, user_api="blas"):
+    with one_blas_thread():
         ranked = rank_users(
             score_block,
             rows,
@@ -219,14 +210,10 @@ class _Selection:
         threads = min(threads, max(1, len(block) // 64))
         bounds = np.linspace(0, len(block), threads + 1).astype(np.int64)
 
-        def work(first: int, last: int) -> None:
-            select_top(block, first, last, mask_rows, self.indptr, self.indices, self.allowed, out)
+        def work(part: tuple[int, int]) -> None:
+            select_top(block, *part, mask_rows, self.indptr, self.indices, self.allowed, out)
 
-        if threads == 1:
-            work(0, len(block))
-            return out
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(work, bounds[:-1], bounds[1:]))
+        map_pieces(work, itertools.pairwise(bounds))
         return out
 
 
@@ -241,11 +228,6 @@ def sorted_rows(matrix: sparse.csr_matrix) -> tuple[NDArray[np.integer], NDArray
         csr.sum_duplicates()
         csr.eliminate_zeros()
     return csr.indptr, csr.indices
-
-
-def _n_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _as_block(scores: NDArray[np.floating]) -> NDArray[np.floating]:

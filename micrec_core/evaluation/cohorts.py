@@ -1,0 +1,135 @@
+"""How well items of each degree are found: recall seen from the item's side.
+
+For an item i with test positives P_i (users), its hits are the users of P_i whose top k holds i.
+The recall of a set of items is sum of hits / sum of positives: the share of the test interactions
+with these items that the lists contain. Intervals resample items, since items are what a bin holds.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+
+from micrec_core.evaluation.metrics import hit_matrix
+from micrec_core.evaluation.ranking import sorted_rows
+from micrec_core.evaluation.significance import bootstrap_sums, percentiles
+
+BINS = ("0", "1-2", "3-5", "6-10", "11-20", "21+")
+# The lowest degree of each bin after the first.
+_FROM = np.array([1, 3, 6, 11, 21])
+
+
+def degree_bins(degree: ArrayLike) -> NDArray[np.object_]:
+    """The label in BINS of each degree (number of train interactions)."""
+    degree = np.asarray(degree)
+    if degree.size and degree.min() < 0:
+        raise ValueError("a degree cannot be negative")
+    labels = np.array(BINS, dtype=object)
+    return labels[np.searchsorted(_FROM, degree, side="right")]
+
+
+def item_recall(
+    ranked: NDArray[np.integer],
+    positives: sparse.csr_matrix,
+    degree: NDArray[np.integer],
+    k: int = 20,
+) -> pd.DataFrame:
+    """Positives and hits of every item that has test positives.
+
+    Parameters
+    ----------
+    ranked : [n, K] item rows, best first, -1 for an empty place, K >= k
+    positives : CSR [n, n_items], row-aligned with ``ranked``
+    degree : int [n_items], train interactions of each item
+    k : how much of each list counts
+
+    Returns
+    -------
+    DataFrame
+        item_row, degree, bin (ordered categorical), n_positives, hits, by item row
+    """
+    if ranked.shape[1] < k:
+        raise ValueError(f"lists of {ranked.shape[1]} items cannot be cut at {k}")
+    top = np.asarray(ranked)[:, :k]
+    hits, _ = hit_matrix(top, positives)
+    n_items = positives.shape[1]
+    n_hits = np.bincount(top[hits], minlength=n_items)
+    n_positives = np.bincount(sorted_rows(positives)[1], minlength=n_items)
+    rows = np.flatnonzero(n_positives)
+    degree = np.asarray(degree)[rows]
+    return pd.DataFrame(
+        {
+            "item_row": rows,
+            "degree": degree,
+            "bin": pd.Categorical(degree_bins(degree), categories=BINS, ordered=True),
+            "n_positives": n_positives[rows],
+            "hits": n_hits[rows],
+        }
+    )
+
+
+def degree_table(
+    items: pd.DataFrame, level: float = 0.95, n_resamples: int = 2000, seed: int = 0
+) -> pd.DataFrame:
+    """Recall of each bin with a bootstrap interval over its items.
+
+    Parameters
+    ----------
+    items : DataFrame with bin, n_positives and hits, as ``item_recall`` gives
+
+    Returns
+    -------
+    DataFrame
+        bin, n_items, n_positives, recall, low, high; a row for every bin in BINS, NaN where empty
+    """
+    rows = []
+    for label in BINS:
+        part = items[items["bin"] == label]
+        columns = part[["hits", "n_positives"]].to_numpy(dtype=np.float64)
+        rows.append((label, *_pooled(columns, columns[:, :0], level, n_resamples, seed)))
+    return pd.DataFrame(rows, columns=["bin", "n_items", "n_positives", "recall", "low", "high"])
+
+
+def degree_differences(
+    items: pd.DataFrame,
+    reference: pd.DataFrame,
+    key: str = "item_row",
+    level: float = 0.95,
+    n_resamples: int = 2000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Recall of each bin minus that of another model on the same items, paired by ``key``.
+
+    Returns
+    -------
+    DataFrame
+        bin, n_items, n_positives, diff, low, high; a row for every bin in BINS, NaN where empty
+    """
+    both = items.merge(reference[[key, "hits"]], on=key, suffixes=("", "_reference"))
+    rows = []
+    for label in BINS:
+        part = both[both["bin"] == label]
+        columns = part[["hits", "n_positives"]].to_numpy(dtype=np.float64)
+        other = part[["hits_reference"]].to_numpy(dtype=np.float64)
+        rows.append((label, *_pooled(columns, other, level, n_resamples, seed)))
+    return pd.DataFrame(rows, columns=["bin", "n_items", "n_positives", "diff", "low", "high"])
+
+
+def _pooled(
+    columns: NDArray[np.float64],
+    subtract: NDArray[np.float64],
+    level: float,
+    n_resamples: int,
+    seed: int,
+) -> tuple[int, int, float, float, float]:
+    """Number of items and positives, and (hits - subtracted hits) / positives with its interval."""
+    n = len(columns)
+    if n == 0:
+        return 0, 0, np.nan, np.nan, np.nan
+    gain = columns[:, 0] - subtract.sum(axis=1)
+    total = columns[:, 1]
+    sums = bootstrap_sums(np.column_stack([gain, total]), n_resamples, seed)
+    low, high = percentiles(sums[:, 0] / sums[:, 1], level)
+    return n, int(total.sum()), float(gain.sum() / total.sum()), float(low), float(high)

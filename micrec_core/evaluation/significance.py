@@ -1,0 +1,374 @@
+"""Intervals, paired tests, effect sizes and Holm's correction.
+
+The unit is a user (or an item): values are paired per user, resampled over users. Every function is
+deterministic under its seed and independent of the number of cores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from micrec_core.evaluation.kernels import random_signs, resample_counts
+from micrec_core.evaluation.parallel import map_pieces, one_blas_thread
+
+Method = Literal["permutation", "wilcoxon"]
+
+# Bytes of counts or signs that one thread holds at a time.
+_PIECE_BYTES = 16 * 2**20
+# With this many pairs that differ or fewer, all sign patterns are tried instead of random ones.
+_EXACT_PAIRS = 12
+
+
+class Interval(NamedTuple):
+    """A mean, its percentile interval, and how many values it is of (NaN where there are none)."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Paired comparison of a with a reference b over the same users.
+
+    Attributes
+    ----------
+    n : number of pairs
+    mean, reference_mean : means of a and b
+    diff, low, high : mean of a - b and its bootstrap interval
+    relative : diff / reference_mean, NaN where that is 0
+    d_z : diff / standard deviation of a - b (Cohen's d for pairs), NaN where that is 0
+    p : two-sided p-value of "no difference"
+    """
+
+    n: int
+    mean: float
+    reference_mean: float
+    diff: float
+    low: float
+    high: float
+    relative: float
+    d_z: float
+    p: float
+
+
+def bootstrap_sums(
+    values: NDArray[np.floating], n_resamples: int = 2000, seed: int = 0
+) -> NDArray[np.float64]:
+    """Column sums of resamples of the rows.
+
+    The exact multinomial bootstrap: each resample draws n rows with replacement, the counts of
+    which multiply all columns at once (so that ratios and differences of columns stay paired).
+
+    Parameters
+    ----------
+    values : float [n, m], finite, n >= 1
+
+    Returns
+    -------
+    float64 [n_resamples, m]
+    """
+    values = np.ascontiguousarray(values, dtype=np.float64)
+    n = len(values)
+    seeds = _streams(seed, n_resamples)
+
+    def work(part: NDArray[np.uint64]) -> NDArray[np.float64]:
+        counts = np.empty((len(part), n))
+        resample_counts(part, counts)
+        return counts @ values
+
+    with one_blas_thread():
+        return np.concatenate(map_pieces(work, _pieces(seeds, n)))
+
+
+def bootstrap_counts(n: int, n_resamples: int = 2000, seed: int = 0) -> NDArray[np.float64]:
+    """How often each resample draws each of n rows: the counts behind ``bootstrap_sums``.
+
+    Returns
+    -------
+    float64 [n_resamples, n], whole numbers; each row adds up to n
+    """
+    counts = np.empty((n_resamples, n))
+    resample_counts(_streams(seed, n_resamples), counts)
+    return counts
+
+
+def bootstrap_intervals(
+    values: NDArray[np.floating], level: float = 0.95, n_resamples: int = 2000, seed: int = 0
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Means of the columns and their percentile intervals, all from the same resamples of rows.
+
+    Parameters
+    ----------
+    values : float [n, m]
+
+    Returns
+    -------
+    mean, low, high : float64 [m]; NaN where n = 0
+    """
+    values = np.asarray(values, dtype=np.float64)
+    if len(values) == 0:
+        nothing = np.full(values.shape[1], np.nan)
+        return nothing, nothing.copy(), nothing.copy()
+    if not np.all(np.isfinite(values)):
+        raise ValueError("values to resample must be finite")
+    means = bootstrap_sums(values, n_resamples, seed) / len(values)
+    low, high = percentiles(means, level)
+    return values.mean(axis=0), low, high
+
+
+def bootstrap_interval(
+    values: ArrayLike, level: float = 0.95, n_resamples: int = 2000, seed: int = 0
+) -> Interval:
+    """Mean of ``values`` [n] and its percentile bootstrap interval."""
+    column = np.asarray(values, dtype=np.float64).reshape(-1, 1)
+    mean, low, high = bootstrap_intervals(column, level, n_resamples, seed)
+    return Interval(float(mean[0]), float(low[0]), float(high[0]), len(column))
+
+
+def percentiles(
+    resampled: NDArray[np.float64], level: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The bounds that hold the middle ``level`` of the resampled values, over the first axis."""
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie between 0 and 1, not {level}")
+    tail = (1 - level) / 2
+    low, high = np.quantile(resampled, [tail, 1 - tail], axis=0)
+    return low, high
+
+
+def sign_flip_p_values(
+    differences: NDArray[np.floating], n_permutations: int = 10_000, seed: int = 0
+) -> NDArray[np.float64]:
+    """Two-sided p-values of the paired permutation (sign-flip) test of a zero mean, per column.
+
+    Under the null hypothesis the two systems are exchangeable for each user, so each difference is
+    as likely as its negative. p = (1 + number of flips at least as extreme) / (1 + flips), which is
+    never 0; with 12 or fewer pairs that differ all patterns are tried and p is exact.
+
+    Parameters
+    ----------
+    differences : float [n, m], finite
+
+    Returns
+    -------
+    float64 [m]; 1 where all differences are 0, NaN where n = 0
+    """
+    differences = np.asarray(differences, dtype=np.float64)
+    if len(differences) == 0:
+        return np.full(differences.shape[1], np.nan)
+    if not np.all(np.isfinite(differences)):
+        raise ValueError("differences to test must be finite")
+    # Pairs without a difference add nothing whatever their sign.
+    moved = np.ascontiguousarray(differences[np.any(differences != 0, axis=1)])
+    n = len(moved)
+    # Sums that differ only by rounding are ties, and ties count as extreme.
+    observed = np.abs(moved.sum(axis=0)) - 1e-12 * np.abs(moved).sum(axis=0)
+    if n <= _EXACT_PAIRS:
+        patterns = (np.arange(2**n)[:, None] >> np.arange(n)) & 1
+        return np.mean(np.abs((1.0 - 2.0 * patterns) @ moved) >= observed, axis=0)
+    seeds = _streams(seed, n_permutations)
+
+    def work(part: NDArray[np.uint64]) -> NDArray[np.int64]:
+        signs = np.empty((len(part), n))
+        random_signs(part, signs)
+        return np.sum(np.abs(signs @ moved) >= observed, axis=0)
+
+    with one_blas_thread():
+        extreme = np.sum(map_pieces(work, _pieces(seeds, n)), axis=0)
+    return (1.0 + extreme) / (1.0 + n_permutations)
+
+
+def wilcoxon_p_values(differences: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Two-sided p-values of the Wilcoxon signed-rank test, per column; zeros are left out."""
+    differences = np.asarray(differences, dtype=np.float64)
+    if len(differences) == 0:
+        return np.full(differences.shape[1], np.nan)
+    return np.array(
+        [stats.wilcoxon(column).pvalue if np.any(column) else 1.0 for column in differences.T]
+    )
+
+
+def compare_paired(
+    values: NDArray[np.floating],
+    reference: NDArray[np.floating],
+    *,
+    method: Method = "permutation",
+    level: float = 0.95,
+    n_resamples: int = 2000,
+    n_permutations: int = 10_000,
+    seed: int = 0,
+) -> list[Comparison]:
+    """Compare each column of ``values`` [n, m] with the same column of ``reference`` [n, m].
+
+    Returns
+    -------
+    list of m Comparison
+
+    Raises
+    ------
+    ValueError
+        The shapes differ, the method is not known or a value is not finite.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    reference = np.asarray(reference, dtype=np.float64)
+    if values.shape != reference.shape:
+        raise ValueError(f"pairs need equal shapes, not {values.shape} and {reference.shape}")
+    differences = values - reference
+    n = len(differences)
+    diff, low, high = bootstrap_intervals(differences, level, n_resamples, seed)
+    if method == "permutation":
+        p = sign_flip_p_values(differences, n_permutations, seed + 1)
+    elif method == "wilcoxon":
+        p = wilcoxon_p_values(differences)
+    else:
+        raise ValueError(f"there is no paired test '{method}'; use permutation or wilcoxon")
+    nothing = np.full(differences.shape[1], np.nan)
+    spread = differences.std(axis=0, ddof=1) if n > 1 else nothing
+    mean = values.mean(axis=0) if n else nothing
+    base = reference.mean(axis=0) if n else nothing
+    return [
+        Comparison(
+            n=n,
+            mean=float(mean[j]),
+            reference_mean=float(base[j]),
+            diff=float(diff[j]),
+            low=float(low[j]),
+            high=float(high[j]),
+            relative=_ratio(diff[j], base[j]),
+            d_z=_ratio(diff[j], spread[j]),
+            p=float(p[j]),
+        )
+        for j in range(differences.shape[1])
+    ]
+
+
+def paired_test(
+    a: ArrayLike,
+    b: ArrayLike,
+    *,
+    method: Method = "permutation",
+    level: float = 0.95,
+    n_permutations: int = 10_000,
+    seed: int = 0,
+) -> Comparison:
+    """Compare ``a`` [n] with the reference ``b`` [n], paired by position."""
+    columns = [np.asarray(side, dtype=np.float64).reshape(-1, 1) for side in (a, b)]
+    return compare_paired(
+        *columns, method=method, level=level, n_permutations=n_permutations, seed=seed
+    )[0]
+
+
+def holm(p_values: ArrayLike) -> NDArray[np.float64]:
+    """P-values adjusted for the number of comparisons by Holm's step-down method.
+
+    NaN entries (nothing was compared) stay NaN and do not count as comparisons.
+    Source: Holm (1979), A simple sequentially rejective multiple test procedure.
+    """
+    p = np.asarray(p_values, dtype=np.float64)
+    out = np.full(p.shape, np.nan)
+    known = np.flatnonzero(~np.isnan(p))
+    order = known[np.argsort(p[known], kind="stable")]
+    steps = p[order] * (len(order) - np.arange(len(order)))
+    out[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return out
+
+
+def compare_table(
+    frames: Mapping[str, pd.DataFrame],
+    reference: str,
+    metrics: Sequence[str],
+    *,
+    method: Method = "permutation",
+    level: float = 0.95,
+    n_resamples: int = 2000,
+    n_permutations: int = 10_000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Compare every frame of values per user with the one called ``reference``.
+
+    Parameters
+    ----------
+    frames : name -> DataFrame with columns ``domain``, ``user_id`` and the metrics, one row per
+        domain and user; users that one of the two lacks are left out of the pair
+    metrics : columns to compare
+
+    Returns
+    -------
+    DataFrame
+        name, reference, domain, metric, n, mean, reference_mean, diff, diff_low, diff_high,
+        relative, d_z, p, p_holm. Holm's correction runs over all names and domains of one metric.
+    """
+    metrics = list(metrics)
+    base = frames[reference].set_index(["domain", "user_id"])[metrics]
+    if base.index.has_duplicates:
+        raise ValueError(f"'{reference}' has several rows for a user of one domain")
+    rows = []
+    for name, frame in frames.items():
+        if name == reference:
+            continue
+        both = frame.set_index(["domain", "user_id"])[metrics].join(
+            base, how="inner", rsuffix="|reference"
+        )
+        if both.index.has_duplicates:
+            raise ValueError(f"'{name}' has several rows for a user of one domain")
+        for domain, pairs in both.groupby(level="domain", sort=False):
+            results = compare_paired(
+                pairs[metrics].to_numpy(),
+                pairs[[f"{metric}|reference" for metric in metrics]].to_numpy(),
+                method=method,
+                level=level,
+                n_resamples=n_resamples,
+                n_permutations=n_permutations,
+                seed=seed,
+            )
+            for metric, result in zip(metrics, results):
+                rows.append((name, reference, domain, metric, *_values(result), np.nan))
+    table = pd.DataFrame(rows, columns=_COMPARE_COLUMNS)
+    table["p_holm"] = table.groupby("metric")["p"].transform(holm)
+    return table
+
+
+_COMPARE_COLUMNS = [
+    *("name", "reference", "domain", "metric", "n", "mean", "reference_mean"),
+    *("diff", "diff_low", "diff_high", "relative", "d_z", "p", "p_holm"),
+]
+
+
+def _values(result: Comparison) -> tuple[float, ...]:
+    """The fields in the order of _COMPARE_COLUMNS."""
+    return (
+        result.n,
+        result.mean,
+        result.reference_mean,
+        result.diff,
+        result.low,
+        result.high,
+        result.relative,
+        result.d_z,
+        result.p,
+    )
+
+
+def _ratio(value: float, by: float) -> float:
+    """value / by, NaN where by is 0 or not a number."""
+    return float(value / by) if by and np.isfinite(by) else float("nan")
+
+
+def _streams(seed: int, count: int) -> NDArray[np.uint64]:
+    """A start for the random stream of each resample."""
+    return np.random.SeedSequence(seed).generate_state(count, np.uint64).astype(np.uint64)
+
+
+def _pieces(seeds: NDArray[np.uint64], n: int) -> list[NDArray[np.uint64]]:
+    """The seeds in pieces whose counts or signs over n rows fit one thread's share of memory."""
+    size = max(1, _PIECE_BYTES // (8 * max(n, 1)))
+    return [seeds[start : start + size] for start in range(0, len(seeds), size)]
