@@ -1,0 +1,84 @@
+"""Every page opens by its own address as the first thing a fresh server is asked for."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.journeys.conftest import ROOT, Serve, Server, settled
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+PAGES = {
+    "overview": "Overview",
+    "alignment": "Alignment",
+    "modalities": "Modalities",
+    "cold-start": "Cold start",
+    "low-degree": "Low degree",
+    "ablations": "Ablations",
+    "recommendations": "Recommendations",
+    "retrain": "Retrain",
+    "data": "Data",
+}
+BUNDLED = ROOT / "assets" / "runs"
+
+pytestmark = pytest.mark.browser
+
+
+def open_page(tab: "Page", server: Server, url_path: str) -> None:
+    """Open a page by its address and hold it against what every page must show."""
+    tab.goto(f"{server.url}/{url_path}")
+    current = tab.locator('[data-testid="stSidebarNavLink"][aria-current="page"]')
+    current.wait_for()
+    tab.locator('[data-testid="stMain"] h1').first.wait_for()
+    settled(tab)
+    assert PAGES[url_path] in current.inner_text()
+    assert PAGES[url_path] in tab.locator('[data-testid="stMain"] h1').first.inner_text()
+    assert tab.locator('[data-testid="stSidebarNavLink"]').count() == len(PAGES)
+    assert tab.locator('[data-testid="stException"]').count() == 0, server.said()
+    assert "Traceback" not in server.said()
+
+
+@pytest.mark.parametrize("url_path", PAGES)
+def test_deep_link_first(serve: Serve, tab: "Page", url_path: str) -> None:
+    server = serve()
+    open_page(tab, server, url_path)
+    if any(BUNDLED.glob("*/run.json")):
+        assert tab.get_by_test_id("stSidebar").get_by_text("Run", exact=True).count() >= 1
+        assert tab.get_by_text("No run yet").count() == 0
+
+
+@pytest.mark.slow
+def test_pages_without_any_run(serve: Serve, tab: "Page", tmp_path: Path) -> None:
+    empty = tmp_path / "nothing"
+    empty.mkdir()
+    server = serve(MICREC_BUNDLED=str(empty))
+    for url_path in PAGES:
+        open_page(tab, server, url_path)
+
+
+@pytest.mark.slow
+def test_pages_with_only_damaged_runs(serve: Serve, tab: "Page", tmp_path: Path) -> None:
+    runs = tmp_path / "damaged"
+    (runs / "torn").mkdir(parents=True)
+    (runs / "torn" / "run.json").write_text('{"schema_version": 1, "name"')
+    empty = tmp_path / "nothing"
+    empty.mkdir()
+    server = serve(runs, MICREC_BUNDLED=str(empty))
+    for url_path in PAGES:
+        open_page(tab, server, url_path)
+
+
+def test_a_run_named_by_a_path_opens_nothing_outside(
+    serve: Serve, tab: "Page", tmp_path: Path
+) -> None:
+    """The address is anyone's to write: a run in it is a name of the list, never a path."""
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "run.json").write_text('{"schema_version": 1, "name": "secret-run"}')
+    server = serve()
+    tab.goto(f"{server.url}/alignment?run=../../outside")
+    tab.locator('[data-testid="stMain"] h1').first.wait_for()
+    settled(tab)
+    assert tab.locator('[data-testid="stException"]').count() == 0, server.said()
+    assert "secret-run" not in tab.locator("body").inner_text()

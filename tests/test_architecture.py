@@ -1,0 +1,165 @@
+"""The rules of the code base that a machine can hold."""
+
+import ast
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+CORE = sorted((ROOT / "micrec_core").rglob("*.py"))
+PAGES = sorted((ROOT / "pages").glob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+OWN = [ROOT / "app.py", *CORE, *PAGES]
+
+MAX_LINES = 400
+MAX_PAGE_LINES = 120
+MAX_FUNCTION_LINES = 60
+# Readers that run whatever code a file carries.
+UNSAFE_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+def imports(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield line and module of every import, those inside of functions too."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            yield node.lineno, node.module
+
+
+def calls(path: Path) -> Iterator[tuple[ast.Call, str]]:
+    """Yield every call with the name that is called, dotted."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Call):
+            yield node, ast.unparse(node.func)
+
+
+def keyword(call: ast.Call, wanted: str) -> object:
+    """Return a call's literal keyword argument, or None."""
+    for given in call.keywords:
+        if given.arg == wanted and isinstance(given.value, ast.Constant):
+            return given.value.value
+    return None
+
+
+def test_imports_point_downwards() -> None:
+    linter = shutil.which("lint-imports", path=str(Path(sys.executable).parent))
+    if linter is None:
+        pytest.skip("import-linter is not installed")
+    done = subprocess.run(
+        [linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_streamlit_stays_in_ui_and_pages() -> None:
+    found = [
+        f"{name(path)}:{line}"
+        for path in CORE
+        if not path.is_relative_to(ROOT / "micrec_core" / "ui")
+        for line, module in imports(path)
+        if module.split(".")[0] == "streamlit"
+    ]
+    assert not found
+
+
+def test_pages_reach_the_core_only_through_its_upper_layers() -> None:
+    lower = {"models", "graphs", "cli", "pipeline", "__main__"}
+    found = [
+        f"{name(path)}:{line} imports {module}"
+        for path in PAGES
+        for line, module in imports(path)
+        if module.startswith("micrec_core.") and module.split(".")[1] in lower
+    ]
+    assert not found
+
+
+def test_umap_is_never_on_a_pages_path() -> None:
+    """Its first import and fit cost 20 to 60 seconds: layouts are computed when a run is made."""
+    above = ("ui", "figures", "serving", "runs")
+    found = [
+        f"{name(path)}:{line}"
+        for path in [*PAGES, *CORE]
+        if path in PAGES or path.relative_to(ROOT / "micrec_core").parts[0] in above
+        for line, module in imports(path)
+        if module.split(".")[0] == "umap"
+    ]
+    assert not found
+
+
+def test_nothing_is_unpickled() -> None:
+    found = []
+    for path in OWN:
+        found += [
+            f"{name(path)}:{line} imports {module}"
+            for line, module in imports(path)
+            if module.split(".")[0] in UNSAFE_MODULES
+        ]
+        for call, called in calls(path):
+            if called == "torch.load" and keyword(call, "weights_only") is not True:
+                found.append(f"{name(path)}:{call.lineno} torch.load without weights_only=True")
+            if called.endswith("read_pickle") or keyword(call, "allow_pickle") is True:
+                found.append(f"{name(path)}:{call.lineno} {called} may unpickle")
+            if called in ("eval", "exec", "__import__", "importlib.import_module"):
+                found.append(f"{name(path)}:{call.lineno} {called} runs what a string says")
+    assert not found
+
+
+def test_item_text_is_never_html() -> None:
+    found = [
+        f"{name(path)}:{call.lineno}"
+        for path in OWN
+        for call, _ in calls(path)
+        if keyword(call, "unsafe_allow_html") is True
+    ]
+    assert not found
+
+
+@pytest.mark.parametrize("path", [*OWN, *TESTS], ids=name)
+def test_files_are_short(path: Path) -> None:
+    limit = MAX_PAGE_LINES if path in PAGES else MAX_LINES
+    length = len(path.read_text(encoding="utf-8").splitlines())
+    assert length < limit, f"{name(path)} has {length} lines"
+
+
+def test_functions_are_short() -> None:
+    """Counted without the docstring: saying what a function does is no fault of its length."""
+    found = []
+    for path in OWN:
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                first, *_ = node.body
+                length = (node.end_lineno or 0) - node.lineno + 1
+                if ast.get_docstring(node) is not None:
+                    length -= (first.end_lineno or 0) - first.lineno + 1
+                if length >= MAX_FUNCTION_LINES:
+                    found.append(f"{name(path)}:{node.lineno} {node.name}: {length} lines")
+    assert not found
+
+
+def test_modules_say_what_they_are() -> None:
+    found = []
+    for path in CORE:
+        said = ast.get_docstring(tree(path)) or ""
+        if len(said) < 15 or re.search(r"\b(TBD|TODO|FIXME)\b", said):
+            found.append(name(path))
+    assert not found
+
+
+def test_every_test_folder_mirrors_a_package() -> None:
+    packages = {path.parent.name for path in CORE} | {"pages", "journeys", "tests", "cli"}
+    folders = {path.parent.name for path in TESTS}
+    assert folders <= packages
