@@ -1,1 +1,1 @@
-"""TBD."""
+"""Router, session, sidebar and widgets: with the pages, the only code that knows Streamlit."""

@@ -1,0 +1,253 @@
+"""Figures of the Alignment page: the same people in two domains, before and after training.
+
+A frame of points has one row per user and domain: user_id, domain, x, y, degree and distance (the
+cosine distance between that user's two vectors, in all dimensions).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from micrec_core.figures import theme
+
+COLOUR_BY = {"domain": "Domain", "degree": "Interactions", "distance": "Pair distance"}
+MAX_LINES = 200
+MAX_POINTS = 50_000
+
+
+def unit(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Rows divided by their length, float32 [n, D]; zero rows stay zero."""
+    rows = np.asarray(vectors, dtype=np.float32)
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+
+
+def points(
+    users: pd.DataFrame,
+    layout: pd.DataFrame,
+    a: NDArray[np.floating],
+    b: NDArray[np.floating],
+    pair: Sequence[str],
+) -> pd.DataFrame:
+    """One row per user and domain, from a layout of one epoch and the vectors of that epoch.
+
+    Parameters
+    ----------
+    users : row, user_id, degree_a, degree_b
+    layout : domain ("a"/"b" or the domain's name), row, x, y
+    a, b : [n, D] vectors of the pair's two domains, row by row of ``users``
+    """
+    apart = 1.0 - (unit(a) * unit(b)).sum(axis=1)
+    base = users.assign(distance=apart[users["row"].to_numpy()])
+    parts = []
+    for name, side in zip(pair, "ab", strict=True):
+        here = layout[layout["domain"].isin([name, side])][["row", "x", "y"]]
+        part = base.merge(here, on="row").assign(domain=name)
+        parts.append(part.assign(degree=part[f"degree_{side}"]))
+    keep = ["row", "user_id", "domain", "x", "y", "degree", "distance"]
+    return pd.concat(parts, ignore_index=True)[keep]
+
+
+def sample_rows(frame: pd.DataFrame, limit: int = MAX_POINTS // 2) -> pd.DataFrame:
+    """At most ``limit`` users of each domain, evenly over the pair distances."""
+    users = frame.drop_duplicates("user_id").sort_values("distance")["user_id"]
+    if len(users) <= limit:
+        return frame
+    keep = users.iloc[np.linspace(0, len(users) - 1, limit).astype(int)]
+    return frame[frame["user_id"].isin(keep)]
+
+
+def before_after(
+    stages: Mapping[str, pd.DataFrame],
+    labels: Mapping[str, str],
+    *,
+    colour_by: str = "domain",
+    selected: Collection[str] = (),
+    worst: int = 0,
+) -> go.Figure:
+    """Two maps of the same users; the selected ones are lit in both, joined by a line.
+
+    Parameters
+    ----------
+    stages : title -> points, in the order shown
+    labels : domain -> words shown, in the pair's order
+    colour_by : a key of ``COLOUR_BY``
+    selected : user ids to light; the lines are theirs, else the ``worst`` pairs' of each map
+    """
+    figure = theme.facets(list(stages))
+    chosen = set(selected)
+    for column, frame in enumerate(stages.values(), start=1):
+        ids = chosen or set(_worst(frame, worst))
+        figure.add_trace(_pair_lines(frame, list(labels), ids), 1, column)
+        for index, (domain, label) in enumerate(labels.items()):
+            part = frame[frame["domain"] == domain]
+            figure.add_trace(_cloud(part, label, index, colour_by, chosen, column), 1, column)
+    figure.update_xaxes(showticklabels=False, zeroline=False, showgrid=False)
+    figure.update_yaxes(showticklabels=False, zeroline=False, showgrid=False)
+    if colour_by != "domain":
+        figure.update_layout(
+            coloraxis={
+                "colorscale": theme.CONTINUOUS,
+                "colorbar": {
+                    "title": {"text": COLOUR_BY[colour_by], "side": "right"},
+                    "thickness": 12,
+                },
+            }
+        )
+    return theme.legend_below(figure).update_layout(
+        height=520, dragmode="lasso", legend={"y": -0.04}, uirevision="alignment"
+    )
+
+
+def _worst(frame: pd.DataFrame, count: int) -> list[str]:
+    pairs = frame.drop_duplicates("user_id").nlargest(count, "distance") if count else frame[:0]
+    return list(pairs["user_id"])
+
+
+def _pair_lines(frame: pd.DataFrame, domains: Sequence[str], ids: Collection[str]) -> go.Scattergl:
+    """One broken line through all shown pairs; more than a few hundred would hide the points."""
+    part = frame[frame["user_id"].isin(set(ids))]
+    wide = part.pivot(index="user_id", columns="domain", values=["x", "y"])[:MAX_LINES].dropna()
+    gap = np.full(len(wide), np.nan)
+    xs = ys = np.zeros(0)
+    if len(wide):
+        xs = np.stack([wide["x", domains[0]], wide["x", domains[1]], gap], axis=1).ravel()
+        ys = np.stack([wide["y", domains[0]], wide["y", domains[1]], gap], axis=1).ravel()
+    return go.Scattergl(
+        x=xs,
+        y=ys,
+        mode="lines",
+        line={"color": theme.NEUTRAL, "width": 1},
+        hoverinfo="skip",
+        showlegend=False,
+    )
+
+
+def _cloud(
+    part: pd.DataFrame, label: str, index: int, colour_by: str, chosen: set[str], column: int
+) -> go.Scattergl:
+    marker: dict[str, object] = {
+        "size": 7 if len(part) < 5000 else 4,
+        "symbol": theme.domain_symbol(index),
+        "opacity": 0.8,
+    }
+    if colour_by == "domain":
+        marker["color"] = theme.domain_colour(index)
+    else:
+        shown = np.log2(part["degree"] + 1) if colour_by == "degree" else part[colour_by]
+        marker |= {"color": shown, "coloraxis": "coloraxis"}
+    lit = np.flatnonzero(part["user_id"].isin(chosen)).tolist() if chosen else None
+    return go.Scattergl(
+        x=part["x"],
+        y=part["y"],
+        mode="markers",
+        name=label,
+        legendgroup=label,
+        showlegend=column == 1,
+        marker=marker,
+        selectedpoints=lit,
+        selected={"marker": {"opacity": 1.0, "size": 10}},
+        unselected={"marker": {"opacity": 0.12}},
+        customdata=part[["user_id", "degree", "distance"]].to_numpy(),
+        hovertemplate="user %{customdata[0]}<br>%{customdata[1]} interactions<br>"
+        f"distance to the other domain %{{customdata[2]:.2f}}<extra>{label}</extra>",
+    )
+
+
+def distance_histogram(distances: Mapping[str, tuple[NDArray, NDArray]]) -> go.Figure:
+    """Cosine distance of true pairs against random pairs, one column per stage.
+
+    ``distances`` maps a stage's title to (true [n], random [m]); both are shown as shares.
+    """
+    figure = theme.facets(list(distances), shared_y=True)
+    bins = {"start": 0.0, "end": 2.0, "size": 0.05}
+    for column, (true, random) in enumerate(distances.values(), start=1):
+        for name, values, colour, shape in (
+            ("Random pairs", random, theme.NEUTRAL, "/"),
+            ("The same person", true, theme.SOURCE_COLOURS["bridge"], ""),
+        ):
+            figure.add_trace(
+                go.Histogram(
+                    x=values,
+                    name=name,
+                    legendgroup=name,
+                    showlegend=column == 1,
+                    histnorm="probability",
+                    xbins=bins,
+                    opacity=0.7,
+                    marker={"color": colour, "pattern": {"shape": shape}},
+                    hovertemplate=f"distance %{{x}}: %{{y:.1%}}<extra>{name}</extra>",
+                ),
+                1,
+                column,
+            )
+    figure.update_xaxes(title_text="Cosine distance in all dimensions")
+    figure.update_yaxes(tickformat=".0%", title_text="Share of pairs", col=1)
+    return theme.legend_below(figure).update_layout(height=340, barmode="overlay")
+
+
+def metric_curve(alignment: pd.DataFrame, metric: str, title: str) -> go.Figure:
+    """One alignment metric over the epochs with its interval, and the random baseline."""
+    rows = alignment[alignment["metric"] == metric].sort_values("epoch")
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[*rows["epoch"], *rows["epoch"][::-1]],
+        y=[*rows["high"], *rows["low"][::-1]],
+        fill="toself",
+        line_width=0,
+        fillcolor="rgba(86,180,233,0.25)",
+        hoverinfo="skip",
+        showlegend=False,
+    )
+    figure.add_scatter(
+        x=rows["epoch"],
+        y=rows["value"],
+        mode="lines+markers",
+        name="The same person",
+        line_color=theme.SOURCE_COLOURS["bridge"],
+    )
+    figure.add_scatter(
+        x=rows["epoch"],
+        y=rows["random"],
+        mode="lines",
+        name="Random",
+        line={"color": theme.NEUTRAL, "dash": "dot"},
+    )
+    figure.update_xaxes(title_text="Epoch")
+    figure.update_yaxes(title_text=title)
+    return theme.legend_below(figure).update_layout(height=300)
+
+
+def neighbours(
+    users: pd.DataFrame,
+    a: NDArray[np.floating],
+    b: NDArray[np.floating],
+    user_id: str,
+    k: int = 10,
+) -> pd.DataFrame:
+    """The users of domain b nearest to this user's vector in domain a, by cosine in all dimensions.
+
+    Returns
+    -------
+    DataFrame place (1 = nearest), user_id, cosine, same (the user itself); the user's own row is
+    added at its true place when it is not among the nearest ``k``
+    """
+    row = int(users.loc[users["user_id"] == user_id, "row"].iloc[0])
+    cosine = unit(b) @ unit(a)[row]
+    order = np.argsort(-cosine, kind="stable")
+    own = int(np.flatnonzero(order == row)[0])
+    rows = [*order[:k].tolist()] + ([row] if own >= k else [])
+    ids = users.set_index("row")["user_id"]
+    place = {int(r): i + 1 for i, r in enumerate(order)}
+    return pd.DataFrame(
+        {
+            "place": [place[r] for r in rows],
+            "user_id": [ids[r] for r in rows],
+            "cosine": cosine[rows],
+            "same": [r == row for r in rows],
+        }
+    )

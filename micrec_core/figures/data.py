@@ -1,0 +1,60 @@
+"""Figures of the Data page and of the data table on the Overview page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from micrec_core.figures import theme
+
+
+def degree_curves(degrees: Mapping[str, NDArray[np.integer]], title: str) -> go.Figure:
+    """Share of users or items with at least this many interactions, both axes logarithmic.
+
+    ``degrees`` maps a domain's label to its degrees; a straight line is a power law.
+    """
+    figure = go.Figure()
+    for index, (label, values) in enumerate(degrees.items()):
+        ordered = np.sort(np.asarray(values))[::-1]
+        ordered = ordered[ordered > 0]
+        if not len(ordered):
+            continue
+        # Where a value repeats, its last place is the number of entities with at least so many.
+        steps, first = np.unique(-ordered, return_index=True)
+        last = np.append(first[1:], len(ordered))
+        figure.add_scatter(
+            x=-steps,
+            y=last / len(ordered),
+            mode="lines+markers",
+            name=label,
+            line_color=theme.domain_colour(index),
+            marker={"symbol": theme.domain_symbol(index), "size": 6},
+            hovertemplate=f"at least %{{x}} interactions: %{{y:.1%}}<extra>{label}</extra>",
+        )
+    figure.update_xaxes(type="log", title_text=title, dtick=1)
+    figure.update_yaxes(
+        type="log", title_text="Share with at least so many", tickformat=".0%", dtick=1
+    )
+    return theme.legend_below(figure).update_layout(height=340)
+
+
+def domain_table(domains: list[dict]) -> pd.DataFrame:
+    """The facts that a run keeps of its dataset's domains, one row each."""
+    frame = pd.DataFrame(domains)
+    names = {
+        "label": "Domain",
+        "n_users": "Users",
+        "n_items": "Items",
+        "n_train": "Train",
+        "n_valid": "Validation",
+        "n_test": "Test",
+    }
+    out = frame[[c for c in names if c in frame]].rename(columns=names)
+    counts = [c for c in ("Train", "Validation", "Test") if c in out]
+    if {"Users", "Items"} <= set(out) and counts:
+        out["Density"] = out[counts].sum(axis=1) / (out["Users"] * out["Items"])
+    return out

@@ -1,0 +1,195 @@
+"""The sentences of the Overview page: each says one thing, with its interval, n and its evidence.
+
+A finding is worded by what the numbers are. Where an interval includes zero it says so, and a table
+that a run does not have gives no finding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from micrec_core.figures import theme
+from micrec_core.figures.tables import BASELINES, own_seed, pick
+
+HEADLINE = "ndcg@20"
+NO_DIFFERENCE = "not clearly different from"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One claim of the run.
+
+    ``title`` is the claim in a sentence, ``lines`` the numbers behind it (one per domain), ``page``
+    the url path of the page that shows the evidence, ``link`` the words of the link.
+    """
+
+    title: str
+    lines: tuple[str, ...]
+    page: str
+    link: str
+
+
+def interval_text(mean: float, low: float, high: float, digits: int = 3) -> str:
+    """``0.108 [0.101, 0.115]``."""
+    return f"{mean:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def verdict(low: float, high: float) -> str:
+    """How a difference with this interval compares with zero, in words."""
+    if low > 0:
+        return "above"
+    return "below" if high < 0 else NO_DIFFERENCE
+
+
+def _claim(setting: str, words: list[str], rival: str) -> str:
+    """One sentence for all domains where they agree, else the honest mix."""
+    kinds = set(words)
+    if kinds == {"above"}:
+        return f"{setting}, MICRec beats {rival} (NDCG@20)."
+    if kinds == {"below"}:
+        return f"{setting}, MICRec falls short of {rival} (NDCG@20)."
+    if kinds == {NO_DIFFERENCE}:
+        return f"{setting}, MICRec is not clearly different from {rival} (NDCG@20)."
+    return f"{setting}, MICRec beats {rival} in some domains but not in all (NDCG@20)."
+
+
+def known_users(
+    variants: pd.DataFrame, labels: Mapping[str, str], seed: int | None
+) -> Finding | None:
+    """The full model against the strongest baseline of each domain, by paired differences."""
+    frame = own_seed(pick(variants, metric=HEADLINE, cohort="all", protocol="known"), seed)
+    words, lines, names = [], [], []
+    for domain, label in labels.items():
+        rows = pick(frame, domain=domain)
+        full = pick(rows, model="micrec", variant="full")
+        rivals = pick(rows, model=list(BASELINES)).dropna(subset=["diff"])
+        if full.empty or rivals.empty:
+            continue
+        rival = rivals.loc[rivals["mean"].idxmax()]
+        gain, low, high = -rival["diff"], -rival["diff_high"], -rival["diff_low"]
+        name = theme.model_label(rival["model"])
+        words.append(verdict(low, high))
+        names.append(name)
+        share = f" ({gain / rival['mean']:+.0%})" if rival["mean"] > 0 else ""
+        lines.append(
+            f"{label}: {gain:+.3f} [{low:+.3f}, {high:+.3f}]{share} against {name}, "
+            f"from {rival['mean']:.3f} to {full.iloc[0]['mean']:.3f}; n = {int(rival['n']):,} users"
+        )
+    if not lines:
+        return None
+    best = names[0] if len(set(names)) == 1 else "the best baseline"
+    title = _claim("For known users", words, best)
+    return Finding(title, tuple(lines), "ablations", "See every variant and baseline")
+
+
+def cold_domain(
+    summary: pd.DataFrame, labels: Mapping[str, str], seed: int | None
+) -> Finding | None:
+    """Users whose interactions in a domain were hidden, against popularity there."""
+    frame = own_seed(pick(summary, metric=HEADLINE, cohort="all", protocol="cold-domain"), seed)
+    words, lines = [], []
+    for domain, label in labels.items():
+        rows = pick(frame, domain=domain)
+        ours, popular = pick(rows, model="micrec"), pick(rows, model="popularity")
+        if ours.empty or popular.empty:
+            continue
+        mine, theirs = ours.iloc[0], popular.iloc[0]
+        # Only the separate intervals are stored; that they do not overlap is a strict criterion.
+        words.append(verdict(mine["low"] - theirs["high"], mine["high"] - theirs["low"]))
+        ridge = pick(rows, model="ridge")
+        tail = f", ridge map {ridge.iloc[0]['mean']:.3f}" if not ridge.empty else ""
+        lines.append(
+            f"{label}: {interval_text(mine['mean'], mine['low'], mine['high'])} against popularity "
+            f"{interval_text(theirs['mean'], theirs['low'], theirs['high'])}{tail}; "
+            f"n = {int(mine['n']):,} users"
+        )
+    if not lines:
+        return None
+    title = _claim("For users it never saw in a domain", words, "popularity")
+    return Finding(title, tuple(lines), "cold-start", "Make up a user and try it")
+
+
+def aligned_users(alignment: pd.DataFrame) -> Finding | None:
+    """Whether the same person's two vectors lie closer than two strangers' do."""
+    frame = pick(alignment, metric="paired_cosine").sort_values("epoch")
+    if frame.empty:
+        return None
+    first, last = frame.iloc[0], frame.iloc[-1]
+    apart = last["low"] > last["random"]
+    title = (
+        "The same person's two vectors lie closer together than two strangers' do."
+        if apart
+        else "The same person's two vectors do not lie clearly closer than two strangers' do."
+    )
+    line = (
+        f"Cosine of true pairs {interval_text(last['value'], last['low'], last['high'], 2)} at epoch "
+        f"{int(last['epoch'])}, random pairs {last['random']:.2f}"
+    )
+    if len(frame) > 1:
+        line += f"; it was {first['value']:.2f} at epoch {int(first['epoch'])}"
+    return Finding(title, (line + ".",), "alignment", "See both domains before and after")
+
+
+def low_degree(degree: pd.DataFrame, labels: Mapping[str, str]) -> Finding | None:
+    """Recall of items with one to five train interactions against the best baseline."""
+    frame = pick(degree, bin=["1-2", "3-5"], variant="full")
+    frame = frame[frame["n_positives"] > 0]
+    words, lines = [], []
+    for domain, label in labels.items():
+        pooled = _pool_bins(pick(frame, domain=domain))
+        rivals = pooled[pooled.index.isin(BASELINES)]
+        if "micrec" not in pooled.index or rivals.empty:
+            continue
+        ours, rival = pooled.loc["micrec"], rivals.loc[rivals["recall"].idxmax()]
+        words.append(verdict(ours["low"] - rival["high"], ours["high"] - rival["low"]))
+        lines.append(
+            f"{label}: recall@20 {interval_text(ours['recall'], ours['low'], ours['high'])} against "
+            f"{theme.model_label(str(rival.name))} "
+            f"{interval_text(rival['recall'], rival['low'], rival['high'])}; "
+            f"{int(ours['n_items']):,} items, n = {int(ours['n_positives']):,} held-out interactions"
+        )
+    if not lines:
+        return None
+    title = _claim("On items with 1 to 5 interactions", words, "the best baseline")
+    title = title.replace("NDCG@20", "recall@20")
+    return Finding(title, tuple(lines), "low-degree", "See all degree bins with intervals")
+
+
+def _pool_bins(rows: pd.DataFrame) -> pd.DataFrame:
+    """Per model, bins pooled by their positives; the bounds so pooled are wider than needed."""
+    weight = rows["n_positives"]
+    sums = {c: rows[c] * weight for c in ("recall", "low", "high")}
+    grouped = rows.assign(**sums).groupby("model")[
+        ["recall", "low", "high", "n_positives", "n_items"]
+    ]
+    out = grouped.sum()
+    for column in ("recall", "low", "high"):
+        out[column] = out[column] / out["n_positives"]
+    return out
+
+
+def content_matters(
+    variants: pd.DataFrame, labels: Mapping[str, str], seed: int | None
+) -> Finding | None:
+    """What taking text and images away costs, by paired differences."""
+    frame = own_seed(pick(variants, metric=HEADLINE, cohort="all", protocol="known"), seed)
+    rows = pick(frame, model="micrec", variant="modality", domain=list(labels)).dropna(
+        subset=["diff"]
+    )
+    if rows.empty:
+        return None
+    lines, words = [], []
+    for _, row in rows.iterrows():
+        words.append(verdict(-row["diff_high"], -row["diff_low"]))
+        lines.append(
+            f"{labels[row['domain']]}: {row['diff']:+.3f} [{row['diff_low']:+.3f}, "
+            f"{row['diff_high']:+.3f}] NDCG@20 without them; n = {int(row['n']):,} users"
+        )
+    title = {
+        frozenset({"above"}): "Text and images help: taking both away costs accuracy.",
+        frozenset({"below"}): "Text and images do not help known users here.",
+    }.get(frozenset(words), "Text and images help known users in some domains, not in all.")
+    return Finding(title, tuple(lines), "modalities", "See what each modality weighs")

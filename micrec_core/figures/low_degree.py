@@ -1,0 +1,140 @@
+"""Figures of the Low degree page: who is served when an item has hardly any interactions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from micrec_core.figures import theme
+from micrec_core.figures.common import interval_error, rows_height
+from micrec_core.figures.tables import DEGREE_BINS, pick
+
+
+def recall_by_bin(degree: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
+    """Item-side recall@20 per degree bin and model, over the number of items in each bin.
+
+    Models sit side by side within a bin, so that intervals do not hide each other; a bin with
+    fewer than 30 items is hatched in the lower panel.
+    """
+    figure = make_subplots(
+        rows=2,
+        cols=len(labels),
+        row_heights=[0.74, 0.26],
+        shared_xaxes=True,
+        vertical_spacing=0.08,
+        horizontal_spacing=0.08,
+        subplot_titles=list(labels.values()),
+    )
+    figure.update_annotations(font_size=14)
+    bins = [b for b in DEGREE_BINS if b in set(degree["bin"].astype(str))]
+    place = {b: i for i, b in enumerate(bins)}
+    shown: set[str] = set()
+    for index, domain in enumerate(labels):
+        rows = pick(degree, domain=domain)
+        models = list(dict.fromkeys(rows["model"]))
+        colours = theme.model_colours(models, index)
+        for i, model in enumerate(models):
+            line = pick(rows, model=model)
+            shift = (i - (len(models) - 1) / 2) * 0.16
+            figure.add_trace(
+                _bin_dots(line, place, shift, model, colours[model], index, model not in shown),
+                1,
+                index + 1,
+            )
+            shown.add(model)
+        figure.add_trace(_bin_counts(pick(rows, model=models[:1]), place), 2, index + 1)
+    figure.update_xaxes(tickvals=list(place.values()), ticktext=bins)
+    figure.update_xaxes(title_text="Train interactions of the item", row=2)
+    figure.update_yaxes(title_text="Recall@20", rangemode="tozero", row=1, col=1)
+    figure.update_yaxes(title_text="Items", row=2, col=1)
+    return theme.legend_below(figure).update_layout(height=520, bargap=0.4)
+
+
+def _bin_dots(
+    line: pd.DataFrame,
+    place: Mapping[str, int],
+    shift: float,
+    model: str,
+    colour: str,
+    index: int,
+    show_legend: bool,
+) -> go.Scatter:
+    ours = model == "micrec"
+    return go.Scatter(
+        x=[place[b] + shift for b in line["bin"].astype(str)],
+        y=line["recall"],
+        error_y=interval_error(line, "recall", "low", "high"),
+        mode="markers",
+        name=theme.model_label(model),
+        legendgroup=model,
+        showlegend=show_legend,
+        marker={
+            "size": 10,
+            "color": colour,
+            "symbol": theme.domain_symbol(index)
+            if ours
+            else theme.MODEL_SYMBOLS.get(model, "square"),
+        },
+        customdata=line[["bin", "n_items", "n_positives", "low", "high"]].to_numpy(),
+        hovertemplate="%{customdata[0]} interactions<br>recall@20 %{y:.3f} [%{customdata[3]:.3f}, "
+        "%{customdata[4]:.3f}]<br>%{customdata[1]:,} items, %{customdata[2]:,} held-out "
+        f"interactions<extra>{theme.model_label(model)}</extra>",
+    )
+
+
+def _bin_counts(line: pd.DataFrame, place: Mapping[str, int]) -> go.Bar:
+    few = line["n_items"] < theme.FEW
+    return go.Bar(
+        x=[place[b] for b in line["bin"].astype(str)],
+        y=line["n_items"],
+        showlegend=False,
+        marker={
+            "color": theme.NEUTRAL,
+            "opacity": 0.55,
+            "pattern": {"shape": ["/" if f else "" for f in few]},
+        },
+        text=[f"{n:,}" for n in line["n_items"]],
+        textposition="outside",
+        cliponaxis=False,
+        hovertemplate="%{y:,} items<extra></extra>",
+    )
+
+
+def beyond_accuracy(beyond: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
+    """Coverage, popularity of what is recommended and likeness within a list, per model."""
+    titles = {
+        "coverage": "Coverage of the catalogue",
+        "mean_popularity": "Mean popularity of the list",
+        "intra_list_similarity": "Likeness within a list",
+    }
+    have = {c: t for c, t in titles.items() if c in beyond.columns and beyond[c].notna().any()}
+    figure = theme.facets(list(have.values()), shared_y=True)
+    names = [theme.row_label(m, v) for m, v in zip(beyond["model"], beyond["variant"], strict=True)]
+    frame = beyond.assign(row=names)
+    for column, name in enumerate(have, start=1):
+        for index, (domain, label) in enumerate(labels.items()):
+            rows = pick(frame, domain=domain)
+            figure.add_trace(
+                go.Scatter(
+                    x=rows[name],
+                    y=rows["row"],
+                    mode="markers",
+                    name=label,
+                    legendgroup=domain,
+                    showlegend=column == 1,
+                    marker={
+                        "size": 11,
+                        "color": theme.domain_colour(index),
+                        "symbol": theme.domain_symbol(index),
+                    },
+                    hovertemplate=f"%{{y}}: %{{x:.3f}}<extra>{label}</extra>",
+                ),
+                1,
+                column,
+            )
+    figure.update_yaxes(autorange="reversed")
+    figure = theme.legend_below(figure)
+    return figure.update_layout(height=rows_height(frame["row"].nunique(), extra=150))

@@ -1,0 +1,179 @@
+"""Figures of the Modalities page: what text and image weigh, for whom, and what they are worth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from micrec_core.figures import theme
+from micrec_core.figures.tables import DEGREE_BINS, degree_bin, mean_interval
+
+MODALITIES = ("text", "image")
+HAVE_LABELS = {
+    (True, True): "text and image",
+    (True, False): "text only",
+    (False, True): "image only",
+    (False, False): "neither",
+}
+
+
+def long_weights(weights: pd.DataFrame) -> pd.DataFrame:
+    """One row per entity and modality: entity, domain, id, degree, bin, have, modality, weight.
+
+    An entity that lacks a modality has no weight to speak of there and gives no row.
+    """
+    have = list(zip(weights["has_text"], weights["has_image"], strict=True))
+    base = weights.assign(
+        bin=degree_bin(weights["degree"]),
+        have=[HAVE_LABELS[bool(t), bool(i)] for t, i in have],
+    )
+    parts = [
+        base[base[f"has_{m}"].astype(bool)].assign(modality=m, weight=base[f"w_{m}"])
+        for m in MODALITIES
+    ]
+    keep = ["entity", "domain", "id", "degree", "bin", "have", "modality", "weight"]
+    return pd.concat(parts, ignore_index=True)[keep]
+
+
+def distributions(long: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
+    """Box of the weight per domain and entity, text beside image, for those that have both."""
+    both = long[long["have"] == "text and image"]
+    entities = [e for e in ("user", "item") if e in set(both["entity"])]
+    figure = theme.facets([f"{e.capitalize()}s" for e in entities], shared_y=True)
+    for column, entity in enumerate(entities, start=1):
+        for modality in MODALITIES:
+            part = both[(both["entity"] == entity) & (both["modality"] == modality)]
+            figure.add_trace(
+                go.Box(
+                    x=part["domain"].map(labels),
+                    y=part["weight"],
+                    name=theme.source_label(modality),
+                    legendgroup=modality,
+                    showlegend=column == 1,
+                    marker_color=theme.SOURCE_COLOURS[modality],
+                    boxpoints=False,
+                    offsetgroup=modality,
+                ),
+                1,
+                column,
+            )
+    figure.update_yaxes(title_text="Weight", range=[0, 1], col=1)
+    return theme.legend_below(figure).update_layout(height=360, boxmode="group")
+
+
+def by_group(long: pd.DataFrame, group: str, order: Sequence[str], title: str) -> go.Figure:
+    """Mean weight with its interval per group (degree bin, or what an entity has)."""
+    figure = go.Figure()
+    means = mean_interval(long, ["modality", group], "weight")
+    for i, modality in enumerate(MODALITIES):
+        part = means[means["modality"] == modality].set_index(group)
+        part = part.reindex([g for g in order if g in part.index])
+        place = {g: n for n, g in enumerate(order)}
+        figure.add_scatter(
+            x=[place[g] + (i - 0.5) * 0.16 for g in part.index],
+            y=part["mean"],
+            error_y={
+                "type": "data",
+                "symmetric": False,
+                "array": part["high"] - part["mean"],
+                "arrayminus": part["mean"] - part["low"],
+                "width": 4,
+            },
+            mode="markers",
+            name=theme.source_label(modality),
+            marker={
+                "size": 11,
+                "color": theme.SOURCE_COLOURS[modality],
+                "symbol": "square" if modality == "text" else "triangle-up",
+            },
+            customdata=part[["n", "low", "high"]].to_numpy(),
+            hovertemplate="mean %{y:.3f} [%{customdata[1]:.3f}, %{customdata[2]:.3f}]<br>"
+            f"n = %{{customdata[0]:,}}<extra>{theme.source_label(modality)}</extra>",
+        )
+    counts = long.drop_duplicates(["entity", "domain", "id"])[group].value_counts()
+    text = [
+        f"{g}<br><span style='font-size:10px'>n = {int(counts.get(g, 0)):,}</span>" for g in order
+    ]
+    figure.update_xaxes(tickvals=list(range(len(order))), ticktext=text, title_text=title)
+    figure.update_xaxes(range=[-0.6, len(order) - 0.4])
+    figure.update_yaxes(title_text="Mean weight", range=[0, 1.02])
+    return theme.legend_below(figure).update_layout(height=360, legend={"y": -0.32})
+
+
+def by_degree(long: pd.DataFrame) -> go.Figure:
+    """Mean weight per bin of train interactions, for entities with both modalities."""
+    both = long[long["have"] == "text and image"]
+    bins = [b for b in DEGREE_BINS if b in set(both["bin"].astype(str))]
+    return by_group(both, "bin", bins, "Train interactions")
+
+
+def by_missingness(long: pd.DataFrame) -> go.Figure:
+    """Mean weight by what the entity has: a missing modality must weigh nothing."""
+    order = [h for h in HAVE_LABELS.values() if h in set(long["have"])]
+    return by_group(long, "have", order, "What it has")
+
+
+def ternary(weights: pd.DataFrame, labels: Mapping[str, str], limit: int = 4000) -> go.Figure:
+    """Share of the score that comes from interactions, text and image; one mark per entity."""
+    figure = go.Figure()
+    total = weights[["share_id", "share_text", "share_image"]].sum(axis=1)
+    frame = weights[total > 0]
+    for index, (domain, label) in enumerate(labels.items()):
+        part = frame[frame["domain"] == domain]
+        part = part.iloc[:: max(1, len(part) * len(labels) // limit)]
+        figure.add_trace(
+            go.Scatterternary(
+                a=part["share_id"],
+                b=part["share_text"],
+                c=part["share_image"],
+                mode="markers",
+                name=label,
+                marker={
+                    "size": 6,
+                    "opacity": 0.55,
+                    "color": theme.domain_colour(index),
+                    "symbol": theme.domain_symbol(index),
+                },
+                customdata=part[["entity", "id", "degree"]].to_numpy(),
+                hovertemplate="%{customdata[0]} %{customdata[1]}, %{customdata[2]} interactions<br>"
+                "interactions %{a:.0%}, text %{b:.0%}, image %{c:.0%}"
+                f"<extra>{label}</extra>",
+            )
+        )
+    corner = {"showticklabels": False, "ticks": "", "min": 0}
+    figure.update_layout(
+        height=430,
+        margin={"t": 40, "b": 50, "l": 40, "r": 40},
+        ternary={
+            "sum": 1,
+            "bgcolor": "rgba(0,0,0,0)",
+            "aaxis": {**corner, "title": {"text": "<b>Interactions</b>", "font_color": "#E69F00"}},
+            "baxis": {**corner, "title": {"text": "<b>Text</b>", "font_color": "#009E73"}},
+            "caxis": {**corner, "title": {"text": "<b>Image</b>", "font_color": "#CC79A7"}},
+        },
+    )
+    return theme.legend_below(figure)
+
+
+def parts_bar(parts: Mapping[str, float]) -> go.Figure:
+    """One stacked bar of shares or weights by source."""
+    figure = go.Figure()
+    for source, value in parts.items():
+        figure.add_bar(
+            x=[value],
+            y=[""],
+            orientation="h",
+            name=theme.source_label(source),
+            marker_color=theme.SOURCE_COLOURS.get(source, theme.NEUTRAL),
+            text=f"{theme.source_label(source)} {value:.0%}" if value > 0.12 else "",
+            textposition="inside",
+            insidetextanchor="middle",
+            hovertemplate=f"{theme.source_label(source)} %{{x:.1%}}<extra></extra>",
+        )
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False)
+    return figure.update_layout(
+        barmode="stack", height=52, showlegend=False, margin={"t": 4, "b": 4, "l": 0, "r": 0}
+    )

@@ -1,0 +1,106 @@
+"""Figures of a training while it runs, also shown on the Overview page for the finished one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from micrec_core.figures import theme
+
+
+def history_table(lines: Sequence[Mapping[str, object]]) -> pd.DataFrame:
+    """One row per epoch: epoch, seconds, loss.*, valid.DOMAIN.METRIC and alignment.*."""
+    return pd.json_normalize(list(lines)) if lines else pd.DataFrame({"epoch": []})
+
+
+def loss_curves(history: pd.DataFrame) -> go.Figure:
+    """The total loss in full ink, its parts in grey with a dash of their own."""
+    figure = go.Figure()
+    dashes = ("dot", "dash", "dashdot", "longdash", "longdashdot")
+    parts = [c for c in history.columns if c.startswith("loss.") and c != "loss.total"]
+    for i, column in enumerate(parts):
+        figure.add_scatter(
+            x=history["epoch"],
+            y=history[column],
+            mode="lines",
+            name=column.removeprefix("loss."),
+            line={"color": theme.NEUTRAL, "dash": dashes[i % len(dashes)], "width": 1.5},
+        )
+    if "loss.total" in history:
+        figure.add_scatter(
+            x=history["epoch"],
+            y=history["loss.total"],
+            mode="lines+markers",
+            name="total",
+            line={"color": theme.SOURCE_COLOURS["id"], "width": 2.5},
+            marker_size=5,
+        )
+    figure.update_xaxes(title_text="Epoch")
+    figure.update_yaxes(title_text="Loss")
+    return theme.legend_below(figure).update_layout(height=340)
+
+
+def valid_curves(
+    history: pd.DataFrame,
+    labels: Mapping[str, str],
+    metric: str = "ndcg@20",
+    *,
+    best_epoch: int | None = None,
+    reference: pd.DataFrame | None = None,
+) -> go.Figure:
+    """Validation metric per domain over the epochs; ``reference`` is an earlier run, drawn dotted."""
+    figure = go.Figure()
+    for index, (domain, label) in enumerate(labels.items()):
+        column = f"valid.{domain}.{metric}"
+        colour = theme.domain_colour(index)
+        if reference is not None and column in reference:
+            rows = reference.dropna(subset=[column])
+            figure.add_scatter(
+                x=rows["epoch"],
+                y=rows[column],
+                mode="lines",
+                name=f"{label}, opened run",
+                line={"color": colour, "dash": "dot", "width": 1.5},
+            )
+        if column in history:
+            rows = history.dropna(subset=[column])
+            figure.add_scatter(
+                x=rows["epoch"],
+                y=rows[column],
+                mode="lines+markers",
+                name=label,
+                line={"color": colour, "width": 2.5},
+                marker={"symbol": theme.domain_symbol(index), "size": 7},
+            )
+    if best_epoch is not None:
+        figure.add_vline(x=best_epoch, line_width=1.5, line_dash="dot", line_color=theme.NEUTRAL)
+        figure.add_annotation(
+            x=best_epoch, y=1, yref="paper", text="kept", showarrow=False, xanchor="left", xshift=4
+        )
+    figure.update_xaxes(title_text="Epoch")
+    figure.update_yaxes(title_text=f"Validation {theme.metric_label(metric)}")
+    return theme.legend_below(figure).update_layout(height=340)
+
+
+def alignment_curve(history: pd.DataFrame, reference: pd.DataFrame | None = None) -> go.Figure:
+    """Cosine of overlapping users' two vectors while training goes on."""
+    figure = go.Figure()
+    column = "alignment.paired_cosine"
+    for frame, name, dash in (
+        (reference, "Opened run", "dot"),
+        (history, "This training", "solid"),
+    ):
+        if frame is not None and column in frame:
+            rows = frame.dropna(subset=[column])
+            figure.add_scatter(
+                x=rows["epoch"],
+                y=rows[column],
+                mode="lines",
+                name=name,
+                line={"color": theme.SOURCE_COLOURS["bridge"], "dash": dash, "width": 2},
+            )
+    figure.update_xaxes(title_text="Epoch")
+    figure.update_yaxes(title_text="Cosine of the same person's two vectors")
+    return theme.legend_below(figure).update_layout(height=340, showlegend=True)

@@ -1,0 +1,56 @@
+"""Small reshapings of the metric tables of a run, shared by figures and findings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+BASELINES = ("inmo", "lightgcn", "popularity")
+DEGREE_BINS = ("0", "1-2", "3-5", "6-10", "11-20", "21+")
+_DEGREE_EDGES = (-1, 0, 2, 5, 10, 20, np.inf)
+
+
+def pick(frame: pd.DataFrame, **values: object) -> pd.DataFrame:
+    """Rows whose columns have these values; a column that the table lacks does not filter."""
+    keep = pd.Series(True, index=frame.index)
+    for column, value in values.items():
+        if column in frame.columns:
+            wanted = value if isinstance(value, (list, tuple, set)) else [value]
+            keep &= frame[column].isin(list(wanted))
+    return frame[keep]
+
+
+def degree_bin(degree: pd.Series) -> pd.Series:
+    """The bin of each degree as an ordered categorical over ``DEGREE_BINS``."""
+    return pd.cut(degree, list(_DEGREE_EDGES), labels=list(DEGREE_BINS), ordered=True)
+
+
+def mean_interval(frame: pd.DataFrame, by: Sequence[str], value: str) -> pd.DataFrame:
+    """Mean of ``value`` per group with its 95 % normal interval and n.
+
+    Returns
+    -------
+    DataFrame with the group columns, mean, low, high, n; groups without a value are left out
+    """
+    groups = frame.dropna(subset=[value]).groupby(list(by), observed=True, sort=False)[value]
+    out = groups.agg(mean="mean", sd="std", n="size").reset_index()
+    half = 1.96 * out["sd"].fillna(0.0) / np.sqrt(out["n"])
+    out["low"], out["high"] = out["mean"] - half, out["mean"] + half
+    return out.drop(columns="sd")
+
+
+def own_seed(frame: pd.DataFrame, seed: int | None = None) -> pd.DataFrame:
+    """Rows of one training: the given seed where the table has it, else its first seed."""
+    if "seed" not in frame.columns or frame.empty:
+        return frame
+    seeds = frame["seed"].unique()
+    chosen = seed if seed in seeds else sorted(seeds)[0]
+    return frame[frame["seed"] == chosen]
+
+
+def display(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table as shown under a chart: readable column names, no index."""
+    names = {c: c.replace("_", " ").replace("w ", "weight ") for c in frame.columns}
+    return frame.rename(columns=names).reset_index(drop=True)

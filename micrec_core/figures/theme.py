@@ -1,0 +1,166 @@
+"""Colours, shapes and the light and dark templates that every figure uses.
+
+The palette is Okabe and Ito's, safe for the common kinds of colour blindness. A colour keeps one
+role through the whole app, and a marker shape or a position always says the same thing again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+DOMAIN_COLOURS = ("#0072B2", "#D55E00")
+DOMAIN_SYMBOLS = ("circle", "diamond")
+SOURCE_COLOURS = {"text": "#009E73", "image": "#CC79A7", "id": "#E69F00", "bridge": "#56B4E9"}
+SOURCE_LABELS = {"id": "Interactions", "text": "Text", "image": "Image", "bridge": "Bridge"}
+BASELINE_GREYS = ("#8A8A8A", "#B3B3B3", "#6B6B6B")
+NEUTRAL = "#8A8A8A"
+CONTINUOUS = "Cividis"
+DIVERGING = ((0.0, "#D55E00"), (0.5, "#BDBDBD"), (1.0, "#0072B2"))
+FEW = 30
+
+MODEL_LABELS = {
+    "micrec": "MICRec",
+    "inmo": "INMO",
+    "lightgcn": "LightGCN",
+    "popularity": "Popularity",
+    "ridge": "Ridge map",
+    "content": "Content only",
+}
+MODEL_SYMBOLS = {
+    "micrec": "circle",
+    "inmo": "square",
+    "lightgcn": "triangle-up",
+    "popularity": "x",
+    "ridge": "star",
+    "content": "pentagon",
+}
+VARIANT_LABELS = {
+    "full": "Full model",
+    "text": "without text",
+    "image": "without image",
+    "modality": "without text and image",
+    "contrast": "without contrast",
+    "self-enhanced": "without self-enhanced loss",
+    "templates": "without templates",
+    "cross-domain": "one domain at a time",
+}
+METRIC_LABELS = {
+    "ndcg": "NDCG",
+    "recall": "Recall",
+    "hr": "Hit rate",
+    "mrr": "MRR",
+    "precision": "Precision",
+}
+
+
+def _template(ink: str, muted: str, grid: str, paper: str) -> go.layout.Template:
+    axis = {
+        "gridcolor": grid,
+        "zerolinecolor": grid,
+        "linecolor": grid,
+        "automargin": True,
+        "title": {"font": {"size": 13, "color": muted}, "standoff": 8},
+        "tickfont": {"size": 12, "color": muted},
+    }
+    return go.layout.Template(
+        layout={
+            "font": {
+                "family": "Source Sans, Source Sans Pro, sans-serif",
+                "size": 13,
+                "color": ink,
+            },
+            "paper_bgcolor": paper,
+            "plot_bgcolor": paper,
+            "xaxis": axis,
+            "yaxis": axis,
+            "margin": {"l": 8, "r": 8, "t": 36, "b": 8},
+            "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "title": ""},
+            "hoverlabel": {"align": "left"},
+            "colorway": [*DOMAIN_COLOURS, *BASELINE_GREYS],
+        }
+    )
+
+
+TEMPLATES = {
+    "light": _template("#1F2933", "#52606D", "#E1E5EA", "#FFFFFF"),
+    "dark": _template("#E8ECF0", "#A9B4BF", "#36414D", "#0F141A"),
+}
+
+
+def themed(figure: go.Figure, kind: str = "light") -> go.Figure:
+    """The figure with the ``light`` or ``dark`` template, changed in place."""
+    return figure.update_layout(template=TEMPLATES[kind])
+
+
+def domain_colour(index: int) -> str:
+    """Colour of the domain at this place of the run's order; the two of a pair always differ."""
+    return DOMAIN_COLOURS[index % 2]
+
+
+def domain_symbol(index: int) -> str:
+    """Marker of the domain at this place of the run's order."""
+    return DOMAIN_SYMBOLS[index % 2]
+
+
+def source_label(source: str) -> str:
+    """The word shown for a source of a score."""
+    return SOURCE_LABELS.get(source, source.replace("_", " ").capitalize())
+
+
+def model_label(model: str) -> str:
+    """The name shown for a model key."""
+    return MODEL_LABELS.get(model, model)
+
+
+def variant_label(variant: str) -> str:
+    """The words shown for the mechanism that a variant lacks."""
+    return VARIANT_LABELS.get(variant, f"without {variant}")
+
+
+def metric_label(metric: str) -> str:
+    """``ndcg@20`` -> ``NDCG@20``."""
+    name, _, cutoff = metric.partition("@")
+    label = METRIC_LABELS.get(name, name.replace("_", " "))
+    return f"{label}@{cutoff}" if cutoff else label
+
+
+def row_label(model: str, variant: str) -> str:
+    """One name for a row of a comparison: our variants by what they lack, others by model."""
+    return variant_label(variant) if model == "micrec" else model_label(model)
+
+
+def model_colours(models: Iterable[str], domain_index: int = 0) -> Mapping[str, str]:
+    """Our model in the colour of the domain shown, every other one in a grey of its own."""
+    out: dict[str, str] = {}
+    greys = 0
+    for model in dict.fromkeys(models):
+        if model == "micrec":
+            out[model] = domain_colour(domain_index)
+        else:
+            out[model] = BASELINE_GREYS[greys % len(BASELINE_GREYS)]
+            greys += 1
+    return out
+
+
+def facets(titles: Sequence[str], *, shared_y: bool = False, shared_x: bool = False) -> go.Figure:
+    """An empty figure with one column per title; titles sit left, above the legend's line."""
+    figure = make_subplots(
+        rows=1,
+        cols=max(len(titles), 1),
+        subplot_titles=list(titles),
+        shared_yaxes=shared_y,
+        shared_xaxes=shared_x,
+        horizontal_spacing=0.06 if shared_y else 0.09,
+    )
+    figure.update_annotations(font_size=14)
+    return figure
+
+
+def legend_below(figure: go.Figure) -> go.Figure:
+    """Put the legend under the plot, where facet titles need the room above."""
+    return figure.update_layout(
+        legend={"orientation": "h", "x": 0, "y": -0.18, "yanchor": "top", "title": ""}
+    )

@@ -1,0 +1,152 @@
+"""Items as pictures and cards. Item text is always shown as text, never as HTML or Markdown."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+import streamlit as st
+
+from micrec_core.figures import theme
+from micrec_core.figures.recommendations import sources
+from micrec_core.ui.library import Opened, item
+
+_NO_PICTURE = (
+    "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 96 96' width='96' height='96'>"
+    "<rect x='1' y='1' width='94' height='94' rx='8' fill='none' stroke='#8A8A8A' "
+    "stroke-dasharray='4 4'/><text x='48' y='52' font-size='11' text-anchor='middle' "
+    "fill='#8A8A8A' font-family='sans-serif'>no picture</text></svg>"
+)
+
+
+def has_thumbnail(row: pd.Series | None) -> bool:
+    """Whether an item of the catalogue has a picture to show."""
+    return row is not None and isinstance(row.get("thumbnail"), bytes) and bool(row["thumbnail"])
+
+
+def thumbnail(row: pd.Series | None, width: int = 88) -> None:
+    """The item's picture, or a drawn sign that it has none."""
+    if row is not None and has_thumbnail(row):
+        st.image(row["thumbnail"], width=width, alt=f"Picture of {row['title']}")
+    else:
+        st.image(_NO_PICTURE, width=width, alt="This item has no picture")
+
+
+def data_url(blob: object) -> str | None:
+    """A thumbnail as a data-URL, which is what tables can show."""
+    if not isinstance(blob, bytes) or not blob:
+        return None
+    kind = "webp" if blob[8:12] == b"WEBP" else "png" if blob[:4] == b"\x89PNG" else "jpeg"
+    return f"data:image/{kind};base64,{base64.b64encode(blob).decode()}"
+
+
+def with_pictures(opened: Opened, domain: str, items: pd.DataFrame) -> pd.DataFrame:
+    """The list with a first column ``picture`` of data-URLs."""
+    rows = [item(opened, domain, i) for i in items["item_id"]]
+    urls = [data_url(r["thumbnail"]) if r is not None and "thumbnail" in r else None for r in rows]
+    out = items.copy()
+    out.insert(0, "picture", urls)
+    return out
+
+
+def picture_column() -> dict[str, object]:
+    """Column settings for a table made by ``with_pictures``."""
+    return {"picture": st.column_config.ImageColumn("", width="small")}
+
+
+def reason_bar(parts: Mapping[str, float], scale: float) -> tuple[str, str]:
+    """A bar of parts as an SVG and its words; negative parts grow left from the zero line.
+
+    ``scale`` is the largest sum of positive (or of negative) parts in the list, so that bars of
+    one list can be compared.
+    """
+    width, height, zero = 220.0, 12, 0.0
+    negative = sum(min(v, 0.0) for v in parts.values())
+    span = max(scale, 1e-12)
+    share = width / (span * (1.25 if negative < 0 else 1.0))
+    zero = -negative * share
+    left, right, rects = zero, zero, []
+    for source, value in parts.items():
+        size = abs(value) * share
+        left, x = (left - size, left - size) if value < 0 else (left, right)
+        right = right + size if value >= 0 else right
+        colour = theme.SOURCE_COLOURS.get(source, theme.NEUTRAL)
+        opacity = 0.5 if value < 0 else 1
+        rects.append(
+            f"<rect x='{x:.1f}' y='0' width='{size:.1f}' height='{height}' fill='{colour}' "
+            f"fill-opacity='{opacity}'/>"
+        )
+    svg = (
+        f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width:.0f} {height}' "
+        f"width='{width:.0f}' height='{height}'>{''.join(rects)}</svg>"
+    )
+    words = ", ".join(f"{theme.source_label(s).lower()} {v:+.2f}" for s, v in parts.items())
+    return svg, words
+
+
+def recommendation_cards(
+    opened: Opened, domain: str, items: pd.DataFrame, moves: Sequence[str] | None = None
+) -> None:
+    """One card per item: picture, title, score, its reason bar and how its place changed."""
+    names = sources(items)
+    positive = items[names].clip(lower=0).sum(axis=1)
+    scale = float(positive.max()) if len(items) and names else 1.0
+    for place, (_, row) in enumerate(items.iterrows(), start=1):
+        with st.container(border=True, gap="xsmall"):
+            left, right = st.columns([1, 3.4], gap="small", vertical_alignment="center", wrap=False)
+            with left:
+                thumbnail(item(opened, domain, row["item_id"]), 72)
+            with right:
+                st.text(f"{place}. {row['title']}")
+                if names:
+                    svg, words = reason_bar({s: float(row[s]) for s in names}, scale)
+                    st.image(svg, width="stretch", alt=f"Score {row['score']:.2f}: {words}")
+                    st.caption(f"score {row['score']:.2f} = {words}{_moved(moves, place)}")
+                else:
+                    st.caption(f"score {row['score']:.2f}{_moved(moves, place)}")
+
+
+def _moved(moves: Sequence[str] | None, place: int) -> str:
+    if not moves or not moves[place - 1]:
+        return ""
+    move = moves[place - 1]
+    if move == "new":
+        return " · :material/fiber_new: new"
+    icon = "arrow_upward" if move.startswith("+") else "arrow_downward"
+    return f" · :material/{icon}: {move[1:]}"
+
+
+def compact_list(opened: Opened, domain: str, items: pd.DataFrame, key: str) -> None:
+    """A list as a table with small pictures."""
+    shown = with_pictures(opened, domain, items)
+    keep = [c for c in ("picture", "title", "similarity", "score", "degree") if c in shown]
+    st.dataframe(
+        shown[keep],
+        hide_index=True,
+        width="stretch",
+        row_height=48,
+        height=39 + 48 * max(min(len(shown), 10), 1),
+        column_config={
+            **picture_column(),
+            "title": st.column_config.TextColumn("Item"),
+            "similarity": st.column_config.NumberColumn("Likeness", format="%.2f"),
+            "score": st.column_config.NumberColumn("Score", format="%.2f"),
+            "degree": st.column_config.NumberColumn("Interactions"),
+        },
+        key=key,
+    )
+
+
+def legend(names: Sequence[str]) -> None:
+    """What the colours of the reason bars mean."""
+    icons = {"id": "orange", "text": "green", "image": "violet", "bridge": "blue"}
+    words = {
+        "id": "interactions",
+        "text": "what the text says",
+        "image": "what the picture shows",
+        "bridge": "lent by overlapping users",
+    }
+    with st.container(horizontal=True, gap="small"):
+        for name in names:
+            st.badge(words.get(name, name), color=icons.get(name, "gray"))  # type: ignore[arg-type]

@@ -1,0 +1,101 @@
+"""Checking somebody's own tables from the Data page."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from micrec_core.errors import DataError
+from micrec_core.figures.data import degree_curves
+from micrec_core.ui.state import session
+from micrec_core.ui.widgets import chart, plain
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a check found: ``described`` is ``data.describe``'s answer, degrees are per label."""
+
+    path: Path
+    described: dict[str, Any]
+    user_degrees: dict[str, NDArray[np.int64]]
+    item_degrees: dict[str, NDArray[np.int64]]
+
+
+def check_folder(path: str, drop_unknown: bool = False) -> Summary:
+    """Read and describe a dataset; DataError is the refusal. It can then be trained on."""
+    from micrec_core.data import describe, read_dataset
+
+    folder = Path(path).expanduser()
+    if not folder.is_dir():
+        raise DataError(f"there is no folder '{path}'; check the path")
+    dataset = read_dataset(folder, unknown_items="drop" if drop_unknown else "error")
+    labels = {d.name: d.label or d.name for d in dataset.domains}
+    users = {labels[d.name]: np.bincount(d.edges.user) for d in dataset.domains}
+    items = {
+        labels[d.name]: np.bincount(d.edges.item, minlength=d.n_items) for d in dataset.domains
+    }
+    session().dataset = folder
+    return Summary(folder, describe(dataset), users, items)
+
+
+def check_upload(files: Sequence[Any]) -> Summary:
+    """Keep the uploaded tables for this session and check them."""
+    folder = Path(tempfile.mkdtemp(prefix="micrec-upload-"))
+    for file in files:
+        # Only the last part of what the browser says: an upload must not choose its folder.
+        name = Path(str(file.name).replace("\\", "/")).name
+        if not name or name.startswith("."):
+            raise DataError(f"'{file.name}' cannot be used as a file name; rename it")
+        (folder / name).write_bytes(file.getvalue())
+    return check_folder(str(folder))
+
+
+def show_summary(summary: Summary) -> None:
+    """Counts, overlap, what is missing and how skewed it is."""
+    described = summary.described
+    st.success(f"**{plain(described['name'])}** is usable.", icon=":material/check_circle:")
+    if described["synthetic"]:
+        st.badge("sample data (synthetic)", icon=":material/science:", color="orange")
+    names = ("n_users", "n_items", "n_interactions", "n_overlap")
+    words = ("Users", "Items", "Interactions", "Users in two domains")
+    for column, name, word_ in zip(st.columns(4), names, words, strict=True):
+        column.metric(word_, f"{described[name]:,}", border=True)
+    st.dataframe(
+        pd.json_normalize(described["domains"]).T.rename(columns=str).astype(str),
+        width="stretch",
+        height=260,
+    )
+    if described["overlap"]:
+        st.dataframe(
+            pd.DataFrame(described["overlap"]),
+            hide_index=True,
+            width="stretch",
+            column_config={
+                "share_of_a": st.column_config.NumberColumn("share of a", format="percent"),
+                "share_of_b": st.column_config.NumberColumn("share of b", format="percent"),
+                "n_users": st.column_config.NumberColumn("users", format="localized"),
+            },
+        )
+    for note in described["notes"]:
+        st.caption(plain(note))
+    left, right = st.columns(2, gap="large")
+    for column, degrees, kind in (
+        (left, summary.user_degrees, "user"),
+        (right, summary.item_degrees, "item"),
+    ):
+        with column:
+            parts = [pd.DataFrame({"domain": k, "degree": v}) for k, v in degrees.items()]
+            chart(
+                degree_curves(degrees, f"Interactions of a {kind}"),
+                pd.concat(parts).value_counts().rename(f"{kind}s").reset_index(),
+                f"data_{kind}",
+                alt=f"Share of {kind}s with at least so many interactions, per domain",
+            )

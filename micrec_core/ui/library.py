@@ -1,0 +1,154 @@
+"""Runs as the app sees them: where they lie, opened once, their tables kept in memory.
+
+Everything cached here is keyed by the run's hash and read-only: callers never change a frame.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from micrec_core.errors import RunError
+from micrec_core.runs import Run, RunListing, list_runs, open_run
+from micrec_core.ui.navigation import ROOT
+
+_LAYOUTS = "snapshots/layouts.parquet"
+_SNAPSHOT = re.compile(r"snapshots/epoch_(\d+)\.safetensors")
+
+
+def runs_folder() -> Path:
+    """Where trained runs are kept: ``MICREC_RUNS``, else ``runs`` beside the app."""
+    return Path(os.environ.get("MICREC_RUNS") or ROOT / "runs")
+
+
+def bundled_folder() -> Path:
+    """Where the run that comes with the app lies (``MICREC_BUNDLED`` is for tests)."""
+    return Path(os.environ.get("MICREC_BUNDLED") or ROOT / "assets" / "runs")
+
+
+def listings() -> dict[str, RunListing]:
+    """Every run by name, own runs first; an own run hides a bundled one of the same name."""
+    return {listing.name: listing for listing in list_runs(runs_folder(), bundled_folder())}
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A run as a page uses it.
+
+    Attributes
+    ----------
+    run : the verified run
+    info : what run.json says
+    labels : domain -> words shown, in the dataset's order
+    pair : the two domains looked at; the same one twice where a run has a single domain
+    """
+
+    run: Run
+    info: Mapping[str, Any]
+    labels: Mapping[str, str]
+    pair: tuple[str, str]
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the data is made up."""
+        return bool(self.info["dataset"].get("synthetic"))
+
+    @property
+    def seed(self) -> int | None:
+        """The seed this run was trained with."""
+        return self.info.get("seed")
+
+    @property
+    def pair_labels(self) -> dict[str, str]:
+        """The pair's domains -> words shown."""
+        return {d: self.labels[d] for d in dict.fromkeys(self.pair)}
+
+    def frame(self, relative: str) -> pd.DataFrame | None:
+        """A table of the run, or None where it has none; shared, never to be changed."""
+        return _frame(self.run.key, relative, self.run) if self.run.has(relative) else None
+
+    def place(self, domain: str) -> int:
+        """The domain's place in the pair, which decides its colour."""
+        return self.pair.index(domain) if domain in self.pair else 0
+
+
+def open_listed(listing: RunListing, pair: tuple[str, str] | None = None) -> Opened:
+    """Open and verify a listed run (once per content); RunError says what is wrong with it."""
+    if listing.problem:
+        raise RunError(listing.problem)
+    path = Path(listing.path)
+    run = _open(str(path), (path / "manifest.json").stat().st_mtime_ns)
+    info = run.info.model_dump()
+    if not info["dataset"] or not info["dataset"]["domains"]:
+        raise RunError(f"Run '{run.name}' does not say what data it was trained on: train it anew.")
+    labels = {d["name"]: d["label"] or d["name"] for d in info["dataset"]["domains"]}
+    names = list(labels)
+    if pair is None or not set(pair) <= set(names):
+        pair = (names[0], names[1] if len(names) > 1 else names[0])
+    return Opened(run, info, labels, pair)
+
+
+@st.cache_resource(max_entries=6, show_spinner="Opening the run")
+def _open(path: str, stamp: int) -> Run:
+    return open_run(Path(path))
+
+
+@st.cache_resource(max_entries=60, show_spinner=False)
+def _frame(key: str, relative: str, _run: Run) -> pd.DataFrame:
+    return _run.frame(relative)
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def _tensors(key: str, relative: str, _run: Run) -> dict[str, Any]:
+    return dict(_run.tensors(relative))
+
+
+def tensors(opened: Opened, relative: str) -> dict[str, Any]:
+    """Arrays of one tensor file of the run."""
+    return _tensors(opened.run.key, relative, opened.run)
+
+
+def history(opened: Opened) -> pd.DataFrame:
+    """One row per epoch of training, as ``Run.history`` gives it."""
+    return opened.run.history()
+
+
+def snapshot_epochs(opened: Opened) -> list[int]:
+    """Epochs of which both the vectors and a 2-D layout were kept."""
+    if not (opened.run.has("snapshots/users.parquet") and opened.run.has(_LAYOUTS)):
+        return []
+    kept = {int(m[1]) for f in opened.run.files if (m := _SNAPSHOT.fullmatch(f))}
+    layouts = opened.frame(_LAYOUTS)
+    return sorted(kept & set(layouts["epoch"].unique())) if layouts is not None else []
+
+
+def snapshot(opened: Opened, epoch: int) -> dict[str, Any]:
+    """Vectors ``a`` and ``b`` [n, D] of the kept users at one epoch."""
+    return tensors(opened, f"snapshots/epoch_{epoch:04d}.safetensors")
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _catalogue_index(key: str, _run: Run) -> tuple[pd.DataFrame, dict[tuple[str, str], int]]:
+    frame = _run.frame("catalogue.parquet").reset_index(drop=True)
+    keys = zip(frame["domain"].astype(str), frame["item_id"].astype(str), strict=True)
+    return frame, {pair: place for place, pair in enumerate(keys)}
+
+
+def catalogue(opened: Opened, domain: str | None = None) -> pd.DataFrame:
+    """Items to show, of one domain or of all."""
+    frame, _ = _catalogue_index(opened.run.key, opened.run)
+    return frame if domain is None else frame[frame["domain"] == domain]
+
+
+def item(opened: Opened, domain: str, item_id: str) -> pd.Series | None:
+    """One item of the catalogue, or None where it is unknown."""
+    frame, index = _catalogue_index(opened.run.key, opened.run)
+    place = index.get((domain, str(item_id)))
+    return None if place is None else frame.iloc[place]

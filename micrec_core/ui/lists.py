@@ -1,0 +1,150 @@
+"""What a made-up user gets: cards per domain, simpler models beside them, steps, the proof."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from micrec_core.errors import MicrecError
+from micrec_core.figures.recommendations import rank_moves, reasons, sources
+from micrec_core.ui import serve
+from micrec_core.ui.cards import compact_list, legend, recommendation_cards
+from micrec_core.ui.library import Opened
+from micrec_core.ui.state import session
+from micrec_core.ui.widgets import chart, plain, problem
+
+KINDS = {
+    "hot": "in the training data",
+    "warm": "not in training, but with something to go by here",
+    "cold": "nothing known here: all of it comes from the other domain",
+}
+
+
+def show_lists(opened: Opened, k: int) -> Any:
+    """Cards in both domains with the moves since the last change; returns the user."""
+    model = serve.recommender(opened)
+    user = serve.made_up_user(model, session().made)
+    signature = repr((session().made.likes, session().made.text, bool(session().made.image), k))
+    found = {}
+    for column, domain in zip(st.columns(len(opened.labels)), opened.labels, strict=True):
+        with column:
+            st.subheader(plain(opened.labels[domain]), anchor=False)
+            try:
+                answer = model.recommend(user, domain, k=k)
+            except MicrecError as error:
+                problem(str(error))
+                continue
+            st.caption(
+                f"{answer.kind}: {KINDS.get(answer.kind, '')} · {answer.milliseconds:.0f} ms"
+            )
+            ids = [str(i) for i in answer.items["item_id"]]
+            moves = _moves(domain, signature, ids)
+            recommendation_cards(opened, domain, answer.items, moves)
+            found[domain] = answer.items
+    if found:
+        names = sources(next(iter(found.values())))
+        legend(names)
+        st.caption(
+            "The bar's parts add up to the score exactly; pale parts to the left count against the "
+            "item. Places that moved since your last change are marked."
+        )
+    _tables(opened, found)
+    return user
+
+
+def _moves(domain: str, signature: str, ids: list[str]) -> list[str] | None:
+    """Moves against the list before the last change of the user (not of this rerun)."""
+    shown = session().made.lists
+    last = shown.get(domain)
+    if last is None or last[0] != signature:
+        shown[domain] = (signature, ids, last[1] if last else None)
+    before = shown[domain][2]
+    return rank_moves(before, ids) if before else None
+
+
+def _tables(opened: Opened, found: dict[str, pd.DataFrame]) -> None:
+    for domain, items in found.items():
+        box = st.expander(
+            f"Reasons in {plain(opened.labels[domain])} as a chart",
+            icon=":material/bar_chart:",
+            key=f"cold_reasons_{domain}",
+            on_change="rerun",
+        )
+        if box.open:
+            with box:
+                chart(
+                    reasons(items),
+                    items,
+                    f"cold_parts_{domain}",
+                    alt="Parts of each score by source as stacked bars",
+                )
+
+
+@st.fragment
+def beside_simpler(opened: Opened, user: Any, k: int) -> None:
+    """Popularity and content-only lists beside ours, in one domain."""
+    model = serve.recommender(opened)
+    domain = st.segmented_control(
+        "Domain",
+        list(opened.labels),
+        default=opened.pair[-1],
+        required=True,
+        key="cold_beside",
+        format_func=opened.labels.get,
+    )
+    lists = {
+        "MICRec": lambda: model.recommend(user, domain, k=k).items,
+        "Popularity": lambda: model.popular(domain, k),
+        "Content only": lambda: model.content_only(user, domain, k),
+    }
+    for column, (name, make) in zip(st.columns(3), lists.items(), strict=True):
+        with column:
+            st.markdown(f"**{name}**")
+            try:
+                compact_list(opened, domain, make(), f"cold_list_{name}")
+            except MicrecError as error:
+                problem(str(error))
+    st.caption(
+        "A model that owns a vector per user (LightGCN, matrix factorisation) has none for someone "
+        "new and can only show the popular list until it is trained again."
+    )
+
+
+@st.fragment
+def steps(opened: Opened, user: Any) -> None:
+    """The computation one step at a time, for teaching."""
+    model = serve.recommender(opened)
+    domain = st.segmented_control(
+        "Domain",
+        list(opened.labels),
+        default=opened.pair[0],
+        required=True,
+        key="cold_steps_domain",
+        format_func=opened.labels.get,
+    )
+    cards = model.steps(user, domain)
+    place = 1
+    if len(cards) > 1:
+        place = st.slider("Step", 1, len(cards), 1, key="cold_step", bind="query-params")
+    for number, step in enumerate(cards[:place], start=1):
+        with st.container(border=True):
+            st.markdown(f"**{number}. {plain(step.title)}**")
+            st.markdown(plain(step.text))
+            if step.table is not None and len(step.table):
+                st.dataframe(step.table, hide_index=True, width="stretch", height="content")
+
+
+def proof(opened: Opened) -> None:
+    """That answering changed nothing: the parameters' hash before and after."""
+    model = serve.recommender(opened)
+    same = model.parameter_hash() == serve.hash_at_opening(opened)
+    changed = 0 if same else "some"
+    st.markdown(
+        f":material/verified: **{changed} of {model.n_parameters:,} parameters changed** by this "
+        "user: the vectors were computed, not trained.",
+        help=f"SHA-256 of all parameters: `{model.parameter_hash()[:16]}…`, the same as on opening."
+        if same
+        else None,
+    )

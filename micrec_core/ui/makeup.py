@@ -1,0 +1,162 @@
+"""The builder of the Cold start page: personas, catalogue, sentence and picture of a made-up user."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from micrec_core.errors import DataError
+from micrec_core.ui import serve
+from micrec_core.ui.cards import thumbnail
+from micrec_core.ui.library import Opened, catalogue, item
+from micrec_core.ui.search import find_items
+from micrec_core.ui.state import MadeUp, session
+from micrec_core.ui.widgets import plain, problem
+
+_GALLERY = 12
+_PICTURE_BYTES = 10 * 2**20
+
+
+def _take_persona(persona: dict[str, Any]) -> None:
+    likes = {d: [str(i) for i in ids] for d, ids in (persona.get("likes") or {}).items()}
+    made = session().made
+    session().made = MadeUp(likes, persona.get("text") or "", None, persona["name"], made.lists)
+    st.session_state["cold_text"] = session().made.text
+
+
+def _start_over() -> None:
+    session().made = MadeUp()
+    st.session_state["cold_text"] = ""
+    st.session_state["cold_upload_no"] = st.session_state.get("cold_upload_no", 0) + 1
+
+
+def _toggle(domain: str, item_id: str) -> None:
+    session().made.toggle(domain, item_id)
+
+
+def build(opened: Opened) -> None:
+    """All of the builder, in the order a visitor needs it."""
+    _personas(opened)
+    _likes(opened)
+    _add_items(opened)
+    _sentence_and_picture()
+
+
+def _personas(opened: Opened) -> None:
+    personas = serve.personas(opened)
+    st.markdown("**Start from someone**" if personas else "**Make up someone**")
+    with st.container(horizontal=True, gap="small"):
+        for place, persona in enumerate(personas):
+            st.button(
+                plain(persona["name"]),
+                key=f"cold_persona_{place}",
+                help=plain(persona.get("sentence", "")) or None,
+                on_click=_take_persona,
+                args=(persona,),
+                type="primary" if session().made.persona == persona["name"] else "secondary",
+            )
+        st.button(
+            "Start over",
+            icon=":material/restart_alt:",
+            on_click=_start_over,
+            disabled=session().made.is_empty,
+            type="tertiary",
+        )
+    sentence = next((p["sentence"] for p in personas if p["name"] == session().made.persona), None)
+    if sentence:
+        st.caption(plain(sentence))
+
+
+def _likes(opened: Opened) -> None:
+    likes = [(d, i) for d in opened.labels for i in session().made.likes.get(d, ())]
+    st.markdown(f"**Likes ({len(likes)})**")
+    if not likes:
+        st.caption("Nothing yet: add items below, write a sentence or give a picture.")
+    for domain, item_id in likes:
+        row = item(opened, domain, item_id)
+        picture, title, remove = st.columns([1, 4, 1.1], vertical_alignment="center", wrap=False)
+        with picture:
+            thumbnail(row, 44)
+        title.text(row["title"] if row is not None else item_id)
+        remove.button(
+            "",
+            icon=":material/close:",
+            key=f"cold_remove_{domain}_{item_id}",
+            help="Take this like back and watch the places move",
+            on_click=_toggle,
+            args=(domain, item_id),
+        )
+
+
+def _add_items(opened: Opened) -> None:
+    box = st.expander("Add items", icon=":material/add:", key="cold_add", on_change="rerun",
+                      expanded=session().made.is_empty and not serve.personas(opened))  # fmt: skip
+    if not box.open:
+        return
+    with box:
+        domain = st.segmented_control(
+            "From",
+            list(opened.labels),
+            default=opened.pair[0],
+            required=True,
+            key="cold_domain",
+            bind="query-params",
+            format_func=opened.labels.get,
+        )
+        query = st.text_input("Search", key="cold_search", placeholder="pan, tea, red ...")
+        found = find_items(catalogue(opened, domain), query or "", _GALLERY)
+        if found.empty:
+            st.caption("No item matches; try fewer words.")
+        columns = st.columns(3)
+        for place, (_, row) in enumerate(found.iterrows()):
+            item_id = str(row["item_id"])
+            liked = item_id in session().made.likes.get(domain, ())
+            with columns[place % 3], st.container(border=True, height="stretch", gap="xsmall"):
+                thumbnail(row, 84)
+                st.text(row["title"][:48])
+                st.button(
+                    "Liked" if liked else "Like",
+                    key=f"cold_like_{domain}_{item_id}",
+                    icon=":material/favorite:" if liked else ":material/favorite_border:",
+                    type="primary" if liked else "secondary",
+                    on_click=_toggle,
+                    args=(domain, item_id),
+                    width="stretch",
+                )
+
+
+def _sentence_and_picture() -> None:
+    made = session().made
+    st.session_state.setdefault("cold_text", made.text)
+    made.text = st.text_area(
+        "Or say what they like",
+        key="cold_text",
+        max_chars=500,
+        height=80,
+        placeholder="dark roast coffee, hand-made cups",
+    )
+    number = st.session_state.get("cold_upload_no", 0)
+    upload = st.file_uploader(
+        "Or give a picture",
+        ["png", "jpg", "jpeg", "webp"],
+        key=f"cold_picture_{number}",
+        max_upload_size=_PICTURE_BYTES // 2**20,
+    )
+    made.image = None
+    if upload is not None:
+        try:
+            made.image = checked_picture(upload.getvalue())
+            st.image(made.image, width=120, alt="The picture you gave")
+        except DataError as error:
+            problem(str(error))
+
+
+def checked_picture(content: bytes) -> bytes:
+    """The upload if it is a picture within the limits, decoded once to be sure; else DataError."""
+    from micrec_core.features.images import load_image
+
+    if len(content) > _PICTURE_BYTES:
+        raise DataError(f"the picture is larger than {_PICTURE_BYTES >> 20} MB; make it smaller")
+    load_image(content, name="the picture")
+    return content

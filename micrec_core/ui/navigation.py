@@ -1,0 +1,117 @@
+"""The pages of the app, in the order of the menu."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+from streamlit.navigation.page import Page
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A page: ``file`` below ``pages/``, the words of the menu, its address and what it answers."""
+
+    file: str
+    title: str
+    icon: str
+    url_path: str
+    question: str
+
+
+SECTIONS: dict[str, tuple[Entry, ...]] = {
+    "Explore": (
+        Entry("overview", "Overview", ":material/home:", "overview", "What is this run?"),
+        Entry(
+            "alignment",
+            "Alignment",
+            ":material/join_inner:",
+            "alignment",
+            "Is the same person at the same place in both domains?",
+        ),
+        Entry(
+            "modalities",
+            "Modalities",
+            ":material/tune:",
+            "modalities",
+            "What do text and image weigh, for whom, and does it matter?",
+        ),
+    ),
+    "Try": (
+        Entry(
+            "cold_start",
+            "Cold start",
+            ":material/person_add:",
+            "cold-start",
+            "What does someone get whom the model never saw?",
+        ),
+        Entry(
+            "recommendations",
+            "Recommendations",
+            ":material/recommend:",
+            "recommendations",
+            "What does a known user get, and why?",
+        ),
+    ),
+    "Defend": (
+        Entry(
+            "low_degree",
+            "Low degree",
+            ":material/stairs:",
+            "low-degree",
+            "Are items with few interactions served?",
+        ),
+        Entry(
+            "ablations",
+            "Ablations",
+            ":material/science:",
+            "ablations",
+            "What is each mechanism worth?",
+        ),
+    ),
+    "Make": (
+        Entry(
+            "retrain",
+            "Retrain",
+            ":material/model_training:",
+            "retrain",
+            "How does a training go, live?",
+        ),
+        Entry("data", "Data", ":material/table:", "data", "Are my own tables usable?"),
+    ),
+}
+
+
+def entry(url_path: str) -> Entry:
+    """The page at this address."""
+    return next(e for group in SECTIONS.values() for e in group if e.url_path == url_path)
+
+
+def pages() -> dict[str, list[Page]]:
+    """What ``st.navigation`` takes."""
+    return {
+        section: [
+            st.Page(
+                ROOT / "pages" / f"{e.file}.py",
+                title=e.title,
+                icon=e.icon,
+                url_path=e.url_path,
+                default=e.url_path == "overview",
+                help=e.question,
+            )
+            for e in group
+        ]
+        for section, group in SECTIONS.items()
+    }
+
+
+def link(url_path: str, label: str) -> None:
+    """A link to another page of the app that keeps the opened run in the address."""
+    target = entry(url_path)
+    kept = {k: st.query_params[k] for k in ("run", "pair", "user") if k in st.query_params}
+    st.page_link(
+        ROOT / "pages" / f"{target.file}.py", label=label, icon=target.icon, query_params=kept
+    )

@@ -1,0 +1,89 @@
+"""Finding an item or a user among many without sending them all to the browser."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from micrec_core.ui import serve
+from micrec_core.ui.library import Opened, catalogue
+
+_SHOWN = 50
+
+
+def find_items(frame: pd.DataFrame, query: str, limit: int = _SHOWN) -> pd.DataFrame:
+    """Items whose title, description or id holds every word of the query, best known first."""
+    keep = pd.Series(True, index=frame.index)
+    haystack = frame["title"].fillna("") + " " + frame["item_id"].astype(str)
+    if "description" in frame:
+        haystack = haystack + " " + frame["description"].fillna("")
+    for part in query.split():
+        keep &= haystack.str.contains(part, case=False, regex=False)
+    return frame[keep].nlargest(limit, "degree")
+
+
+def pick_item(opened: Opened, key: str) -> tuple[str, pd.Series] | None:
+    """Domain, search and choice of one item; None where nothing matches."""
+    left, middle, right = st.columns([1, 1.4, 2.4])
+    with left:
+        domain = st.segmented_control(
+            "Domain",
+            list(opened.labels),
+            default=opened.pair[0],
+            required=True,
+            key=f"{key}_domain",
+            bind="query-params",
+            format_func=lambda d: opened.labels[d],
+        )
+    query = middle.text_input(
+        "Search", key=f"{key}_search", placeholder="title, description or id", type="search"
+    )
+    found = find_items(catalogue(opened, domain), query or "")
+    if found.empty:
+        right.caption("No item matches; try fewer words.")
+        return None
+    rows = dict(zip(found["item_id"].astype(str), found.itertuples(), strict=True))
+    chosen = right.selectbox(
+        f"Item (the {len(rows)} best known that match)",
+        list(rows),
+        key=f"{key}_item",
+        format_func=lambda i: f"{rows[i].title} · {rows[i].degree} interactions",
+    )
+    return domain, found[found["item_id"].astype(str) == chosen].iloc[0]
+
+
+def _set_user(user_id: str) -> None:
+    st.session_state["user"] = user_id
+
+
+def pick_user(opened: Opened, key: str) -> str | None:
+    """The user of the sidebar, or one found here; the choice becomes the sidebar's."""
+    a, b = opened.pair
+    groups = {
+        "in both": lambda: sorted(serve.user_id_set(opened, a) & serve.user_id_set(opened, b)),
+        f"in {opened.labels[a]}": lambda: serve.user_ids(opened, a),
+        f"in {opened.labels[b]}": lambda: serve.user_ids(opened, b),
+    }
+    left, middle, right = st.columns([1.6, 1.4, 2])
+    with left:
+        group = st.segmented_control(
+            "Users known", list(groups), default="in both", required=True, key=f"{key}_group"
+        )
+    query = middle.text_input("Search", key=f"{key}_search", placeholder="part of an id")
+    ids = [u for u in groups[group]() if query.lower() in u.lower()]
+    current = st.session_state.get("user") or ""
+    known = any(current in serve.user_id_set(opened, d) for d in opened.labels)
+    shown = ids[:_SHOWN]
+    if known and current not in shown:
+        shown = [current, *shown]
+    if not shown:
+        right.caption("No user matches; try fewer letters.")
+        return current if known else None
+    right.selectbox(
+        f"User ({len(ids):,} match{', the first 50 shown' if len(ids) > _SHOWN else ''})",
+        shown,
+        index=shown.index(current) if known else 0,
+        key=f"{key}_user",
+        on_change=lambda: _set_user(st.session_state[f"{key}_user"]),
+    )
+    return current if known else shown[0]

@@ -1,0 +1,75 @@
+"""The only place where the pages meet the recommender: opened once per run, shared by all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from micrec_core.runs import Run
+from micrec_core.ui.library import Opened
+from micrec_core.ui.state import MadeUp
+
+if TYPE_CHECKING:
+    from micrec_core.serving import Recommender
+
+
+@st.cache_resource(max_entries=3, show_spinner="Loading the model")
+def _recommender(key: str, _run: Run) -> tuple[Recommender, str]:
+    # Brings torch with it, which the pages without a recommender need not wait for.
+    from micrec_core.serving import Recommender
+
+    model = Recommender.open(_run)
+    return model, model.parameter_hash()
+
+
+def recommender(opened: Opened) -> Recommender:
+    """The run's recommender; RunError where the run lacks what it needs."""
+    return _recommender(opened.run.key, opened.run)[0]
+
+
+def hash_at_opening(opened: Opened) -> str:
+    """Hash of the parameters when the run was opened, before anyone was served."""
+    return _recommender(opened.run.key, opened.run)[1]
+
+
+def made_up_user(model: Recommender, made: MadeUp) -> Any:
+    """The recommender's view of the made-up user."""
+    likes = {d: tuple(ids) for d, ids in made.likes.items() if ids}
+    return model.user(likes=likes, text=made.text.strip() or None, image=made.image)
+
+
+@st.cache_resource(max_entries=6, show_spinner=False)
+def _user_ids(key: str, domain: str, _model: Recommender) -> list[str]:
+    return [str(u) for u in _model.user_ids(domain)]
+
+
+def user_ids(opened: Opened, domain: str) -> list[str]:
+    """Ids of the users that were trained on in a domain."""
+    return _user_ids(opened.run.key, domain, recommender(opened))
+
+
+def personas(opened: Opened) -> list[dict[str, Any]]:
+    """Made-up users that come with the dataset: name, sentence, likes {domain: [ids]}."""
+    if not opened.run.has("serving.json"):
+        return []
+    found = opened.run.json("serving.json").get("personas") or []
+    return [p for p in found if isinstance(p, dict) and p.get("name")]
+
+
+def labelled_user(opened: Opened, user_id: str) -> tuple[Any, list[str]]:
+    """The recommender's view of a user of the training data, and the domains they are known in."""
+    model = recommender(opened)
+    known = [d for d in opened.labels if user_id in user_id_set(opened, d)]
+    return (model.user(id=user_id) if known else None), known
+
+
+@st.cache_resource(max_entries=6, show_spinner=False)
+def _user_id_set(key: str, domain: str, _ids: Iterable[str]) -> frozenset[str]:
+    return frozenset(_ids)
+
+
+def user_id_set(opened: Opened, domain: str) -> frozenset[str]:
+    """The ids of ``user_ids`` for membership tests."""
+    return _user_id_set(opened.run.key, domain, user_ids(opened, domain))

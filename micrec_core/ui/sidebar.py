@@ -1,0 +1,125 @@
+"""The sidebar that all pages share: which run, which two domains, which user."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from micrec_core.errors import MicrecError
+from micrec_core.ui.library import Opened, listings, open_listed, runs_folder
+from micrec_core.ui.state import session
+from micrec_core.ui.widgets import empty, plain, problem
+from micrec_core.ui.words import word, words
+
+_OPENED = "micrec_opened"
+_PROBLEM = "micrec_problem"
+
+
+def sidebar() -> None:
+    """Draw the sidebar and open what is chosen; ``opened()`` then gives it to the page."""
+    st.session_state[_OPENED] = st.session_state[_PROBLEM] = None
+    found = listings()
+    with st.sidebar:
+        if not found:
+            st.caption("No run found yet.")
+            return
+        ready = [n for n, f in found.items() if f.status == "complete" and not f.problem]
+        names = ready + [n for n in found if n not in ready]
+        name = st.selectbox(
+            "Run",
+            names,
+            key="run",
+            bind="query-params",
+            format_func=lambda n: n if n in ready else f"{n} ({_why(found[n])})",
+            help=word("run"),
+        )
+        try:
+            chosen = open_listed(found[name])
+            chosen = _pick_pair(chosen)
+        except MicrecError as error:
+            st.session_state[_PROBLEM] = str(error)
+            return
+        session().belongs_to(chosen.run.key)
+        st.session_state[_OPENED] = chosen
+        _facts(chosen)
+        st.text_input(
+            "User id",
+            key="user",
+            bind="query-params",
+            placeholder="none chosen",
+            max_chars=200,
+            help="A user of the training data; the pages that show one user follow it.",
+        )
+        _copy_link()
+
+
+def _why(listing: object) -> str:
+    return "damaged" if getattr(listing, "problem", None) else str(getattr(listing, "status", "?"))
+
+
+def _pick_pair(chosen: Opened) -> Opened:
+    names = list(chosen.labels)
+    if len(names) < 3:
+        return chosen
+    pairs = {f"{a}~{b}": (a, b) for a, b in combinations(names, 2)}
+    picked = st.selectbox(
+        "Domain pair",
+        list(pairs),
+        key="pair",
+        bind="query-params",
+        format_func=lambda p: " and ".join(chosen.labels[d] for d in pairs[p]),
+        help=words("domain", "overlapping user"),
+    )
+    return Opened(chosen.run, chosen.info, chosen.labels, pairs[picked])
+
+
+def _facts(chosen: Opened) -> None:
+    info = chosen.info
+    if chosen.synthetic:
+        st.badge("sample data (synthetic)", icon=":material/science:", color="orange")
+    a, b = chosen.pair
+    st.caption(
+        f":blue[●] {plain(chosen.labels[a])} and :orange[◆] {plain(chosen.labels[b])}"
+        if a != b
+        else f":blue[●] {plain(chosen.labels[a])}"
+    )
+    encoders = info.get("encoders") or {}
+    seen = ", ".join(f"{m}: {plain(e)}" for m, e in encoders.items()) or "none"
+    st.caption(f"Encoders: {seen}. Split: {info.get('split', 'known')}. Seed {info.get('seed')}.")
+
+
+def _copy_link() -> None:
+    box = st.popover(
+        "Link to this view", icon=":material/link:", type="tertiary", on_change="rerun"
+    )
+    if box.open:
+        address = (st.context.url or "").split("?")[0]
+        query = urlencode(st.query_params.to_dict(), doseq=True)
+        box.code(f"{address}?{query}" if query else address, language=None, wrap_lines=True)
+
+
+def opened_or_none() -> Opened | None:
+    """The run that is open, for pages that are of use without one."""
+    return st.session_state.get(_OPENED)
+
+
+def opened() -> Opened:
+    """The run this page shows; without one, the page shows why and how to get one, and ends."""
+    chosen = st.session_state.get(_OPENED)
+    if chosen is not None:
+        return chosen
+    sentence = st.session_state.get(_PROBLEM)
+    if sentence:
+        problem(sentence, "Choose another run in the sidebar, or copy or train this one again.")
+    else:
+        empty(
+            "No run yet",
+            f"The app shows trained runs; none was found in `{runs_folder()}`. "
+            "Make sample data and train on it (a few minutes), or train on your own tables:",
+            "python -m micrec_core sample --out sample_data\n"
+            "python -m micrec_core train sample_data --out runs/first",
+            see="data",
+        )
+    st.stop()

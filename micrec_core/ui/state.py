@@ -1,0 +1,84 @@
+"""The one typed object of a visitor's session; what is small lives in the address instead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from uuid import uuid4
+
+import streamlit as st
+
+_KEY = "micrec_session"
+
+
+@dataclass
+class MadeUp:
+    """The made-up user of the Cold start page.
+
+    ``likes`` maps a domain to liked item ids. ``lists`` maps a domain to a description of the user
+    that its list was made for, the ids shown, and the ids shown before that (None at first), so that
+    a change can say which places moved.
+    """
+
+    likes: dict[str, list[str]] = field(default_factory=dict)
+    text: str = ""
+    image: bytes | None = None
+    persona: str | None = None
+    lists: dict[str, tuple[str, list[str], list[str] | None]] = field(default_factory=dict)
+
+    def toggle(self, domain: str, item_id: str) -> None:
+        """Like the item, or take the like back."""
+        liked = self.likes.setdefault(domain, [])
+        if item_id in liked:
+            liked.remove(item_id)
+        else:
+            liked.append(item_id)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing at all is known of this user."""
+        return not (any(self.likes.values()) or self.text.strip() or self.image)
+
+
+@dataclass
+class Session:
+    """What one visitor has chosen.
+
+    Attributes
+    ----------
+    owner : a name for this visitor, which a training job is tied to
+    run_key : hash of the run that the choices below belong to
+    lit : user ids chosen with the lasso on the Alignment page
+    made : the made-up user
+    dataset : folder of the tables that were checked last on the Data page
+    """
+
+    owner: str
+    run_key: str = ""
+    lit: tuple[str, ...] = ()
+    made: MadeUp = field(default_factory=MadeUp)
+    dataset: Path | None = None
+
+    def belongs_to(self, run_key: str) -> Session:
+        """Forget ids of another run; they mean nothing in this one."""
+        if self.run_key != run_key:
+            self.run_key, self.lit, self.made = run_key, (), MadeUp()
+        return self
+
+
+def session() -> Session:
+    """This visitor's session, made on first use."""
+    if _KEY not in st.session_state:
+        st.session_state[_KEY] = Session(_owner())
+    return st.session_state[_KEY]
+
+
+def _owner() -> str:
+    """A name for this browser that outlives a reload of the page: its own XSRF cookie, hashed.
+
+    Without the cookie (it is set once XSRF protection is on) the name lasts as long as the session.
+    """
+    cookie = st.context.cookies.get("_streamlit_xsrf")
+    known = isinstance(cookie, str) and cookie
+    return sha256(cookie.encode()).hexdigest()[:32] if known else uuid4().hex

@@ -1,0 +1,163 @@
+"""The Retrain page's dealings with the background job: settings, caps, estimate, live view."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from micrec_core.figures import retrain as figures
+from micrec_core.runs import live_history
+from micrec_core.training.jobs import Job, JobManager
+from micrec_core.ui import library
+from micrec_core.ui.library import Opened, runs_folder
+from micrec_core.ui.navigation import ROOT
+from micrec_core.ui.state import session
+from micrec_core.ui.widgets import chart, plain
+
+MAX_EPOCHS = int(os.environ.get("MICREC_MAX_EPOCHS", "200"))
+MAX_INTERACTIONS = int(os.environ.get("MICREC_MAX_INTERACTIONS", "1000000"))
+WITHOUT = ("text", "image", "modality", "contrast", "self-enhanced", "templates", "cross-domain")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a visitor asks to train."""
+
+    dataset: Path
+    name: str
+    without: tuple[str, ...]
+    epochs: int
+    seed: int
+
+    def arguments(self) -> list[str]:
+        """The words after ``python -m micrec_core train``."""
+        words = [str(self.dataset), "--epochs", str(self.epochs), "--seed", str(self.seed)]
+        return words + (["--without", ",".join(self.without)] if self.without else [])
+
+
+@st.cache_resource(max_entries=4)
+def _manager(folder: str) -> JobManager:
+    return JobManager(Path(folder))
+
+
+def manager() -> JobManager:
+    """The one manager of the runs folder, shared by all sessions."""
+    return _manager(str(runs_folder()))
+
+
+def dataset_choices() -> list[Path]:
+    """Datasets one can train on: the bundled sample and the one checked on the Data page."""
+    checked = session().dataset
+    bundled = [ROOT / "sample_data"] if (ROOT / "sample_data").is_dir() else []
+    return ([checked] if checked else []) + [d for d in bundled if d != checked]
+
+
+@st.cache_data(max_entries=8, show_spinner="Reading the dataset")
+def _size(path: str, stamp: float) -> int:
+    from micrec_core.data import read_dataset
+
+    return sum(len(d.edges) for d in read_dataset(path).domains)
+
+
+def n_interactions(dataset: Path) -> int:
+    """Interactions in a dataset; DataError where it cannot be read."""
+    newest = max((f.stat().st_mtime for f in dataset.iterdir()), default=0.0)
+    return _size(str(dataset), newest)
+
+
+def estimate(opened: Opened | None, interactions: int, epochs: int) -> str:
+    """Words on how long it may take, scaled from the opened run's seconds per epoch."""
+    history = library.history(opened) if opened else pd.DataFrame()
+    if opened is None or history.empty or "seconds" not in history:
+        return "There is no run to estimate the time from."
+    trained = sum(d["n_train"] for d in opened.info["dataset"]["domains"]) or 1
+    each = _seconds_per_epoch(history["seconds"])
+    total = each * epochs * interactions / (trained * 1.25)
+    return (
+        f"About {_duration(total)} at most: run '{opened.run.name}' took {each:.1f} s an epoch for "
+        f"{trained:,} training interactions ({opened.info['device'] or 'device unknown'}). "
+        "Training stops earlier when validation no longer improves."
+    )
+
+
+def _seconds_per_epoch(seconds: pd.Series) -> float:
+    """Median seconds of an epoch, whether the column is per epoch or since the start."""
+    growing = len(seconds) > 2 and seconds.is_monotonic_increasing
+    return float((seconds.diff().dropna() if growing else seconds).median())
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} minutes"
+
+
+def elapsed(job: Job) -> float:
+    """Seconds from the job's start to its end, or to now."""
+    end = datetime.fromisoformat(job.finished) if job.finished else datetime.now(UTC)
+    return (end - datetime.fromisoformat(job.started)).total_seconds()
+
+
+def epochs_of(job: Job) -> int:
+    """How many epochs the job was asked for."""
+    words = list(job.arguments)
+    return int(words[words.index("--epochs") + 1]) if "--epochs" in words else 0
+
+
+def live(job: Job, opened: Opened | None) -> None:
+    """Progress and curves of a job from what it has written so far."""
+    history = live_history(job.candidate)
+    wanted, done = epochs_of(job), 0 if history.empty else int(history["epoch"].max())
+    if job.running and wanted:
+        left = ""
+        if done:
+            rest = elapsed(job) / done * max(wanted - done, 0)
+            left = f", at most {_duration(rest)} left"
+        st.progress(
+            min(done / wanted, 1.0), f"Epoch {done} of {wanted}, {_duration(elapsed(job))}{left}"
+        )
+    if history.empty:
+        st.caption(
+            "Reading the data and building neighbours; curves follow after the first epoch."
+            if job.running
+            else "It ended before its first epoch."
+        )
+        return
+    domains = [c.split(".")[1] for c in history.columns if c.startswith("valid.")]
+    labels = {d: (opened.labels.get(d, d) if opened else d) for d in dict.fromkeys(domains)}
+    reference = library.history(opened) if opened else None
+    left_, middle, right = st.columns(3)
+    with left_:
+        chart(figures.loss_curves(history), history, "rt_loss", alt="Loss over the epochs")
+    with middle:
+        chart(
+            figures.valid_curves(history, labels, reference=reference),
+            history,
+            "rt_valid",
+            alt="Validation NDCG@20 over the epochs beside the opened run",
+        )
+    with right:
+        chart(
+            figures.alignment_curve(history, reference),
+            history,
+            "rt_alignment",
+            alt="Cosine of the same person's two vectors over the epochs",
+        )
+
+
+def outcome(job: Job) -> None:
+    """How a job ended, in one sentence."""
+    name = plain(job.name)
+    if job.state == "complete":
+        st.success(
+            f"Training of **{name}** is done after {_duration(elapsed(job))}. It is a candidate "
+            "until it is used.",
+            icon=":material/check_circle:",
+        )
+    elif job.state == "cancelled":
+        st.warning(f"Training of **{name}** was cancelled.", icon=":material/cancel:")
+    elif job.state == "failed":
+        st.error(plain(job.error or "The training failed."), icon=":material/error:")

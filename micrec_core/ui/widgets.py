@@ -1,0 +1,155 @@
+"""Widgets that every page shares: charts with their table, numbers with intervals, states."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from micrec_core.figures.theme import themed
+from micrec_core.ui.navigation import entry, link
+
+_CHART_CONFIG = {
+    "displaylogo": False,
+    "modeBarButtonsToRemove": ["zoomIn2d", "zoomOut2d", "autoScale2d"],
+    "scrollZoom": False,
+}
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~:$])")
+
+
+def plain(text: object) -> str:
+    """Text of a dataset made safe inside Markdown: it shows as it is written."""
+    return _MARKDOWN.sub(r"\\\1", str(text)).replace("\n", " ")
+
+
+def dark() -> bool:
+    """Whether the visitor sees the dark theme."""
+    return st.context.theme.type == "dark"
+
+
+def page_head(url_path: str, say: str) -> None:
+    """Title of a page, the question it answers and one sentence on what to look at."""
+    here = entry(url_path)
+    st.title(here.title, anchor=False)
+    st.markdown(f"**{here.question}** {say}")
+
+
+def chart(
+    figure: go.Figure,
+    table: pd.DataFrame,
+    key: str,
+    *,
+    alt: str,
+    caption: str | None = None,
+    on_select: Callable[[], None] | None = None,
+    column_config: Mapping[str, Any] | None = None,
+) -> None:
+    """A figure with what it shows in words, and the same numbers as a table and as CSV.
+
+    ``on_select`` is called when the visitor selects points; the selection is then in the session
+    state under ``key``.
+    """
+    options: dict[str, Any] = {}
+    if on_select is not None:
+        options = {"on_select": on_select, "selection_mode": ("lasso", "box", "points")}
+    themed(figure, "dark" if dark() else "light")
+    st.plotly_chart(
+        figure,
+        key=key,
+        width="stretch",
+        height=int(figure.layout.height or 380),
+        theme="streamlit",
+        alt=alt,
+        config=_CHART_CONFIG,
+        **options,
+    )
+    if caption:
+        st.caption(caption)
+    table_and_csv(table, key, column_config)
+
+
+@st.fragment
+def table_and_csv(
+    table: pd.DataFrame,
+    key: str,
+    column_config: Mapping[str, Any] | None = None,
+    label: str = "Table and CSV",
+) -> None:
+    """The numbers behind a chart; drawn only when opened."""
+    box = st.expander(label, icon=":material/table:", key=f"{key}-table", on_change="rerun")
+    if not box.open:
+        return
+    with box:
+        st.dataframe(
+            table,
+            hide_index=True,
+            width="stretch",
+            height=min(420, 38 + 35 * max(len(table), 1)),
+            column_config=dict(column_config or {}),
+        )
+        st.download_button(
+            f"Download CSV ({len(table):,} rows)",
+            lambda: table.to_csv(index=False).encode(),
+            file_name=f"{key}.csv",
+            mime="text/csv",
+            icon=":material/download:",
+            key=f"{key}-csv",
+            on_click="ignore",
+        )
+
+
+def metric(
+    label: str,
+    mean: float,
+    low: float = math.nan,
+    high: float = math.nan,
+    *,
+    n: int | None = None,
+    note: str = "",
+    digits: int = 3,
+    explain: str | None = None,
+) -> None:
+    """One number with its interval, n and, where there is one, what it is compared with."""
+    with st.container(border=True, height="stretch"):
+        st.metric(label, f"{mean:.{digits}f}", help=explain)
+        words = []
+        if not (math.isnan(low) or math.isnan(high)):
+            words.append(f"95 % interval {low:.{digits}f} to {high:.{digits}f}")
+        if note:
+            words.append(note)
+        if n is not None:
+            words.append(f"n = {n:,}")
+        st.caption(" · ".join(words))
+
+
+def empty(title: str, why: str, command: str | None = None, see: str | None = None) -> None:
+    """What is missing here, in words, and how to get it."""
+    with st.container(border=True):
+        st.markdown(f"##### :material/inbox: {title}")
+        st.markdown(why)
+        if command:
+            st.code(command, language="bash", wrap_lines=True)
+        if see:
+            link(see, f"Go to {entry(see).title}")
+
+
+def problem(sentence: str, mend: str | None = None) -> None:
+    """A refusal or a damaged file, in one sentence."""
+    st.error(plain(sentence[:1].upper() + sentence[1:]), icon=":material/error:")
+    if mend:
+        st.markdown(mend)
+
+
+def missing(opened_name: str, what: str, needs: str, *, baselines: bool = False) -> None:
+    """The state of a chart whose table this run does not have."""
+    command = (
+        "python -m micrec_core compare DATASET --models micrec,inmo,lightgcn,popularity --out RUN"
+        if baselines
+        else f"python -m micrec_core evaluate runs/{opened_name} --protocol all --dataset DATASET"
+    )
+    empty(f"No {what} in this run", f"This chart is drawn from `{needs}`, which it lacks.", command)

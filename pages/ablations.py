@@ -1,0 +1,124 @@
+import pandas as pd
+import streamlit as st
+
+from micrec_core.figures import ablations as figures
+from micrec_core.figures.tables import pick
+from micrec_core.figures.theme import metric_label
+from micrec_core.ui.sidebar import opened
+from micrec_core.ui.widgets import chart, missing, page_head
+from micrec_core.ui.words import words
+
+page_head(
+    "ablations",
+    "Each row is a model trained anew with one mechanism switched off, or another model on the same "
+    "split. All of it was measured here; nothing is quoted from elsewhere.",
+)
+this = opened()
+variants = this.frame("metrics/variants.parquet")
+PROTOCOLS = {
+    "known": "Known users",
+    "new-users": "New users",
+    "new-items": "New items",
+    "cold-domain": "New in this domain",
+}
+
+
+def choice(label: str, column: str, frame: pd.DataFrame, first: str, words_: dict) -> str:
+    options = sorted(frame[column].unique(), key=lambda v: (v != first, v))
+    return st.selectbox(
+        label,
+        options,
+        key=f"abl_{column}",
+        bind="query-params",
+        format_func=lambda v: words_.get(v) or metric_label(v),
+    )
+
+
+def show_variants(variants: pd.DataFrame) -> None:
+    columns = st.columns(3)
+    with columns[0]:
+        protocol = choice("Question", "protocol", variants, "known", PROTOCOLS)
+    rows = pick(variants, protocol=protocol)
+    with columns[1]:
+        metric = choice("Metric", "metric", rows, "ndcg@20", {})
+    rows = pick(rows, metric=metric)
+    with columns[2]:
+        groups = {"all": "Everyone", "overlap": "Known in both", "single": "Known in one"}
+        cohort = choice("Users", "cohort", rows, "all", groups)
+    rows = figures.labelled(pick(rows, cohort=cohort))
+    labels = {d: name for d, name in this.labels.items() if d in set(rows["domain"])}
+    n_seeds = rows["seed"].nunique()
+    st.subheader(f"{metric_label(metric)}, measured", anchor=False, help=words("variant", "NDCG"))
+    chart(
+        figures.scores(rows, labels),
+        rows,
+        "abl_scores",
+        alt=f"{metric_label(metric)} of every variant and baseline per domain, with intervals",
+        caption=f"One mark per training ({n_seeds} seed{'s' if n_seeds > 1 else ''}), 95 % interval "
+        "over users. Coloured: MICRec and its variants; grey: other models. Dotted line: full model.",
+    )
+    if rows["diff"].notna().any():
+        st.subheader("Difference from the full model", anchor=False, help=words("interval"))
+        chart(
+            figures.differences(rows, labels),
+            rows[rows["diff"].notna()],
+            "abl_differences",
+            alt="Paired difference from the full model per row and domain, with intervals",
+            caption="Paired by user: left of the dotted line, doing without it hurts. Filled: "
+            "significant after Holm's correction (p < 0.05); hollow: not.",
+        )
+    else:
+        st.caption("No paired differences were stored for this choice.")
+    table = figures.cost(rows)
+    if len(table) and table.drop(columns="row").notna().any(axis=None):
+        st.subheader("What it costs", anchor=False)
+        chart(
+            figures.cost_bars(table),
+            table,
+            "abl_cost",
+            alt="Training seconds and number of parameters per row",
+            caption=f"Mean over the trainings, on {this.info['device'] or 'this machine'}.",
+        )
+
+
+@st.fragment
+def show_cutoff(cutoff: pd.DataFrame) -> None:
+    st.subheader("Does it depend on the length of the list?", anchor=False)
+    metrics = sorted(cutoff["metric"].unique(), key=lambda m: (m != "ndcg", m))
+    metric = st.segmented_control(
+        "Metric",
+        metrics,
+        default=metrics[0],
+        required=True,
+        key="abl_curve",
+        bind="query-params",
+        format_func=metric_label,
+    )
+    rows = pick(cutoff, metric=metric)
+    chart(
+        figures.cutoff_curves(rows, this.labels),
+        rows,
+        "abl_cutoff",
+        alt=f"{metric_label(metric)} against the list length for each model and domain",
+        caption="The order of the models should not depend on where the list is cut.",
+    )
+
+
+if variants is None:
+    missing(this.run.name, "variants", "metrics/variants.parquet", baselines=True)
+else:
+    show_variants(variants)
+cutoff = this.frame("metrics/cutoff.parquet")
+if cutoff is None:
+    missing(this.run.name, "curves over the list length", "metrics/cutoff.parquet")
+else:
+    show_cutoff(cutoff)
+for stress, column, title in (
+    ("sparsity", "share", "Share of the interactions kept"),
+    ("missing", "share", "Share of items that lose a modality"),
+):
+    frame = this.frame(f"metrics/{stress}.parquet")
+    if frame is not None and column in frame:
+        st.subheader(title, anchor=False)
+        rows = pick(frame, metric="ndcg@20")
+        chart(figures.curve(rows, column, title, this.labels), rows, f"abl_{stress}", alt=title)

@@ -1,0 +1,49 @@
+import streamlit as st
+
+from micrec_core.ui.lists import beside_simpler, proof, show_lists, steps
+from micrec_core.ui.makeup import build
+from micrec_core.ui.sidebar import opened
+from micrec_core.ui.state import session
+from micrec_core.ui.widgets import empty, page_head
+from micrec_core.ui.words import words
+
+page_head(
+    "cold-start",
+    "Make up a user on the left: the lists on the right are computed at once, in both domains, "
+    "without training. Take a like back and watch the places move.",
+)
+this = opened()
+if not (this.run.has("serving.json") and this.run.has("catalogue.parquet")):
+    empty(
+        "This run cannot be asked",
+        "It lacks `serving.json` or `catalogue.parquet`, which are written when a model is trained "
+        "with this app's command line.",
+        "python -m micrec_core train DATASET --out runs/NAME",
+    )
+    st.stop()
+
+left, right = st.columns([1, 2.1], gap="large")
+with left:
+    build(this)
+with right:
+    if session().made.is_empty:
+        empty(
+            "Nobody made up yet",
+            "Choose a person on the left, or add an item, a sentence or a picture.",
+        )
+        st.stop()
+    k = st.slider("Length of the lists", 3, 20, 5, key="cold_k", bind="query-params")
+    user = show_lists(this, k)
+    proof(this)
+
+simpler, computation = st.tabs(
+    ["Beside simpler models", "Step by step"], key="cold_tabs", on_change="rerun"
+)
+if simpler.open:
+    with simpler:
+        beside_simpler(this, user, 10)
+if computation.open:
+    with computation:
+        st.caption("How the vectors and the score come about.", help=words("fold-in", "template",
+                   "neighbours", "bridge"))  # fmt: skip
+        steps(this, user)

@@ -1,0 +1,58 @@
+import streamlit as st
+
+from micrec_core.errors import MicrecError
+from micrec_core.ui.dataset import check_folder, check_upload, show_summary
+from micrec_core.ui.navigation import ROOT, link
+from micrec_core.ui.widgets import empty, page_head, problem
+from micrec_core.ui.words import words
+
+page_head(
+    "data",
+    "Bring two tables, interactions and items; they are checked before anything else happens, and "
+    "what is wrong is named with its file and line.",
+)
+with st.expander("What the tables look like", icon=":material/help:"):
+    st.code(
+        "interactions.csv   user_id,item_id,domain[,timestamp][,rating][,split]\n"
+        "items.csv          item_id,domain,title[,description][,image]\n"
+        "dataset.toml       optional: name, labels, source, licence\n"
+        "images/            optional: the pictures that items.csv names",
+        language=None,
+    )
+    st.caption(
+        "Also .csv.gz, .tsv, .parquet, .jsonl and RecBole's .inter with .item. At least two domains.",
+        help=words("domain"),
+    )
+folder, upload = st.tabs(["A folder on this computer", "Upload tables"])
+with folder:
+    default = str(ROOT / "sample_data") if (ROOT / "sample_data").is_dir() else ""
+    path = st.text_input("Folder", default, key="data_folder", placeholder="/path/to/dataset")
+    drop = st.checkbox("Drop interactions whose item is not in the item table", key="data_drop")
+    if st.button("Check", type="primary", icon=":material/fact_check:", disabled=not path.strip()):
+        st.session_state.pop("data_summary", None)
+        try:
+            with st.spinner("Reading and checking"):
+                st.session_state["data_summary"] = check_folder(path.strip(), drop)
+        except MicrecError as error:
+            problem(str(error))
+with upload:
+    files = st.file_uploader(
+        "interactions, items and, if there is one, dataset.toml",
+        ["csv", "tsv", "gz", "parquet", "jsonl", "inter", "item", "toml"],
+        accept_multiple_files=True,
+        key="data_files",
+    )
+    st.caption("Pictures are not uploaded; for pictures, give the folder.")
+    if st.button("Check the upload", icon=":material/fact_check:", disabled=not files):
+        st.session_state.pop("data_summary", None)
+        try:
+            with st.spinner("Reading and checking"):
+                st.session_state["data_summary"] = check_upload(files)
+        except MicrecError as error:
+            problem(str(error))
+summary = st.session_state.get("data_summary")
+if summary is None:
+    empty("Nothing checked yet", "Give a folder or upload tables; nothing is changed by checking.")
+else:
+    show_summary(summary)
+    link("retrain", "Train on this data")

@@ -1,0 +1,116 @@
+import streamlit as st
+
+from micrec_core.errors import MicrecError
+from micrec_core.ui import training
+from micrec_core.ui.navigation import link
+from micrec_core.ui.sidebar import opened_or_none
+from micrec_core.ui.state import session
+from micrec_core.ui.widgets import empty, page_head, plain, problem
+from micrec_core.ui.words import words
+
+page_head(
+    "retrain",
+    "Train a model in the background and watch it learn. One training runs at a time on this "
+    "server; it goes on when you close the page, and its result is a candidate until you use it.",
+)
+this = opened_or_none()
+owner = session().owner
+
+
+def act(action: str, *arguments: object) -> None:
+    """Run one action of the manager; what it refuses is shown above the settings."""
+    try:
+        getattr(training.manager(), action)(*arguments)
+    except MicrecError as error:
+        st.session_state["rt_refusal"] = str(error)
+
+
+def settings() -> None:
+    choices = training.dataset_choices()
+    if not choices:
+        empty(
+            "No dataset to train on",
+            "Check your own tables on the Data page, or make the sample data:",
+            "python -m micrec_core sample --out sample_data",
+            see="data",
+        )
+        return
+    left, right = st.columns(2, gap="large")
+    with left:
+        dataset = st.selectbox("Dataset", choices, format_func=lambda p: p.name, key="rt_dataset")
+        name = st.text_input("Name of the run", placeholder="chosen for you", key="rt_name",
+                             max_chars=64, help=words("run"))  # fmt: skip
+        without = st.multiselect(
+            "Switch off", training.WITHOUT, key="rt_without", help=words("variant")
+        )
+    with right:
+        epochs = st.slider("Epochs at most", 1, training.MAX_EPOCHS, 30, key="rt_epochs")
+        seed = st.number_input("Seed", 0, 2**31 - 1, 0, key="rt_seed")
+    interactions = training.n_interactions(dataset)
+    too_many = interactions > training.MAX_INTERACTIONS
+    if too_many:
+        problem(
+            f"{dataset.name} has {interactions:,} interactions and this server allows "
+            f"{training.MAX_INTERACTIONS:,}; train it on the command line instead."
+        )
+    st.caption(
+        f"{interactions:,} interactions of {training.MAX_INTERACTIONS:,} allowed. "
+        + training.estimate(this, interactions, epochs)
+    )
+    wanted = training.Settings(dataset, name.strip(), tuple(without), int(epochs), int(seed))
+    st.button(
+        "Start training",
+        type="primary",
+        icon=":material/play_arrow:",
+        disabled=too_many,
+        on_click=act,
+        args=("start", wanted.arguments(), owner, wanted.name or None),
+    )
+
+
+def show_job() -> None:
+    job = training.manager().current()
+    if job is None:
+        st.rerun()
+    mine = job.owner == owner
+    if job.running:
+        state = "is stopping" if job.cancelling else "is being trained"
+        st.markdown(f"**{plain(job.name)}** {state}" + ("" if mine else ", by another visitor"))
+        if mine:
+            st.button("Cancel", icon=":material/stop:", on_click=act, args=("cancel", owner),
+                      disabled=job.cancelling)  # fmt: skip
+        else:
+            st.caption("You can watch; only who started it can cancel it or start another.")
+    elif st.session_state.get("rt_was_running"):
+        st.session_state["rt_was_running"] = False
+        st.rerun()
+    else:
+        training.outcome(job)
+        if mine:
+            with st.container(horizontal=True):
+                if job.state == "complete":
+                    st.button("Use this run", type="primary", icon=":material/check:",
+                              on_click=act, args=("accept", owner))  # fmt: skip
+                st.button(
+                    "Discard", icon=":material/delete:", on_click=act, args=("discard", owner)
+                )
+    training.live(job, this)
+    with st.expander("What it printed", icon=":material/terminal:"):
+        st.code(training.manager().log_tail() or "nothing yet", language=None, height=220)
+
+
+try:
+    refusal = st.session_state.pop("rt_refusal", None)
+    if refusal:
+        problem(refusal)
+    current = training.manager().current()
+    running = current is not None and current.running
+    st.session_state["rt_was_running"] = running
+    if current is not None:
+        st.fragment(show_job, run_every="1s" if running else None)()
+    if not running:
+        st.subheader("New training", anchor=False)
+        settings()
+        link("data", "Use your own tables")
+except MicrecError as error:
+    problem(str(error))

@@ -1,0 +1,57 @@
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from micrec_core.ui import serve
+from micrec_core.ui.navigation import ROOT, SECTIONS
+from tests.ui_run import StubRecommender, write_run
+
+PAGES = [entry.file for group in SECTIONS.values() for entry in group]
+ROUTER = str(ROOT / "micrec_core" / "ui" / "router.py")
+
+
+@pytest.fixture(scope="session")
+def full_run(tmp_path_factory):
+    """A runs folder with one whole made-up run, for tests that only read it."""
+    folder = tmp_path_factory.mktemp("runs")
+    write_run(folder, "tiny")
+    write_run(folder, "zweit", seed=3)
+    return folder
+
+
+@pytest.fixture
+def app(monkeypatch, tmp_path):
+    """Open a page of the app over a runs folder: ``app(folder, "alignment")``."""
+    monkeypatch.setenv("MICREC_BUNDLED", str(tmp_path / "none"))
+
+    def stub(key, _run):
+        model = StubRecommender(_run)
+        return model, model.parameter_hash()
+
+    monkeypatch.setattr(serve, "_recommender", stub)
+
+    def open_page(folder, page, **query):
+        monkeypatch.setenv("MICREC_RUNS", str(folder))
+        test = AppTest.from_file(ROUTER, default_timeout=60)
+        for key, value in query.items():
+            test.query_params[key] = value
+        test.run()
+        if page != "overview":
+            test.switch_page(f"../../pages/{page}.py").run()
+        return test
+
+    return open_page
+
+
+def words(test: AppTest) -> str:
+    """Everything that the page says in text."""
+    kinds = ("markdown", "caption", "title", "subheader", "error", "success", "warning", "info")
+    said = [str(element.value) for kind in kinds for element in getattr(test, kind)]
+    return "\n".join([*said, *(str(code.value) for code in test.code)])
+
+
+def healthy(test: AppTest) -> None:
+    """No exception anywhere on the page."""
+    assert not test.exception, [e.value for e in test.exception]
+
+
+__all__ = ["PAGES", "healthy", "words"]

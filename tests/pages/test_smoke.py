@@ -1,0 +1,93 @@
+"""Every page opens on whole, missing, damaged and partial runs, and says what is the matter."""
+
+import shutil
+
+import pytest
+
+from tests.pages.conftest import PAGES, healthy, words
+from tests.ui_run import write_run
+
+NEEDS_RUN = [p for p in PAGES if p not in ("retrain", "data")]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_whole_run(app, full_run, page):
+    test = app(full_run, page)
+    healthy(test)
+    assert len(test.title) == 1
+    assert not test.error
+    assert any("synthetic" in m.value for m in test.sidebar.markdown)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_run_at_all(app, tmp_path, page):
+    test = app(tmp_path / "runs", page)
+    healthy(test)
+    assert len(test.title) == 1
+    if page in NEEDS_RUN:
+        assert "python -m micrec_core train" in words(test)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_damaged_run(app, tmp_path, page):
+    path = write_run(tmp_path, "broken")
+    blob = bytearray((path / "weights.parquet").read_bytes())
+    blob[40] ^= 0xFF
+    (path / "weights.parquet").write_bytes(bytes(blob))
+    test = app(tmp_path, page)
+    healthy(test)
+    if page in NEEDS_RUN:
+        assert len(test.error) == 1
+        assert "weights.parquet" in test.error[0].value.replace("\\", "")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_truncated_run(app, tmp_path, page):
+    path = write_run(tmp_path, "broken")
+    (path / "catalogue.parquet").unlink()
+    test = app(tmp_path, page)
+    healthy(test)
+    if page in NEEDS_RUN:
+        assert len(test.error) == 1
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_run_without_pictures(app, tmp_path, page):
+    write_run(tmp_path, "plain", pictures=False)
+    healthy(app(tmp_path, page))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_run_with_text_only(app, tmp_path, page):
+    write_run(tmp_path, "text", pictures=False, modalities=("text",))
+    healthy(app(tmp_path, page))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_run_that_lacks_what_is_optional(app, tmp_path, page):
+    lacks = ("metrics/", "snapshots/", "weights", "history.jsonl", "serving.json", "catalogue")
+    write_run(tmp_path, "bare", leave_out=lacks)
+    test = app(tmp_path, page)
+    healthy(test)
+    assert not test.error
+    if page in NEEDS_RUN and page != "overview":
+        assert "python -m micrec_core" in words(test)
+
+
+def test_a_damaged_run_beside_a_good_one(app, full_run, tmp_path):
+    shutil.copytree(full_run / "tiny", tmp_path / "good")
+    shutil.copytree(full_run / "tiny", tmp_path / "abc")
+    (tmp_path / "abc" / "run.json").write_text("{")
+    test = app(tmp_path, "overview")
+    healthy(test)
+    picker = test.sidebar.selectbox(key="run")
+    assert picker.value == "good"
+    assert picker.options == ["good", "abc (damaged)"]
+
+
+def test_an_address_chooses_run_and_page_state(app, full_run):
+    test = app(full_run, "overview", run="zweit")
+    assert test.sidebar.selectbox(key="run").value == "zweit"
+    test = app(full_run, "overview", run="../../etc")
+    healthy(test)
+    assert test.sidebar.selectbox(key="run").value == "tiny"

@@ -1,0 +1,393 @@
+"""A small made-up run and a made-up recommender for tests of the pages. Nothing here is measured.
+
+The run has the files and columns of a real one; its numbers are drawn at random. The recommender
+answers with the types a real one answers with, whose parts add up.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image, ImageDraw
+
+from micrec_core.runs import RunWriter
+
+DOMAINS = ("food", "kitchen")
+LABELS = {"food": "Food", "kitchen": "Kitchen"}
+BINS = ("0", "1-2", "3-5", "6-10", "11-20", "21+")
+N_USERS, N_ITEMS, DIM = 120, 60, 8
+EPOCHS = (0, 5, 12)
+METRICS = ("ndcg@10", "ndcg@20", "recall@10", "recall@20")
+VARIANTS = ("full", "text", "image", "modality", "contrast", "self-enhanced", "templates")
+
+
+def write_run(
+    folder: Path,
+    name: str = "tiny",
+    *,
+    pictures: bool = True,
+    modalities: Sequence[str] = ("text", "image"),
+    leave_out: Sequence[str] = (),
+    n_snapshot_users: int = N_USERS,
+    seed: int = 0,
+) -> Path:
+    """Write a made-up run and return its directory.
+
+    Parameters
+    ----------
+    pictures : whether the catalogue has thumbnails
+    modalities : which of text and image any item has
+    leave_out : beginnings of relative paths that are not written
+    n_snapshot_users : users in the alignment snapshots
+    """
+    rng = np.random.default_rng(seed)
+    frames = {
+        "metrics/summary.parquet": _summary(rng),
+        "metrics/variants.parquet": _variants(rng),
+        "metrics/degree.parquet": _degree(rng),
+        "metrics/degree_items.parquet": _degree_items(rng),
+        "metrics/cutoff.parquet": _cutoff(rng),
+        "metrics/alignment.parquet": _alignment(),
+        "metrics/beyond.parquet": _beyond(rng),
+        "snapshots/users.parquet": _snapshot_users(rng, n_snapshot_users),
+        "snapshots/layouts.parquet": _layouts(rng, n_snapshot_users),
+        "weights.parquet": _weights(rng, modalities),
+        "catalogue.parquet": catalogue(rng, pictures, modalities),
+    }
+    writer = RunWriter(folder / name, _info(modalities))
+    wanted = {k: v for k, v in frames.items() if not k.startswith(tuple(leave_out))}
+    for relative, frame in wanted.items():
+        writer.write_parquet(relative, frame)
+    if not "snapshots/".startswith(tuple(leave_out) or ("-",)):
+        for epoch in EPOCHS:
+            writer.write_tensors(
+                f"snapshots/epoch_{epoch:04d}.safetensors", _vectors(rng, n_snapshot_users, epoch)
+            )
+    if "serving.json" not in leave_out:
+        writer.write_json("serving.json", {"personas": PERSONAS})
+    if "history.jsonl" not in leave_out:
+        for epoch in range(1, EPOCHS[-1] + 1):
+            writer.append_history(_epoch(epoch))
+    writer.finish(best_epoch=10, n_parameters=12_345, timings={"train": 12.5})
+    return writer.path
+
+
+PERSONAS = [
+    {
+        "name": "Vegan baker",
+        "sentence": "Bakes without eggs and likes pastel colours.",
+        "likes": {"food": ["f3", "f4", "f5"]},
+    },
+    {"name": "Tea lover", "sentence": "Reads labels.", "likes": {"kitchen": ["k7"], "food": ["f9"]}},
+]
+
+
+def _info(modalities: Sequence[str]) -> dict[str, Any]:
+    counts = {"n_users": N_USERS, "n_items": N_ITEMS, "n_train": 900, "n_valid": 100, "n_test": 120}
+    return {
+        "model": "micrec",
+        "variant": "full",
+        "seed": 0,
+        "split": "inductive",
+        "dataset": {
+            "name": "made-up",
+            "fingerprint": "0" * 64,
+            "synthetic": True,
+            "source": "drawn at random for a test",
+            "licence": "none",
+            "domains": [{"name": d, "label": LABELS[d], **counts} for d in DOMAINS],
+            "n_overlap": 80,
+            "notes": ["split at random per user"],
+        },
+        "encoders": {m: f"classic {m}" for m in modalities},
+        "config": {"dim": DIM, "layers": 2},
+        "device": "cpu",
+        "versions": {"micrec": "0"},
+    }
+
+
+def picture(row: int) -> bytes:
+    """A small WebP of a coloured shape."""
+    image = Image.new("RGB", (64, 64), ((row * 37) % 255, (row * 91) % 255, (row * 53) % 255))
+    ImageDraw.Draw(image).ellipse((14, 14, 50, 50), fill=(250, 240, 220))
+    out = io.BytesIO()
+    image.save(out, "WEBP")
+    return out.getvalue()
+
+
+def catalogue(
+    rng: np.random.Generator, pictures: bool = True, modalities: Sequence[str] = ("text", "image")
+) -> pd.DataFrame:
+    """Items of both domains; one title holds markup that must be shown as it is written."""
+    rows = []
+    for domain in DOMAINS:
+        for i in range(N_ITEMS):
+            thumb = picture(i) if pictures and i % 5 else None
+            title = f"{LABELS[domain]} item {i} with a rather long name to see how it is cut"
+            rows.append(
+                {
+                    "domain": domain,
+                    "row": i,
+                    "item_id": f"{domain[0]}{i}",
+                    "title": "<b>bold</b> *star* $x$ [a](b)" if i == 3 else title,
+                    "description": f"A sentence about item {i}." if "text" in modalities else "",
+                    "degree": int(rng.pareto(1.2) * 4),
+                    "thumbnail": thumb,
+                    "has_text": "text" in modalities,
+                    "has_image": thumb is not None and "image" in modalities,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _interval(mean: float, half: float = 0.01) -> dict[str, float]:
+    return {"mean": mean, "low": mean - half, "high": mean + half}
+
+
+def _summary(rng: np.random.Generator) -> pd.DataFrame:
+    base = {"known": 0.1, "new-users": 0.09, "new-items": 0.2, "cold-domain": 0.08}
+    factor = {"micrec": 1.0, "popularity": 0.6, "ridge": 0.8}
+    rows = [
+        {"model": m, "variant": "full", "seed": 0, "protocol": p, "domain": d, "cohort": "all",
+         "metric": k, "n": 200, **_interval(b * f * (1 + 0.05 * rng.random()))}
+        for p, b in base.items() for m, f in factor.items() for d in DOMAINS for k in METRICS
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _variants(rng: np.random.Generator) -> pd.DataFrame:
+    models = [("micrec", v) for v in VARIANTS]
+    models += [("inmo", "full"), ("lightgcn", "full"), ("popularity", "full")]
+    rows = []
+    for place, (model, variant) in enumerate(models):
+        for seed in (0, 1):
+            for domain in DOMAINS:
+                for metric in METRICS:
+                    full = model == "micrec" and variant == "full"
+                    mean = 0.11 - 0.005 * place + 0.003 * rng.random()
+                    diff = np.nan if full else -0.005 * place + 0.002
+                    rows.append(
+                        {"model": model, "variant": variant, "seed": seed, "protocol": "known",
+                         "domain": domain, "cohort": "all", "metric": metric, "n": 150,
+                         **_interval(mean), "diff": diff, "diff_low": diff - 0.004,
+                         "diff_high": diff + 0.004, "p_holm": 0.01 if place > 2 else 0.4,
+                         "seconds": 20.0 + place, "n_parameters": 10_000 + place}
+                    )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _degree(rng: np.random.Generator) -> pd.DataFrame:
+    rows = []
+    for model, base in (("micrec", 0.1), ("inmo", 0.06), ("lightgcn", 0.05), ("popularity", 0.02)):
+        for domain in DOMAINS:
+            for place, name in enumerate(BINS):
+                recall = base * (place + 1) / 3 + 0.01 * rng.random()
+                rows.append(
+                    {"model": model, "variant": "full", "domain": domain, "bin": name,
+                     "n_items": 12 if place == 5 else 60 - 5 * place, "n_positives": 40 + place,
+                     "recall": recall, "low": max(recall - 0.02, 0), "high": recall + 0.02}
+                )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _degree_items(rng: np.random.Generator) -> pd.DataFrame:
+    rows = [
+        {"domain": d, "item_id": f"{d[0]}{i}", "degree": i % 23, "bin": BINS[min(i % 7, 5)],
+         "n_positives": int(rng.integers(0, 5)), "hits": int(rng.integers(0, 2))}
+        for d in DOMAINS for i in range(N_ITEMS)
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _cutoff(rng: np.random.Generator) -> pd.DataFrame:
+    rows = [
+        {"model": m, "variant": "full", "domain": d, "k": k, "metric": metric,
+         **_interval(b * np.log2(k + 1) + 0.002 * rng.random())}
+        for m, b in (("micrec", 0.03), ("inmo", 0.02), ("lightgcn", 0.018))
+        for d in DOMAINS for k in range(1, 51) for metric in ("ndcg", "recall")
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _alignment() -> pd.DataFrame:
+    random = {"paired_cosine": 0.0, "mrr": 0.05, "recall@10": 0.1, "uniformity": -2.0, "cka": 0.02}
+    rows = [
+        {"epoch": e, "a": "food", "b": "kitchen", "metric": m, "random": r,
+         "value": r + 0.04 * e, "low": r + 0.04 * e - 0.02, "high": r + 0.04 * e + 0.02}
+        for e in EPOCHS for m, r in random.items()
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _beyond(rng: np.random.Generator) -> pd.DataFrame:
+    rows = [
+        {"model": m, "variant": "full", "domain": d, "coverage": rng.random(),
+         "mean_popularity": 10 * rng.random(), "intra_list_similarity": rng.random()}
+        for m in ("micrec", "inmo", "lightgcn", "popularity") for d in DOMAINS
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _snapshot_users(rng: np.random.Generator, n: int) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "row": np.arange(n),
+            "user_id": [f"u{i}" for i in range(n)],
+            "degree_a": rng.integers(1, 40, n),
+            "degree_b": rng.integers(1, 12, n),
+        }
+    )
+
+
+def _vectors(rng: np.random.Generator, n: int, epoch: int) -> dict[str, np.ndarray]:
+    a = rng.normal(size=(n, DIM))
+    b = a * epoch / 12 + rng.normal(size=(n, DIM))
+    return {"a": a.astype(np.float16), "b": b.astype(np.float16)}
+
+
+def _layouts(rng: np.random.Generator, n: int) -> pd.DataFrame:
+    parts = []
+    for epoch in EPOCHS:
+        base = rng.normal(size=(n, 2)) * 3
+        for method in ("umap", "pca"):
+            for place, domain in enumerate(DOMAINS):
+                shift = (1 - epoch / 12) * 4 * place
+                xy = base + shift + rng.normal(size=(n, 2)) * 0.4
+                parts.append(
+                    pd.DataFrame({"epoch": epoch, "method": method, "domain": domain,
+                                  "row": np.arange(n), "x": xy[:, 0], "y": xy[:, 1]})
+                )  # fmt: skip
+    return pd.concat(parts, ignore_index=True)
+
+
+def _weights(rng: np.random.Generator, modalities: Sequence[str]) -> pd.DataFrame:
+    rows = []
+    for entity, n in (("user", N_USERS), ("item", N_ITEMS)):
+        for domain in DOMAINS:
+            for i in range(n):
+                has = [m in modalities and rng.random() > 0.15 for m in ("text", "image")]
+                raw = np.array([rng.random() + 0.2, rng.random()]) * has
+                w = raw / raw.sum() if raw.sum() else raw
+                share = np.array([0.5, 0.5 * w[0], 0.5 * w[1]])
+                share = share / share.sum()
+                rows.append(
+                    {"entity": entity, "domain": domain,
+                     "id": f"u{i}" if entity == "user" else f"{domain[0]}{i}",
+                     "degree": int(rng.pareto(1.0) * 3), "w_text": w[0], "w_image": w[1],
+                     "share_id": share[0], "share_text": share[1], "share_image": share[2],
+                     "coherence_text": rng.random(), "coherence_image": rng.random(),
+                     "has_text": bool(has[0]), "has_image": bool(has[1])}
+                )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _epoch(epoch: int) -> dict[str, Any]:
+    score = 0.1 * (1 - 0.7**epoch)
+    return {
+        "epoch": epoch,
+        "seconds": 1.5,
+        "loss": {"bpr": 0.7 / epoch, "contrast": 0.2 / epoch, "total": 0.9 / epoch},
+        "valid": {d: {"ndcg@20": score, "recall@20": 2 * score} for d in DOMAINS},
+        "alignment": {"paired_cosine": score * 4, "mrr": score},
+    }
+
+
+@dataclass(frozen=True)
+class _User:
+    id: str | None
+    likes: Mapping[str, Sequence[str]]
+    kind: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class _Answer:
+    domain: str
+    items: pd.DataFrame
+    milliseconds: float
+    kind: str
+
+
+@dataclass(frozen=True)
+class _Explanation:
+    score: float
+    table: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class _Step:
+    title: str
+    text: str
+    table: pd.DataFrame | None
+
+
+class StubRecommender:
+    """Answers like a recommender, from item numbers alone."""
+
+    n_parameters = 12_345
+    modalities = ("text", "image")
+
+    def __init__(self, run: Any) -> None:
+        self.run = run
+        self.domains = DOMAINS
+        self._items = run.frame("catalogue.parquet")
+
+    def parameter_hash(self) -> str:
+        return "ab" * 32
+
+    def user_ids(self, domain: str) -> np.ndarray:
+        return np.array([f"u{i}" for i in range(N_USERS) if domain == "food" or i % 2], dtype=object)
+
+    def user(self, *, id=None, likes=None, text=None, image=None) -> _User:  # noqa: A002
+        likes = likes or {}
+        kind = {d: "hot" if id else "warm" if likes.get(d) else "cold" for d in DOMAINS}
+        return _User(id, likes, kind)
+
+    def _ranked(self, domain: str, k: int, salt: int) -> pd.DataFrame:
+        items = self._items[self._items["domain"] == domain].reset_index(drop=True)
+        order = np.argsort([(i * 7919 + salt * 104729) % 101 for i in range(len(items))])
+        return items.iloc[order[:k]].reset_index(drop=True)
+
+    def recommend(self, user: _User, domain: str, k: int = 10, exclude=()) -> _Answer:
+        salt = sum(len(ids) for ids in user.likes.values())
+        items = self._ranked(domain, k, salt)[["item_id", "title"]].copy()
+        score = np.linspace(2.0, 1.0, len(items))
+        items["score"] = score
+        items["id"], items["text"], items["image"] = score * 0.5, score * 0.7, -score * 0.2
+        return _Answer(domain, items, 1.8, user.kind[domain])
+
+    def explain(self, user: _User, domain: str, item_id: str) -> _Explanation:
+        rows = [
+            {"source": s, "via": v, "contributor_id": f"f{i}", "title": f"Item {i}",
+             "contribution": 0.4 / (i + 1) * (-1 if i == 4 else 1)}
+            for i in range(16) for s, v in [(("id", "text", "image")[i % 3], "your item")]
+        ]  # fmt: skip
+        table = pd.DataFrame(rows)
+        return _Explanation(float(table["contribution"].sum()), table)
+
+    def similar(self, domain: str, item_id: str, k: int = 10, modality=None) -> pd.DataFrame:
+        near = self._ranked(domain, k, len(str(modality)))[["item_id", "title"]]
+        return near.assign(similarity=np.linspace(0.9, 0.5, len(near)))
+
+    def popular(self, domain: str, k: int = 10) -> pd.DataFrame:
+        items = self._items[self._items["domain"] == domain]
+        return items.nlargest(k, "degree")[["item_id", "title", "degree"]]
+
+    def content_only(self, user: _User, domain: str, k: int = 10) -> pd.DataFrame:
+        near = self._ranked(domain, k, 5)[["item_id", "title"]]
+        return near.assign(score=np.linspace(1, 0.5, len(near)))
+
+    def history(self, user_id: str, domain: str) -> pd.DataFrame:
+        return self._ranked(domain, 8, 3)[["item_id", "title"]]
+
+    def steps(self, user: _User, domain: str) -> list[_Step]:
+        table = pd.DataFrame({"template": ["f3", "f4"], "weight": [0.5, 0.5]})
+        return [
+            _Step("Templates found", "The liked items own trained vectors.", table),
+            _Step("Neighbours", "The nearest users by text.", None),
+        ]
