@@ -1,0 +1,177 @@
+"""Exact k nearest neighbours by cosine, for dense features and for sparse ones.
+
+Rows are expected L2-normalised, so a product is a cosine. Neighbours come in descending order of
+similarity, ties by lower row; only positive similarities count, and missing places hold -1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import sparse
+
+Features = NDArray[np.float32] | sparse.csr_matrix
+
+# A profile mixes the words of many items; the weak ones cost most of the time (they are the
+# common ones) and hardly move a cosine.
+STRONGEST_TERMS = 64
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """``rows`` int32 [n, k], -1 where there is none; ``similarity`` float32 [n, k], 0 there."""
+
+    rows: NDArray[np.int32]
+    similarity: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def weights(self, temperature: float) -> NDArray[np.float32]:
+        """Softmax of similarity / temperature over each row's neighbours: rows sum to 1 or 0."""
+        there = self.rows >= 0
+        peak = np.max(self.similarity, axis=1, keepdims=True, initial=0.0)
+        weights = np.where(there, np.exp((self.similarity - peak) / temperature), 0.0)
+        total = weights.sum(axis=1, keepdims=True)
+        return (weights / np.maximum(total, 1e-12)).astype(np.float32)
+
+    def density(self) -> NDArray[np.float32]:
+        """Mean cosine to the neighbours there are, 0 without any: float32 [n]."""
+        counts = (self.rows >= 0).sum(axis=1)
+        return (self.similarity.sum(axis=1) / np.maximum(counts, 1)).astype(np.float32)
+
+
+def nearest(
+    queries: Features,
+    anchors: Features,
+    k: int,
+    *,
+    anchor_ok: NDArray[np.bool_] | None = None,
+    same: NDArray[np.integer] | None = None,
+    memory_bytes: int = 2**28,
+    device: str = "cpu",
+) -> Neighbours:
+    """The ``k`` anchors nearest to each query.
+
+    Parameters
+    ----------
+    queries, anchors : dense [n, dim] or CSR [n, vocabulary], rows L2-normalised or zero
+    anchor_ok : bool [n_anchors], rows that may be a neighbour; all by default
+    same : int [n_queries], the anchor that *is* the query and is left out, -1 for none
+    """
+    n = queries.shape[0]
+    same = np.full(n, -1, np.int64) if same is None else np.asarray(same, np.int64)
+    ok = np.ones(anchors.shape[0], bool) if anchor_ok is None else np.asarray(anchor_ok, bool)
+    if sparse.issparse(anchors):
+        return _nearest_sparse(queries, anchors, k, ok, same)
+    return _nearest_dense(queries, anchors, k, ok, same, memory_bytes, device)
+
+
+def _nearest_dense(queries, anchors, k, ok, same, memory_bytes, device) -> Neighbours:
+    allowed = np.flatnonzero(ok)
+    position = np.full(len(ok), -1, np.int64)
+    position[allowed] = np.arange(len(allowed))
+    n, width = len(queries), min(k, len(allowed))
+    rows = np.full((n, k), -1, np.int32)
+    similarity = np.zeros((n, k), np.float32)
+    if width == 0:
+        return Neighbours(rows, similarity)
+    base = torch.from_numpy(np.ascontiguousarray(anchors[allowed])).to(device).T.contiguous()
+    step = max(1, memory_bytes // (4 * len(allowed)))
+    for start in range(0, n, step):
+        block = torch.from_numpy(np.ascontiguousarray(queries[start : start + step])).to(device)
+        scores = block @ base
+        own = same[start : start + step]
+        own = np.where(own >= 0, position[own], -1)
+        hit = torch.from_numpy(np.flatnonzero(own >= 0)).to(device)
+        scores[hit, torch.from_numpy(own[own >= 0]).to(device)] = -1.0
+        values, places = scores.topk(width, dim=1)
+        found, places = values.cpu().numpy(), places.cpu().numpy()
+        order = np.lexsort((places, -found), axis=1)
+        found = np.take_along_axis(found, order, 1)
+        places = allowed[np.take_along_axis(places, order, 1)]
+        rows[start : start + step, :width] = np.where(found > 0, places, -1)
+        similarity[start : start + step, :width] = np.maximum(found, 0)
+    return Neighbours(rows, similarity)
+
+
+def strongest(matrix: sparse.csr_matrix, n_terms: int = STRONGEST_TERMS) -> sparse.csr_matrix:
+    """Each row's ``n_terms`` largest entries, rows L2-normalised again."""
+    matrix = sparse.csr_matrix(matrix, dtype=np.float32)
+    keep = _strongest_mask(matrix.indptr, matrix.data, n_terms)
+    counts = np.add.reduceat(
+        np.append(keep, False).astype(np.int64), np.minimum(matrix.indptr[:-1], len(keep))
+    )
+    counts[np.diff(matrix.indptr) == 0] = 0
+    out = sparse.csr_matrix(
+        (matrix.data[keep], matrix.indices[keep], np.concatenate([[0], np.cumsum(counts)])),
+        shape=matrix.shape,
+    )
+    return normalise_rows(out)
+
+
+def normalise_rows(matrix: Features) -> Features:
+    """Rows scaled to length 1; zero rows stay zero."""
+    if sparse.issparse(matrix):
+        norms = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
+        scale = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
+        return (sparse.diags(scale) @ matrix).tocsr().astype(np.float32)
+    norms = np.linalg.norm(matrix, axis=1, keepdims=True)
+    return np.divide(matrix, norms, out=np.zeros_like(matrix), where=norms > 1e-12)
+
+
+@numba.njit(cache=True)
+def _strongest_mask(indptr, data, n_terms):
+    keep = np.ones(len(data), dtype=np.bool_)
+    for r in range(len(indptr) - 1):
+        start, stop = indptr[r], indptr[r + 1]
+        if stop - start > n_terms:
+            order = np.argsort(-data[start:stop], kind="mergesort")
+            for e in order[n_terms:]:
+                keep[start + e] = False
+    return keep
+
+
+def _nearest_sparse(queries, anchors, k, ok, same) -> Neighbours:
+    anchors = sparse.csr_matrix(sparse.diags(ok.astype(np.float32)) @ anchors)
+    inverted = anchors.tocsc()
+    queries = sparse.csr_matrix(queries)
+    rows = np.full((queries.shape[0], k), -1, np.int32)
+    similarity = np.zeros((queries.shape[0], k), np.float32)
+    _nearest_inverted(
+        queries.indptr, queries.indices, queries.data.astype(np.float32),
+        inverted.indptr, inverted.indices, inverted.data.astype(np.float32),
+        anchors.shape[0], same, rows, similarity,
+    )
+    return Neighbours(rows, similarity)
+
+
+@numba.njit(parallel=True, cache=True, nogil=True, boundscheck=False)
+def _nearest_inverted(q_ptr, q_ind, q_val, a_ptr, a_ind, a_val, n_anchors, same, rows, out):
+    """Cosines through the inverted index, then the k best by insertion (k is small)."""
+    n, k = rows.shape
+    n_chunks = min(n, 64)
+    for chunk in numba.prange(n_chunks):
+        scores = np.zeros(n_anchors, dtype=np.float32)
+        for q in range(chunk * n // n_chunks, (chunk + 1) * n // n_chunks):
+            for e in range(q_ptr[q], q_ptr[q + 1]):
+                term, weight = q_ind[e], q_val[e]
+                for p in range(a_ptr[term], a_ptr[term + 1]):
+                    scores[a_ind[p]] += weight * a_val[p]
+            if same[q] >= 0:
+                scores[same[q]] = 0.0
+            for a in range(n_anchors):
+                value = scores[a]
+                scores[a] = 0.0
+                if value > out[q, k - 1]:
+                    place = k - 1
+                    while place > 0 and out[q, place - 1] < value:
+                        out[q, place] = out[q, place - 1]
+                        rows[q, place] = rows[q, place - 1]
+                        place -= 1
+                    out[q, place] = value
+                    rows[q, place] = a

@@ -1,0 +1,239 @@
+"""Sparse products with fast forward and backward, on CPU (numba) and on any torch device.
+
+Two kinds of graph are all that the method needs:
+
+``BipartiteGraph``  the train interactions of a domain, binary, scaled per row and per column;
+``NeighbourGraph``  k weighted neighbours per row (users or items of one modality).
+
+Both are linear in their dense operand, so backward is the transposed product and saves nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import sparse
+from torch import Tensor
+
+from micrec_core.graphs import kernels
+
+
+@dataclass(frozen=True)
+class Csr:
+    """Row pointers int32 [n_rows + 1] and column indices int32 [nnz] of one direction."""
+
+    indptr: NDArray[np.int32]
+    indices: NDArray[np.int32]
+    n_cols: int
+
+    @property
+    def n_rows(self) -> int:
+        return len(self.indptr) - 1
+
+    @staticmethod
+    def of(matrix: sparse.csr_matrix) -> Csr:
+        return Csr(
+            matrix.indptr.astype(np.int32), matrix.indices.astype(np.int32), matrix.shape[1]
+        )
+
+    def rows(self) -> NDArray[np.int64]:
+        """Row of every stored entry, int64 [nnz]."""
+        return np.repeat(np.arange(self.n_rows), np.diff(self.indptr))
+
+
+@dataclass(frozen=True)
+class Dropout:
+    """Drop each edge with probability ``rate``, as the hash of (edge, ``seed``) says."""
+
+    rate: float
+    seed: int
+
+    @property
+    def threshold(self) -> np.uint32:
+        return np.uint32(min(int(self.rate * 2**32), 2**32 - 1))
+
+    def keep(self, user: NDArray[np.integer], item: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """Which of the edges (user, item) survive, bool [n]; the oracle of the kernels' rule."""
+        mask = np.uint64(0xFFFFFFFF)
+        x = (user.astype(np.uint64) * np.uint64(0x9E3779B1)) & mask
+        x ^= (item.astype(np.uint64) * np.uint64(0x85EBCA77)) & mask
+        x = (x + np.uint64(self.seed)) & mask
+        x ^= x >> np.uint64(16)
+        x = (x * np.uint64(0x7FEB352D)) & mask
+        x ^= x >> np.uint64(15)
+        x = (x * np.uint64(0x846CA68B)) & mask
+        x ^= x >> np.uint64(16)
+        return x >= np.uint64(self.threshold)
+
+
+class BipartiteGraph:
+    """Binary train interactions [n_users, n_items] of one domain, in both directions.
+
+    Parameters
+    ----------
+    matrix : CSR [n_users, n_items]; every stored entry counts as 1
+    device : where dense operands live; "cpu" takes the numba kernels
+    """
+
+    def __init__(self, matrix: sparse.csr_matrix, device: torch.device | str = "cpu"):
+        matrix = sparse.csr_matrix(matrix, copy=True)
+        matrix.sum_duplicates()
+        matrix.sort_indices()
+        transposed = matrix.T.tocsr()
+        transposed.sort_indices()
+        self.by_user = Csr.of(matrix)
+        self.by_item = Csr.of(transposed)
+        self.n_users, self.n_items = matrix.shape
+        self.device = torch.device(device)
+        self._torch: dict[bool, Tensor] = {}
+
+    @property
+    def n_edges(self) -> int:
+        return len(self.by_user.indices)
+
+    def degrees(self) -> tuple[Tensor, Tensor]:
+        """Float degrees of users [n_users] and of items [n_items]."""
+        users = torch.from_numpy(np.diff(self.by_user.indptr).astype(np.float32))
+        items = torch.from_numpy(np.diff(self.by_item.indptr).astype(np.float32))
+        return users.to(self.device), items.to(self.device)
+
+    def to_users(
+        self, x: Tensor, users: Tensor, items: Tensor, drop: Dropout | None = None
+    ) -> Tensor:
+        """diag(users) R diag(items) x: [n_items, dim] -> [n_users, dim]."""
+        return _BipartiteProduct.apply(x, self, False, users, items, drop)
+
+    def to_items(
+        self, x: Tensor, items: Tensor, users: Tensor, drop: Dropout | None = None
+    ) -> Tensor:
+        """diag(items) R^T diag(users) x: [n_users, dim] -> [n_items, dim]."""
+        return _BipartiteProduct.apply(x, self, True, items, users, drop)
+
+    def product(
+        self, x: Tensor, transposed: bool, row_scale: Tensor, col_scale: Tensor,
+        drop: Dropout | None,
+    ) -> Tensor:
+        """One product without autograd; the two public directions and their backward end here."""
+        if x.device.type == "cpu":
+            return self._product_cpu(x, transposed, row_scale, col_scale, drop)
+        matrix = self._torch_matrix(transposed, x.device)
+        if drop is not None:
+            values = self._kept(transposed, drop).to(x)
+            matrix = torch.sparse_csr_tensor(
+                matrix.crow_indices(), matrix.col_indices(), values, size=matrix.shape
+            )
+        return row_scale[:, None] * (matrix @ (col_scale[:, None] * x))
+
+    def _product_cpu(self, x, transposed, row_scale, col_scale, drop) -> Tensor:
+        csr = self.by_item if transposed else self.by_user
+        out = torch.empty((csr.n_rows, x.shape[1]), dtype=x.dtype)
+        arguments = (
+            csr.indptr, csr.indices, row_scale.numpy(), col_scale.numpy(),
+            x.contiguous().numpy(), out.numpy(),
+        )
+        if drop is None:
+            kernels.scaled_sum_rows(*arguments)
+        else:
+            kernels.scaled_sum_rows_dropped(
+                *arguments, np.uint32(drop.seed), drop.threshold, transposed
+            )
+        return out
+
+    def _kept(self, transposed: bool, drop: Dropout) -> Tensor:
+        csr = self.by_item if transposed else self.by_user
+        rows = csr.rows()
+        user, item = (csr.indices, rows) if transposed else (rows, csr.indices)
+        return torch.from_numpy(drop.keep(user, item))
+
+    def _torch_matrix(self, transposed: bool, device: torch.device) -> Tensor:
+        if transposed not in self._torch:
+            csr = self.by_item if transposed else self.by_user
+            self._torch[transposed] = torch.sparse_csr_tensor(
+                torch.from_numpy(csr.indptr.astype(np.int64)),
+                torch.from_numpy(csr.indices.astype(np.int64)),
+                torch.ones(len(csr.indices)),
+                size=(csr.n_rows, csr.n_cols),
+            ).to(device)
+        return self._torch[transposed]
+
+
+class _BipartiteProduct(torch.autograd.Function):
+    """diag(rows) R diag(cols) x; its gradient is the product of the other direction."""
+
+    @staticmethod
+    def forward(ctx, x, graph, transposed, row_scale, col_scale, drop):
+        ctx.rest = (graph, transposed, row_scale, col_scale, drop)
+        return graph.product(x, transposed, row_scale, col_scale, drop)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        graph, transposed, row_scale, col_scale, drop = ctx.rest
+        back = graph.product(gradient, not transposed, col_scale, row_scale, drop)
+        return back, None, None, None, None, None
+
+
+class NeighbourGraph:
+    """Weighted neighbours: row r receives sum of weight * x[neighbour].
+
+    Parameters
+    ----------
+    neighbours : int [n_rows, k], -1 where there is none
+    weights : float [n_rows, k]
+    n_cols : how many rows the operand has
+    """
+
+    def __init__(
+        self, neighbours: NDArray[np.integer], weights: NDArray[np.floating], n_cols: int,
+        device: torch.device | str = "cpu",
+    ):
+        there = (neighbours >= 0) & (weights != 0)
+        counts = there.sum(axis=1)
+        matrix = sparse.csr_matrix(
+            (
+                weights[there].astype(np.float32),
+                neighbours[there].astype(np.int32),
+                np.concatenate([[0], np.cumsum(counts)]).astype(np.int32),
+            ),
+            shape=(len(neighbours), n_cols),
+        )
+        self.matrix = matrix
+        transposed = matrix.T.tocsr()
+        self._parts = [(Csr.of(m), m.data.astype(np.float32)) for m in (matrix, transposed)]
+        self.device = torch.device(device)
+        self._torch: dict[bool, Tensor] = {}
+
+    def __matmul__(self, x: Tensor) -> Tensor:
+        """[n_cols, dim] -> [n_rows, dim]."""
+        return _NeighbourProduct.apply(x, self, False)
+
+    def product(self, x: Tensor, transposed: bool) -> Tensor:
+        csr, values = self._parts[transposed]
+        if x.device.type == "cpu":
+            out = torch.empty((csr.n_rows, x.shape[1]), dtype=x.dtype)
+            kernels.weighted_sum_rows(
+                csr.indptr, csr.indices, values, x.contiguous().numpy(), out.numpy()
+            )
+            return out
+        if transposed not in self._torch:
+            self._torch[transposed] = torch.sparse_csr_tensor(
+                torch.from_numpy(csr.indptr.astype(np.int64)),
+                torch.from_numpy(csr.indices.astype(np.int64)),
+                torch.from_numpy(values),
+                size=(csr.n_rows, csr.n_cols),
+            ).to(x.device)
+        return self._torch[transposed] @ x
+
+
+class _NeighbourProduct(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, graph, transposed):
+        ctx.rest = (graph, transposed)
+        return graph.product(x, transposed)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        graph, transposed = ctx.rest
+        return graph.product(gradient, not transposed), None, None

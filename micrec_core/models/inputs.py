@@ -1,0 +1,80 @@
+"""What a model is trained on: tensors and sparse operators of each domain, no ids, no files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from micrec_core.graphs.operators import BipartiteGraph, NeighbourGraph
+
+
+@dataclass(frozen=True)
+class Side:
+    """The users or the items of a domain as the modality-based aggregation sees them.
+
+    Attributes
+    ----------
+    content : modality -> float [n, dim_m], features of items, inferred features of users; zero
+        rows where missing
+    has : bool [n, n_modalities]
+    neighbours : modality -> NeighbourGraph [n, n_anchors]
+    signals : float [n, n_modalities, 2], standardised: coherence (users) or density (items) in
+        the modality, and log degree; what the gate may look at
+    degree : float [n], number of train interactions
+    """
+
+    content: dict[str, Tensor]
+    has: Tensor
+    neighbours: dict[str, NeighbourGraph]
+    signals: Tensor
+    degree: Tensor
+
+    def __len__(self) -> int:
+        return len(self.degree)
+
+
+@dataclass(frozen=True)
+class DomainInputs:
+    """One domain: its train graph and both sides of it."""
+
+    graph: BipartiteGraph
+    users: Side
+    items: Side
+
+
+@dataclass(frozen=True)
+class Link:
+    """Users with train interactions in two domains, ``source`` and ``target`` (indices).
+
+    Attributes
+    ----------
+    source_rows, target_rows : int64 [n_overlap], the same users' rows in the two domains
+    cold : the target's user side for these users *as if* they were cold there: features inferred
+        from their source items, neighbours among the target's other users
+    """
+
+    source: int
+    target: int
+    source_rows: Tensor
+    target_rows: Tensor
+    cold: Side
+
+
+@dataclass(frozen=True)
+class ModelInputs:
+    """All domains, and a link for each ordered pair of them that shares users."""
+
+    domains: tuple[DomainInputs, ...]
+    links: tuple[Link, ...]
+    modalities: tuple[str, ...]
+
+    @property
+    def device(self) -> torch.device:
+        return self.domains[0].graph.device
+
+    def content_dims(self) -> dict[str, int]:
+        """Width of the features of each modality."""
+        items = self.domains[0].items.content
+        return {m: items[m].shape[1] for m in self.modalities}

@@ -1,0 +1,242 @@
+"""MICRec: inductive templates, modality-based aggregation, propagation, cross-domain links.
+
+INMO (Wu et al., SIGIR 2022) gives the templates, LightGCN (He et al., 2020) the propagation.
+Equations of the aggregation, the gate and the cross-domain terms are ours; docs/method.md says
+where each comes from. Tensors only: nothing here knows an id, a file or a data frame.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from micrec_core.graphs.operators import Dropout
+from micrec_core.models.gate import Gate
+from micrec_core.models.inputs import DomainInputs, Link, ModelInputs, Side
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Which mechanisms there are, and their sizes (DESIGN 3.1 to 3.4).
+
+    ``templates`` off gives every user and item a free vector (LightGCN); ``modalities`` empty
+    switches the aggregation off; ``transfer`` lets a user's templates of another domain in.
+    """
+
+    dim: int = 64
+    layers: int = 2
+    templates: bool = True
+    modalities: tuple[str, ...] = ("text", "image")
+    transfer: bool = True
+    init: float = 0.1
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Embeddings of one domain, each [n, dim].
+
+    ``users``, ``items``: final, Ê of DESIGN 3.3; ``own_users``, ``own_items``: before the
+    aggregation (E of 3.1, with the transfer from other domains); ``mixed_users``,
+    ``mixed_items``: after it (E').
+    """
+
+    users: Tensor
+    items: Tensor
+    own_users: Tensor
+    own_items: Tensor
+    mixed_users: Tensor
+    mixed_items: Tensor
+
+
+class DomainParameters(nn.Module):
+    """Template vectors, global vectors, gates and the self-enhanced diagonal of one domain."""
+
+    def __init__(self, n_users: int, n_items: int, settings: Settings):
+        super().__init__()
+        dim = settings.dim
+        self.users = nn.Parameter(torch.empty(n_users, dim))
+        self.items = nn.Parameter(torch.empty(n_items, dim))
+        self.any_user = nn.Parameter(torch.zeros(dim))
+        self.any_item = nn.Parameter(torch.zeros(dim))
+        self.self_enhanced = nn.Parameter(torch.ones(dim))
+        n = len(settings.modalities)
+        self.user_gate = Gate(n)
+        self.item_gate = Gate(n)
+
+
+class MICRec(nn.Module):
+    """The full model and, by its settings, each of its variants.
+
+    Parameters
+    ----------
+    sizes : (n_users, n_items) of each domain
+    content_dims : modality -> width of its features
+    """
+
+    def __init__(
+        self, sizes: list[tuple[int, int]], content_dims: dict[str, int], settings: Settings
+    ):
+        super().__init__()
+        self.settings = settings
+        self.domains = nn.ModuleList(DomainParameters(u, i, settings) for u, i in sizes)
+        self.project = nn.ModuleDict(
+            {m: nn.Linear(content_dims[m], settings.dim, bias=False) for m in settings.modalities}
+        )
+        pairs = [
+            (a, b) for a in range(len(sizes)) for b in range(len(sizes)) if a != b
+        ] if settings.transfer else []
+        self.transfer = nn.ModuleDict(
+            {f"{a}-{b}": nn.Linear(settings.dim, settings.dim, bias=False) for a, b in pairs}
+        )
+        self.bridge = nn.ModuleDict(
+            {f"{a}-{b}": nn.Linear(settings.dim, settings.dim, bias=True) for a, b in pairs}
+        )
+        # Exponent of the template normalisation, annealed by the trainer and saved with the rest.
+        self.register_buffer("alpha", torch.tensor(0.5))
+
+    def reset_parameters(self, generator: torch.Generator) -> None:
+        """Draw every parameter anew from ``generator``, in the order of their names."""
+        for name, parameter in sorted(self.named_parameters()):
+            leaf = name.rsplit(".", 1)[-1]
+            if "gate" in name:
+                continue
+            if leaf == "self_enhanced":
+                nn.init.ones_(parameter)
+            elif name.startswith(("transfer", "bridge")):
+                with torch.no_grad():
+                    parameter.zero_()
+            else:
+                with torch.no_grad():
+                    parameter.normal_(0.0, self.settings.init, generator=generator)
+
+    # 3.1 ---------------------------------------------------------------------------------------
+
+    def own(self, d: int, inputs: DomainInputs, drop: Dropout | None) -> tuple[Tensor, Tensor]:
+        """Template embeddings, e_u = r_u^-alpha (sum of t_i over N_u + g_U), items symmetric.
+
+        INMO eq. 4-5 with the exponent of its annealed normalisation; r counts the global vector.
+        Without templates: the free vectors themselves.
+        """
+        own = self.domains[d]
+        if not self.settings.templates:
+            return own.users, own.items
+        rescale = 1.0 if drop is None else 1.0 / (1.0 - drop.rate)
+        user_scale = (inputs.users.degree + 1.0) ** -self.alpha
+        item_scale = (inputs.items.degree + 1.0) ** -self.alpha
+        ones_users, ones_items = torch.ones_like(user_scale), torch.ones_like(item_scale)
+        graph = inputs.graph
+        users = graph.to_users(own.items, user_scale * rescale, ones_items, drop)
+        items = graph.to_items(own.users, item_scale * rescale, ones_users, drop)
+        return (
+            users + user_scale[:, None] * own.any_user,
+            items + item_scale[:, None] * own.any_item,
+        )
+
+    def add_transfer(
+        self, own: list[tuple[Tensor, Tensor]], links: tuple[Link, ...]
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Let overlapping users' templates of the source domain into the target (ours).
+
+        e_u^B += W_AB e_u^A: still nothing but the user's interactions, hence inductive, and what
+        a user cold in B has instead of templates of B.
+        """
+        if not self.transfer:
+            return own
+        users = [u for u, _ in own]
+        for link in links:
+            moved = self.transfer[f"{link.source}-{link.target}"](own[link.source][0])
+            users[link.target] = users[link.target].index_add(
+                0, link.target_rows, moved[link.source_rows]
+            )
+        return [(u, items) for u, (_, items) in zip(users, own, strict=True)]
+
+    # 3.2 ---------------------------------------------------------------------------------------
+
+    def aggregate(
+        self, embedding: Tensor, lenders: Tensor, side: Side, gate: Gate, cold: bool = False
+    ) -> Tensor:
+        """E' = E + sum_m w_m (S_m E + share(degree) P_m x): [n, dim].
+
+        ``lenders`` are the embeddings that neighbours lend, [n_anchors, dim]. The projection
+        fades as 1 / (1 + degree), for on real data it memorises known users' items, and is
+        trained only by the losses that simulate a cold entity (``cold``).
+        """
+        if not self.settings.modalities:
+            return embedding
+        weights = gate(side.signals, side.has)
+        share = 1.0 / (1.0 + side.degree)
+        for index, m in enumerate(self.settings.modalities):
+            message = side.neighbours[m] @ lenders
+            content = self.project[m](side.content[m])
+            content = content if cold else content.detach()
+            message = message + share[:, None] * content
+            embedding = embedding + weights[:, index : index + 1] * message
+        return embedding
+
+    # 3.3 ---------------------------------------------------------------------------------------
+
+    def propagate(
+        self, users: Tensor, items: Tensor, inputs: DomainInputs
+    ) -> tuple[Tensor, Tensor]:
+        """LightGCN eq. 3 and the mean over layers; an entity without edges keeps its embedding."""
+        graph = inputs.graph
+        user_scale = inputs.users.degree.clamp(min=1.0) ** -0.5
+        item_scale = inputs.items.degree.clamp(min=1.0) ** -0.5
+        sum_users, sum_items = users, items
+        for _ in range(self.settings.layers):
+            users, items = (
+                graph.to_users(items, user_scale, item_scale),
+                graph.to_items(users, item_scale, user_scale),
+            )
+            sum_users, sum_items = sum_users + users, sum_items + items
+        mean = 1.0 / (self.settings.layers + 1)
+        user_mean = torch.where(inputs.users.degree > 0, mean, 1.0)[:, None]
+        item_mean = torch.where(inputs.items.degree > 0, mean, 1.0)[:, None]
+        return sum_users * user_mean, sum_items * item_mean
+
+    def forward(
+        self, inputs: ModelInputs, drops: list[Dropout] | None = None
+    ) -> list[Encoded]:
+        """Embeddings of every domain; ``drops`` (one per domain) only in training."""
+        own = [
+            self.own(d, domain, None if drops is None else drops[d])
+            for d, domain in enumerate(inputs.domains)
+        ]
+        own = self.add_transfer(own, inputs.links)
+        out = []
+        for d, domain in enumerate(inputs.domains):
+            users, items = own[d]
+            mixed_users = self.aggregate(users, users, domain.users, self.domains[d].user_gate)
+            mixed_items = self.aggregate(items, items, domain.items, self.domains[d].item_gate)
+            final_users, final_items = self.propagate(mixed_users, mixed_items, domain)
+            out.append(Encoded(final_users, final_items, users, items, mixed_users, mixed_items))
+        return out
+
+    # 3.6 ---------------------------------------------------------------------------------------
+
+    def cold_users(self, link: Link, encoded: list[Encoded], own_source: Tensor) -> Tensor:
+        """Embeddings in the target of a link's users as if they were cold there: [n, dim].
+
+        The target's global vector, the transferred templates, a linear bridge from the propagated
+        source embedding, and the target's neighbours by features inferred from source items.
+        ``own_source`` are the source's template embeddings [n_users, dim], without transfer. What
+        neighbours lend is not trained here, so that the simulation does not disturb known users.
+        """
+        target = self.domains[link.target]
+        base = target.any_user.expand(len(link.source_rows), -1)
+        if self.transfer:
+            pair = f"{link.source}-{link.target}"
+            base = base + self.transfer[pair](own_source[link.source_rows])
+            base = base + self.bridge[pair](encoded[link.source].users[link.source_rows].detach())
+        lenders = encoded[link.target].own_users.detach()
+        return self.aggregate(base, lenders, link.cold, target.user_gate, cold=True)
+
+    def new_items(self, d: int, encoded: list[Encoded], items: Side) -> Tensor:
+        """Embeddings of the items as if each were brand-new, from features alone: [n, dim]."""
+        own = self.domains[d]
+        base = own.any_item.expand(len(items), -1)
+        unseen = replace(items, degree=torch.zeros_like(items.degree))
+        lenders = encoded[d].own_items.detach()
+        return self.aggregate(base, lenders, unseen, own.item_gate, cold=True)

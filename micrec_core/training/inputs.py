@@ -1,0 +1,230 @@
+"""From a dataset, its split and its features to what a model is trained on and served from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import sparse
+
+from micrec_core.data.types import Dataset, Split, shared_rows
+from micrec_core.features import DatasetFeatures, FeatureMatrix
+from micrec_core.graphs.neighbours import Neighbours, nearest
+from micrec_core.graphs.operators import BipartiteGraph, NeighbourGraph
+from micrec_core.graphs.profiles import (
+    OTHER_DOMAIN,
+    Profiles,
+    Scaling,
+    fit_scaling,
+    infer_profiles,
+)
+from micrec_core.models.inputs import DomainInputs, Link, ModelInputs, Side
+
+
+@dataclass(frozen=True)
+class NeighbourSettings:
+    """``k`` neighbours, weighed by softmax(similarity / ``temperature``)."""
+
+    k: int = 10
+    temperature: float = 0.2
+    cross_profile: bool = True
+
+
+@dataclass(frozen=True)
+class DomainKnowledge:
+    """All that was derived from one domain's train interactions and features (NumPy, on the host).
+
+    Attributes
+    ----------
+    train : binary CSR [n_users, n_items]
+    features : modality -> FeatureMatrix of the items
+    profiles : modality -> Profiles of the users, other domains counted half
+    user_neighbours, item_neighbours : modality -> Neighbours
+    user_scaling, item_scaling : of the gate signals
+    """
+
+    train: sparse.csr_matrix
+    features: dict[str, FeatureMatrix]
+    profiles: dict[str, Profiles]
+    user_neighbours: dict[str, Neighbours]
+    item_neighbours: dict[str, Neighbours]
+    user_scaling: Scaling
+    item_scaling: Scaling
+
+    @property
+    def user_degree(self) -> NDArray[np.float32]:
+        return np.diff(self.train.indptr).astype(np.float32)
+
+    @property
+    def item_degree(self) -> NDArray[np.float32]:
+        return np.bincount(self.train.indices, minlength=self.train.shape[1]).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """``domains`` in dataset order; ``links``: (source, target) -> the rows of users known in both."""
+
+    domains: tuple[DomainKnowledge, ...]
+    links: dict[tuple[int, int], tuple[NDArray[np.int64], NDArray[np.int64]]]
+    modalities: tuple[str, ...]
+    settings: NeighbourSettings
+
+
+def derive_knowledge(
+    dataset: Dataset,
+    split: Split,
+    features: DatasetFeatures,
+    modalities: tuple[str, ...],
+    settings: NeighbourSettings,
+    device: str = "cpu",
+) -> Knowledge:
+    """Profiles, neighbours, gate signals and overlap, from train interactions alone."""
+    trains = [
+        part.train.matrix(domain.n_users, domain.n_items)
+        for part, domain in zip(split.domains, dataset.domains, strict=True)
+    ]
+    matrices = {m: features.matrices[m] for m in modalities}
+    own = [
+        {m: infer_profiles(train, matrices[m][d]) for m in modalities}
+        for d, train in enumerate(trains)
+    ]
+    links = _links(dataset, trains)
+    domains = []
+    for d, train in enumerate(trains):
+        profiles = dict(own[d])
+        if settings.cross_profile:
+            for (source, target), (there, here) in links.items():
+                if target == d:
+                    for m in modalities:
+                        profiles[m] = profiles[m].plus(own[source][m], OTHER_DOMAIN, here, there)
+        domains.append(
+            _domain(train, {m: matrices[m][d] for m in modalities}, profiles, settings, device)
+        )
+    return Knowledge(tuple(domains), links, tuple(modalities), settings)
+
+
+def _links(dataset: Dataset, trains: list[sparse.csr_matrix]) -> dict:
+    links = {}
+    for a, left in enumerate(dataset.domains):
+        for b, right in enumerate(dataset.domains):
+            if a == b:
+                continue
+            rows_a, rows_b = shared_rows(left.user_ids, right.user_ids)
+            both = (np.diff(trains[a].indptr)[rows_a] > 0) & (np.diff(trains[b].indptr)[rows_b] > 0)
+            links[a, b] = (rows_a[both], rows_b[both])
+    return links
+
+
+def _domain(train, features, profiles, settings, device) -> DomainKnowledge:
+    n_users, n_items = train.shape
+    user_degree = np.diff(train.indptr).astype(np.float32)
+    item_degree = np.bincount(train.indices, minlength=n_items).astype(np.float32)
+    user_neighbours, item_neighbours = {}, {}
+    for m, matrix in features.items():
+        item_neighbours[m] = nearest(
+            matrix.space, matrix.space, settings.k, same=np.arange(n_items), device=device,
+            anchor_ok=matrix.present & (item_degree > 0),
+        )  # fmt: skip
+        space = profiles[m].space()
+        user_neighbours[m] = nearest(
+            space, space, settings.k, same=np.arange(n_users), device=device,
+            anchor_ok=profiles[m].has & (user_degree > 0),
+        )  # fmt: skip
+    coherence = _columns([profiles[m].coherence for m in features], n_users)
+    density = _columns([item_neighbours[m].density() for m in features], n_items)
+    return DomainKnowledge(
+        train, features, profiles, user_neighbours, item_neighbours,
+        fit_scaling(coherence, user_degree, _columns([profiles[m].has for m in features], n_users)),
+        fit_scaling(density, item_degree, _columns([f.present for f in features.values()], n_items)),
+    )  # fmt: skip
+
+
+def _columns(parts: list[NDArray], n: int) -> NDArray:
+    return np.stack(parts, axis=1) if parts else np.zeros((n, 0))
+
+
+def model_inputs(knowledge: Knowledge, device: str | torch.device = "cpu") -> ModelInputs:
+    """The same as tensors and operators on ``device``."""
+    domains = tuple(_domain_inputs(k, knowledge, device) for k in knowledge.domains)
+    links = tuple(
+        Link(
+            source, target,
+            torch.from_numpy(there).to(device), torch.from_numpy(here).to(device),
+            cold_side(knowledge, source, target, there, here, device),
+        )
+        for (source, target), (there, here) in knowledge.links.items()
+        if len(there)
+    )  # fmt: skip
+    return ModelInputs(domains, links, knowledge.modalities)
+
+
+def _domain_inputs(part: DomainKnowledge, knowledge: Knowledge, device) -> DomainInputs:
+    names, temperature = knowledge.modalities, knowledge.settings.temperature
+    n_users, n_items = part.train.shape
+    users = _side(
+        {m: part.profiles[m].content() for m in names},
+        _columns([part.profiles[m].has for m in names], n_users),
+        part.user_neighbours, n_users, temperature,
+        part.user_scaling.apply(
+            _columns([part.profiles[m].coherence for m in names], n_users), part.user_degree
+        ),
+        part.user_degree, device,
+    )  # fmt: skip
+    items = _side(
+        {m: part.features[m].dense for m in names},
+        _columns([part.features[m].present for m in names], n_items),
+        part.item_neighbours, n_items, temperature,
+        part.item_scaling.apply(
+            _columns([part.item_neighbours[m].density() for m in names], n_items), part.item_degree
+        ),
+        part.item_degree, device,
+    )  # fmt: skip
+    return DomainInputs(BipartiteGraph(part.train, device), users, items)
+
+
+def cold_side(
+    knowledge: Knowledge, source: int, target: int, there: NDArray, here: NDArray, device
+) -> Side:
+    """The target's user side of source users as if they were cold there.
+
+    ``here`` are the same users' rows in the target (left out of their own neighbours), -1 for none.
+    """
+    names = knowledge.modalities
+    target_part, n = knowledge.domains[target], len(there)
+    target_degree = target_part.user_degree
+    taken = {
+        m: infer_profiles(
+            knowledge.domains[source].train[there], knowledge.domains[source].features[m]
+        ).take(np.arange(n))
+        for m in names
+    }
+    neighbours = {
+        m: nearest(
+            taken[m].space(), target_part.profiles[m].space(), knowledge.settings.k,
+            same=here, anchor_ok=target_part.profiles[m].has & (target_degree > 0),
+        )
+        for m in names
+    }  # fmt: skip
+    zeros = np.zeros(n, np.float32)
+    return _side(
+        {m: taken[m].content() for m in names},
+        _columns([taken[m].has for m in names], n),
+        neighbours, target_part.train.shape[0], knowledge.settings.temperature,
+        target_part.user_scaling.apply(np.zeros((n, len(names)), np.float32), zeros),
+        zeros, device,
+    )  # fmt: skip
+
+
+def _side(content, has, neighbours, n_anchors, temperature, signals, degree, device) -> Side:
+    return Side(
+        {m: torch.from_numpy(x).to(device) for m, x in content.items()},
+        torch.from_numpy(has.astype(bool)).to(device),
+        {
+            m: NeighbourGraph(found.rows, found.weights(temperature), n_anchors, device)
+            for m, found in neighbours.items()
+        },
+        torch.from_numpy(signals).to(device),
+        torch.from_numpy(degree).to(device),
+    )
