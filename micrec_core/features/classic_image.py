@@ -122,12 +122,7 @@ class ClassicImage(Encoder):
             ]
         )
         centred = (rows - mean) * scale
-        values, vectors = np.linalg.eigh(centred.T @ centred)
-        values, vectors = values[::-1], vectors[:, ::-1]
-        keep = int(np.sum(values[: self.max_dim] > 1e-9 * max(float(values[0]), 1e-30)))
-        components = vectors[:, : max(keep, 1)].T
-        largest = components[np.arange(len(components)), np.abs(components).argmax(axis=1)]
-        components = components * np.where(largest < 0, -1.0, 1.0)[:, None]
+        components = _principal_axes(centred, self.max_dim)
         self._mean = mean.astype(np.float32)
         self._scale = scale.astype(np.float32)
         self._components = components.astype(np.float32)
@@ -138,6 +133,21 @@ class ClassicImage(Encoder):
         )
         dense[~present] = 0.0
         return FeatureMatrix(l2_normalise(dense), None, present)
+
+
+def _principal_axes(centred: NDArray[np.float64], max_dim: int) -> NDArray[np.float64]:
+    """The principal axes [dim, width] of centred rows [n, width] that have variance."""
+    if len(centred) < centred.shape[1] // 2:  # few rows: cheaper, and the same axes
+        _, spread, axes = np.linalg.svd(centred, full_matrices=False)
+        variances = spread**2
+    else:
+        variances, vectors = np.linalg.eigh(centred.T @ centred)
+        variances, axes = variances[::-1], vectors[:, ::-1].T
+    keep = int(np.sum(variances[:max_dim] > 1e-9 * max(float(variances[0]), 1e-30)))
+    axes = axes[: max(keep, 1)]
+    # An axis is known only up to its sign; fix it so that refits agree.
+    largest = axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)]
+    return axes * np.where(largest < 0, -1.0, 1.0)[:, None]
 
 
 def _describe_all(

@@ -7,6 +7,7 @@ numbers, all of one length). A row of zeros, or an item that the parquet file la
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,13 +16,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from micrec_core.data.formats import read_atomic, read_table
+from micrec_core.data.schema import ITEMS
+from micrec_core.data.sources import find_sources
 from micrec_core.data.types import Dataset
 from micrec_core.errors import ConfigError, DataError
 from micrec_core.features.base import Encoder, OnUnreadable, State, l2_normalise
 from micrec_core.features.types import FeatureMatrix
-
-_ITEM_TABLES = ("items.csv", "items.csv.gz", "items.tsv", "items.tsv.gz", "items.parquet")
-_ITEM_LINES = ("items.jsonl",)
 
 
 class PrecomputedVectors(Encoder):
@@ -74,11 +75,9 @@ class PrecomputedVectors(Encoder):
             )
         place = {key: row for row, key in enumerate(keys)}
         if len(place) != len(keys):
-            seen: set[tuple[str, str]] = set()
-            twice = next(key for key in keys if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+            domain, item = Counter(keys).most_common(1)[0][0]
             raise DataError(
-                f"'{path.name}' has two vectors for item '{twice[1]}' of domain '{twice[0]}'; "
-                "keep one"
+                f"'{path.name}' has two vectors for item '{item}' of domain '{domain}'; keep one"
             )
         wanted = [(d.name, item) for d in dataset.domains for item in d.item_ids.tolist()]
         at = np.array([place.get(key, -1) for key in wanted], dtype=np.int64)
@@ -156,33 +155,13 @@ def _read_npy(path: Path, root: Path) -> tuple[list[tuple[str, str]], NDArray[np
 
 def _item_keys(root: Path) -> list[tuple[str, str]]:
     """(domain, item id) of each line of the item table, in file order."""
-    for name in _ITEM_TABLES + _ITEM_LINES:
-        path = root / name
-        if not path.is_file():
-            continue
-        if name in _ITEM_LINES:
-            table = pd.read_json(path, lines=True, dtype=False)
-        elif name.endswith(".parquet"):
-            table = pd.read_parquet(path, columns=["item_id", "domain"])
-        else:
-            table = pd.read_csv(
-                path,
-                sep="\t" if ".tsv" in name else ",",
-                usecols=["item_id", "domain"],
-                dtype=str,
-                keep_default_na=False,
-            )
-        return _pairs(table)
-    raise DataError(
-        "an .npy file of vectors needs an item table (items.csv, .tsv, .parquet or .jsonl) in the "
-        "dataset folder to be aligned with; supply a parquet file with item_id, domain and vector"
+    sources = find_sources(root)
+    table = (
+        read_atomic(sources.items, ITEMS) if sources.atomic else read_table(sources.items[0], ITEMS)
     )
-
-
-def _pairs(table: pd.DataFrame) -> list[tuple[str, str]]:
-    domains = table["domain"].astype(str).str.strip()
-    items = table["item_id"].astype(str).str.strip()
-    return list(zip(domains, items, strict=True))
+    return list(
+        zip(table.text("domain").to_pylist(), table.text("item_id").to_pylist(), strict=True)
+    )
 
 
 def _read_parquet(path: Path) -> tuple[list[tuple[str, str]], NDArray[np.floating]]:
@@ -207,4 +186,5 @@ def _read_parquet(path: Path) -> tuple[list[tuple[str, str]], NDArray[np.floatin
                 f"{len(rows[0]) if rows else 'some'} numbers"
             )
         rows.append(row)
-    return _pairs(table), np.stack(rows)
+    keys = zip(table["domain"].astype(str), table["item_id"].astype(str), strict=True)
+    return list(keys), np.stack(rows)
