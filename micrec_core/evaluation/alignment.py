@@ -21,6 +21,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special, stats
 
+from micrec_core.evaluation.parallel import one_blas_thread
 from micrec_core.evaluation.significance import bootstrap_counts, bootstrap_interval, percentiles
 
 COLUMNS = ["metric", "value", "low", "high", "random", "n"]
@@ -79,16 +80,17 @@ def alignment_metrics(
     unit_a, unit_b = _unit(a), _unit(b)
     pool_a, rows_a = _pool(unit_a, all_a, rows_a)
     pool_b, rows_b = _pool(unit_b, all_b, rows_b)
-    mrr, recall = _retrieval(
-        [(unit_a, pool_b, rows_b), (unit_b, pool_a, rows_a)], level, n_resamples, seed
-    )
-    measures = {
-        "paired_cosine": _paired_cosine(unit_a, unit_b, level, n_resamples, seed),
-        "mrr": mrr,
-        f"recall@{_NEAREST}": recall,
-        "uniformity": _uniformity(unit_a, unit_b, level, seed),
-        "cka": _cka(np.asarray(a, np.float64), np.asarray(b, np.float64), level, seed),
-    }
+    with one_blas_thread():
+        mrr, recall = _retrieval(
+            [(unit_a, pool_b, rows_b), (unit_b, pool_a, rows_a)], level, n_resamples, seed
+        )
+        measures = {
+            "paired_cosine": _paired_cosine(unit_a, unit_b, level, n_resamples, seed),
+            "mrr": mrr,
+            f"recall@{_NEAREST}": recall,
+            "uniformity": _uniformity(unit_a, unit_b, level, seed),
+            "cka": _cka(np.asarray(a, np.float64), np.asarray(b, np.float64), level, seed),
+        }
     return pd.DataFrame([(name, *m) for name, m in measures.items()], columns=COLUMNS)
 
 
@@ -106,7 +108,7 @@ def pair_distances(
     true, random : float64 [n]; random is empty where n < 2
     """
     unit_a, unit_b = _unit(a), _unit(b)
-    true = 1.0 - np.sum(unit_a * unit_b, axis=1, dtype=np.float64)
+    true = _distance(unit_a, unit_b)
     n = len(unit_a)
     if n < 2:
         return true, np.empty(0)
@@ -114,7 +116,7 @@ def pair_distances(
     order = np.random.default_rng(seed).permutation(n)
     partner = np.empty(n, dtype=np.int64)
     partner[order] = np.roll(order, 1)
-    return true, 1.0 - np.sum(unit_a * unit_b[partner], axis=1, dtype=np.float64)
+    return true, _distance(unit_a, unit_b[partner])
 
 
 def retrieval_places(
@@ -152,10 +154,10 @@ def linear_cka(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
     """
     if len(a) < 2:
         return float("nan")
-    a = np.asarray(a - a.mean(axis=0), dtype=np.float64)
-    b = np.asarray(b - b.mean(axis=0), dtype=np.float64)
-    norm = np.linalg.norm(a.T @ a) * np.linalg.norm(b.T @ b)
-    return float(np.linalg.norm(b.T @ a) ** 2 / norm) if norm > 0 else float("nan")
+    x = np.asarray(a - a.mean(axis=0), dtype=np.float64)
+    y = np.asarray(b - b.mean(axis=0), dtype=np.float64)
+    norm = np.linalg.norm(x.T @ x) * np.linalg.norm(y.T @ y)
+    return float(np.linalg.norm(y.T @ x) ** 2 / norm) if norm > 0 else float("nan")
 
 
 def _pool(
@@ -252,6 +254,11 @@ def _cka(a: NDArray[np.float64], b: NDArray[np.float64], level: float, seed: int
     shuffled = [linear_cka(a, b[rng.permutation(n)]) for _ in range(_CKA_SHUFFLES)]
     low, high = np.clip([value - reach, value + reach], 0.0, 1.0)
     return _Measure(value, float(low), float(high), float(np.mean(shuffled)), n)
+
+
+def _distance(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Cosine distance of unit rows in step."""
+    return np.asarray(1.0 - np.sum(a * b, axis=1, dtype=np.float64))
 
 
 def _unit(x: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -308,22 +308,20 @@ def compare_table(
         relative, d_z, p, p_holm. Holm's correction runs over all names and domains of one metric.
     """
     metrics = list(metrics)
-    base = frames[reference].set_index(["domain", "user_id"])[metrics]
+    base = frames[reference].set_index(["domain", "user_id"])[metrics].add_suffix("|reference")
     if base.index.has_duplicates:
         raise ValueError(f"'{reference}' has several rows for a user of one domain")
     rows = []
     for name, frame in frames.items():
         if name == reference:
             continue
-        both = frame.set_index(["domain", "user_id"])[metrics].join(
-            base, how="inner", rsuffix="|reference"
-        )
+        both = frame.set_index(["domain", "user_id"])[metrics].join(base, how="inner")
         if both.index.has_duplicates:
             raise ValueError(f"'{name}' has several rows for a user of one domain")
         for domain, pairs in both.groupby(level="domain", sort=False):
             results = compare_paired(
                 pairs[metrics].to_numpy(),
-                pairs[[f"{metric}|reference" for metric in metrics]].to_numpy(),
+                pairs[base.columns].to_numpy(),
                 method=method,
                 level=level,
                 n_resamples=n_resamples,

@@ -274,16 +274,16 @@ def _differences(
 ) -> pd.DataFrame:
     """Paired differences and uncorrected p-values per domain, cohort and metric."""
     metrics = metric_columns(users)
-    base = reference.set_index(_KEYS)[metrics]
+    base = reference.set_index(_KEYS)[metrics].add_suffix("|reference")
     if base.index.has_duplicates:
         raise ValueError("the reference has several rows for a user of one domain")
     rows = []
     for domain, cohort, part in _groups(users):
         part = part.set_index(_KEYS)[metrics]
-        both = part.join(base, how="inner", rsuffix="|reference")
+        both = part.join(base, how="inner")
         results = compare_paired(
             both[metrics].to_numpy(),
-            both[[f"{metric}|reference" for metric in metrics]].to_numpy(),
+            both[base.columns].to_numpy(),
             level=level,
             n_resamples=n_resamples,
             n_permutations=n_permutations,
