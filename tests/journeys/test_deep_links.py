@@ -31,12 +31,12 @@ def open_page(tab: "Page", server: Server, url_path: str) -> None:
     tab.goto(f"{server.url}/{url_path}")
     current = tab.locator('[data-testid="stSidebarNavLink"][aria-current="page"]')
     current.wait_for()
-    tab.locator('[data-testid="stMain"] h1').first.wait_for()
+    tab.locator('[data-testid="stMain"] h1, [data-testid="stException"]').first.wait_for()
     settled(tab)
+    assert tab.locator('[data-testid="stException"]').count() == 0, server.said()
     assert PAGES[url_path] in current.inner_text()
     assert PAGES[url_path] in tab.locator('[data-testid="stMain"] h1').first.inner_text()
     assert tab.locator('[data-testid="stSidebarNavLink"]').count() == len(PAGES)
-    assert tab.locator('[data-testid="stException"]').count() == 0, server.said()
     assert "Traceback" not in server.said()
 
 
