@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -46,11 +45,8 @@ def load_image(
         return _as_rgb(source)
     data = _read_bytes(source, name)
     try:
-        with warnings.catch_warnings():
-            # Pillow only warns between one and two times its own limit; ours is lower anyway.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            opened = Image.open(BytesIO(data), formats=FORMATS)
-    except Image.DecompressionBombError:
+        opened = Image.open(BytesIO(data), formats=FORMATS)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise DataError(_too_large(name)) from None
     except Exception as error:  # decoders of hostile files raise nearly anything
         raise DataError(

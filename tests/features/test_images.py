@@ -66,6 +66,7 @@ def test_bad_bytes_are_one_sentence(data: bytes) -> None:
     assert one_sentence(error).startswith("the picture")
 
 
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 @pytest.mark.parametrize("size", [(8000, 8000), (30_000, 30_000), (2**31 - 1, 2**31 - 1)])
 def test_bomb_is_refused_from_its_header(size: tuple[int, int]) -> None:
     with pytest.raises(DataError, match="40 million pixels"):
