@@ -108,6 +108,15 @@ def select_top(scores, first, last, mask_rows, indptr, indices, allowed, out):
 
 
 @numba.njit(**_JIT)
+def copy_columns(scores, source, target):
+    """scores[:, target] = scores[:, source], in place; source and target [m]."""
+    for r in range(scores.shape[0]):
+        row = scores[r]
+        for j in range(source.shape[0]):
+            row[target[j]] = row[source[j]]
+
+
+@numba.njit(**_JIT)
 def find_hits(ranked, indptr, indices, hits):
     """hits[r, j] = whether ranked[r, j] is among the sorted indices of row r; -1 is never one."""
     for r in range(ranked.shape[0]):

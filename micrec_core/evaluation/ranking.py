@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from micrec_core.evaluation.kernels import select_top
+from micrec_core.evaluation.kernels import copy_columns, select_top
 from micrec_core.evaluation.parallel import map_pieces, n_cores, one_blas_thread
 
 ScoreBlock = Callable[[NDArray[np.int64]], NDArray[np.floating]]
@@ -91,25 +91,33 @@ def rank_users(
     if len(users) == 0:
         return np.full((0, k), -1, dtype=np.int32)
     n_items = _count_items(score_block, users, mask, candidates, n_items)
-    select = _Selection.of(mask, candidates, k)
     workers = n_cores() if concurrent else 1
     row_bytes = max(n_items, 1) * 4
     chunk = max(1, min(memory_bytes // (2 * row_bytes * workers), block_bytes // row_bytes))
     chunks = [users[start : start + chunk] for start in range(0, len(users), chunk)]
+    threads = 1 if concurrent else n_cores()
+    rank = _ranker(score_block, _Selection.of(mask, candidates, k), n_items, threads)
+    return np.concatenate(map_pieces(rank, chunks) if concurrent else [rank(c) for c in chunks])
+
+
+def _ranker(
+    score_block: ScoreBlock, select: _Selection, n_items: int, threads: int
+) -> Callable[[NDArray[np.int64]], NDArray[np.int32]]:
+    """A function that ranks one chunk of users, in halves where it does not fit the memory."""
 
     def rank(rows: NDArray[np.int64]) -> NDArray[np.int32]:
         try:
             block = _as_block(score_block(rows))
             if block.shape != (len(rows), n_items):
                 raise ValueError(f"scores are {block.shape}, not {(len(rows), n_items)}")
-            return select.apply(block, rows, threads=1 if concurrent else n_cores())
+            return select.apply(block, rows, threads)
         except (MemoryError, RuntimeError) as error:
             if len(rows) == 1 or not _is_out_of_memory(error):
                 raise
         middle = len(rows) // 2
         return np.concatenate([rank(rows[:middle]), rank(rows[middle:])])
 
-    return np.concatenate(map_pieces(rank, chunks) if concurrent else [rank(c) for c in chunks])
+    return rank
 
 
 def rank_embeddings(
@@ -136,8 +144,9 @@ def rank_embeddings(
 
     Notes
     -----
-    Scores are float32 products by BLAS, whose rounding may differ in the last bit between blocks of
-    different size; equal scores are broken by the lower row.
+    Scores are float32 products by BLAS, which may round equal products differently in the last bit
+    in different places of a block. Items with the same vector (all items without an interaction
+    may have one) are therefore given the very same score, so that their ties go to the lower row.
     """
     rows = np.arange(len(users)) if user_rows is None else np.asarray(user_rows, dtype=np.int64)
     items = np.ascontiguousarray(items, dtype=np.float32)
@@ -149,20 +158,9 @@ def rank_embeddings(
         columns = np.flatnonzero(candidates)
         items, candidates = items[columns], None
         mask = None if mask is None else sparse.csr_matrix(mask[:, columns])
-    transposed = items.T
-    buffers = threading.local()
-
-    def score_block(chunk: NDArray[np.int64]) -> NDArray[np.float32]:
-        buffer = getattr(buffers, "scores", None)
-        if buffer is None or len(buffer) < len(chunk):
-            buffer = np.empty((len(chunk), len(items)), dtype=np.float32)
-            buffers.scores = buffer
-        query = np.ascontiguousarray(users[chunk], dtype=np.float32)
-        return np.matmul(query, transposed, out=buffer[: len(chunk)])
-
     with one_blas_thread():
         ranked = rank_users(
-            score_block,
+            _inner_products(users, items),
             rows,
             mask,
             candidates,
@@ -174,6 +172,24 @@ def rank_embeddings(
     if columns is None or len(columns) == 0:
         return ranked
     return np.where(ranked >= 0, columns[ranked], -1).astype(np.int32)
+
+
+def _inner_products(users: NDArray[np.floating], items: NDArray[np.float32]) -> ScoreBlock:
+    """Scores of some users against all items; each thread writes to a buffer of its own."""
+    source, target = _repeated_rows(items)
+    buffers = threading.local()
+
+    def score_block(chunk: NDArray[np.int64]) -> NDArray[np.float32]:
+        buffer = getattr(buffers, "scores", None)
+        if buffer is None or len(buffer) < len(chunk):
+            buffer = np.empty((len(chunk), len(items)), dtype=np.float32)
+            buffers.scores = buffer
+        query = np.ascontiguousarray(users[chunk], dtype=np.float32)
+        block = np.matmul(query, items.T, out=buffer[: len(chunk)])
+        copy_columns(block, source, target)
+        return block
+
+    return score_block
 
 
 @dataclass(frozen=True)
@@ -215,6 +231,20 @@ class _Selection:
 
         map_pieces(work, itertools.pairwise(bounds))
         return out
+
+
+def _repeated_rows(
+    items: NDArray[np.float32],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First occurrence and row of every row that equals an earlier one."""
+    if items.size == 0:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    # Adding zero turns -0 into +0, so that equal values are equal bytes.
+    as_bytes = (items + np.float32(0)).view(np.dtype((np.void, items.shape[1] * 4))).ravel()
+    _, first, group = np.unique(as_bytes, return_index=True, return_inverse=True)
+    representative = first[group]
+    target = np.flatnonzero(representative != np.arange(len(items)))
+    return representative[target].astype(np.int64), target.astype(np.int64)
 
 
 def sorted_rows(matrix: sparse.csr_matrix) -> tuple[NDArray[np.integer], NDArray[np.integer]]:

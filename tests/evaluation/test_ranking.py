@@ -174,6 +174,23 @@ def test_equal_embeddings_rank_by_row():
     np.testing.assert_array_equal(rank_embeddings(users, items, k=9), [list(range(9))] * 5)
 
 
+@pytest.mark.parametrize("n_users", [1, 7, 150])
+def test_items_with_the_same_vector_tie_exactly(n_users):
+    """BLAS alone breaks this: it rounds the same product differently across a block."""
+    rng = np.random.default_rng(10)
+    vectors = rng.normal(size=(40, 64)).astype(np.float32)
+    group = rng.integers(0, 40, size=1001)
+    users = rng.normal(size=(n_users, 64)).astype(np.float32)
+    ranked = rank_embeddings(users, vectors[group], k=200)
+    for row in ranked:
+        runs = group[row]
+        for g in np.unique(runs):
+            members = row[runs == g]
+            assert np.all(np.diff(members) > 0)
+            # The lowest rows of the group were taken, and none was skipped.
+            np.testing.assert_array_equal(members, np.flatnonzero(group == g)[: len(members)])
+
+
 def test_two_rankings_are_identical():
     rng = np.random.default_rng(9)
     users, items = rng.normal(size=(500, 16)), rng.normal(size=(400, 16))
