@@ -10,8 +10,8 @@ from micrec_core.ui.words import words
 
 page_head(
     "ablations",
-    "Each row is a model trained anew with one mechanism switched off, or another model on the same "
-    "split. All of it was measured here; nothing is quoted from elsewhere.",
+    "Each row is a model trained anew with one mechanism switched off, or another model on the "
+    "same split. All of it was measured here; nothing is quoted from elsewhere.",
 )
 this = opened()
 variants = this.frame("metrics/variants.parquet")
@@ -47,15 +47,14 @@ def show_variants(variants: pd.DataFrame) -> None:
         cohort = choice("Users", "cohort", rows, "all", groups)
     rows = figures.labelled(pick(rows, cohort=cohort))
     labels = {d: name for d, name in this.labels.items() if d in set(rows["domain"])}
-    n_seeds = rows["seed"].nunique()
     st.subheader(f"{metric_label(metric)}, measured", anchor=False, help=words("variant", "NDCG"))
     chart(
         figures.scores(rows, labels),
         rows,
         "abl_scores",
         alt=f"{metric_label(metric)} of every variant and baseline per domain, with intervals",
-        caption=f"One mark per training ({n_seeds} seed{'s' if n_seeds > 1 else ''}), 95 % interval "
-        "over users. Coloured: MICRec and its variants; grey: other models. Dotted line: full model.",
+        caption=f"{figures.seeds_said(rows)} 95 % intervals over users. Coloured: MICRec and "
+        "variants of it; grey: other models. Dotted line: the full model.",
     )
     if rows["diff"].notna().any():
         st.subheader("Difference from the full model", anchor=False, help=words("interval"))
@@ -113,12 +112,9 @@ if cutoff is None:
     missing(this.run.name, "curves over the list length", "metrics/cutoff.parquet")
 else:
     show_cutoff(cutoff)
-for stress, column, title in (
-    ("sparsity", "share", "Share of the interactions kept"),
-    ("missing", "share", "Share of items that lose a modality"),
-):
+for stress, title in figures.STRESSES.items():
     frame = this.frame(f"metrics/{stress}.parquet")
-    if frame is not None and column in frame:
+    if frame is not None:
         st.subheader(title, anchor=False)
         rows = pick(frame, metric="ndcg@20")
-        chart(figures.curve(rows, column, title, this.labels), rows, f"abl_{stress}", alt=title)
+        chart(figures.curve(rows, "share", title, this.labels), rows, f"abl_{stress}", alt=title)

@@ -35,17 +35,16 @@ if len(labels) < 2 or not epochs:
         "python -m micrec_core train DATASET --out runs/NAME",
     )
     st.stop()
-users = this.frame("snapshots/users.parquet").astype({"user_id": str})
+users = library.snapshot_users(this)
 
 
 @st.fragment
 def maps() -> None:
-    left, middle, right, last = st.columns([1.6, 1, 1.6, 1])
+    left, middle, right, last = st.columns([1.4, 0.9, 1.9, 1])
     first, final = left.select_slider(
         "Epochs compared", epochs, value=(epochs[0], epochs[-1]), key="al_epochs"
     )
-    layouts = this.frame("snapshots/layouts.parquet")
-    methods = sorted(layouts["method"].unique(), reverse=True)
+    methods = sorted(library.layouts(this)["method"].unique(), reverse=True)
     method = middle.segmented_control(
         "Layout",
         methods,

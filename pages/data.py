@@ -20,7 +20,7 @@ with st.expander("What the tables look like", icon=":material/help:"):
         language=None,
     )
     st.caption(
-        "Also .csv.gz, .tsv, .parquet, .jsonl and RecBole's .inter with .item. At least two domains.",
+        "Also .csv.gz, .tsv, .parquet, .jsonl and RecBole's .inter and .item; two domains or more.",
         help=words("domain"),
     )
 folder, upload = st.tabs(["A folder on this computer", "Upload tables"])

@@ -6,7 +6,7 @@ from micrec_core.figures.tables import DEGREE_BINS, pick
 from micrec_core.ui import library
 from micrec_core.ui.cards import picture_column, with_pictures
 from micrec_core.ui.sidebar import opened
-from micrec_core.ui.widgets import chart, missing, page_head
+from micrec_core.ui.widgets import chart, choose_domain, missing, page_head
 from micrec_core.ui.words import words
 
 page_head(
@@ -41,8 +41,8 @@ def show_beyond(beyond: pd.DataFrame) -> None:
         beyond,
         "low_beyond",
         alt="Coverage, popularity and likeness within lists per model and domain",
-        caption="Coverage: share of the catalogue that is in anyone's list. Popularity: mean number "
-        "of interactions of what is recommended. Likeness: mean similarity of a list's items.",
+        caption="Coverage: share of the catalogue that is in anyone's list. Popularity: mean "
+        "number of interactions of what is recommended. Likeness: mean similarity within a list.",
     )
 
 
@@ -51,15 +51,7 @@ def drill(items: pd.DataFrame) -> None:
     st.subheader("Which items", anchor=False)
     left, right = st.columns(2)
     with left:
-        domain = st.segmented_control(
-            "Domain",
-            list(this.labels),
-            default=this.pair[0],
-            required=True,
-            key="low_domain",
-            bind="query-params",
-            format_func=this.labels.get,
-        )
+        domain = choose_domain(this.labels, "low_domain", this.pair[0], bind=True)
     have = [b for b in DEGREE_BINS if b in set(items["bin"].astype(str))]
     with right:
         chosen = st.segmented_control(

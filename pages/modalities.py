@@ -4,7 +4,7 @@ import streamlit as st
 from micrec_core.figures import ablations
 from micrec_core.figures import modalities as figures
 from micrec_core.figures.tables import mean_interval, own_seed, pick
-from micrec_core.ui.modalities import explore_item
+from micrec_core.ui.modalities import explore
 from micrec_core.ui.sidebar import opened
 from micrec_core.ui.widgets import chart, empty, missing, page_head
 from micrec_core.ui.words import words
@@ -39,7 +39,7 @@ def show_weights(weights: pd.DataFrame) -> None:
             weights[["entity", "domain", "id", "share_id", "share_text", "share_image"]],
             "mo_ternary",
             alt="Triangle of the shares of interactions, text and image in the score, per entity",
-            caption="Exact shares of each entity's top-20 scores. Near a corner: that source alone.",
+            caption="Exact shares of each entity's top-20 scores. In a corner: that source alone.",
         )
     left, right = st.columns(2, gap="large")
     with left:
@@ -97,5 +97,5 @@ if weights is None:
 else:
     show_weights(weights)
 show_effect()
-st.subheader("Look at one item", anchor=False)
-explore_item(this, weights)
+st.subheader("Look at one", anchor=False)
+explore(this, weights)

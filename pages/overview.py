@@ -31,29 +31,14 @@ def made_of() -> None:
 
 
 def show_findings() -> None:
-    variants, summary = (
-        this.frame("metrics/variants.parquet"),
-        this.frame("metrics/summary.parquet"),
-    )
-    degree, alignment = (
-        this.frame("metrics/degree.parquet"),
-        this.frame("metrics/alignment.parquet"),
-    )
-    labels = this.labels
-    found = [
-        findings.known_users(variants, labels, this.seed) if variants is not None else None,
-        findings.cold_domain(summary, labels, this.seed) if summary is not None else None,
-        findings.low_degree(degree, labels) if degree is not None else None,
-        findings.content_matters(variants, labels, this.seed) if variants is not None else None,
-        findings.aligned_users(alignment) if alignment is not None else None,
-    ]
-    cards = [f for f in found if f is not None]
+    tables = {t: this.frame(f"metrics/{t}.parquet") for t in findings.TABLES}
+    cards = findings.all_findings(tables, this.labels, this.seed)
     if not cards:
         missing(this.run.name, "findings", "metrics/")
         return
     st.subheader("What was found", anchor=False, help=words("NDCG", "Recall", "interval"))
-    for start in range(0, len(cards), 2):
-        for column, finding in zip(st.columns(2), cards[start : start + 2]):
+    for start in range(0, len(cards), 3):
+        for column, finding in zip(st.columns(3), cards[start : start + 3]):
             with column, st.container(border=True, height="stretch"):
                 st.markdown(f"**{plain(finding.title)}**")
                 for line in finding.lines:
@@ -73,8 +58,9 @@ def show_data() -> None:
             "Density": st.column_config.NumberColumn(format="percent", help="Share of all pairs."),
         },
     )
-    source = " ".join(plain(data[k]) for k in ("source", "licence") if data[k])
-    st.caption(f"Source: {source}" if source else "The dataset names no source.")
+    source = f"Source: {plain(data['source'])}. " if data["source"] else ""
+    licence = f"Licence: {plain(data['licence'])}." if data["licence"] else ""
+    st.caption(source + licence or "The dataset names neither source nor licence.")
     if not this.run.has("catalogue.parquet"):
         return
     degrees = {label: library.catalogue(this, d)["degree"] for d, label in this.labels.items()}
@@ -112,12 +98,4 @@ with left:
     show_data()
 with right:
     show_training()
-facts = {
-    **{k: info[k] for k in ("created", "finished", "seed", "split", "device", "n_parameters")},
-    **{f"config.{k}": v for k, v in info["config"].items()},
-    **{f"version of {k}": v for k, v in info["versions"].items()},
-    **{f"seconds: {k}": round(v, 1) for k, v in info["timings"].items()},
-    **{f"note {i}": note for i, note in enumerate(data["notes"], start=1)},
-}
-facts_table = pd.DataFrame({"fact": list(facts), "value": [str(v) for v in facts.values()]})
-table_and_csv(facts_table, "overview-facts", label="How this run was made")
+table_and_csv(library.facts(this), "overview-facts", label="How this run was made")

@@ -4,7 +4,7 @@ import streamlit as st
 from micrec_core.errors import MicrecError
 from micrec_core.figures import recommendations as figures
 from micrec_core.ui import serve
-from micrec_core.ui.cards import compact_list, legend, recommendation_cards
+from micrec_core.ui.cards import gallery, legend, recommendation_cards
 from micrec_core.ui.library import listings, open_listed
 from micrec_core.ui.search import pick_user
 from micrec_core.ui.sidebar import opened
@@ -16,6 +16,7 @@ page_head(
     "What the user took, what the model would show next, and the exact reasons for one item.",
 )
 this = opened()
+_HISTORY = 12
 if not (this.run.has("serving.json") and this.run.has("catalogue.parquet")):
     empty(
         "This run cannot be asked",
@@ -36,7 +37,9 @@ def domain_column(domain: str) -> pd.DataFrame | None:
     if domain in known:
         past = model.history(user_id, domain)
         st.markdown(f"**Took {len(past)} items**")
-        compact_list(this, domain, past, f"rec_history_{domain}")
+        gallery(this, domain, past.head(_HISTORY))
+        if len(past) > _HISTORY:
+            st.caption(f"The first {_HISTORY} are shown.")
     else:
         st.caption("Took nothing here in training: the list is made from the other domain.")
     answer = model.recommend(user, domain, k=k)

@@ -84,7 +84,11 @@ PERSONAS = [
         "sentence": "Bakes without eggs and likes pastel colours.",
         "likes": {"food": ["f3", "f4", "f5"]},
     },
-    {"name": "Tea lover", "sentence": "Reads labels.", "likes": {"kitchen": ["k7"], "food": ["f9"]}},
+    {
+        "name": "Tea lover",
+        "sentence": "Reads labels.",
+        "likes": {"kitchen": ["k7"], "food": ["f9"]},
+    },
 ]
 
 
@@ -102,7 +106,7 @@ def _info(modalities: Sequence[str]) -> dict[str, Any]:
             "source": "drawn at random for a test",
             "licence": "none",
             "domains": [{"name": d, "label": LABELS[d], **counts} for d in DOMAINS],
-            "n_overlap": 80,
+            "n_overlap": N_USERS,
             "notes": ["split at random per user"],
         },
         "encoders": {m: f"classic {m}" for m in modalities},
@@ -341,9 +345,11 @@ class StubRecommender:
         return "ab" * 32
 
     def user_ids(self, domain: str) -> np.ndarray:
-        return np.array([f"u{i}" for i in range(N_USERS) if domain == "food" or i % 2], dtype=object)
+        return np.array(
+            [f"u{i}" for i in range(N_USERS) if domain == "food" or i % 2], dtype=object
+        )
 
-    def user(self, *, id=None, likes=None, text=None, image=None) -> _User:  # noqa: A002
+    def user(self, *, id=None, likes=None, text=None, image=None) -> _User:
         likes = likes or {}
         kind = {d: "hot" if id else "warm" if likes.get(d) else "cold" for d in DOMAINS}
         return _User(id, likes, kind)

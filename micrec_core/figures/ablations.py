@@ -8,9 +8,13 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from micrec_core.figures import theme
-from micrec_core.figures.common import dot, interval_error, rows_height, zero_line
-from micrec_core.figures.tables import pick
+from micrec_core.figures.common import dot, interval_error, name_rows, rows_height, zero_line
+from micrec_core.figures.tables import POOLED, pick
 
+STRESSES = {
+    "sparsity": "Share of the interactions kept",
+    "missing": "Share of items that lose a modality",
+}
 _ORDER = list(theme.VARIANT_LABELS)
 
 
@@ -27,66 +31,111 @@ def labelled(variants: pd.DataFrame) -> pd.DataFrame:
     return out.sort_values(["_place", "seed"]).drop(columns="_place").reset_index(drop=True)
 
 
+def seeds_said(variants: pd.DataFrame) -> str:
+    """What one mark of ``scores`` stands for."""
+    pooled = variants["seed"] == POOLED
+    n_seeds = variants.loc[~pooled, "seed"].nunique()
+    if pooled.any():
+        return f"Large: mean over {n_seeds} seeds; small: one training each."
+    return f"One mark per training ({n_seeds} seed{'s' if n_seeds > 1 else ''})."
+
+
 def scores(variants: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
-    """One dot per training (seed) and row, one column per domain, 95 % intervals over users.
+    """A metric per row, one column per domain, with 95 % intervals over users.
+
+    Where values pooled over seeds are stored, they are the large marks, and each training is a
+    small pale one above; else every training has a mark and interval of its own.
 
     Parameters
     ----------
     variants : rows of one metric, protocol and cohort, from ``labelled``
     labels : domain -> words shown
     """
+    names = list(dict.fromkeys(variants["row"]))
     figure = theme.facets(list(labels.values()), shared_y=True)
     for index, domain in enumerate(labels):
         rows = pick(variants, domain=domain)
-        colours = [
-            theme.domain_colour(index) if m == "micrec" else theme.NEUTRAL for m in rows["model"]
-        ]
-        symbols = [theme.MODEL_SYMBOLS.get(m, "circle") for m in rows["model"]]
-        if (rows["model"] == "micrec").any():
-            own = theme.domain_symbol(index)
-            symbols = [
-                own if m == "micrec" else s for m, s in zip(rows["model"], symbols, strict=True)
-            ]
-        figure.add_trace(dot(rows, rows["row"], colours=colours, symbols=symbols), 1, index + 1)
-        full = pick(rows, model="micrec", variant="full")
+        pooled = rows["seed"] == POOLED
+        main, single = (rows[pooled], rows[~pooled]) if pooled.any() else (rows, rows[:0])
+        for part, size, opacity in ((main, 11, 1.0), (single, 6, 0.55)):
+            for model, own in part.groupby("model", sort=False):
+                figure.add_trace(
+                    dot(
+                        own,
+                        _places(own, names, above=part is single),
+                        colour=_colour(str(model), index),
+                        symbols=_symbol(str(model), index),
+                        size=size,
+                        opacity=opacity,
+                        intervals=part is main,
+                    ),
+                    1,
+                    index + 1,
+                )
+        full = pick(main, model="micrec", variant="full")
         if not full.empty:
+            here = {"row": 1, "col": index + 1}
             figure.add_vline(
-                x=full["mean"].mean(), line_width=1, line_dash="dot", line_color=theme.NEUTRAL,
-                row=1, col=index + 1,
-            )  # fmt: skip
-    figure.update_yaxes(autorange="reversed", categoryorder="array")
-    figure.update_yaxes(categoryarray=list(dict.fromkeys(variants["row"])))
-    return figure.update_layout(height=rows_height(variants["row"].nunique()))
+                x=full["mean"].mean(),
+                line_width=1,
+                line_dash="dot",
+                line_color=theme.NEUTRAL,
+                **here,
+            )
+    return name_rows(figure, names)
 
 
 def differences(variants: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
-    """Paired difference of every row from the full model; hollow where Holm's p is above 0.05."""
+    """Paired difference of every row from the full model; hollow where Holm's p is above 0.05.
+
+    Differences pooled over seeds are drawn alone where they are stored.
+    """
     frame = variants.dropna(subset=["diff"])
+    if (frame["seed"] == POOLED).any():
+        frame = frame[frame["seed"] == POOLED]
+    names = list(dict.fromkeys(frame["row"]))
     figure = theme.facets(list(labels.values()), shared_y=True)
     for index, domain in enumerate(labels):
-        rows = pick(frame, domain=domain)
-        colour = theme.domain_colour(index)
-        shape = theme.domain_symbol(index)
-        sure = rows["p_holm"].fillna(1.0) < 0.05
-        trace = dot(
-            rows,
-            rows["row"],
-            value="diff",
-            low="diff_low",
-            high="diff_high",
-            colours=colour,
-            symbols=[shape if s else f"{shape}-open" for s in sure],
-            digits=4,
-        )
-        figure.add_trace(trace, 1, index + 1)
+        for model, rows in pick(frame, domain=domain).groupby("model", sort=False):
+            shape = _symbol(str(model), index)
+            sure = rows["p_holm"].fillna(1.0) < 0.05
+            trace = dot(
+                rows,
+                _places(rows, names),
+                value="diff",
+                low="diff_low",
+                high="diff_high",
+                colour=_colour(str(model), index),
+                symbols=[shape if s else f"{shape}-open" for s in sure],
+                digits=4,
+            )
+            figure.add_trace(trace, 1, index + 1)
         zero_line(figure, row=1, col=index + 1)
-    figure.update_yaxes(categoryorder="array", categoryarray=list(dict.fromkeys(frame["row"])))
-    figure.update_yaxes(autorange="reversed")
-    return figure.update_layout(height=rows_height(frame["row"].nunique()))
+    return name_rows(figure, names)
+
+
+def _places(rows: pd.DataFrame, names: list[str], above: bool = False) -> list[float]:
+    """Height of each mark: its row's, trainings of one row side by side."""
+    seeds = sorted(rows["seed"].unique())
+    step = 0.16
+    middle = (len(seeds) - 1) / 2
+    shift = {s: -0.3 if above else (i - middle) * step for i, s in enumerate(seeds)}
+    return [names.index(r) + shift[s] for r, s in zip(rows["row"], rows["seed"], strict=True)]
+
+
+def _colour(model: str, index: int) -> str:
+    return theme.domain_colour(index) if model == "micrec" else theme.NEUTRAL
+
+
+def _symbol(model: str, index: int) -> str:
+    return theme.domain_symbol(index) if model == "micrec" else theme.MODEL_SYMBOLS.get(model, "x")
 
 
 def cutoff_curves(cutoff: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
-    """A metric against the length of the list, one line per model, one column per domain."""
+    """A metric against the length of the list, one line per model, one column per domain.
+
+    Every point has its interval on hover; drawn where there are few.
+    """
     figure = theme.facets(list(labels.values()))
     shown: set[str] = set()
     for index, domain in enumerate(labels):
@@ -100,7 +149,7 @@ def cutoff_curves(cutoff: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
                     x=line["k"],
                     y=line["mean"],
                     error_y=interval_error(line, "mean", "low", "high") if len(line) <= 8 else None,
-                    mode="lines+markers",
+                    mode="lines+markers" if len(line) <= 12 else "lines",
                     name=row,
                     legendgroup=row,
                     showlegend=row not in shown,
@@ -115,8 +164,8 @@ def cutoff_curves(cutoff: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
                         else theme.MODEL_SYMBOLS.get(model, "square"),
                     },
                     customdata=line[["low", "high"]].to_numpy(),
-                    hovertemplate="K = %{x}<br>%{y:.3f} [%{customdata[0]:.3f}, %{customdata[1]:.3f}]"
-                    f"<extra>{row}</extra>",
+                    hovertemplate="K = %{x}<br>%{y:.3f} "
+                    f"[%{{customdata[0]:.3f}}, %{{customdata[1]:.3f}}]<extra>{row}</extra>",
                 ),
                 1,
                 index + 1,

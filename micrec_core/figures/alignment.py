@@ -99,7 +99,7 @@ def before_after(
             }
         )
     return theme.legend_below(figure).update_layout(
-        height=520, dragmode="lasso", legend={"y": -0.04}, uirevision="alignment"
+        height=520, dragmode="lasso", margin={"b": 52}, uirevision="alignment"
     )
 
 
@@ -198,6 +198,7 @@ def metric_curve(alignment: pd.DataFrame, metric: str, title: str) -> go.Figure:
         x=[*rows["epoch"], *rows["epoch"][::-1]],
         y=[*rows["high"], *rows["low"][::-1]],
         fill="toself",
+        mode="lines",
         line_width=0,
         fillcolor="rgba(86,180,233,0.25)",
         hoverinfo="skip",

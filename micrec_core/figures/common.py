@@ -8,6 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from micrec_core.figures import theme
+from micrec_core.figures.tables import POOLED
 
 
 def interval_error(frame: pd.DataFrame, mean: str, low: str, high: str) -> dict[str, object]:
@@ -24,37 +25,55 @@ def interval_error(frame: pd.DataFrame, mean: str, low: str, high: str) -> dict[
 
 def dot(
     frame: pd.DataFrame,
-    labels: Sequence[str],
+    places: Sequence[float],
     *,
     value: str = "mean",
     low: str = "low",
     high: str = "high",
-    colours: Sequence[str] | str,
+    colour: str,
     symbols: Sequence[str] | str = "circle",
-    name: str = "",
-    show_legend: bool = False,
+    size: int = 10,
+    opacity: float = 1.0,
+    intervals: bool = True,
     digits: int = 3,
 ) -> go.Scatter:
-    """Dots with horizontal intervals, one row per label; hover gives value, interval and n."""
+    """Dots with horizontal intervals; hover gives the row's name, value, interval and n.
+
+    ``frame`` has ``row`` (its name), the three value columns and, where known, n and seed.
+    """
     n = frame["n"] if "n" in frame.columns else pd.Series(pd.NA, index=frame.index)
+    seed = frame["seed"] if "seed" in frame.columns else pd.Series(POOLED, index=frame.index)
+    said = seed.map(lambda s: "all seeds" if s == POOLED else f"seed {s}")
     return go.Scatter(
         x=frame[value],
-        y=list(labels),
-        error_x=interval_error(frame, value, low, high),
+        y=list(places),
+        error_x=interval_error(frame, value, low, high) | {"color": colour} if intervals else None,
         mode="markers",
-        name=name,
-        showlegend=show_legend,
+        showlegend=False,
+        opacity=opacity,
         marker={
-            "size": 10,
-            "color": colours if isinstance(colours, str) else list(colours),
+            "size": size,
+            "color": colour,
             "symbol": symbols if isinstance(symbols, str) else list(symbols),
         },
-        customdata=pd.concat([frame[low], frame[high], n], axis=1).to_numpy(),
+        customdata=pd.concat([frame[low], frame[high], n, frame["row"], said], axis=1).to_numpy(),
         hovertemplate=(
-            f"%{{y}}<br>%{{x:.{digits}f}} [%{{customdata[0]:.{digits}f}}, "
-            f"%{{customdata[1]:.{digits}f}}]<br>n = %{{customdata[2]:,}}<extra>{name}</extra>"
+            f"%{{customdata[3]}}, %{{customdata[4]}}<br>%{{x:.{digits}f}} "
+            f"[%{{customdata[0]:.{digits}f}}, %{{customdata[1]:.{digits}f}}]<br>"
+            "n = %{customdata[2]:,}<extra></extra>"
         ),
     )
+
+
+def name_rows(figure: go.Figure, names: Sequence[str]) -> go.Figure:
+    """Write the names of the rows 0, 1, ... beside the first column, the first one on top."""
+    figure.update_yaxes(
+        tickvals=list(range(len(names))),
+        ticktext=list(names),
+        range=[len(names) - 0.4, -0.6],
+        zeroline=False,
+    )
+    return figure.update_layout(height=rows_height(len(names)))
 
 
 def rows_height(n_rows: int, *, each: int = 34, extra: int = 110) -> int:

@@ -15,6 +15,7 @@ from micrec_core.figures import theme
 from micrec_core.figures.tables import BASELINES, own_seed, pick
 
 HEADLINE = "ndcg@20"
+TABLES = ("variants", "summary", "degree", "alignment")
 NO_DIFFERENCE = "not clearly different from"
 
 
@@ -76,7 +77,8 @@ def known_users(
         share = f" ({gain / rival['mean']:+.0%})" if rival["mean"] > 0 else ""
         lines.append(
             f"{label}: {gain:+.3f} [{low:+.3f}, {high:+.3f}]{share} against {name}, "
-            f"from {rival['mean']:.3f} to {full.iloc[0]['mean']:.3f}; n = {int(rival['n']):,} users"
+            f"from {rival['mean']:.3f} to {full.iloc[0]['mean']:.3f}; "
+            f"n\u00a0=\u00a0{int(rival['n']):,} users"
         )
     if not lines:
         return None
@@ -89,27 +91,51 @@ def cold_domain(
     summary: pd.DataFrame, labels: Mapping[str, str], seed: int | None
 ) -> Finding | None:
     """Users whose interactions in a domain were hidden, against popularity there."""
-    frame = own_seed(pick(summary, metric=HEADLINE, cohort="all", protocol="cold-domain"), seed)
+    rows = _against(summary, labels, seed, "cold-domain", ("popularity",), also="ridge")
+    if rows is None:
+        return None
+    title = _claim("For users it never saw in a domain", rows[0], "popularity")
+    return Finding(title, rows[1], "cold-start", "Make up a user and try it")
+
+
+def new_items(summary: pd.DataFrame, labels: Mapping[str, str], seed: int | None) -> Finding | None:
+    """Items that were held out, known by text and image alone, against INMO or popularity."""
+    for rival in ("inmo", "popularity"):
+        rows = _against(summary, labels, seed, "new-items", (rival,))
+        if rows is not None:
+            title = _claim("For items without any interaction", rows[0], theme.model_label(rival))
+            return Finding(title, rows[1], "modalities", "See what text and image weigh")
+    return None
+
+
+def _against(
+    summary: pd.DataFrame,
+    labels: Mapping[str, str],
+    seed: int | None,
+    protocol: str,
+    rivals: tuple[str, ...],
+    also: str | None = None,
+) -> tuple[list[str], tuple[str, ...]] | None:
+    """Verdicts and lines of our model against the best of some others, per domain."""
+    frame = own_seed(pick(summary, metric=HEADLINE, cohort="all", protocol=protocol), seed)
     words, lines = [], []
     for domain, label in labels.items():
         rows = pick(frame, domain=domain)
-        ours, popular = pick(rows, model="micrec"), pick(rows, model="popularity")
-        if ours.empty or popular.empty:
+        ours, others = pick(rows, model="micrec", variant="full"), pick(rows, model=list(rivals))
+        if ours.empty or others.empty:
             continue
-        mine, theirs = ours.iloc[0], popular.iloc[0]
+        mine, theirs = ours.iloc[0], others.loc[others["mean"].idxmax()]
         # Only the separate intervals are stored; that they do not overlap is a strict criterion.
         words.append(verdict(mine["low"] - theirs["high"], mine["high"] - theirs["low"]))
-        ridge = pick(rows, model="ridge")
-        tail = f", ridge map {ridge.iloc[0]['mean']:.3f}" if not ridge.empty else ""
+        extra = pick(rows, model=also) if also else rows[:0]
+        tail = f", {theme.model_label(str(also))} {extra.iloc[0]['mean']:.3f}" if len(extra) else ""
         lines.append(
-            f"{label}: {interval_text(mine['mean'], mine['low'], mine['high'])} against popularity "
+            f"{label}: {interval_text(mine['mean'], mine['low'], mine['high'])} against "
+            f"{theme.model_label(theirs['model'])} "
             f"{interval_text(theirs['mean'], theirs['low'], theirs['high'])}{tail}; "
-            f"n = {int(mine['n']):,} users"
+            f"n\u00a0=\u00a0{int(mine['n']):,} users"
         )
-    if not lines:
-        return None
-    title = _claim("For users it never saw in a domain", words, "popularity")
-    return Finding(title, tuple(lines), "cold-start", "Make up a user and try it")
+    return (words, tuple(lines)) if lines else None
 
 
 def aligned_users(alignment: pd.DataFrame) -> Finding | None:
@@ -125,8 +151,8 @@ def aligned_users(alignment: pd.DataFrame) -> Finding | None:
         else "The same person's two vectors do not lie clearly closer than two strangers' do."
     )
     line = (
-        f"Cosine of true pairs {interval_text(last['value'], last['low'], last['high'], 2)} at epoch "
-        f"{int(last['epoch'])}, random pairs {last['random']:.2f}"
+        f"Cosine of true pairs {interval_text(last['value'], last['low'], last['high'], 2)} at "
+        f"epoch {int(last['epoch'])}, random pairs {last['random']:.2f}"
     )
     if len(frame) > 1:
         line += f"; it was {first['value']:.2f} at epoch {int(first['epoch'])}"
@@ -146,10 +172,11 @@ def low_degree(degree: pd.DataFrame, labels: Mapping[str, str]) -> Finding | Non
         ours, rival = pooled.loc["micrec"], rivals.loc[rivals["recall"].idxmax()]
         words.append(verdict(ours["low"] - rival["high"], ours["high"] - rival["low"]))
         lines.append(
-            f"{label}: recall@20 {interval_text(ours['recall'], ours['low'], ours['high'])} against "
-            f"{theme.model_label(str(rival.name))} "
+            f"{label}: recall@20 {interval_text(ours['recall'], ours['low'], ours['high'])} "
+            f"against {theme.model_label(str(rival.name))} "
             f"{interval_text(rival['recall'], rival['low'], rival['high'])}; "
-            f"{int(ours['n_items']):,} items, n = {int(ours['n_positives']):,} held-out interactions"
+            f"{int(ours['n_items']):,} items, n\u00a0=\u00a0{int(ours['n_positives']):,} held-out "
+            "interactions"
         )
     if not lines:
         return None
@@ -186,10 +213,30 @@ def content_matters(
         words.append(verdict(-row["diff_high"], -row["diff_low"]))
         lines.append(
             f"{labels[row['domain']]}: {row['diff']:+.3f} [{row['diff_low']:+.3f}, "
-            f"{row['diff_high']:+.3f}] NDCG@20 without them; n = {int(row['n']):,} users"
+            f"{row['diff_high']:+.3f}] NDCG@20 without them; n\u00a0=\u00a0{int(row['n']):,} users"
         )
     title = {
         frozenset({"above"}): "Text and images help: taking both away costs accuracy.",
         frozenset({"below"}): "Text and images do not help known users here.",
     }.get(frozenset(words), "Text and images help known users in some domains, not in all.")
     return Finding(title, tuple(lines), "modalities", "See what each modality weighs")
+
+
+def all_findings(
+    tables: Mapping[str, pd.DataFrame | None], labels: Mapping[str, str], seed: int | None
+) -> list[Finding]:
+    """What the tables of ``TABLES`` that a run has allow to say, the strongest claims first."""
+    found: list[Finding | None] = []
+    variants, summary = tables.get("variants"), tables.get("summary")
+    degree, alignment = tables.get("degree"), tables.get("alignment")
+    if variants is not None:
+        found.append(known_users(variants, labels, seed))
+    if summary is not None:
+        found += [cold_domain(summary, labels, seed), new_items(summary, labels, seed)]
+    if degree is not None:
+        found.append(low_degree(degree, labels))
+    if variants is not None:
+        found.append(content_matters(variants, labels, seed))
+    if alignment is not None:
+        found.append(aligned_users(alignment))
+    return [f for f in found if f is not None]

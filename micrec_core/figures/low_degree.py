@@ -112,8 +112,7 @@ def beyond_accuracy(beyond: pd.DataFrame, labels: Mapping[str, str]) -> go.Figur
     }
     have = {c: t for c, t in titles.items() if c in beyond.columns and beyond[c].notna().any()}
     figure = theme.facets(list(have.values()), shared_y=True)
-    names = [theme.row_label(m, v) for m, v in zip(beyond["model"], beyond["variant"], strict=True)]
-    frame = beyond.assign(row=names)
+    frame = beyond.assign(row=[theme.model_label(m) for m in beyond["model"]])
     for column, name in enumerate(have, start=1):
         for index, (domain, label) in enumerate(labels.items()):
             rows = pick(frame, domain=domain)

@@ -99,7 +99,7 @@ def by_group(long: pd.DataFrame, group: str, order: Sequence[str], title: str) -
     figure.update_xaxes(tickvals=list(range(len(order))), ticktext=text, title_text=title)
     figure.update_xaxes(range=[-0.6, len(order) - 0.4])
     figure.update_yaxes(title_text="Mean weight", range=[0, 1.02])
-    return theme.legend_below(figure).update_layout(height=360, legend={"y": -0.32})
+    return theme.legend_below(figure).update_layout(height=360)
 
 
 def by_degree(long: pd.DataFrame) -> go.Figure:

@@ -1,18 +1,16 @@
-"""Figures of a training while it runs, also shown on the Overview page for the finished one."""
+"""Figures of a training while it runs, also shown on the Overview page for the finished one.
+
+A history has one row per epoch: epoch, seconds, loss.*, valid.DOMAIN.METRIC and alignment.*.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import pandas as pd
 import plotly.graph_objects as go
 
 from micrec_core.figures import theme
-
-
-def history_table(lines: Sequence[Mapping[str, object]]) -> pd.DataFrame:
-    """One row per epoch: epoch, seconds, loss.*, valid.DOMAIN.METRIC and alignment.*."""
-    return pd.json_normalize(list(lines)) if lines else pd.DataFrame({"epoch": []})
 
 
 def loss_curves(history: pd.DataFrame) -> go.Figure:
@@ -50,7 +48,7 @@ def valid_curves(
     best_epoch: int | None = None,
     reference: pd.DataFrame | None = None,
 ) -> go.Figure:
-    """Validation metric per domain over the epochs; ``reference`` is an earlier run, drawn dotted."""
+    """Validation metric per domain over the epochs; ``reference`` is another run, drawn dotted."""
     figure = go.Figure()
     for index, (domain, label) in enumerate(labels.items()):
         column = f"valid.{domain}.{metric}"

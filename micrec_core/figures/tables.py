@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+POOLED = -1
 BASELINES = ("inmo", "lightgcn", "popularity")
 DEGREE_BINS = ("0", "1-2", "3-5", "6-10", "11-20", "21+")
 _DEGREE_EDGES = (-1, 0, 2, 5, 10, 20, np.inf)
@@ -42,11 +43,14 @@ def mean_interval(frame: pd.DataFrame, by: Sequence[str], value: str) -> pd.Data
 
 
 def own_seed(frame: pd.DataFrame, seed: int | None = None) -> pd.DataFrame:
-    """Rows of one training: the given seed where the table has it, else its first seed."""
+    """Rows to quote: values pooled over seeds where there are any, else one training's.
+
+    That training is the one with the given seed where the table has it, else its first seed.
+    """
     if "seed" not in frame.columns or frame.empty:
         return frame
-    seeds = frame["seed"].unique()
-    chosen = seed if seed in seeds else sorted(seeds)[0]
+    seeds = set(frame["seed"].unique())
+    chosen = POOLED if POOLED in seeds else seed if seed in seeds else min(seeds)
     return frame[frame["seed"] == chosen]
 
 

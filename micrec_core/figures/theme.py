@@ -160,7 +160,17 @@ def facets(titles: Sequence[str], *, shared_y: bool = False, shared_x: bool = Fa
 
 
 def legend_below(figure: go.Figure) -> go.Figure:
-    """Put the legend under the plot, where facet titles need the room above."""
+    """Put the legend on a line of its own at the lower edge, below the titles of the axes."""
     return figure.update_layout(
-        legend={"orientation": "h", "x": 0, "y": -0.18, "yanchor": "top", "title": ""}
+        margin={"l": 8, "r": 8, "t": 36, "b": 92},
+        legend={
+            "orientation": "h",
+            "xref": "container",
+            "yref": "container",
+            "x": 0.01,
+            "y": 0.01,
+            "xanchor": "left",
+            "yanchor": "bottom",
+            "title": "",
+        },
     )

@@ -17,12 +17,12 @@ from micrec_core.ui.words import word
 METRICS = {
     "paired_cosine": ("Cosine of true pairs", word("paired cosine")),
     "mrr": ("Partner found (MRR)", word("MRR")),
-    "recall@10": ("Partner among the nearest 10", word("Recall")),
+    "recall@10": ("Partner in the first 10", word("Recall")),
     "uniformity": (
         "Uniformity",
         "How evenly the vectors cover the sphere; lower is more even, 0 is one point.",
     ),
-    "cka": ("Likeness of the two spaces (CKA)", "Linear CKA; 1 means alike up to rotation."),
+    "cka": ("Likeness (CKA)", "Linear CKA of the two spaces; 1 means alike up to rotation."),
 }
 
 
@@ -38,8 +38,8 @@ def light() -> None:
 def _stage(
     key: str, pair: tuple[str, str], method: str, epoch: int, _opened: Opened
 ) -> pd.DataFrame:
-    users = _opened.frame("snapshots/users.parquet").astype({"user_id": str})
-    layouts = _opened.frame("snapshots/layouts.parquet")
+    users = library.snapshot_users(_opened)
+    layouts = library.layouts(_opened)
     vectors = library.snapshot(_opened, epoch)
     layout = pick(layouts, epoch=epoch, method=method)
     points = figures.points(users, layout, vectors["a"], vectors["b"], pair)
@@ -61,7 +61,14 @@ def key_numbers(metrics: pd.DataFrame) -> None:
         with column:
             note = f"random {row['random']:.2f}" if pd.notna(row["random"]) else ""
             metric(
-                label, row["value"], row["low"], row["high"], note=note, digits=2, explain=explain
+                label,
+                row["value"],
+                row["low"],
+                row["high"],
+                n=int(row["n"]) if "n" in row and pd.notna(row["n"]) else None,
+                note=note,
+                digits=2,
+                explain=explain,
             )
 
 

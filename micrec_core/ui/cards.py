@@ -9,8 +9,9 @@ import pandas as pd
 import streamlit as st
 
 from micrec_core.figures import theme
-from micrec_core.figures.recommendations import sources
+from micrec_core.figures.recommendations import short, sources
 from micrec_core.ui.library import Opened, item
+from micrec_core.ui.widgets import plain
 
 _NO_PICTURE = (
     "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 96 96' width='96' height='96'>"
@@ -18,6 +19,7 @@ _NO_PICTURE = (
     "stroke-dasharray='4 4'/><text x='48' y='52' font-size='11' text-anchor='middle' "
     "fill='#8A8A8A' font-family='sans-serif'>no picture</text></svg>"
 )
+_NO_PICTURE_URL = "data:image/svg+xml;base64," + base64.b64encode(_NO_PICTURE.encode()).decode()
 
 
 def has_thumbnail(row: pd.Series | None) -> bool:
@@ -44,7 +46,10 @@ def data_url(blob: object) -> str | None:
 def with_pictures(opened: Opened, domain: str, items: pd.DataFrame) -> pd.DataFrame:
     """The list with a first column ``picture`` of data-URLs."""
     rows = [item(opened, domain, i) for i in items["item_id"]]
-    urls = [data_url(r["thumbnail"]) if r is not None and "thumbnail" in r else None for r in rows]
+    urls = [
+        _NO_PICTURE_URL if r is None or not has_thumbnail(r) else data_url(r["thumbnail"])
+        for r in rows
+    ]
     out = items.copy()
     out.insert(0, "picture", urls)
     return out
@@ -93,18 +98,17 @@ def recommendation_cards(
     positive = items[names].clip(lower=0).sum(axis=1)
     scale = float(positive.max()) if len(items) and names else 1.0
     for place, (_, row) in enumerate(items.iterrows(), start=1):
-        with st.container(border=True, gap="xsmall"):
-            left, right = st.columns([1, 3.4], gap="small", vertical_alignment="center", wrap=False)
-            with left:
+        with st.container(border=True, horizontal=True, vertical_alignment="center", wrap=False):
+            with st.container(width=76):
                 thumbnail(item(opened, domain, row["item_id"]), 72)
-            with right:
+            with st.container(gap="xsmall"):
                 st.text(f"{place}. {row['title']}")
+                said = f"score {row['score']:.2f}"
                 if names:
                     svg, words = reason_bar({s: float(row[s]) for s in names}, scale)
                     st.image(svg, width="stretch", alt=f"Score {row['score']:.2f}: {words}")
-                    st.caption(f"score {row['score']:.2f} = {words}{_moved(moves, place)}")
-                else:
-                    st.caption(f"score {row['score']:.2f}{_moved(moves, place)}")
+                    said = f"{said} = {words}"
+                st.caption(said + _moved(moves, place))
 
 
 def _moved(moves: Sequence[str] | None, place: int) -> str:
@@ -117,36 +121,31 @@ def _moved(moves: Sequence[str] | None, place: int) -> str:
     return f" · :material/{icon}: {move[1:]}"
 
 
-def compact_list(opened: Opened, domain: str, items: pd.DataFrame, key: str) -> None:
-    """A list as a table with small pictures."""
-    shown = with_pictures(opened, domain, items)
-    keep = [c for c in ("picture", "title", "similarity", "score", "degree") if c in shown]
-    st.dataframe(
-        shown[keep],
-        hide_index=True,
-        width="stretch",
-        row_height=48,
-        height=39 + 48 * max(min(len(shown), 10), 1),
-        column_config={
-            **picture_column(),
-            "title": st.column_config.TextColumn("Item"),
-            "similarity": st.column_config.NumberColumn("Likeness", format="%.2f"),
-            "score": st.column_config.NumberColumn("Score", format="%.2f"),
-            "degree": st.column_config.NumberColumn("Interactions"),
-        },
-        key=key,
-    )
+def gallery(
+    opened: Opened, domain: str, items: pd.DataFrame, said: Sequence[str] | None = None
+) -> None:
+    """Pictures side by side with the beginning of their titles; ``said`` is a word below each."""
+    with st.container(horizontal=True, gap="small"):
+        for place, (_, row) in enumerate(items.iterrows()):
+            with st.container(width=104, gap="xxsmall"):
+                thumbnail(item(opened, domain, row["item_id"]), 96)
+                caption = f"{place + 1}. {plain(short(str(row['title']), 34))}"
+                st.caption(caption + (f"  \n{plain(said[place])}" if said else ""))
 
 
 def legend(names: Sequence[str]) -> None:
     """What the colours of the reason bars mean."""
-    icons = {"id": "orange", "text": "green", "image": "violet", "bridge": "blue"}
     words = {
         "id": "interactions",
         "text": "what the text says",
         "image": "what the picture shows",
         "bridge": "lent by overlapping users",
     }
-    with st.container(horizontal=True, gap="small"):
-        for name in names:
-            st.badge(words.get(name, name), color=icons.get(name, "gray"))  # type: ignore[arg-type]
+    # Fixed words and colours only: nothing of a dataset may come here.
+    marks = "".join(
+        f"<span style='display:inline-block;width:.8em;height:.8em;border-radius:2px;"
+        f"background:{theme.SOURCE_COLOURS[n]}'></span> {words[n]} &emsp;"
+        for n in names
+        if n in words
+    )
+    st.html(f"<small>{marks}</small>")

@@ -19,6 +19,7 @@ from micrec_core.errors import RunError
 from micrec_core.runs import Run, RunListing, list_runs, open_run
 from micrec_core.ui.navigation import ROOT
 
+_USERS = "snapshots/users.parquet"
 _LAYOUTS = "snapshots/layouts.parquet"
 _SNAPSHOT = re.compile(r"snapshots/epoch_(\d+)\.safetensors")
 
@@ -122,11 +123,20 @@ def history(opened: Opened) -> pd.DataFrame:
 
 def snapshot_epochs(opened: Opened) -> list[int]:
     """Epochs of which both the vectors and a 2-D layout were kept."""
-    if not (opened.run.has("snapshots/users.parquet") and opened.run.has(_LAYOUTS)):
+    if not (opened.run.has(_USERS) and opened.run.has(_LAYOUTS)):
         return []
     kept = {int(m[1]) for f in opened.run.files if (m := _SNAPSHOT.fullmatch(f))}
-    layouts = opened.frame(_LAYOUTS)
-    return sorted(kept & set(layouts["epoch"].unique())) if layouts is not None else []
+    return sorted(kept & {int(e) for e in layouts(opened)["epoch"].unique()})
+
+
+def snapshot_users(opened: Opened) -> pd.DataFrame:
+    """row, user_id, degree_a, degree_b of the users whose vectors were kept."""
+    return _frame(opened.run.key, _USERS, opened.run).astype({"user_id": str})
+
+
+def layouts(opened: Opened) -> pd.DataFrame:
+    """epoch, method, domain, row, x, y of the kept users."""
+    return _frame(opened.run.key, _LAYOUTS, opened.run)
 
 
 def snapshot(opened: Opened, epoch: int) -> dict[str, Any]:
@@ -152,3 +162,17 @@ def item(opened: Opened, domain: str, item_id: str) -> pd.Series | None:
     frame, index = _catalogue_index(opened.run.key, opened.run)
     place = index.get((domain, str(item_id)))
     return None if place is None else frame.iloc[place]
+
+
+def facts(opened: Opened) -> pd.DataFrame:
+    """How the run was made: seed, device, settings, versions, timings and notes, one row each."""
+    info = opened.info
+    named = {
+        **{k: info[k] for k in ("created", "finished", "seed", "split", "device", "n_parameters")},
+        **{f"encoder of {k}": v for k, v in info["encoders"].items()},
+        **{f"setting {k}": v for k, v in info["config"].items()},
+        **{f"version of {k}": v for k, v in info["versions"].items()},
+        **{f"seconds, {k}": round(v, 1) for k, v in info["timings"].items()},
+        **{f"note {i}": note for i, note in enumerate(info["dataset"]["notes"], start=1)},
+    }
+    return pd.DataFrame({"fact": list(named), "value": [str(v) for v in named.values()]})

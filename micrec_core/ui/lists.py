@@ -10,10 +10,10 @@ import streamlit as st
 from micrec_core.errors import MicrecError
 from micrec_core.figures.recommendations import rank_moves, reasons, sources
 from micrec_core.ui import serve
-from micrec_core.ui.cards import compact_list, legend, recommendation_cards
+from micrec_core.ui.cards import gallery, legend, recommendation_cards
 from micrec_core.ui.library import Opened
 from micrec_core.ui.state import session
-from micrec_core.ui.widgets import chart, plain, problem
+from micrec_core.ui.widgets import chart, choose_domain, plain, problem
 
 KINDS = {
     "hot": "in the training data",
@@ -86,14 +86,7 @@ def _tables(opened: Opened, found: dict[str, pd.DataFrame]) -> None:
 def beside_simpler(opened: Opened, user: Any, k: int) -> None:
     """Popularity and content-only lists beside ours, in one domain."""
     model = serve.recommender(opened)
-    domain = st.segmented_control(
-        "Domain",
-        list(opened.labels),
-        default=opened.pair[-1],
-        required=True,
-        key="cold_beside",
-        format_func=opened.labels.get,
-    )
+    domain = choose_domain(opened.labels, "cold_beside", opened.pair[-1])
     lists = {
         "MICRec": lambda: model.recommend(user, domain, k=k).items,
         "Popularity": lambda: model.popular(domain, k),
@@ -103,7 +96,7 @@ def beside_simpler(opened: Opened, user: Any, k: int) -> None:
         with column:
             st.markdown(f"**{name}**")
             try:
-                compact_list(opened, domain, make(), f"cold_list_{name}")
+                gallery(opened, domain, make())
             except MicrecError as error:
                 problem(str(error))
     st.caption(
@@ -116,14 +109,7 @@ def beside_simpler(opened: Opened, user: Any, k: int) -> None:
 def steps(opened: Opened, user: Any) -> None:
     """The computation one step at a time, for teaching."""
     model = serve.recommender(opened)
-    domain = st.segmented_control(
-        "Domain",
-        list(opened.labels),
-        default=opened.pair[0],
-        required=True,
-        key="cold_steps_domain",
-        format_func=opened.labels.get,
-    )
+    domain = choose_domain(opened.labels, "cold_steps_domain", opened.pair[0])
     cards = model.steps(user, domain)
     place = 1
     if len(cards) > 1:

@@ -1,4 +1,4 @@
-"""The builder of the Cold start page: personas, catalogue, sentence and picture of a made-up user."""
+"""The builder of the Cold start page: persona, catalogue, sentence, picture of a made-up user."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from micrec_core.ui.cards import thumbnail
 from micrec_core.ui.library import Opened, catalogue, item
 from micrec_core.ui.search import find_items
 from micrec_core.ui.state import MadeUp, session
-from micrec_core.ui.widgets import plain, problem
+from micrec_core.ui.widgets import choose_domain, plain, problem
 
 _GALLERY = 12
 _PICTURE_BYTES = 10 * 2**20
@@ -21,17 +21,19 @@ _PICTURE_BYTES = 10 * 2**20
 def _take_persona(persona: dict[str, Any]) -> None:
     likes = {d: [str(i) for i in ids] for d, ids in (persona.get("likes") or {}).items()}
     made = session().made
-    session().made = MadeUp(likes, persona.get("text") or "", None, persona["name"], made.lists)
+    text = persona.get("text") or ""
+    session().made = MadeUp(likes, text, None, persona["name"], True, made.lists)
     st.session_state["cold_text"] = session().made.text
 
 
 def _start_over() -> None:
-    session().made = MadeUp()
+    session().made = MadeUp(touched=True)
     st.session_state["cold_text"] = ""
     st.session_state["cold_upload_no"] = st.session_state.get("cold_upload_no", 0) + 1
 
 
 def _toggle(domain: str, item_id: str) -> None:
+    session().made.touched = True
     session().made.toggle(domain, item_id)
 
 
@@ -45,6 +47,9 @@ def build(opened: Opened) -> None:
 
 def _personas(opened: Opened) -> None:
     personas = serve.personas(opened)
+    if personas and session().made.is_empty and not session().made.touched:
+        # A first-time visitor sees lists at once instead of an empty page.
+        _take_persona(personas[0])
     st.markdown("**Start from someone**" if personas else "**Make up someone**")
     with st.container(horizontal=True, gap="small"):
         for place, persona in enumerate(personas):
@@ -95,14 +100,8 @@ def _add_items(opened: Opened) -> None:
     if not box.open:
         return
     with box:
-        domain = st.segmented_control(
-            "From",
-            list(opened.labels),
-            default=opened.pair[0],
-            required=True,
-            key="cold_domain",
-            bind="query-params",
-            format_func=opened.labels.get,
+        domain = choose_domain(
+            opened.labels, "cold_domain", opened.pair[0], label="From", bind=True
         )
         query = st.text_input("Search", key="cold_search", placeholder="pan, tea, red ...")
         found = find_items(catalogue(opened, domain), query or "", _GALLERY)

@@ -1,4 +1,4 @@
-"""The part of the Modalities page that looks at one item: content, neighbours, weights, reasons."""
+"""The part of the Modalities page that looks at one item or user: neighbours, weights, reasons."""
 
 from __future__ import annotations
 
@@ -8,87 +8,122 @@ import streamlit as st
 from micrec_core.errors import MicrecError
 from micrec_core.figures import theme
 from micrec_core.figures.modalities import MODALITIES, parts_bar
+from micrec_core.figures.tables import pick
 from micrec_core.ui import serve
-from micrec_core.ui.cards import compact_list, thumbnail
+from micrec_core.ui.cards import gallery, thumbnail
 from micrec_core.ui.library import Opened
-from micrec_core.ui.search import pick_item
+from micrec_core.ui.search import pick_item, pick_user
 from micrec_core.ui.widgets import empty, plain, problem
 from micrec_core.ui.words import word
 
 
-def explore_item(opened: Opened, weights: pd.DataFrame | None) -> None:
-    """Pick an item; see what it is, who its neighbours are and why it weighs as it does."""
+@st.fragment
+def explore(opened: Opened, weights: pd.DataFrame | None) -> None:
+    """Pick an item or a user; see what it is, who is near it and why it weighs as it does."""
     if not opened.run.has("catalogue.parquet"):
         empty("No catalogue in this run", "Without `catalogue.parquet` there are no items to show.")
         return
-    picked = pick_item(opened, "mo")
-    if picked is None:
-        return
-    domain, row = picked
-    about, *lists = st.columns([1.1, 1, 1], gap="large")
-    with about:
-        _about(row)
-        if weights is not None:
-            _weights(weights, domain, str(row["item_id"]))
+    kind = st.segmented_control(
+        "Look at", ["An item", "A user"], default="An item", required=True, key="mo_kind"
+    )
     try:
-        model = serve.recommender(opened)
-        for column, modality in zip(lists, MODALITIES, strict=True):
-            with column:
-                st.markdown(
-                    f"**Nearest by {theme.source_label(modality).lower()}**",
-                    help=word("neighbours"),
-                )
-                if modality not in model.modalities or not row.get(f"has_{modality}", True):
-                    st.caption(f"This item has no {modality}, so it has no neighbours by it.")
-                    continue
-                near = model.similar(domain, str(row["item_id"]), k=6, modality=modality)
-                compact_list(opened, domain, near, f"mo_near_{modality}")
+        if kind == "An item":
+            _item(opened, weights)
+        else:
+            _user(opened, weights)
     except MicrecError as error:
         problem(str(error))
 
 
+def _item(opened: Opened, weights: pd.DataFrame | None) -> None:
+    picked = pick_item(opened, "mo")
+    if picked is None:
+        return
+    domain, row = picked
+    item_id = str(row["item_id"])
+    about, lists = st.columns([1, 2.2], gap="large")
+    with about:
+        _about(row)
+        if weights is not None:
+            _weights(weights, "item", domain, item_id)
+    with lists:
+        if not opened.run.has("serving.json"):
+            st.caption("This run lacks `serving.json`, which neighbours are found with.")
+            return
+        model = serve.recommender(opened)
+        for modality in MODALITIES:
+            label = theme.source_label(modality).lower()
+            st.markdown(f"**Nearest by {label}**", help=word("neighbours"))
+            if modality not in model.modalities or not row.get(f"has_{modality}", True):
+                st.caption(f"This item has no {modality}, so it has no neighbours by it.")
+                continue
+            near = model.similar(domain, item_id, k=6, modality=modality)
+            gallery(opened, domain, near, [f"likeness {s:.2f}" for s in near["similarity"]])
+
+
+def _user(opened: Opened, weights: pd.DataFrame | None) -> None:
+    if not opened.run.has("serving.json"):
+        st.caption("This run lacks `serving.json`, which users are found with.")
+        return
+    user_id = pick_user(opened, "mo")
+    if user_id is None:
+        return
+    model = serve.recommender(opened)
+    known = [d for d in opened.labels if user_id in serve.user_id_set(opened, d)]
+    for column, domain in zip(st.columns(max(len(known), 1), gap="large"), known, strict=False):
+        with column:
+            st.markdown(f"**{plain(opened.labels[domain])}**")
+            if weights is not None:
+                _weights(weights, "user", domain, user_id)
+            past = model.history(user_id, domain)
+            st.markdown(f"Took {len(past)} items:")
+            gallery(opened, domain, past.head(8))
+
+
 def _about(row: pd.Series) -> None:
-    left, right = st.columns([1, 1.6], vertical_alignment="center")
-    with left:
-        thumbnail(row, 112)
-    with right:
-        st.text(row["title"])
-        st.caption(f"{int(row['degree']):,} interactions in training · id {plain(row['item_id'])}")
+    with st.container(horizontal=True, vertical_alignment="center", wrap=False):
+        with st.container(width=116):
+            thumbnail(row, 112)
+        with st.container(gap="xsmall"):
+            st.text(row["title"])
+            st.caption(f"{int(row['degree']):,} interactions · id {plain(row['item_id'])}")
     if isinstance(row.get("description"), str) and row["description"]:
         st.text(row["description"][:400])
 
 
-def _weights(weights: pd.DataFrame, domain: str, item_id: str) -> None:
-    mine = weights[
-        (weights["entity"] == "item")
-        & (weights["domain"] == domain)
-        & (weights["id"].astype(str) == item_id)
-    ]
+def _weights(weights: pd.DataFrame, entity: str, domain: str, entity_id: str) -> None:
+    everyone = pick(weights, entity=entity, domain=domain)
+    mine = everyone[everyone["id"].astype(str) == entity_id]
     if mine.empty:
-        st.caption("The run keeps weights of a sample of entities; this item is not among them.")
+        st.caption(f"No weights were kept for this {entity}.")
         return
     row = mine.iloc[0]
     have = [m for m in MODALITIES if row[f"has_{m}"]]
     if not have:
         st.caption("It has neither text nor image: only interactions count.")
         return
-    st.markdown("**Its weights**", help=word("modality"))
-    figure = parts_bar({m: float(row[f"w_{m}"]) for m in have})
-    st.plotly_chart(figure, width="stretch", height=52, config={"displayModeBar": False},
-                    alt="Weight of text and image of this item", key="mo_item_weights")  # fmt: skip
+    st.markdown("**Weights**", help=word("modality"))
+    st.plotly_chart(
+        parts_bar({m: float(row[f"w_{m}"]) for m in have}),
+        width="stretch",
+        height=52,
+        config={"displayModeBar": False},
+        alt=f"Weight of text and image of this {entity}",
+        key=f"mo_weights_{entity}_{domain}",
+    )
+    near = "its neighbours" if entity == "item" else "each other, of the items taken,"
     reasons = []
     for modality in have:
-        value, everyone = row[f"coherence_{modality}"], weights[f"coherence_{modality}"]
-        share = (everyone.dropna() < value).mean()
+        value = row[f"coherence_{modality}"]
+        share = (everyone[f"coherence_{modality}"].dropna() < value).mean()
         reasons.append(
-            f"- likeness to its neighbours by {modality}: {value:.2f}, above {share:.0%} of entities"
+            f"- likeness to {near} by {modality}: {value:.2f}, above {share:.0%} of {entity}s"
         )
-    st.markdown(
-        "Why, from what can be observed:\n"
-        + "\n".join(reasons)
-        + f"\n- {int(row['degree']):,} interactions in training"
-    )
+    reasons.append(f"- {int(row['degree']):,} interactions in training")
+    st.markdown("Why, from what can be observed:\n" + "\n".join(reasons))
+    if entity == "user" and row["degree"] < 3:
+        st.caption("Fewer than 3 interactions: not enough history to read much into the weights.")
     shares = ", ".join(
         f"{theme.source_label(s).lower()} {row[f'share_{s}']:.0%}" for s in ("id", *MODALITIES)
     )
-    st.caption(f"Share of its score over its top-20: {shares}.")
+    st.caption(f"Share of the score over the top 20: {shares}.")

@@ -90,22 +90,34 @@ def entry(url_path: str) -> Entry:
     return next(e for group in SECTIONS.values() for e in group if e.url_path == url_path)
 
 
+def _home() -> None:
+    """The bare address: Overview, under an address of its own like every other page."""
+    kept = {k: st.query_params.get_all(k) for k in st.query_params}
+    st.switch_page(ROOT / "pages" / "overview.py", query_params=kept)
+
+
 def pages() -> dict[str, list[Page]]:
     """What ``st.navigation`` takes."""
-    return {
+    out = {
         section: [
             st.Page(
                 ROOT / "pages" / f"{e.file}.py",
                 title=e.title,
                 icon=e.icon,
                 url_path=e.url_path,
-                default=e.url_path == "overview",
                 help=e.question,
             )
             for e in group
         ]
         for section, group in SECTIONS.items()
     }
+    home = st.Page(_home, title="MICRec Explorer", url_path="", default=True, visibility="hidden")
+    return {"": [home], **out}
+
+
+def is_home(page: Page) -> bool:
+    """Whether this is the bare address, which shows nothing itself."""
+    return page.url_path == ""
 
 
 def link(url_path: str, label: str) -> None:

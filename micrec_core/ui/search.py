@@ -7,6 +7,7 @@ import streamlit as st
 
 from micrec_core.ui import serve
 from micrec_core.ui.library import Opened, catalogue
+from micrec_core.ui.widgets import choose_domain
 
 _SHOWN = 50
 
@@ -26,15 +27,7 @@ def pick_item(opened: Opened, key: str) -> tuple[str, pd.Series] | None:
     """Domain, search and choice of one item; None where nothing matches."""
     left, middle, right = st.columns([1, 1.4, 2.4])
     with left:
-        domain = st.segmented_control(
-            "Domain",
-            list(opened.labels),
-            default=opened.pair[0],
-            required=True,
-            key=f"{key}_domain",
-            bind="query-params",
-            format_func=lambda d: opened.labels[d],
-        )
+        domain = choose_domain(opened.labels, f"{key}_domain", opened.pair[0], bind=True)
     query = middle.text_input(
         "Search", key=f"{key}_search", placeholder="title, description or id", type="search"
     )

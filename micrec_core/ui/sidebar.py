@@ -79,12 +79,6 @@ def _facts(chosen: Opened) -> None:
     info = chosen.info
     if chosen.synthetic:
         st.badge("sample data (synthetic)", icon=":material/science:", color="orange")
-    a, b = chosen.pair
-    st.caption(
-        f":blue[●] {plain(chosen.labels[a])} and :orange[◆] {plain(chosen.labels[b])}"
-        if a != b
-        else f":blue[●] {plain(chosen.labels[a])}"
-    )
     encoders = info.get("encoders") or {}
     seen = ", ".join(f"{m}: {plain(e)}" for m, e in encoders.items()) or "none"
     st.caption(f"Encoders: {seen}. Split: {info.get('split', 'known')}. Seed {info.get('seed')}.")
@@ -96,8 +90,9 @@ def _copy_link() -> None:
     )
     if box.open:
         address = (st.context.url or "").split("?")[0]
-        query = urlencode(st.query_params.to_dict(), doseq=True)
-        box.code(f"{address}?{query}" if query else address, language=None, wrap_lines=True)
+        # The opened run is named even where it is the default, which may be another one tomorrow.
+        query = {"run": st.session_state["run"], **st.query_params.to_dict()}
+        box.code(f"{address}?{urlencode(query, doseq=True)}", language=None, wrap_lines=True)
 
 
 def opened_or_none() -> Opened | None:

@@ -17,14 +17,15 @@ class MadeUp:
     """The made-up user of the Cold start page.
 
     ``likes`` maps a domain to liked item ids. ``lists`` maps a domain to a description of the user
-    that its list was made for, the ids shown, and the ids shown before that (None at first), so that
-    a change can say which places moved.
+    that its list was made for, the ids shown, and the ids shown before that (None at first), so
+    that a change can say which places moved. ``touched`` says that a visitor has chosen something.
     """
 
     likes: dict[str, list[str]] = field(default_factory=dict)
     text: str = ""
     image: bytes | None = None
     persona: str | None = None
+    touched: bool = False
     lists: dict[str, tuple[str, list[str], list[str] | None]] = field(default_factory=dict)
 
     def toggle(self, domain: str, item_id: str) -> None:
@@ -80,5 +81,6 @@ def _owner() -> str:
     Without the cookie (it is set once XSRF protection is on) the name lasts as long as the session.
     """
     cookie = st.context.cookies.get("_streamlit_xsrf")
-    known = isinstance(cookie, str) and cookie
-    return sha256(cookie.encode()).hexdigest()[:32] if known else uuid4().hex
+    if not isinstance(cookie, str) or not cookie:
+        return uuid4().hex
+    return sha256(cookie.encode()).hexdigest()[:32]

@@ -87,8 +87,9 @@ def estimate(opened: Opened | None, interactions: int, epochs: int) -> str:
 
 def _seconds_per_epoch(seconds: pd.Series) -> float:
     """Median seconds of an epoch, whether the column is per epoch or since the start."""
-    growing = len(seconds) > 2 and seconds.is_monotonic_increasing
-    return float((seconds.diff().dropna() if growing else seconds).median())
+    steps = seconds.diff().dropna()
+    growing = len(steps) > 1 and bool((steps > 0).all())
+    return float((steps if growing else seconds).median())
 
 
 def _duration(seconds: float) -> str:

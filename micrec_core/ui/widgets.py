@@ -153,3 +153,18 @@ def missing(opened_name: str, what: str, needs: str, *, baselines: bool = False)
         else f"python -m micrec_core evaluate runs/{opened_name} --protocol all --dataset DATASET"
     )
     empty(f"No {what} in this run", f"This chart is drawn from `{needs}`, which it lacks.", command)
+
+
+def choose_domain(
+    labels: Mapping[str, str], key: str, first: str, *, label: str = "Domain", bind: bool = False
+) -> str:
+    """One of the run's domains; with ``bind`` the choice is part of the address."""
+    return st.segmented_control(
+        label,
+        list(labels),
+        default=first,
+        required=True,
+        key=key,
+        bind="query-params" if bind else None,
+        format_func=lambda domain: labels[domain],
+    )

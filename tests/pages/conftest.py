@@ -35,7 +35,7 @@ def app(monkeypatch, tmp_path):
         for key, value in query.items():
             test.query_params[key] = value
         test.run()
-        if page != "overview":
+        if page != "overview":  # the bare address leads there
             test.switch_page(f"../../pages/{page}.py").run()
         return test
 
