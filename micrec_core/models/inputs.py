@@ -22,6 +22,7 @@ class Side:
     neighbours : modality -> NeighbourGraph [n, n_anchors]
     signals : float [n, n_modalities, 2], standardised: coherence (users) or density (items) in
         the modality, and log degree; what the gate may look at
+    unseen : float [n_modalities], the standardised log degree of an entity without interactions
     degree : float [n], number of train interactions
     """
 
@@ -29,6 +30,7 @@ class Side:
     has: Tensor
     neighbours: dict[str, NeighbourGraph]
     signals: Tensor
+    unseen: Tensor
     degree: Tensor
 
     def __len__(self) -> int:

@@ -37,13 +37,14 @@ class Settings:
 class Encoded:
     """Embeddings of one domain, each [n, dim].
 
-    ``users``, ``items``: final, Ê of DESIGN 3.3; ``own_users``, ``own_items``: before the
-    aggregation (E of 3.1, with the transfer from other domains); ``mixed_users``,
-    ``mixed_items``: after it (E').
+    ``users``, ``items``: final, Ê of DESIGN 3.3; ``template_users``: E of 3.1 from this domain
+    alone; ``own_users``, ``own_items``: with the transfer from other domains, what neighbours
+    lend; ``mixed_users``, ``mixed_items``: after the aggregation, E'.
     """
 
     users: Tensor
     items: Tensor
+    template_users: Tensor
     own_users: Tensor
     own_items: Tensor
     mixed_users: Tensor
@@ -204,6 +205,7 @@ class MICRec(nn.Module):
             self.own(d, domain, None if drops is None else drops[d])
             for d, domain in enumerate(inputs.domains)
         ]
+        templates = [users for users, _ in own]
         own = self.add_transfer(own, inputs.links)
         out = []
         for d, domain in enumerate(inputs.domains):
@@ -211,25 +213,30 @@ class MICRec(nn.Module):
             mixed_users = self.aggregate(users, users, domain.users, self.domains[d].user_gate)
             mixed_items = self.aggregate(items, items, domain.items, self.domains[d].item_gate)
             final_users, final_items = self.propagate(mixed_users, mixed_items, domain)
-            out.append(Encoded(final_users, final_items, users, items, mixed_users, mixed_items))
+            out.append(
+                Encoded(
+                    final_users, final_items, templates[d], users, items, mixed_users, mixed_items
+                )
+            )
         return out
 
     # 3.6 ---------------------------------------------------------------------------------------
 
-    def cold_users(self, link: Link, encoded: list[Encoded], own_source: Tensor) -> Tensor:
+    def cold_users(self, link: Link, encoded: list[Encoded]) -> Tensor:
         """Embeddings in the target of a link's users as if they were cold there: [n, dim].
 
         The target's global vector, the transferred templates, a linear bridge from the propagated
         source embedding, and the target's neighbours by features inferred from source items.
-        ``own_source`` are the source's template embeddings [n_users, dim], without transfer. What
-        neighbours lend is not trained here, so that the simulation does not disturb known users.
+        What neighbours lend is not trained here, so that the simulation does not disturb known
+        users.
         """
         target = self.domains[link.target]
         base = target.any_user.expand(len(link.source_rows), -1)
         if self.transfer:
             pair = f"{link.source}-{link.target}"
-            base = base + self.transfer[pair](own_source[link.source_rows])
-            base = base + self.bridge[pair](encoded[link.source].users[link.source_rows].detach())
+            source = encoded[link.source]
+            base = base + self.transfer[pair](source.template_users[link.source_rows])
+            base = base + self.bridge[pair](source.users[link.source_rows].detach())
         lenders = encoded[link.target].own_users.detach()
         return self.aggregate(base, lenders, link.cold, target.user_gate, cold=True)
 
@@ -237,6 +244,7 @@ class MICRec(nn.Module):
         """Embeddings of the items as if each were brand-new, from features alone: [n, dim]."""
         own = self.domains[d]
         base = own.any_item.expand(len(items), -1)
-        unseen = replace(items, degree=torch.zeros_like(items.degree))
+        signals = torch.stack([items.signals[..., 0], items.unseen.expand(len(items), -1)], -1)
+        unseen = replace(items, degree=torch.zeros_like(items.degree), signals=signals)
         lenders = encoded[d].own_items.detach()
         return self.aggregate(base, lenders, unseen, own.item_gate, cold=True)

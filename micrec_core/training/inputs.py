@@ -167,18 +167,14 @@ def _domain_inputs(part: DomainKnowledge, knowledge: Knowledge, device) -> Domai
         {m: part.profiles[m].content() for m in names},
         _columns([part.profiles[m].has for m in names], n_users),
         part.user_neighbours, n_users, temperature,
-        part.user_scaling.apply(
-            _columns([part.profiles[m].coherence for m in names], n_users), part.user_degree
-        ),
+        _columns([part.profiles[m].coherence for m in names], n_users), part.user_scaling,
         part.user_degree, device,
     )  # fmt: skip
     items = _side(
         {m: part.features[m].dense for m in names},
         _columns([part.features[m].present for m in names], n_items),
         part.item_neighbours, n_items, temperature,
-        part.item_scaling.apply(
-            _columns([part.item_neighbours[m].density() for m in names], n_items), part.item_degree
-        ),
+        _columns([part.item_neighbours[m].density() for m in names], n_items), part.item_scaling,
         part.item_degree, device,
     )  # fmt: skip
     return DomainInputs(BipartiteGraph(part.train, device), users, items)
@@ -212,12 +208,11 @@ def cold_side(
         {m: taken[m].content() for m in names},
         _columns([taken[m].has for m in names], n),
         neighbours, target_part.train.shape[0], knowledge.settings.temperature,
-        target_part.user_scaling.apply(np.zeros((n, len(names)), np.float32), zeros),
-        zeros, device,
+        np.zeros((n, len(names)), np.float32), target_part.user_scaling, zeros, device,
     )  # fmt: skip
 
 
-def _side(content, has, neighbours, n_anchors, temperature, signals, degree, device) -> Side:
+def _side(content, has, neighbours, n_anchors, temperature, coherence, scaling, degree, device) -> Side:
     return Side(
         {m: torch.from_numpy(x).to(device) for m, x in content.items()},
         torch.from_numpy(has.astype(bool)).to(device),
@@ -225,6 +220,7 @@ def _side(content, has, neighbours, n_anchors, temperature, signals, degree, dev
             m: NeighbourGraph(found.rows, found.weights(temperature), n_anchors, device)
             for m, found in neighbours.items()
         },
-        torch.from_numpy(signals).to(device),
+        torch.from_numpy(scaling.apply(coherence, degree)).to(device),
+        torch.from_numpy(-scaling.mean[:, 1] / scaling.std[:, 1]).to(device),
         torch.from_numpy(degree).to(device),
     )

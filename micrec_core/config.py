@@ -1,0 +1,125 @@
+"""Settings of a run: one frozen model a concept, checked once; a mistyped key names the nearest."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from micrec_core.errors import ConfigError
+
+MECHANISMS = (
+    "text",
+    "image",
+    "modality",
+    "contrast",
+    "self-enhanced",
+    "templates",
+    "cross-domain",
+)
+
+
+class Settings(BaseModel):
+    """Frozen; unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ModelSettings(Settings):
+    """What the model is (DESIGN 3.1 to 3.4)."""
+
+    name: Literal["micrec", "inmo", "lightgcn"] = "micrec"
+    without: tuple[str, ...] = ()
+    dim: int = Field(64, ge=1, le=1024)
+    layers: int = Field(2, ge=0, le=8)
+    neighbours: int = Field(10, ge=1, le=200)
+    neighbour_temperature: float = Field(0.2, gt=0)
+    init: float = Field(0.1, gt=0)
+
+    @model_validator(mode="after")
+    def _known_mechanisms(self) -> ModelSettings:
+        for name in self.without:
+            if name not in MECHANISMS:
+                raise ValueError(f"unknown mechanism '{name}'{_nearest(name, MECHANISMS)}")
+        if self.without and self.name != "micrec":
+            raise ValueError(f"'without' switches parts of micrec off, and {self.name} has none")
+        return self
+
+
+class TrainSettings(Settings):
+    """How it is trained (DESIGN 3.5). Rates and weights were chosen on validation, docs/notes/."""
+
+    epochs: int = Field(60, ge=1, le=10_000)
+    batch_size: int = Field(8192, ge=16)
+    learning_rate: float = Field(2e-3, gt=0)
+    loss: Literal["softmax", "bpr"] = "softmax"
+    negatives: int = Field(1024, ge=1)
+    l2: float = Field(1e-4, ge=0)
+    dropout: float = Field(0.3, ge=0, lt=1)
+    self_enhanced: float = Field(0.01, ge=0)
+    gate: float = Field(0.1, ge=0)
+    new_items: float = Field(0.1, ge=0)
+    contrast: float = Field(0.05, ge=0)
+    contrast_batch: int = Field(1024, ge=2)
+    temperature: float = Field(0.2, gt=0)
+    cross_ranking: float = Field(0.1, ge=0)
+    anneal: float = Field(0.99, gt=0, le=1)
+    validate_every: int = Field(2, ge=1)
+    patience: int = Field(4, ge=1)
+    validation_users: int = Field(10_000, ge=1)
+
+
+class RunSettings(Settings):
+    """All that ``train`` was told; stored in ``run.json`` and enough to train again."""
+
+    model: ModelSettings = ModelSettings()
+    training: TrainSettings = TrainSettings()
+    text: str = "classic"
+    image: str = "classic"
+    split: Literal["known", "inductive"] = "known"
+    seed: int = Field(0, ge=0, lt=2**31)
+    rating_threshold: float | None = None
+    k_core: int = Field(0, ge=0)
+    unknown_items: Literal["error", "drop"] = "error"
+
+
+S = TypeVar("S", bound=Settings)
+
+
+def make_settings(kind: type[S], values: dict[str, Any]) -> S:
+    """Build settings from plain values; one sentence instead of a validation report.
+
+    Raises
+    ------
+    ConfigError
+        A key is unknown (the nearest known one is named) or a value is out of range.
+    """
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or kind.__name__
+        if first["type"] == "extra_forbidden":
+            known = _keys(kind)
+            raise ConfigError(
+                f"there is no setting '{where}'{_nearest(where.split('.')[-1], known)}"
+            ) from None
+        what = first["msg"].removeprefix("Value error, ")
+        what = what[:1].lower() + what[1:]
+        raise ConfigError(f"setting '{where}' cannot be used: {what}") from None
+
+
+def _keys(kind: type[BaseModel]) -> tuple[str, ...]:
+    keys: list[str] = []
+    for name, field in kind.model_fields.items():
+        keys.append(name)
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            keys.extend(_keys(inner))
+    return tuple(keys)
+
+
+def _nearest(word: str, known: tuple[str, ...]) -> str:
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean '{close[0]}'?" if close else f"; known are: {', '.join(known)}"

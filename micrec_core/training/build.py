@@ -1,0 +1,50 @@
+"""From settings to a model: which mechanisms a name and its ``without`` leave switched on."""
+
+from __future__ import annotations
+
+import torch
+
+from micrec_core.config import ModelSettings, TrainSettings
+from micrec_core.models.inputs import ModelInputs
+from micrec_core.models.micrec import MICRec, Settings
+
+
+def used_modalities(settings: ModelSettings, available: tuple[str, ...]) -> tuple[str, ...]:
+    """The modalities that the model takes, of those that the dataset has."""
+    if settings.name != "micrec" or "modality" in settings.without:
+        return ()
+    return tuple(m for m in available if m not in settings.without)
+
+
+def model_settings(settings: ModelSettings, modalities: tuple[str, ...]) -> Settings:
+    """The model's own settings for a name and what it goes without."""
+    full = settings.name == "micrec"
+    return Settings(
+        dim=settings.dim,
+        layers=settings.layers,
+        templates=settings.name == "inmo" or (full and "templates" not in settings.without),
+        modalities=modalities,
+        transfer=full and "cross-domain" not in settings.without,
+        init=settings.init,
+    )
+
+
+def effective_training(settings: ModelSettings, training: TrainSettings) -> TrainSettings:
+    """The training settings with the terms of switched-off mechanisms at zero."""
+    off: dict[str, float] = {}
+    if settings.name != "micrec" or {"contrast", "cross-domain"} & set(settings.without):
+        off["contrast"] = 0.0
+    if settings.name != "micrec" or "cross-domain" in settings.without:
+        off["cross_ranking"] = 0.0
+    if "self-enhanced" in settings.without:
+        off["self_enhanced"] = 0.0
+    return training.model_copy(update=off)
+
+
+def build_model(settings: ModelSettings, inputs: ModelInputs, seed: int) -> MICRec:
+    """A freshly initialised model for these inputs, deterministic under ``seed``."""
+    sizes = [(d.graph.n_users, d.graph.n_items) for d in inputs.domains]
+    dims = inputs.content_dims() if inputs.domains else {}
+    model = MICRec(sizes, dims, model_settings(settings, inputs.modalities))
+    model.reset_parameters(torch.Generator().manual_seed(seed))
+    return model.to(inputs.device)

@@ -1,0 +1,93 @@
+"""The last state of a training: parameters, optimiser, random state, best so far. No pickle."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from micrec_core.errors import RunError
+
+if TYPE_CHECKING:
+    from micrec_core.training.trainer import Trainer
+
+STATE, TENSORS = "state.json", "tensors-{}.safetensors"
+
+
+def save_checkpoint(folder: Path, trainer: Trainer) -> None:
+    """Write the state so that a crash at any moment leaves the previous one usable.
+
+    Tensors go to a new file first; replacing ``state.json``, which names it, is the commit.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    state = trainer.state
+    name = TENSORS.format(state.epoch)
+    tensors = {f"model.{k}": v for k, v in trainer.model.state_dict().items()}
+    tensors |= {f"best.{k}": v for k, v in state.best.items()}
+    for index, slots in trainer.optimiser.state_dict()["state"].items():
+        tensors |= {f"adam.{index}.{slot}": value for slot, value in slots.items()}
+    tensors["generator"] = trainer.generator.get_state()
+    tensors = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
+    temporary = folder / (name + ".part")
+    save_file(tensors, temporary)
+    os.replace(temporary, folder / name)
+    record = {
+        "tensors": name,
+        "epoch": state.epoch,
+        "best_epoch": state.best_epoch,
+        "best_score": state.best_score if state.best else None,
+        "stale": state.stale,
+    }
+    part = folder / (STATE + ".part")
+    part.write_text(json.dumps(record), encoding="utf-8")
+    os.replace(part, folder / STATE)
+    for old in folder.glob(TENSORS.format("*")):
+        if old.name != name:
+            old.unlink()
+
+
+def load_checkpoint(folder: Path, trainer: Trainer) -> None:
+    """Put a saved state into ``trainer``; does nothing where none has been saved yet.
+
+    Raises
+    ------
+    RunError
+        The checkpoint is damaged or belongs to a model of another shape.
+    """
+    path = folder / STATE
+    if not path.exists():
+        return
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        tensors = load_file(folder / Path(record["tensors"]).name)
+        trainer.generator.set_state(tensors.pop("generator"))
+        trainer.model.load_state_dict(_under(tensors, "model."))
+        saved = trainer.optimiser.state_dict()
+        saved["state"] = _adam_slots(tensors)
+        trainer.optimiser.load_state_dict(saved)
+        state = trainer.state
+        state.epoch, state.stale = int(record["epoch"]), int(record["stale"])
+        state.best_epoch, state.best = int(record["best_epoch"]), _under(tensors, "best.")
+        if state.best:
+            state.best_score = float(record["best_score"])
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
+        first = str(error).splitlines()[0][:200]
+        raise RunError(
+            f"{folder}: the checkpoint cannot be resumed from ({first}); train anew without --resume"
+        ) from error
+
+
+def _under(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def _adam_slots(tensors: dict[str, torch.Tensor]) -> dict[int, dict[str, torch.Tensor]]:
+    slots: dict[int, dict[str, torch.Tensor]] = {}
+    for key, value in _under(tensors, "adam.").items():
+        index, slot = key.split(".", 1)
+        slots.setdefault(int(index), {})[slot] = value
+    return slots

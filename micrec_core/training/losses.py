@@ -1,0 +1,57 @@
+"""The losses of the objective (DESIGN 3.5). Tensors in, scalars out."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def bpr(users: Tensor, positives: Tensor, negatives: Tensor) -> Tensor:
+    """Bayesian personalised ranking (Rendle et al., 2009): mean softplus(y_uj - y_ui).
+
+    All [batch, dim]; one negative per positive.
+    """
+    return F.softplus((users * (negatives - positives)).sum(1)).mean()
+
+
+def sampled_softmax(
+    users: Tensor, positives: Tensor, negatives: Tensor, clash: Tensor, n_items: int
+) -> Tensor:
+    """Cross entropy of the positive against items drawn uniformly, shared by the batch.
+
+    The negatives stand for all ``n_items``: their scores are raised by log(n_items / n_negatives)
+    (the logQ correction of a uniform proposal, Bengio and Senecal, 2008).
+
+    Parameters
+    ----------
+    users, positives : [batch, dim]
+    negatives : [n_negatives, dim]
+    clash : bool [batch, n_negatives], a negative that is the positive; left out
+    """
+    score = (users * positives).sum(1)
+    others = (users @ negatives.T).masked_fill(clash, float("-inf"))
+    others = others + math.log(n_items / len(negatives))
+    total = torch.logaddexp(score, torch.logsumexp(others, dim=1))
+    return (total - score).mean()
+
+
+def self_enhanced(
+    users: Tensor, positives: Tensor, negatives: Tensor, diagonal: Tensor
+) -> Tensor:
+    """INMO's self-enhanced loss: BPR on template vectors under a learned diagonal [dim]."""
+    return F.softplus((users * diagonal * (negatives - positives)).sum(1)).mean()
+
+
+def contrast(a: Tensor, b: Tensor, temperature: float) -> Tensor:
+    """Symmetric InfoNCE on cosines: the same user in two domains against the batch; [n, dim]."""
+    similarity = F.normalize(a, dim=1) @ F.normalize(b, dim=1).T / temperature
+    target = torch.arange(len(a), device=a.device)
+    return 0.5 * (F.cross_entropy(similarity, target) + F.cross_entropy(similarity.T, target))
+
+
+def squared_length(*embeddings: Tensor) -> Tensor:
+    """Mean over the batch of the summed squared norms; each [batch, dim]."""
+    return sum((e.square().sum(1).mean() for e in embeddings), torch.zeros(()))

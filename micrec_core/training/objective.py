@@ -1,0 +1,138 @@
+"""One training step's loss: what is drawn, which terms there are, and how they are weighed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from micrec_core.config import TrainSettings
+from micrec_core.graphs.operators import Dropout
+from micrec_core.models.inputs import Link, ModelInputs
+from micrec_core.models.micrec import Encoded, MICRec
+from micrec_core.training import losses
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Train pairs of one domain: int64 [batch] rows of users and items."""
+
+    users: Tensor
+    items: Tensor
+
+
+class Objective:
+    """L = sum_d [ ranking + beta SE + lambda reg ] + gamma CL + cross ranking + simulation + KL.
+
+    Parameters
+    ----------
+    trained_items : per domain, int64 rows with train interactions; negatives come from these, so
+        that withheld items are not taught to be bad
+    """
+
+    def __init__(
+        self, model: MICRec, inputs: ModelInputs, settings: TrainSettings,
+        trained_items: list[Tensor],
+    ):
+        self.model = model
+        self.inputs = inputs
+        self.settings = settings
+        self.trained_items = trained_items
+
+    def __call__(
+        self, batches: list[Batch], drops: list[Dropout] | None, generator: torch.Generator
+    ) -> dict[str, Tensor]:
+        """Weighed terms by name; their sum is the loss."""
+        encoded = self.model(self.inputs, drops)
+        terms: dict[str, Tensor] = {}
+
+        def add(name: str, weight: float, value: Tensor) -> None:
+            terms[name] = terms.get(name, torch.zeros((), device=value.device)) + weight * value
+
+        for d, batch in enumerate(batches):
+            self._domain_terms(d, batch, encoded[d], encoded, generator, add)
+        if self.model.settings.transfer or self.settings.contrast > 0:
+            for link in self.inputs.links:
+                self._link_terms(link, encoded, generator, add)
+        return terms
+
+    def _draw(self, n: int, upper: int, generator: torch.Generator) -> Tensor:
+        return torch.randint(upper, (n,), generator=generator).to(self.inputs.device)
+
+    def _negatives(self, d: int, n: int, generator: torch.Generator) -> Tensor:
+        pool = self.trained_items[d]
+        return pool[self._draw(n, len(pool), generator)]
+
+    def _domain_terms(self, d, batch, own, encoded, generator, add) -> None:
+        settings, model = self.settings, self.model
+        users = F.embedding(batch.users, own.users)
+        positives = F.embedding(batch.items, own.items)
+        n = len(batch.users) if settings.loss == "bpr" else settings.negatives
+        drawn = self._negatives(d, n, generator)
+        negatives = F.embedding(drawn, own.items)
+        add("ranking", 1.0, self.ranking(users, positives, negatives, batch.items, drawn, d))
+        add("regularisation", settings.l2, losses.squared_length(users, positives, negatives))
+        parameters = model.domains[d]
+        if model.settings.templates and settings.self_enhanced > 0:
+            paired = drawn if settings.loss == "bpr" else self._negatives(d, len(batch.users), generator)
+            add(
+                "self-enhanced", settings.self_enhanced,
+                losses.self_enhanced(
+                    F.embedding(batch.users, parameters.users),
+                    F.embedding(batch.items, parameters.items),
+                    F.embedding(paired, parameters.items), parameters.self_enhanced,
+                ),
+            )  # fmt: skip
+        if model.settings.modalities:
+            domain = self.inputs.domains[d]
+            for gate, side in (
+                (parameters.user_gate, domain.users), (parameters.item_gate, domain.items),
+            ):  # fmt: skip
+                add("gate", settings.gate, gate.divergence(side.signals, side.has))
+            if settings.new_items > 0:
+                unseen = model.new_items(d, encoded, domain.items)
+                add(
+                    "new items", settings.new_items,
+                    self.ranking(
+                        users.detach(), F.embedding(batch.items, unseen),
+                        F.embedding(drawn, unseen), batch.items, drawn, d,
+                    ),
+                )  # fmt: skip
+
+    def ranking(self, users, positives, negatives, items, drawn, d) -> Tensor:
+        """The batch loss that the settings name."""
+        if self.settings.loss == "bpr":
+            return losses.bpr(users, positives, negatives)
+        clash = items[:, None] == drawn[None, :]
+        return losses.sampled_softmax(
+            users, positives, negatives, clash, len(self.trained_items[d])
+        )
+
+    def _link_terms(self, link: Link, encoded: list[Encoded], generator, add) -> None:
+        settings = self.settings
+        n = len(link.source_rows)
+        picked = torch.randperm(n, generator=generator)[: settings.contrast_batch]
+        picked = picked.to(self.inputs.device)
+        if settings.contrast > 0 and link.source < link.target and len(picked) > 1:
+            a = F.embedding(link.source_rows[picked], encoded[link.source].users)
+            b = F.embedding(link.target_rows[picked], encoded[link.target].users)
+            add("contrast", settings.contrast, losses.contrast(a, b, settings.temperature))
+        if settings.cross_ranking > 0 and self.model.settings.transfer:
+            self._cross_ranking(link, encoded, picked, generator, add)
+
+    def _cross_ranking(self, link, encoded, picked, generator, add) -> None:
+        """Rank one target item of each picked user with its embedding as if cold there."""
+        graph = self.inputs.domains[link.target].graph
+        rows = link.target_rows[picked].cpu()
+        items = graph.draw_items(rows, generator).to(self.inputs.device)
+        d = link.target
+        cold = F.embedding(picked, self.model.cold_users(link, encoded))
+        table = encoded[d].items.detach()
+        n = len(picked) if self.settings.loss == "bpr" else self.settings.negatives
+        drawn = self._negatives(d, n, generator)
+        add(
+            "cross ranking", self.settings.cross_ranking,
+            self.ranking(cold, table[items], table[drawn], items, drawn, d),
+        )  # fmt: skip

@@ -1,0 +1,146 @@
+"""The training loop: epochs over all domains at once, early stopping, checkpoints, a NaN guard."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from micrec_core.config import TrainSettings
+from micrec_core.data.types import Edges
+from micrec_core.errors import RunError
+from micrec_core.graphs.operators import Dropout
+from micrec_core.models.inputs import ModelInputs
+from micrec_core.models.micrec import MICRec
+from micrec_core.training.checkpoint import load_checkpoint, save_checkpoint
+from micrec_core.training.objective import Batch, Objective
+
+Validate = Callable[[MICRec], dict[str, Any]]
+OnEpoch = Callable[[dict[str, Any], MICRec], None]
+
+
+@dataclass
+class TrainState:
+    """Where training stands; a checkpoint holds it with the model and the optimiser."""
+
+    epoch: int = 0
+    best_epoch: int = 0
+    best_score: float = float("-inf")
+    stale: int = 0
+    best: dict[str, Tensor] = field(default_factory=dict)
+
+
+class Trainer:
+    """Trains a model on its inputs; deterministic under ``seed`` on the CPU.
+
+    Parameters
+    ----------
+    validate : gives {"score": selection metric, ...} for the model as it stands
+    on_epoch : told of every epoch's record, e.g. to write it to the run's history
+    checkpoint : folder to resume from and to save into after every epoch; None keeps nothing
+    """
+
+    def __init__(
+        self, model: MICRec, inputs: ModelInputs, edges: list[Edges], settings: TrainSettings,
+        seed: int, validate: Validate, on_epoch: OnEpoch | None = None,
+        checkpoint: Path | None = None,
+    ):
+        self.model = model
+        self.inputs = inputs
+        self.settings = settings
+        self.validate = validate
+        self.on_epoch = on_epoch or (lambda record, model: None)
+        self.checkpoint = checkpoint
+        self.generator = torch.Generator().manual_seed(seed + 1)
+        device = inputs.device
+        self.users = [torch.from_numpy(e.user).long() for e in edges]
+        self.items = [torch.from_numpy(e.item).long() for e in edges]
+        trained = [torch.unique(items).to(device) for items in self.items]
+        self.objective = Objective(model, inputs, settings, trained)
+        self.optimiser = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
+        self.state = TrainState()
+
+    def fit(self, resume: bool = False) -> TrainState:
+        """Train to the last epoch or until validation stops improving; leaves the best in place.
+
+        Raises
+        ------
+        RunError
+            A loss term is not a finite number, or the checkpoint to resume from is damaged.
+        """
+        if resume and self.checkpoint is not None:
+            load_checkpoint(self.checkpoint, self)
+        settings = self.settings
+        while self.state.epoch < settings.epochs and self.state.stale < settings.patience:
+            started = time.perf_counter()
+            self._set_alpha(self.state.epoch)
+            record: dict[str, Any] = {"epoch": self.state.epoch + 1, "loss": self._epoch()}
+            self.state.epoch += 1
+            record["seconds"] = time.perf_counter() - started
+            last = self.state.epoch == settings.epochs
+            if last or self.state.epoch % settings.validate_every == 0:
+                record |= self._check()
+            self.on_epoch(record, self.model)
+            if self.checkpoint is not None:
+                save_checkpoint(self.checkpoint, self)
+        if self.state.best:
+            self.model.load_state_dict(self.state.best)
+        return self.state
+
+    def _set_alpha(self, epoch: int) -> None:
+        """INMO's annealed exponent: 1/2 at the start, toward 1 as 1 - 0.5 * anneal^epoch."""
+        self.model.alpha.fill_(1.0 - 0.5 * self.settings.anneal**epoch)
+
+    def _epoch(self) -> dict[str, float]:
+        self.model.train()
+        n_steps = max(1, -(-max(len(u) for u in self.users) // self.settings.batch_size))
+        orders = [torch.randperm(len(u), generator=self.generator) for u in self.users]
+        sums: dict[str, float] = {}
+        for step in range(n_steps):
+            terms = self._step(orders, step, n_steps)
+            for name, value in terms.items():
+                sums[name] = sums.get(name, 0.0) + value / n_steps
+        sums["total"] = sum(sums.values())
+        return sums
+
+    def _step(self, orders: list[Tensor], step: int, n_steps: int) -> dict[str, float]:
+        device, batches, drops = self.inputs.device, [], []
+        for order, users, items in zip(orders, self.users, self.items, strict=True):
+            n = len(order)
+            picked = order[step * n // n_steps : (step + 1) * n // n_steps]
+            if len(picked) == 0:
+                picked = order[:1]
+            batches.append(Batch(users[picked].to(device), items[picked].to(device)))
+            seed = int(torch.randint(2**31, (1,), generator=self.generator))
+            drops.append(Dropout(self.settings.dropout, seed))
+        dropping = self.settings.dropout > 0 and self.model.settings.templates
+        terms = self.objective(batches, drops if dropping else None, self.generator)
+        loss = torch.stack(list(terms.values())).sum()
+        values = {name: float(term.detach()) for name, term in terms.items()}
+        if not torch.isfinite(loss):
+            bad = next((n for n, v in values.items() if not v - v == 0), "total")
+            raise RunError(
+                f"training stopped: the loss term '{bad}' became {values.get(bad)} in epoch "
+                f"{self.state.epoch + 1}, batch {step + 1}; try a lower learning rate"
+            )
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimiser.step()
+        return values
+
+    def _check(self) -> dict[str, Any]:
+        self.model.eval()
+        with torch.no_grad():
+            found = self.validate(self.model)
+        if found["score"] > self.state.best_score:
+            self.state.best_score, self.state.best_epoch = found["score"], self.state.epoch
+            self.state.stale = 0
+            self.state.best = {k: v.clone() for k, v in self.model.state_dict().items()}
+        else:
+            self.state.stale += 1
+        return {key: value for key, value in found.items() if key != "score"}
