@@ -13,14 +13,14 @@ from micrec_core.data.types import Dataset, Split, shared_rows
 from micrec_core.features import DatasetFeatures, FeatureMatrix
 from micrec_core.graphs.neighbours import Neighbours, nearest
 from micrec_core.graphs.operators import BipartiteGraph, NeighbourGraph
-from micrec_core.graphs.profiles import (
+from micrec_core.models.inputs import DomainInputs, Link, ModelInputs, Side
+from micrec_core.training.profiles import (
     OTHER_DOMAIN,
     Profiles,
     Scaling,
     fit_scaling,
     infer_profiles,
 )
-from micrec_core.models.inputs import DomainInputs, Link, ModelInputs, Side
 
 
 @dataclass(frozen=True)
