@@ -2,8 +2,9 @@
 
 A user takes the n_u items with the largest util(u,i) + ln pi_i + Gumbel(0, 1), which is sampling
 without replacement in proportion to pi_i exp(util). With many users that is done among candidates
-only: those of archetype g are drawn in proportion to q_g(i) = pi_i exp(util of the archetype's mean
-user), and the key that ranks them is util(u,i) - ln q_g(i) + ln pi_i + Gumbel.
+only: for a user of archetype and reading habit g they are drawn in proportion to q_g(i) = pi_i
+exp(util of the mean user of g), and util(u,i) + ln pi_i - ln q_g(i) + Gumbel ranks them
+(close to the exact law: what nobody of one's kind would take is hardly proposed).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from micrec_core.data.sample_world import INTERACTION, N_ARCHETYPES, TIME, World
 Floats = NDArray[np.float32]
 EXACT_USERS = 20_000
 _CANDIDATES = 256
+_READER_SHARES = (0.1, 0.5, 0.9)
 _BLOCK = 1024
 _MAX_PER_USER = 60
 _MEDIAN_PER_USER = (11.0, 5.0)
@@ -64,12 +66,13 @@ def make_choices(world: World, domain: int, *, exact: bool | None = None) -> Cho
         tastes = world.weighted(part.tastes[rows], world.reader_share[part.users[rows]])
         if proposal is None:
             keys = tastes @ factors.T + np.log(part.popularity).astype(np.float32)
-            keys += rng.gumbel(size=keys.shape).astype(np.float32)
+            keys += _gumbel(rng, keys.shape)
             taken, chosen = _best(keys, counts[rows])
         else:
-            archetypes = world.archetype[part.users[rows]]
-            candidates = proposal.draw(rng, archetypes)
-            keys = proposal.keys(rng, candidates, archetypes, tastes)
+            here = part.users[rows]
+            kinds = proposal.kinds(world.archetype[here], world.reader_share[here])
+            candidates = proposal.draw(rng, kinds)
+            keys = proposal.keys(rng, candidates, kinds, tastes)
             # A candidate drawn twice ranks last the second time; n_u is cut where too few are left.
             left = np.minimum(counts[rows], np.isfinite(keys).sum(axis=1))
             taken, columns = _best(keys, left)
@@ -91,6 +94,12 @@ def _counts(world: World, domain: int) -> NDArray[np.int64]:
     return np.clip(np.rint(drawn), 3, most).astype(np.int64)
 
 
+def _gumbel(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
+    """Gumbel(0, 1) as minus the logarithm of exponential draws, which is the quick way to it."""
+    drawn = rng.standard_exponential(shape, dtype=np.float32)
+    return -np.log(np.maximum(drawn, np.finfo(np.float32).tiny), out=drawn)
+
+
 def _best(keys: Floats, counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows and columns of the ``counts`` [n] largest keys of each row, row by row."""
     most = int(counts.max())
@@ -102,39 +111,44 @@ def _best(keys: Floats, counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], N
 
 
 class _Proposal:
-    """Candidates per archetype and their keys (only used with many users)."""
+    """Candidates and their keys per kind of user: archetype and whether one reads or looks."""
 
     def __init__(self, world: World, domain: int, factors: Floats) -> None:
         part = world.domains[domain]
-        half = np.full(N_ARCHETYPES, 0.5, dtype=np.float32)
         # 0.8 is what of an archetype's mean is left in a domain's tastes: sqrt(.75 * .85).
-        means = world.weighted(world.archetype_tastes * np.float32(0.8), half)
-        self.mean_utility = means @ factors.T
+        means = np.repeat(world.archetype_tastes * np.float32(0.8), len(_READER_SHARES), axis=0)
+        shares = np.tile(np.array(_READER_SHARES, dtype=np.float32), N_ARCHETYPES)
+        self.mean_utility = world.weighted(means, shares) @ factors.T
         weights = part.popularity * np.exp(self.mean_utility.astype(np.float64))
         self.cumulative = np.cumsum(weights / weights.sum(axis=1, keepdims=True), axis=1)
         self.factors = factors
 
-    def draw(self, rng: np.random.Generator, archetypes: NDArray[np.int16]) -> NDArray[np.int64]:
-        """Candidates [n, 256] of users of these archetypes [n], ascending in a row."""
-        uniform = rng.random((len(archetypes), _CANDIDATES))
+    def kinds(self, archetypes: NDArray[np.int16], reader_share: Floats) -> NDArray[np.int64]:
+        """The kind [n] of users of these archetypes and reader shares [n]."""
+        middle = (np.array(_READER_SHARES[1:]) + np.array(_READER_SHARES[:-1])) / 2
+        return archetypes * len(_READER_SHARES) + np.searchsorted(middle, reader_share)
+
+    def draw(self, rng: np.random.Generator, kinds: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Candidates [n, 256] of users of these kinds [n], ascending in a row."""
+        # Ascending in a row, which makes the search below several times faster.
+        uniform = np.sort(rng.random((len(kinds), _CANDIDATES)), axis=1)
         out = np.empty(uniform.shape, dtype=np.int64)
-        for g in np.unique(archetypes):
-            mine = archetypes == g
-            out[mine] = np.searchsorted(self.cumulative[g], uniform[mine])
-        out.sort(axis=1)
+        for kind in np.unique(kinds):
+            mine = kinds == kind
+            out[mine] = np.searchsorted(self.cumulative[kind], uniform[mine])
         return np.minimum(out, len(self.factors) - 1)
 
     def keys(
         self,
         rng: np.random.Generator,
         candidates: NDArray[np.int64],
-        archetypes: NDArray[np.int16],
+        kinds: NDArray[np.int64],
         tastes: Floats,
     ) -> Floats:
         """Keys [n, 256]; minus infinity for a candidate that a row holds already."""
         utility = np.einsum("nk,nck->nc", tastes, self.factors[candidates], optimize=True)
-        keys = utility - self.mean_utility[archetypes[:, None], candidates]
-        keys += rng.gumbel(size=keys.shape).astype(np.float32)
+        keys = utility - self.mean_utility[kinds[:, None], candidates]
+        keys += _gumbel(rng, keys.shape)
         keys[:, 1:][candidates[:, 1:] == candidates[:, :-1]] = -np.inf
         return keys
 

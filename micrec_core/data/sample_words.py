@@ -68,11 +68,11 @@ CLOSINGS = (
 
 # How a description begins: what the text tells of a culture, or nothing of it.
 OPENINGS = (
-    "{A} {adjective} choice for {occasion}, the {culture} way.",
-    "{Adjective} and {culture} at heart: for {occasion}.",
-    "Made for {occasion}, as {culture} cooks like it.",
-    "{A} {adjective} {phrase} for {occasion}.",
-    "{Phrase} for {occasion}.",
+    "{A} {adjective} companion to {occasion}, the {culture} way.",
+    "{Adjective} and {culture} at heart: think of {occasion}.",
+    "Inspired by {occasion}, as {culture} cooks like it.",
+    "{A} {adjective} {phrase}, inspired by {occasion}.",
+    "{Phrase} in the spirit of {occasion}.",
 )
 PLAIN_OPENINGS = (
     "{A} {adjective} {phrase}.",
@@ -250,73 +250,59 @@ CULTURES = (
     Value(
         "Korean",
         _both(
-            "a long table of banchan",
-            "kimchi and bulgogi nights",
-            "friends of Seoul markets",
-            "bibimbap on a weekday",
+            "a long banchan spread",
+            "kimchi and bulgogi",
+            "the markets of Seoul",
+            "bibimbap with gochujang",
         ),
     ),
     Value(
         "Japanese",
         _both(
-            "a quiet bento lunch",
-            "miso and ramen nights",
-            "friends of Kyoto tea houses",
-            "onigiri on a weekday",
+            "a quiet bento", "miso and ramen", "the tea houses of Kyoto", "onigiri with umeboshi"
         ),
     ),
     Value(
         "Italian",
         _both(
-            "a loud trattoria table",
-            "risotto and antipasti nights",
-            "friends of Naples alleys",
-            "focaccia on a weekday",
+            "a loud trattoria",
+            "risotto and antipasti",
+            "the alleys of Naples",
+            "focaccia with rosemary",
         ),
     ),
     Value(
         "Mexican",
-        _both(
-            "a bright cantina table",
-            "taco and mole nights",
-            "friends of Oaxaca stalls",
-            "tortillas on a weekday",
-        ),
+        _both("a bright cantina", "tacos and mole", "the stalls of Oaxaca", "tortillas with salsa"),
     ),
     Value(
         "Indian",
         _both(
-            "a generous thali",
-            "masala and dal nights",
-            "friends of Jaipur bazaars",
-            "chapati on a weekday",
+            "a generous thali", "masala and dal", "the bazaars of Jaipur", "chapati with chutney"
         ),
     ),
     Value(
         "Moroccan",
         _both(
-            "a slow tagine supper",
-            "couscous and harissa nights",
-            "friends of Fez souks",
-            "flatbread on a weekday",
+            "a slow tagine", "couscous and harissa", "the souks of Fez", "mint and preserved lemon"
         ),
     ),
     Value(
         "French",
         _both(
-            "a long bistro lunch",
-            "cassoulet and quiche nights",
-            "friends of Lyon arcades",
-            "crepes on a weekday",
+            "a long bistro evening",
+            "cassoulet and quiche",
+            "the arcades of Lyon",
+            "baguette with tapenade",
         ),
     ),
     Value(
         "Thai",
         _both(
-            "a lively street-food supper",
-            "curry and satay nights",
-            "friends of Bangkok canals",
-            "papaya salad on a weekday",
+            "a lively street kitchen",
+            "satay and green papaya",
+            "the canals of Bangkok",
+            "lemongrass with galangal",
         ),
     ),
 )

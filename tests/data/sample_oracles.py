@@ -11,7 +11,7 @@ from sklearn.decomposition import PCA
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import normalize
 
-from micrec_core.data.types import TEST, TRAIN, VALID, Dataset, Domain
+from micrec_core.data.types import TEST, TRAIN, VALID, Dataset, Domain, shared_rows
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,16 @@ def item_neighbours(data: Held) -> np.ndarray:
     return data.train @ (together / np.sqrt(np.outer(degree + 1, degree + 1)))
 
 
-def by_content(data: Held, features: np.ndarray) -> np.ndarray:
-    """Cosine of an item to the mean of the user's train items; features [n_items, dim]."""
-    return normalize(data.train @ features) @ features.T
+def by_content(dataset: Dataset, d: int, features: list[np.ndarray]) -> np.ndarray:
+    """Cosine of an item to the mean of the user's train items, those of the other domain by half.
+
+    ``features`` has [n_items, dim] of each domain, in one space.
+    """
+    here, there = dataset.domains[d], dataset.domains[1 - d]
+    profile = held(here).train @ features[d]
+    rows_here, rows_there = shared_rows(here.user_ids, there.user_ids)
+    profile[rows_here] += 0.5 * (held(there).train[rows_there] @ features[1 - d])
+    return normalize(profile) @ features[d].T
 
 
 def text_features(dataset: Dataset) -> list[np.ndarray]:
