@@ -41,7 +41,7 @@ simpler, computation = st.tabs(
 )
 if simpler.open:
     with simpler:
-        beside_simpler(this, user, 10)
+        beside_simpler(this, user, 6)
 if computation.open:
     with computation:
         st.caption("How the vectors and the score come about.", help=words("fold-in", "template",

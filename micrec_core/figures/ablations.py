@@ -155,7 +155,7 @@ def cutoff_curves(cutoff: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
                     showlegend=row not in shown,
                     line={
                         "color": colours[model],
-                        "dash": "solid" if row == "Full model" else "dot",
+                        "dash": theme.MODEL_DASHES.get(str(model), "dot"),
                     },
                     marker={
                         "size": 7,

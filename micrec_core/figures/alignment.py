@@ -17,6 +17,7 @@ from micrec_core.figures import theme
 
 COLOUR_BY = {"domain": "Domain", "degree": "Interactions", "distance": "Pair distance"}
 MAX_LINES = 200
+_DEGREES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 MAX_POINTS = 50_000
 
 
@@ -89,15 +90,14 @@ def before_after(
     figure.update_xaxes(showticklabels=False, zeroline=False, showgrid=False)
     figure.update_yaxes(showticklabels=False, zeroline=False, showgrid=False)
     if colour_by != "domain":
-        figure.update_layout(
-            coloraxis={
-                "colorscale": theme.CONTINUOUS,
-                "colorbar": {
-                    "title": {"text": COLOUR_BY[colour_by], "side": "right"},
-                    "thickness": 12,
-                },
-            }
-        )
+        bar: dict[str, object] = {
+            "title": {"text": COLOUR_BY[colour_by], "side": "right"},
+            "thickness": 12,
+        }
+        if colour_by == "degree":
+            # The colour follows log2(degree + 1); the bar is labelled with the degree itself.
+            bar |= {"tickvals": [np.log2(d + 1) for d in _DEGREES], "ticktext": list(_DEGREES)}
+        figure.update_layout(coloraxis={"colorscale": theme.CONTINUOUS, "colorbar": bar})
     return theme.legend_below(figure).update_layout(
         height=520, dragmode="lasso", margin={"b": 52}, uirevision="alignment"
     )
@@ -122,6 +122,7 @@ def _pair_lines(frame: pd.DataFrame, domains: Sequence[str], ids: Collection[str
         y=ys,
         mode="lines",
         line={"color": theme.NEUTRAL, "width": 1},
+        opacity=0.6,
         hoverinfo="skip",
         showlegend=False,
     )

@@ -75,7 +75,14 @@ def valid_curves(
     if best_epoch is not None:
         figure.add_vline(x=best_epoch, line_width=1.5, line_dash="dot", line_color=theme.NEUTRAL)
         figure.add_annotation(
-            x=best_epoch, y=1, yref="paper", text="kept", showarrow=False, xanchor="left", xshift=4
+            x=best_epoch,
+            y=0,
+            yref="paper",
+            yanchor="bottom",
+            text="kept",
+            showarrow=False,
+            xanchor="right",
+            xshift=-4,
         )
     figure.update_xaxes(title_text="Epoch")
     figure.update_yaxes(title_text=f"Validation {theme.metric_label(metric)}")

@@ -37,6 +37,7 @@ MODEL_SYMBOLS = {
     "ridge": "star",
     "content": "pentagon",
 }
+MODEL_DASHES = {"micrec": "solid", "inmo": "dash", "lightgcn": "dot", "popularity": "dashdot"}
 VARIANT_LABELS = {
     "full": "Full model",
     "text": "without text",

@@ -17,7 +17,7 @@ from micrec_core.ui.words import word
 METRICS = {
     "paired_cosine": ("Cosine of true pairs", word("paired cosine")),
     "mrr": ("Partner found (MRR)", word("MRR")),
-    "recall@10": ("Partner in the first 10", word("Recall")),
+    "recall@10": ("Partner in top 10", word("Recall")),
     "uniformity": (
         "Uniformity",
         "How evenly the vectors cover the sphere; lower is more even, 0 is one point.",

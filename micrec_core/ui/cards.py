@@ -116,7 +116,7 @@ def _moved(moves: Sequence[str] | None, place: int) -> str:
         return ""
     move = moves[place - 1]
     if move == "new":
-        return " · :material/fiber_new: new"
+        return " · **new**"
     icon = "arrow_upward" if move.startswith("+") else "arrow_downward"
     return f" · :material/{icon}: {move[1:]}"
 
@@ -127,9 +127,9 @@ def gallery(
     """Pictures side by side with the beginning of their titles; ``said`` is a word below each."""
     with st.container(horizontal=True, gap="small"):
         for place, (_, row) in enumerate(items.iterrows()):
-            with st.container(width=104, gap="xxsmall"):
-                thumbnail(item(opened, domain, row["item_id"]), 96)
-                caption = f"{place + 1}. {plain(short(str(row['title']), 34))}"
+            with st.container(width=96, gap="xxsmall"):
+                thumbnail(item(opened, domain, row["item_id"]), 84)
+                caption = plain(f"{place + 1}. {short(str(row['title']), 32)}")
                 st.caption(caption + (f"  \n{plain(said[place])}" if said else ""))
 
 

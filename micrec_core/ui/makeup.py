@@ -80,18 +80,20 @@ def _likes(opened: Opened) -> None:
         st.caption("Nothing yet: add items below, write a sentence or give a picture.")
     for domain, item_id in likes:
         row = item(opened, domain, item_id)
-        picture, title, remove = st.columns([1, 4, 1.1], vertical_alignment="center", wrap=False)
-        with picture:
-            thumbnail(row, 44)
-        title.text(row["title"] if row is not None else item_id)
-        remove.button(
-            "",
-            icon=":material/close:",
-            key=f"cold_remove_{domain}_{item_id}",
-            help="Take this like back and watch the places move",
-            on_click=_toggle,
-            args=(domain, item_id),
-        )
+        with st.container(horizontal=True, vertical_alignment="center", wrap=False, gap="small"):
+            with st.container(width=46):
+                thumbnail(row, 44)
+            with st.container():
+                st.text(row["title"] if row is not None else item_id)
+            st.button(
+                "",
+                icon=":material/close:",
+                key=f"cold_remove_{domain}_{item_id}",
+                help="Take this like back and watch the places move",
+                type="tertiary",
+                on_click=_toggle,
+                args=(domain, item_id),
+            )
 
 
 def _add_items(opened: Opened) -> None:
@@ -107,11 +109,11 @@ def _add_items(opened: Opened) -> None:
         found = find_items(catalogue(opened, domain), query or "", _GALLERY)
         if found.empty:
             st.caption("No item matches; try fewer words.")
-        columns = st.columns(3)
+        columns = st.columns(2)
         for place, (_, row) in enumerate(found.iterrows()):
             item_id = str(row["item_id"])
             liked = item_id in session().made.likes.get(domain, ())
-            with columns[place % 3], st.container(border=True, height="stretch", gap="xsmall"):
+            with columns[place % 2], st.container(border=True, height="stretch", gap="xsmall"):
                 thumbnail(row, 84)
                 st.text(row["title"][:48])
                 st.button(

@@ -76,20 +76,13 @@ def estimate(opened: Opened | None, interactions: int, epochs: int) -> str:
     if opened is None or history.empty or "seconds" not in history:
         return "There is no run to estimate the time from."
     trained = sum(d["n_train"] for d in opened.info["dataset"]["domains"]) or 1
-    each = _seconds_per_epoch(history["seconds"])
+    each = float(history["seconds"].median())
     total = each * epochs * interactions / (trained * 1.25)
     return (
         f"About {_duration(total)} at most: run '{opened.run.name}' took {each:.1f} s an epoch for "
         f"{trained:,} training interactions ({opened.info['device'] or 'device unknown'}). "
         "Training stops earlier when validation no longer improves."
     )
-
-
-def _seconds_per_epoch(seconds: pd.Series) -> float:
-    """Median seconds of an epoch, whether the column is per epoch or since the start."""
-    steps = seconds.diff().dropna()
-    growing = len(steps) > 1 and bool((steps > 0).all())
-    return float((steps if growing else seconds).median())
 
 
 def _duration(seconds: float) -> str:

@@ -140,7 +140,10 @@ def empty(title: str, why: str, command: str | None = None, see: str | None = No
 
 def problem(sentence: str, mend: str | None = None) -> None:
     """A refusal or a damaged file, in one sentence."""
-    st.error(plain(sentence[:1].upper() + sentence[1:]), icon=":material/error:")
+    first = sentence.split(" ", 1)[0]
+    # A sentence may begin with the name of a file, which stays as it is written.
+    said = sentence[:1].upper() + sentence[1:] if first.isalpha() else sentence
+    st.error(plain(said), icon=":material/error:")
     if mend:
         st.markdown(mend)
 

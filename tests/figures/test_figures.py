@@ -1,0 +1,271 @@
+"""Figures say what the table says: marks, colours by role, no mark on top of another."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from micrec_core.figures import (
+    ablations,
+    alignment,
+    data,
+    findings,
+    low_degree,
+    modalities,
+    recommendations,
+    retrain,
+    tables,
+    theme,
+)
+from tests import ui_run
+
+RNG = np.random.default_rng(0)
+LABELS = ui_run.LABELS
+
+
+def traces(figure, kind):
+    return [t for t in figure.data if t.type == kind]
+
+
+def test_colours_have_one_role():
+    domains, sources = set(theme.DOMAIN_COLOURS), set(theme.SOURCE_COLOURS.values())
+    greys = {*theme.BASELINE_GREYS, theme.NEUTRAL}
+    assert not domains & sources and not domains & greys and not sources & greys
+    assert theme.DOMAIN_COLOURS == ("#0072B2", "#D55E00")
+    assert theme.model_colours(["micrec", "inmo"], 1)["micrec"] == "#D55E00"
+
+
+@pytest.mark.parametrize("kind", ["light", "dark"])
+def test_templates(kind):
+    figure = theme.themed(ablations.cost_bars(pd.DataFrame({"row": ["a"], "seconds": [2.0]})), kind)
+    assert figure.layout.template.layout.paper_bgcolor == theme.TEMPLATES[kind].layout.paper_bgcolor
+
+
+def test_rows_of_a_comparison_are_in_order_and_named():
+    rows = ablations.labelled(ui_run._variants(RNG))
+    names = list(dict.fromkeys(rows["row"]))
+    assert names[0] == "Full model"
+    assert names[-3:] == ["INMO", "LightGCN", "Popularity"]
+    assert names[1] == "without text"
+
+
+def test_seeds_of_one_row_do_not_hide_each_other():
+    frame = tables.pick(ui_run._variants(RNG), metric="ndcg@20")
+    figure = ablations.scores(ablations.labelled(frame), LABELS)
+    places = [y for t in traces(figure, "scatter") if t.xaxis == "x" for y in t.y]
+    assert len(places) == len(set(places)) == 20
+    assert next(iter(figure.layout.yaxis.ticktext)) == "Full model"
+
+
+def test_pooled_seeds_are_the_large_marks():
+    frame = tables.pick(ui_run._variants(RNG), metric="ndcg@20", seed=0)
+    frame = pd.concat([frame, frame.assign(seed=tables.POOLED, mean=0.5)])
+    figure = ablations.scores(ablations.labelled(frame), LABELS)
+    large = [t for t in figure.data if t.marker.size == 11]
+    small = [t for t in figure.data if t.marker.size == 6]
+    assert large and small
+    assert all(t.error_x.array is None for t in small)
+    assert {x for t in large for x in t.x} == {0.5}
+    assert ablations.seeds_said(frame).startswith("Large: mean over 1 seeds")
+    only = ablations.differences(ablations.labelled(frame), LABELS)
+    assert sum(len(t.x) for t in only.data) == 18
+
+
+def test_differences_are_hollow_where_not_significant():
+    frame = tables.pick(ui_run._variants(RNG), metric="ndcg@20", seed=0)
+    figure = ablations.differences(ablations.labelled(frame), LABELS)
+    shapes = {str(c[3]): s for t in figure.data for c, s in zip(t.customdata, t.marker.symbol)}
+    assert shapes["without text"].endswith("-open")
+    assert not shapes["without contrast"].endswith("-open")
+    assert "Full model" not in shapes
+
+
+def test_bins_under_thirty_items_are_hatched():
+    figure = low_degree.recall_by_bin(ui_run._degree(RNG), LABELS)
+    for bar in traces(figure, "bar"):
+        few = [n < theme.FEW for n in bar.y]
+        assert [bool(s) for s in bar.marker.pattern.shape] == few
+        assert sum(few) == 1
+    dots = [t for t in traces(figure, "scatter") if t.xaxis == "x"]
+    places = [round(x, 3) for t in dots for x in t.x]
+    assert len(places) == len(set(places)), "models of one bin hide each other"
+
+
+def stage(n=50, epoch=12):
+    rng = np.random.default_rng(1)
+    users = ui_run._snapshot_users(rng, n)
+    vectors = ui_run._vectors(rng, n, epoch)
+    layout = tables.pick(ui_run._layouts(rng, n), epoch=epoch, method="pca")
+    return (
+        users,
+        vectors,
+        alignment.points(users, layout, vectors["a"], vectors["b"], ui_run.DOMAINS),
+    )
+
+
+def test_points_carry_the_distance_in_all_dimensions():
+    users, vectors, points = stage()
+    a = vectors["a"][7].astype(float)
+    b = vectors["b"][7].astype(float)
+    cosine = a @ b / np.linalg.norm(a) / np.linalg.norm(b)
+    mine = points[points["user_id"] == "u7"]
+    assert list(mine["domain"]) == ["food", "kitchen"]
+    np.testing.assert_allclose(mine["distance"], 1 - cosine, atol=1e-5)
+    assert list(mine["degree"]) == list(users.loc[7, ["degree_a", "degree_b"]])
+
+
+@pytest.mark.parametrize("colour_by", list(alignment.COLOUR_BY))
+def test_a_selection_lights_the_same_users_in_both_maps_and_domains(colour_by):
+    points = stage()[2]
+    chosen = ("u3", "u9")
+    figure = alignment.before_after(
+        {"Before": points, "After": points}, LABELS, colour_by=colour_by, selected=chosen
+    )
+    clouds = [t for t in figure.data if t.mode == "markers"]
+    assert len(clouds) == 4
+    for cloud in clouds:
+        assert {cloud.customdata[i][0] for i in cloud.selectedpoints} == set(chosen)
+    lines = [t for t in figure.data if t.mode == "lines"]
+    assert all(np.isnan(t.x).sum() == len(chosen) for t in lines)
+
+
+def test_without_a_selection_only_the_worst_pairs_are_joined():
+    points = stage()[2]
+    figure = alignment.before_after({"A": points}, LABELS, worst=4)
+    line = next(t for t in figure.data if t.mode == "lines")
+    assert np.isnan(line.x).sum() == 4
+    assert all(t.selectedpoints is None for t in figure.data if t.mode == "markers")
+
+
+def test_many_users_are_sampled_evenly_over_the_distances():
+    points = stage(n=400)[2]
+    some = alignment.sample_rows(points, limit=40)
+    assert some["user_id"].nunique() == 40
+    assert len(some) == 80
+    assert some["distance"].min() == points["distance"].min()
+    assert some["distance"].max() == points["distance"].max()
+
+
+def test_neighbours_agree_with_sorting_all_cosines():
+    users, vectors, _ = stage()
+    table = alignment.neighbours(users, vectors["a"], vectors["b"], "u5", k=3)
+    a, b = (alignment.unit(vectors[k]) for k in "ab")
+    order = np.argsort(-(b @ a[5]))
+    assert list(table["user_id"][:3]) == [f"u{i}" for i in order[:3]]
+    own = table[table["same"]]
+    assert len(own) == 1
+    assert own["place"].item() == int(np.flatnonzero(order == 5)[0]) + 1
+
+
+def test_a_missing_modality_gives_no_weight_row():
+    weights = ui_run._weights(np.random.default_rng(2), ("text", "image"))
+    long = modalities.long_weights(weights)
+    assert len(long) == weights["has_text"].sum() + weights["has_image"].sum()
+    assert set(long.loc[long["have"] == "text only", "modality"]) == {"text"}
+    figure = modalities.by_missingness(long)
+    assert len(figure.data) == 2
+
+
+def test_the_ternary_plot_leaves_out_entities_without_a_share():
+    weights = ui_run._weights(np.random.default_rng(2), ("text", "image"))
+    weights.loc[:9, ["share_id", "share_text", "share_image"]] = 0.0
+    figure = modalities.ternary(weights, LABELS)
+    assert sum(len(t.a) for t in figure.data) == len(weights) - 10
+
+
+def test_parts_of_a_score_are_found_in_palette_order():
+    items = pd.DataFrame(
+        {"item_id": ["a"], "title": ["t"], "score": [1.0], "image": [0.2], "id": [0.5],
+         "bridge": [0.1], "text": [0.2]}
+    )  # fmt: skip
+    assert recommendations.sources(items) == ["id", "text", "image", "bridge"]
+    figure = recommendations.reasons(items)
+    parts = sum(t.x[0] for t in figure.data if t.type == "bar")
+    assert parts == pytest.approx(1.0)
+
+
+def test_an_explanation_is_drawn_whole():
+    table = pd.DataFrame(
+        {"source": ["id", "text"] * 20, "via": ["your item"] * 40, "title": ["same title"] * 40,
+         "contribution": np.linspace(-1, 2, 40)}
+    )  # fmt: skip
+    figure = recommendations.contributions(table, limit=5)
+    drawn = sum(x for t in figure.data for x in t.x)
+    assert drawn == pytest.approx(table["contribution"].sum())
+    names = [y for t in figure.data for y in t.y]
+    assert len(names) == len(set(names)) == 6
+
+
+def test_rank_moves():
+    assert recommendations.rank_moves(["a", "b", "c"], ["b", "x", "c"]) == ["+1", "new", ""]
+    assert recommendations.rank_moves(["a", "b"], ["b", "a"]) == ["+1", "-1"]
+
+
+def test_two_lists_compared():
+    ours = pd.DataFrame({"item_id": ["a", "b"], "title": ["A", "B"]})
+    theirs = pd.DataFrame({"item_id": ["b", "c"], "title": ["B", "C"]})
+    table = recommendations.compared(ours, theirs)
+    assert table["item_id"].tolist() == ["a", "b", "c"]
+    assert table.loc[1, ["rank_a", "rank_b", "difference"]].tolist() == [2.0, 1.0, -1.0]
+    assert table["title"].tolist() == ["A", "B", "C"]
+    assert len(recommendations.slopes(table, ("x", "y"), 0).data) == 3
+
+
+def test_degree_curve_is_the_share_with_at_least_so_many():
+    curve = data.degree_curves({"Food": np.array([1, 1, 2, 5, 0])}, "n").data[0]
+    assert dict(zip(curve.x, curve.y)) == {5: 0.25, 2: 0.5, 1: 1.0}
+
+
+def test_training_curves_skip_epochs_without_validation():
+    history = pd.DataFrame(
+        {"epoch": [1, 2, 3], "loss.total": [3.0, 2, 1], "valid.food.ndcg@20": [np.nan, 0.1, np.nan]}
+    )
+    figure = retrain.valid_curves(history, {"food": "Food"}, best_epoch=2)
+    assert list(figure.data[0].x) == [2]
+    assert list(retrain.loss_curves(history).data[0].y) == [3.0, 2, 1]
+    assert len(retrain.alignment_curve(history).data) == 0
+
+
+def test_degree_bins():
+    bins = tables.degree_bin(pd.Series([0, 1, 2, 3, 5, 6, 10, 11, 20, 21, 999])).astype(str)
+    assert bins.tolist() == [
+        "0", "1-2", "1-2", "3-5", "3-5", "6-10", "6-10", "11-20", "11-20", "21+", "21+",
+    ]  # fmt: skip
+
+
+def test_pooled_rows_are_quoted_where_there_are_any():
+    frame = pd.DataFrame({"seed": [0, 1, 2], "mean": [1, 2, 3]})
+    assert tables.own_seed(frame, 2)["mean"].tolist() == [3]
+    assert tables.own_seed(frame, 9)["mean"].tolist() == [1]
+    pooled = pd.concat([frame, pd.DataFrame({"seed": [-1], "mean": [9]})])
+    assert tables.own_seed(pooled, 2)["mean"].tolist() == [9]
+
+
+def test_findings_are_worded_by_the_numbers():
+    variants = tables.pick(ui_run._variants(RNG), seed=0)
+    good = findings.known_users(variants, LABELS, 0)
+    assert good.title == "For known users, MICRec beats INMO (NDCG@20)."
+    assert good.page == "ablations"
+    assert "n\u00a0=\u00a0150 users" in good.lines[0]
+    turned = variants.assign(
+        diff=-variants["diff"], diff_low=-variants["diff_high"], diff_high=-variants["diff_low"]
+    )
+    assert "falls short of" in findings.known_users(turned, LABELS, 0).title
+    wide = variants.assign(diff_low=-1.0, diff_high=1.0)
+    assert "not clearly different" in findings.known_users(wide, LABELS, 0).title
+    mixed = variants.copy()
+    kitchen = mixed["domain"] == "kitchen"
+    mixed.loc[kitchen, ["diff_low", "diff_high"]] = [-1.0, 1.0]
+    assert "in some domains but not in all" in findings.known_users(mixed, LABELS, 0).title
+
+
+def test_findings_of_empty_tables_are_none():
+    names = ("variants", "summary", "degree", "alignment")
+    frames = {
+        "variants": ui_run._variants(RNG),
+        "summary": ui_run._summary(RNG),
+        "degree": ui_run._degree(RNG),
+        "alignment": ui_run._alignment(),
+    }
+    assert len(findings.all_findings(frames, LABELS, 0)) == 6
+    assert findings.all_findings({n: f[:0] for n, f in frames.items()}, LABELS, 0) == []
+    assert findings.all_findings(dict.fromkeys(names), LABELS, 0) == []

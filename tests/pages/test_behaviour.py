@@ -1,0 +1,302 @@
+"""What the pages do when someone uses them."""
+
+import sys
+import time
+
+import pytest
+
+from micrec_core.errors import DataError
+from micrec_core.training.jobs import JobManager
+from micrec_core.ui import library, training
+from micrec_core.ui.cards import reason_bar
+from micrec_core.ui.makeup import checked_picture
+from micrec_core.ui.search import find_items
+from micrec_core.ui.state import Session
+from micrec_core.ui.widgets import plain
+from tests import ui_run
+from tests.pages.conftest import healthy, words
+
+HOSTILE = "<b>bold</b> *star* $x$ [a](b)"
+
+
+def press(test, label):
+    found = [b for b in test.button if b.label == label]
+    assert found, f"no button '{label}' among {[b.label for b in test.button]}"
+    found[0].click().run()
+    healthy(test)
+    return test
+
+
+def texts(test):
+    return [t.value for t in test.text]
+
+
+def test_a_first_visit_to_cold_start_shows_lists_in_both_domains(app, full_run):
+    test = app(full_run, "cold_start")
+    said = words(test)
+    assert [s.value for s in test.subheader] == ["Food", "Kitchen"]
+    assert "0 of 12,345 parameters changed" in said
+    assert "warm:" in said and "cold:" in said and " ms" in said
+    assert any(t.startswith("1. Food item") for t in texts(test))
+
+
+def test_taking_a_like_back_moves_places_until_the_next_change(app, full_run):
+    test = app(full_run, "cold_start")
+    assert "**new**" not in words(test) and "arrow_" not in words(test)
+    before = texts(test)
+    test.button(key="cold_remove_food_f4").click().run()
+    healthy(test)
+    after = words(test)
+    assert "Likes (2)" in after
+    assert texts(test) != before
+    assert "**new**" in after or "arrow_" in after
+    test.run()
+    assert words(test) == after, "a rerun without a change must not forget the moves"
+
+
+def test_starting_over_and_one_sentence(app, full_run):
+    test = press(app(full_run, "cold_start"), "Start over")
+    assert "Nobody made up yet" in words(test)
+    test.text_area(key="cold_text").set_value("dark roast coffee").run()
+    healthy(test)
+    assert [s.value for s in test.subheader] == ["Food", "Kitchen"]
+
+
+def test_choosing_another_persona_replaces_the_likes(app, full_run):
+    test = press(app(full_run, "cold_start"), "Tea lover")
+    assert "Likes (2)" in words(test)
+    assert "Reads labels" in words(test)
+
+
+def test_item_text_is_never_markup(app, full_run):
+    test = app(full_run, "cold_start")
+    assert HOSTILE in texts(test)
+    assert not any("<b>bold" in m.value for m in test.markdown)
+    assert plain(HOSTILE).replace("\\", "") == HOSTILE
+    assert "](" not in plain(HOSTILE) and "<b>" not in plain(HOSTILE)
+
+
+def test_choices_of_one_run_are_forgotten_in_another():
+    session = Session("me").belongs_to("a")
+    session.lit, session.made.likes = ("u1",), {"food": ["f1"]}
+    assert session.belongs_to("a").lit == ("u1",)
+    assert session.belongs_to("b").lit == ()
+    assert session.made.is_empty
+
+
+def test_a_known_user_by_address(app, full_run):
+    test = app(full_run, "recommendations", user="u3")
+    assert test.selectbox(key="rec_user").value == "u3"
+    said = words(test)
+    assert "Took 8 items" in said
+    assert "add up to" in said
+
+
+def test_an_unknown_user_falls_back_to_one_that_exists(app, full_run):
+    test = app(full_run, "recommendations", user="<script>")
+    healthy(test)
+    assert test.selectbox(key="rec_user").value == "u1"
+
+
+def test_a_user_known_in_one_domain_only(app, full_run):
+    test = app(full_run, "recommendations", user="u2")
+    assert "Took nothing here in training" in words(test)
+
+
+def test_two_runs_beside_each_other(app, full_run):
+    test = app(full_run, "recommendations", user="u3")
+    test.selectbox(key="rec_other").set_value("zweit").run()
+    healthy(test)
+    assert "only in one of the two lists" in words(test)
+
+
+def test_choosing_a_protocol_that_lacks_differences(app, full_run):
+    test = app(full_run, "ablations")
+    test.selectbox(key="abl_metric").set_value("recall@10").run()
+    healthy(test)
+    assert "Recall@10, measured" in [s.value for s in test.subheader]
+
+
+def test_opening_a_table_offers_csv(app, full_run):
+    test = app(full_run, "ablations")
+    assert not test.dataframe
+    assert len(test.expander) >= 4
+
+
+def test_search_takes_every_word_from_title_description_or_id():
+    frame = ui_run.catalogue(ui_run.np.random.default_rng(0))
+    food = frame[frame["domain"] == "food"]
+    assert find_items(food, "item 17")["item_id"].tolist() == ["f17"]
+    assert find_items(food, "SENTENCE f21")["item_id"].tolist() == ["f21"]
+    assert find_items(food, "(nothing[").empty
+    assert find_items(food, "", limit=5)["degree"].is_monotonic_decreasing
+
+
+def test_a_reason_bar_shows_every_part_to_scale():
+    svg, said = reason_bar({"id": 1.0, "text": 0.5, "image": -0.25}, scale=1.5)
+    assert svg.count("<rect") == 3
+    assert said == "interactions +1.00, text +0.50, image -0.25"
+    widths = [float(part.split("width='")[1].split("'")[0]) for part in svg.split("<rect")[1:]]
+    assert widths[0] == pytest.approx(2 * widths[1], rel=0.01)
+    assert widths[1] == pytest.approx(2 * widths[2], rel=0.01)
+
+
+def test_pictures_are_checked():
+    assert checked_picture(ui_run.picture(1))
+    with pytest.raises(DataError):
+        checked_picture(b"not a picture")
+    with pytest.raises(DataError, match="larger than 10 MB"):
+        checked_picture(b"x" * (11 << 20))
+
+
+# ---- Data
+
+
+GOOD = {
+    "items.csv": "item_id,domain,title\n" + "".join(
+        f"{d}{i},{d},thing {i}\n" for d in ("a", "b") for i in range(6)
+    ),
+    "interactions.csv": "user_id,item_id,domain\n" + "".join(
+        f"u{u},{d}{(u + k) % 6},{d}\n" for d in ("a", "b") for u in range(8) for k in range(4)
+    ),
+}  # fmt: skip
+
+
+def tables(folder, **changed):
+    folder.mkdir()
+    for name, text in {**GOOD, **changed}.items():
+        (folder / name).write_text(text)
+    return folder
+
+
+def test_good_tables_are_described_and_can_be_trained_on(app, tmp_path):
+    test = app(tmp_path / "runs", "data")
+    test.text_input(key="data_folder").set_value(str(tables(tmp_path / "mine")))
+    press(test, "Check")
+    assert "is usable" in words(test)
+    test.switch_page("../../pages/retrain.py").run()
+    healthy(test)
+    assert "mine" in test.selectbox(key="rt_dataset").options
+
+
+def test_a_bad_table_is_refused_with_its_line(app, tmp_path):
+    bad = GOOD["interactions.csv"] + "u1,a99,a\n"
+    test = app(tmp_path / "runs", "data")
+    folder = tables(tmp_path / "mine", **{"interactions.csv": bad})
+    test.text_input(key="data_folder").set_value(str(folder))
+    press(test, "Check")
+    assert len(test.error) == 1
+    said = test.error[0].value.replace("\\", "")
+    assert "interactions.csv" in said and "a99" in said
+    assert "is usable" not in words(test)
+
+
+def test_a_folder_that_is_not_there(app, tmp_path):
+    test = app(tmp_path / "runs", "data")
+    test.text_input(key="data_folder").set_value(str(tmp_path / "nowhere"))
+    press(test, "Check")
+    assert "There is no folder" in test.error[0].value
+
+
+# ---- Retrain
+
+TRAINER = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, {root!r})
+from tests import ui_run
+out = Path(sys.argv[sys.argv.index("--out") + 1])
+print("reading", flush=True)
+if "--slow" in {mode!r}:
+    time.sleep(60)
+if "--fail" in {mode!r}:
+    sys.exit("items.csv line 3: the title is missing; give one")
+ui_run.write_run(out.parent, out.name)
+"""
+
+
+@pytest.fixture
+def trainer(monkeypatch, tmp_path):
+    """Let the Retrain page start a made-up trainer in place of the real one."""
+
+    def use(mode):
+        script = tmp_path / "trainer.py"
+        script.write_text(TRAINER.format(root=str(library.ROOT), mode=mode))
+        manager = JobManager(tmp_path / "runs", command=(sys.executable, str(script)))
+        monkeypatch.setattr(training, "manager", lambda: manager)
+        folder = tables(tmp_path / "dataset")
+        monkeypatch.setattr(training, "dataset_choices", lambda: [folder])
+        (tmp_path / "runs").mkdir()
+        return manager
+
+    return use
+
+
+def wait(manager, state):
+    for _ in range(600):
+        job = manager.current()
+        if job and job.state == state:
+            return job
+        time.sleep(0.05)
+    raise AssertionError(f"the job is {manager.current()}")
+
+
+def test_train_and_use_the_candidate(app, trainer, tmp_path):
+    manager = trainer("")
+    test = app(tmp_path / "runs", "retrain")
+    test.text_input(key="rt_name").set_value("mine").run()
+    test.slider(key="rt_epochs").set_value(7).run()
+    test.multiselect(key="rt_without").set_value(["text", "contrast"]).run()
+    press(test, "Start training")
+    job = wait(manager, "complete")
+    assert job.arguments[1:] == ("--epochs", "7", "--seed", "0", "--without", "text,contrast")
+    assert not (tmp_path / "runs" / "mine").exists()
+    test.run()
+    assert "It is a candidate" in words(test)
+    press(test, "Use this run")
+    assert (tmp_path / "runs" / "mine" / "run.json").exists()
+    assert test.sidebar.selectbox(key="run").options == ["mine"]
+
+
+def test_cancel(app, trainer, tmp_path):
+    manager = trainer("--slow")
+    test = press(app(tmp_path / "runs", "retrain"), "Start training")
+    assert "is being trained" in words(test)
+    assert not [b for b in test.button if b.label == "Start training"]
+    press(test, "Cancel")
+    assert manager.current().state == "cancelled"
+    assert "was cancelled" in words(test)
+
+
+def test_somebody_else_can_only_watch(app, trainer, tmp_path):
+    manager = trainer("--slow")
+    job = manager.start(["x", "--epochs", "3"], "somebody-else")
+    test = app(tmp_path / "runs", "retrain")
+    healthy(test)
+    assert "by another visitor" in words(test)
+    assert not [b for b in test.button if b.label in ("Cancel", "Start training")]
+    manager.cancel(job.owner)
+
+
+def test_a_failed_training_says_why(app, trainer, tmp_path):
+    manager = trainer("--fail")
+    test = press(app(tmp_path / "runs", "retrain"), "Start training")
+    wait(manager, "failed")
+    test.run()
+    assert any("items.csv line 3" in e.value.replace("\\", "") for e in test.error)
+
+
+def test_too_large_a_dataset_is_refused(app, trainer, tmp_path, monkeypatch):
+    trainer("")
+    monkeypatch.setattr(training, "MAX_INTERACTIONS", 10)
+    test = app(tmp_path / "runs", "retrain")
+    assert "this server allows 10" in test.error[0].value
+    assert next(b for b in test.button if b.label == "Start training").disabled
+
+
+def test_a_name_that_is_none(app, trainer, tmp_path):
+    trainer("")
+    test = app(tmp_path / "runs", "retrain")
+    test.text_input(key="rt_name").set_value("../evil").run()
+    press(test, "Start training")
+    assert "cannot name a run" in test.error[0].value
