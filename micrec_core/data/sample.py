@@ -94,8 +94,8 @@ def generate_sample(
         raise ConfigError(f"the picture size is {picture_size}; give 32 to 1024 pixels")
     started = time.perf_counter()
     target = Path(out)
-    _check_target(target)
     try:
+        _check_target(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         # Beside the target, so that a rename moves it into place whole or not at all.
         work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
