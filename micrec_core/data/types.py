@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,7 @@ class Edges:
     def __len__(self) -> int:
         return len(self.user)
 
-    def __getitem__(self, keep) -> Edges:
+    def __getitem__(self, keep: slice | NDArray[Any]) -> Edges:
         """The pairs that a mask, a slice or an index array selects."""
         return Edges(self.user[keep], self.item[keep])
 
@@ -122,7 +123,8 @@ class DomainSplit:
     ----------
     new_users : int32, users held out whole; ``new_user_support`` is what fold-in may see of them,
         ``new_user_test`` what is scored
-    new_items : int32, items held out whole; ``new_item_test``: their interactions with training users
+    new_items : int32, items held out whole; ``new_item_test``: their interactions with
+        training users
     cold_users : int32, users known in another domain whose interactions here are all hidden;
         ``cold_test``: those interactions
     """
@@ -141,8 +143,11 @@ class DomainSplit:
 
 @dataclass(frozen=True)
 class Split:
-    """``kind`` is ``known`` (every train interaction is trained on) or ``inductive`` (new users, new
-    items and cold-domain users withheld at once). ``domains`` follow ``Dataset.domains``."""
+    """How a dataset is shown to training; ``domains`` follow ``Dataset.domains``.
+
+    ``kind`` is ``known`` (every train interaction is trained on) or ``inductive`` (new users, new
+    items and cold-domain users withheld at once).
+    """
 
     kind: str
     seed: int

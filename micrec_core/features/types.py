@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
+from scipy.sparse import csr_matrix
 
 MODALITIES = ("text", "image")
 
@@ -25,7 +25,7 @@ class FeatureMatrix:
     """
 
     dense: NDArray[np.float32]
-    sparse: sparse.csr_matrix | None
+    sparse: csr_matrix | None
     present: NDArray[np.bool_]
 
     def __len__(self) -> int:
@@ -36,6 +36,6 @@ class FeatureMatrix:
         return self.dense.shape[1]
 
     @property
-    def space(self) -> NDArray[np.float32] | sparse.csr_matrix:
+    def space(self) -> NDArray[np.float32] | csr_matrix:
         """The matrix in which neighbours are found: sparse where there is one, else dense."""
         return self.dense if self.sparse is None else self.sparse

@@ -10,12 +10,16 @@ from __future__ import annotations
 
 import numba
 import numpy as np
+from numpy.typing import NDArray
+
+Pointers = NDArray[np.int32]
+Floats = NDArray[np.float32]
 
 _JIT = {"parallel": True, "fastmath": True, "cache": True, "nogil": True, "boundscheck": False}
 
 
 @numba.njit(inline="always")
-def _keep(left, right, seed, threshold):
+def _keep(left: int, right: int, seed: np.uint32, threshold: np.uint32) -> np.bool_:
     """Whether the edge (left, right) survives a dropout; the same answer in both directions.
 
     A 32-bit mix of the two rows and the seed: uniform enough for dropout, free of state, and no
@@ -33,7 +37,14 @@ def _keep(left, right, seed, threshold):
 
 
 @numba.njit(**_JIT)
-def scaled_sum_rows(indptr, indices, row_scale, col_scale, x, out):
+def scaled_sum_rows(
+    indptr: Pointers,
+    indices: Pointers,
+    row_scale: Floats,
+    col_scale: Floats,
+    x: Floats,
+    out: Floats,
+) -> None:
     """out[r] = row_scale[r] * sum over row r of col_scale[c] * x[c]; x [n_cols, dim]."""
     dim = x.shape[1]
     for r in numba.prange(out.shape[0]):
@@ -50,8 +61,16 @@ def scaled_sum_rows(indptr, indices, row_scale, col_scale, x, out):
 
 @numba.njit(**_JIT)
 def scaled_sum_rows_dropped(
-    indptr, indices, row_scale, col_scale, x, out, seed, threshold, flip
-):
+    indptr: Pointers,
+    indices: Pointers,
+    row_scale: Floats,
+    col_scale: Floats,
+    x: Floats,
+    out: Floats,
+    seed: np.uint32,
+    threshold: np.uint32,
+    flip: bool,
+) -> None:
     """As scaled_sum_rows over the edges that _keep lets through; flip: transposed direction."""
     dim = x.shape[1]
     for r in numba.prange(out.shape[0]):
@@ -61,10 +80,7 @@ def scaled_sum_rows_dropped(
         scale = row_scale[r]
         for e in range(indptr[r], indptr[r + 1]):
             c = indices[e]
-            if flip:
-                kept = _keep(c, r, seed, threshold)
-            else:
-                kept = _keep(r, c, seed, threshold)
+            kept = _keep(c, r, seed, threshold) if flip else _keep(r, c, seed, threshold)
             if kept:
                 source = x[c]
                 weight = scale * col_scale[c]
@@ -73,7 +89,9 @@ def scaled_sum_rows_dropped(
 
 
 @numba.njit(**_JIT)
-def weighted_sum_rows(indptr, indices, values, x, out):
+def weighted_sum_rows(
+    indptr: Pointers, indices: Pointers, values: Floats, x: Floats, out: Floats
+) -> None:
     """out[r] = sum of values * x[indices] over row r, for neighbour graphs."""
     dim = x.shape[1]
     for r in numba.prange(out.shape[0]):

@@ -7,14 +7,16 @@ similarity, ties by lower row; only positive similarities count, and missing pla
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numba
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import sparse
+from scipy.sparse import csr_matrix
 
-Features = NDArray[np.float32] | sparse.csr_matrix
+Features: TypeAlias = NDArray[np.float32] | csr_matrix
 
 # A profile mixes the words of many items; the weak ones cost most of the time (they are the
 # common ones) and hardly move a cosine.
@@ -64,14 +66,22 @@ def nearest(
     same : int [n_queries], the anchor that *is* the query and is left out, -1 for none
     """
     n = queries.shape[0]
-    same = np.full(n, -1, np.int64) if same is None else np.asarray(same, np.int64)
+    own = np.full(n, -1, np.int64) if same is None else np.asarray(same, np.int64)
     ok = np.ones(anchors.shape[0], bool) if anchor_ok is None else np.asarray(anchor_ok, bool)
     if sparse.issparse(anchors):
-        return _nearest_sparse(queries, anchors, k, ok, same)
-    return _nearest_dense(queries, anchors, k, ok, same, memory_bytes, device)
+        return _nearest_sparse(queries, anchors, k, ok, own)
+    return _nearest_dense(queries, anchors, k, ok, own, memory_bytes, device)
 
 
-def _nearest_dense(queries, anchors, k, ok, same, memory_bytes, device) -> Neighbours:
+def _nearest_dense(
+    queries: NDArray[np.float32],
+    anchors: NDArray[np.float32],
+    k: int,
+    ok: NDArray[np.bool_],
+    same: NDArray[np.int64],
+    memory_bytes: int,
+    device: str,
+) -> Neighbours:
     allowed = np.flatnonzero(ok)
     position = np.full(len(ok), -1, np.int64)
     position[allowed] = np.arange(len(allowed))
@@ -89,8 +99,8 @@ def _nearest_dense(queries, anchors, k, ok, same, memory_bytes, device) -> Neigh
         own = np.where(own >= 0, position[own], -1)
         hit = torch.from_numpy(np.flatnonzero(own >= 0)).to(device)
         scores[hit, torch.from_numpy(own[own >= 0]).to(device)] = -1.0
-        values, places = scores.topk(width, dim=1)
-        found, places = values.cpu().numpy(), places.cpu().numpy()
+        best = scores.topk(width, dim=1)
+        found, places = best.values.cpu().numpy(), best.indices.cpu().numpy()
         order = np.lexsort((places, -found), axis=1)
         found = np.take_along_axis(found, order, 1)
         places = allowed[np.take_along_axis(places, order, 1)]
@@ -116,7 +126,7 @@ def strongest(matrix: sparse.csr_matrix, n_terms: int = STRONGEST_TERMS) -> spar
 
 def normalise_rows(matrix: Features) -> Features:
     """Rows scaled to length 1; zero rows stay zero."""
-    if sparse.issparse(matrix):
+    if not isinstance(matrix, np.ndarray):
         norms = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
         scale = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
         return (sparse.diags(scale) @ matrix).tocsr().astype(np.float32)
@@ -125,7 +135,9 @@ def normalise_rows(matrix: Features) -> Features:
 
 
 @numba.njit(cache=True)
-def _strongest_mask(indptr, data, n_terms):
+def _strongest_mask(
+    indptr: NDArray[np.int32], data: NDArray[np.float32], n_terms: int
+) -> NDArray[np.bool_]:
     keep = np.ones(len(data), dtype=np.bool_)
     for r in range(len(indptr) - 1):
         start, stop = indptr[r], indptr[r + 1]
@@ -136,22 +148,46 @@ def _strongest_mask(indptr, data, n_terms):
     return keep
 
 
-def _nearest_sparse(queries, anchors, k, ok, same) -> Neighbours:
+def _nearest_sparse(
+    queries: csr_matrix,
+    anchors: csr_matrix,
+    k: int,
+    ok: NDArray[np.bool_],
+    same: NDArray[np.int64],
+) -> Neighbours:
     anchors = sparse.csr_matrix(sparse.diags(ok.astype(np.float32)) @ anchors)
     inverted = anchors.tocsc()
     queries = sparse.csr_matrix(queries)
     rows = np.full((queries.shape[0], k), -1, np.int32)
     similarity = np.zeros((queries.shape[0], k), np.float32)
     _nearest_inverted(
-        queries.indptr, queries.indices, queries.data.astype(np.float32),
-        inverted.indptr, inverted.indices, inverted.data.astype(np.float32),
-        anchors.shape[0], same, rows, similarity,
+        queries.indptr,
+        queries.indices,
+        queries.data.astype(np.float32),
+        inverted.indptr,
+        inverted.indices,
+        inverted.data.astype(np.float32),
+        anchors.shape[0],
+        same,
+        rows,
+        similarity,
     )
     return Neighbours(rows, similarity)
 
 
 @numba.njit(parallel=True, cache=True, nogil=True, boundscheck=False)
-def _nearest_inverted(q_ptr, q_ind, q_val, a_ptr, a_ind, a_val, n_anchors, same, rows, out):
+def _nearest_inverted(
+    q_ptr: NDArray[np.int32],
+    q_ind: NDArray[np.int32],
+    q_val: NDArray[np.float32],
+    a_ptr: NDArray[np.int32],
+    a_ind: NDArray[np.int32],
+    a_val: NDArray[np.float32],
+    n_anchors: int,
+    same: NDArray[np.int64],
+    rows: NDArray[np.int32],
+    out: NDArray[np.float32],
+) -> None:
     """Cosines through the inverted index, then the k best by insertion (k is small)."""
     n, k = rows.shape
     n_chunks = min(n, 64)

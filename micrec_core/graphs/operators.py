@@ -11,6 +11,7 @@ Both are linear in their dense operand, so backward is the transposed product an
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -35,9 +36,7 @@ class Csr:
 
     @staticmethod
     def of(matrix: sparse.csr_matrix) -> Csr:
-        return Csr(
-            matrix.indptr.astype(np.int32), matrix.indices.astype(np.int32), matrix.shape[1]
-        )
+        return Csr(matrix.indptr.astype(np.int32), matrix.indices.astype(np.int32), matrix.shape[1])
 
     def rows(self) -> NDArray[np.int64]:
         """Row of every stored entry, int64 [nnz]."""
@@ -121,12 +120,27 @@ class BipartiteGraph:
         return _BipartiteProduct.apply(x, self, True, items, users, drop)
 
     def product(
-        self, x: Tensor, transposed: bool, row_scale: Tensor, col_scale: Tensor,
+        self,
+        x: Tensor,
+        transposed: bool,
+        row_scale: Tensor,
+        col_scale: Tensor,
         drop: Dropout | None,
     ) -> Tensor:
         """One product without autograd; the two public directions and their backward end here."""
         if x.device.type == "cpu":
             return self._product_cpu(x, transposed, row_scale, col_scale, drop)
+        return self.torch_product(x, transposed, row_scale, col_scale, drop)
+
+    def torch_product(
+        self,
+        x: Tensor,
+        transposed: bool,
+        row_scale: Tensor,
+        col_scale: Tensor,
+        drop: Dropout | None,
+    ) -> Tensor:
+        """``product`` by torch's own sparse product, on whatever device ``x`` is."""
         matrix = self._torch_matrix(transposed, x.device)
         if drop is not None:
             values = self._kept(transposed, drop).to(x)
@@ -135,12 +149,23 @@ class BipartiteGraph:
             )
         return row_scale[:, None] * (matrix @ (col_scale[:, None] * x))
 
-    def _product_cpu(self, x, transposed, row_scale, col_scale, drop) -> Tensor:
+    def _product_cpu(
+        self,
+        x: Tensor,
+        transposed: bool,
+        row_scale: Tensor,
+        col_scale: Tensor,
+        drop: Dropout | None,
+    ) -> Tensor:
         csr = self.by_item if transposed else self.by_user
         out = torch.empty((csr.n_rows, x.shape[1]), dtype=x.dtype)
         arguments = (
-            csr.indptr, csr.indices, row_scale.numpy(), col_scale.numpy(),
-            x.contiguous().numpy(), out.numpy(),
+            csr.indptr,
+            csr.indices,
+            row_scale.numpy(),
+            col_scale.numpy(),
+            x.contiguous().numpy(),
+            out.numpy(),
         )
         if drop is None:
             kernels.scaled_sum_rows(*arguments)
@@ -172,12 +197,20 @@ class _BipartiteProduct(torch.autograd.Function):
     """diag(rows) R diag(cols) x; its gradient is the product of the other direction."""
 
     @staticmethod
-    def forward(ctx, x, graph, transposed, row_scale, col_scale, drop):
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        graph: BipartiteGraph,
+        transposed: bool,
+        row_scale: Tensor,
+        col_scale: Tensor,
+        drop: Dropout | None,
+    ) -> Tensor:
         ctx.rest = (graph, transposed, row_scale, col_scale, drop)
         return graph.product(x, transposed, row_scale, col_scale, drop)
 
     @staticmethod
-    def backward(ctx, gradient):
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         graph, transposed, row_scale, col_scale, drop = ctx.rest
         back = graph.product(gradient, not transposed, col_scale, row_scale, drop)
         return back, None, None, None, None, None
@@ -194,7 +227,10 @@ class NeighbourGraph:
     """
 
     def __init__(
-        self, neighbours: NDArray[np.integer], weights: NDArray[np.floating], n_cols: int,
+        self,
+        neighbours: NDArray[np.integer],
+        weights: NDArray[np.floating],
+        n_cols: int,
         device: torch.device | str = "cpu",
     ):
         there = (neighbours >= 0) & (weights != 0)
@@ -225,6 +261,11 @@ class NeighbourGraph:
                 csr.indptr, csr.indices, values, x.contiguous().numpy(), out.numpy()
             )
             return out
+        return self.torch_product(x, transposed)
+
+    def torch_product(self, x: Tensor, transposed: bool) -> Tensor:
+        """``product`` by torch's own sparse product, on whatever device ``x`` is."""
+        csr, values = self._parts[transposed]
         if transposed not in self._torch:
             self._torch[transposed] = torch.sparse_csr_tensor(
                 torch.from_numpy(csr.indptr.astype(np.int64)),
@@ -237,11 +278,11 @@ class NeighbourGraph:
 
 class _NeighbourProduct(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x, graph, transposed):
+    def forward(ctx: Any, x: Tensor, graph: NeighbourGraph, transposed: bool) -> Tensor:
         ctx.rest = (graph, transposed)
         return graph.product(x, transposed)
 
     @staticmethod
-    def backward(ctx, gradient):
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         graph, transposed = ctx.rest
         return graph.product(gradient, not transposed), None, None

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class Gate(nn.Module):
-    """w = strength * softmax over the modalities present of b_m + g_m z(coherence) + r_m z(log degree).
+    """w = strength * softmax of b_m + g_m z(coherence) + r_m z(log degree) over what is present.
 
     A handful of scalars per domain and entity type, so that a weight has a reason one can name
     and an unseen entity gets one too; a free softmax against the id path collapses onto id.

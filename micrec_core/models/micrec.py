@@ -8,6 +8,7 @@ where each comes from. Tensors only: nothing here knows an id, a file or a data 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -85,9 +86,11 @@ class MICRec(nn.Module):
         self.project = nn.ModuleDict(
             {m: nn.Linear(content_dims[m], settings.dim, bias=False) for m in settings.modalities}
         )
-        pairs = [
-            (a, b) for a in range(len(sizes)) for b in range(len(sizes)) if a != b
-        ] if settings.transfer else []
+        pairs = (
+            [(a, b) for a in range(len(sizes)) for b in range(len(sizes)) if a != b]
+            if settings.transfer
+            else []
+        )
         self.transfer = nn.ModuleDict(
             {f"{a}-{b}": nn.Linear(settings.dim, settings.dim, bias=False) for a, b in pairs}
         )
@@ -95,7 +98,12 @@ class MICRec(nn.Module):
             {f"{a}-{b}": nn.Linear(settings.dim, settings.dim, bias=True) for a, b in pairs}
         )
         # Exponent of the template normalisation, annealed by the trainer and saved with the rest.
+        self.alpha: Tensor
         self.register_buffer("alpha", torch.tensor(0.5))
+
+    def domain(self, d: int) -> DomainParameters:
+        """The parameters of domain ``d``."""
+        return cast(DomainParameters, self.domains[d])
 
     def reset_parameters(self, generator: torch.Generator) -> None:
         """Draw every parameter anew from ``generator``, in the order of their names."""
@@ -120,7 +128,7 @@ class MICRec(nn.Module):
         INMO eq. 4-5 with the exponent of its annealed normalisation; r counts the global vector.
         Without templates: the free vectors themselves.
         """
-        own = self.domains[d]
+        own = self.domain(d)
         if not self.settings.templates:
             return own.users, own.items
         rescale = 1.0 if drop is None else 1.0 / (1.0 - drop.rate)
@@ -197,9 +205,7 @@ class MICRec(nn.Module):
         item_mean = torch.where(inputs.items.degree > 0, mean, 1.0)[:, None]
         return sum_users * user_mean, sum_items * item_mean
 
-    def forward(
-        self, inputs: ModelInputs, drops: list[Dropout] | None = None
-    ) -> list[Encoded]:
+    def forward(self, inputs: ModelInputs, drops: list[Dropout] | None = None) -> list[Encoded]:
         """Embeddings of every domain; ``drops`` (one per domain) only in training."""
         own = [
             self.own(d, domain, None if drops is None else drops[d])
@@ -210,8 +216,8 @@ class MICRec(nn.Module):
         out = []
         for d, domain in enumerate(inputs.domains):
             users, items = own[d]
-            mixed_users = self.aggregate(users, users, domain.users, self.domains[d].user_gate)
-            mixed_items = self.aggregate(items, items, domain.items, self.domains[d].item_gate)
+            mixed_users = self.aggregate(users, users, domain.users, self.domain(d).user_gate)
+            mixed_items = self.aggregate(items, items, domain.items, self.domain(d).item_gate)
             final_users, final_items = self.propagate(mixed_users, mixed_items, domain)
             out.append(
                 Encoded(
@@ -230,7 +236,7 @@ class MICRec(nn.Module):
         What neighbours lend is not trained here, so that the simulation does not disturb known
         users.
         """
-        target = self.domains[link.target]
+        target = self.domain(link.target)
         base = target.any_user.expand(len(link.source_rows), -1)
         if self.transfer:
             pair = f"{link.source}-{link.target}"
@@ -242,7 +248,7 @@ class MICRec(nn.Module):
 
     def new_items(self, d: int, encoded: list[Encoded], items: Side) -> Tensor:
         """Embeddings of the items as if each were brand-new, from features alone: [n, dim]."""
-        own = self.domains[d]
+        own = self.domain(d)
         base = own.any_item.expand(len(items), -1)
         signals = torch.stack([items.signals[..., 0], items.unseen.expand(len(items), -1)], -1)
         unseen = replace(items, degree=torch.zeros_like(items.degree), signals=signals)

@@ -77,7 +77,8 @@ def load_checkpoint(folder: Path, trainer: Trainer) -> None:
     except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
         first = str(error).splitlines()[0][:200]
         raise RunError(
-            f"{folder}: the checkpoint cannot be resumed from ({first}); train anew without --resume"
+            f"{folder}: the checkpoint cannot be resumed from ({first}); "
+            "train anew without --resume"
         ) from error
 
 

@@ -64,7 +64,7 @@ class DomainKnowledge:
 
 @dataclass(frozen=True)
 class Knowledge:
-    """``domains`` in dataset order; ``links``: (source, target) -> the rows of users known in both."""
+    """``domains`` in dataset order; ``links``: (source, target) -> rows of users known in both."""
 
     domains: tuple[DomainKnowledge, ...]
     links: dict[tuple[int, int], tuple[NDArray[np.int64], NDArray[np.int64]]]
@@ -105,7 +105,9 @@ def derive_knowledge(
     return Knowledge(tuple(domains), links, tuple(modalities), settings)
 
 
-def _links(dataset: Dataset, trains: list[sparse.csr_matrix]) -> dict:
+def _links(
+    dataset: Dataset, trains: list[sparse.csr_matrix]
+) -> dict[tuple[int, int], tuple[NDArray[np.int64], NDArray[np.int64]]]:
     links = {}
     for a, left in enumerate(dataset.domains):
         for b, right in enumerate(dataset.domains):
@@ -117,28 +119,48 @@ def _links(dataset: Dataset, trains: list[sparse.csr_matrix]) -> dict:
     return links
 
 
-def _domain(train, features, profiles, settings, device) -> DomainKnowledge:
+def _domain(
+    train: sparse.csr_matrix,
+    features: dict[str, FeatureMatrix],
+    profiles: dict[str, Profiles],
+    settings: NeighbourSettings,
+    device: str,
+) -> DomainKnowledge:
     n_users, n_items = train.shape
     user_degree = np.diff(train.indptr).astype(np.float32)
     item_degree = np.bincount(train.indices, minlength=n_items).astype(np.float32)
     user_neighbours, item_neighbours = {}, {}
     for m, matrix in features.items():
         item_neighbours[m] = nearest(
-            matrix.space, matrix.space, settings.k, same=np.arange(n_items), device=device,
+            matrix.space,
+            matrix.space,
+            settings.k,
+            same=np.arange(n_items),
+            device=device,
             anchor_ok=matrix.present & (item_degree > 0),
-        )  # fmt: skip
+        )
         space = profiles[m].space()
         user_neighbours[m] = nearest(
-            space, space, settings.k, same=np.arange(n_users), device=device,
+            space,
+            space,
+            settings.k,
+            same=np.arange(n_users),
+            device=device,
             anchor_ok=profiles[m].has & (user_degree > 0),
-        )  # fmt: skip
+        )
     coherence = _columns([profiles[m].coherence for m in features], n_users)
     density = _columns([item_neighbours[m].density() for m in features], n_items)
+    user_has = _columns([profiles[m].has for m in features], n_users)
+    item_has = _columns([f.present for f in features.values()], n_items)
     return DomainKnowledge(
-        train, features, profiles, user_neighbours, item_neighbours,
-        fit_scaling(coherence, user_degree, _columns([profiles[m].has for m in features], n_users)),
-        fit_scaling(density, item_degree, _columns([f.present for f in features.values()], n_items)),
-    )  # fmt: skip
+        train,
+        features,
+        profiles,
+        user_neighbours,
+        item_neighbours,
+        fit_scaling(coherence, user_degree, user_has),
+        fit_scaling(density, item_degree, item_has),
+    )
 
 
 def _columns(parts: list[NDArray], n: int) -> NDArray:
@@ -150,38 +172,55 @@ def model_inputs(knowledge: Knowledge, device: str | torch.device = "cpu") -> Mo
     domains = tuple(_domain_inputs(k, knowledge, device) for k in knowledge.domains)
     links = tuple(
         Link(
-            source, target,
-            torch.from_numpy(there).to(device), torch.from_numpy(here).to(device),
+            source,
+            target,
+            torch.from_numpy(there).to(device),
+            torch.from_numpy(here).to(device),
             cold_side(knowledge, source, target, there, here, device),
         )
         for (source, target), (there, here) in knowledge.links.items()
         if len(there)
-    )  # fmt: skip
+    )
     return ModelInputs(domains, links, knowledge.modalities)
 
 
-def _domain_inputs(part: DomainKnowledge, knowledge: Knowledge, device) -> DomainInputs:
+def _domain_inputs(
+    part: DomainKnowledge, knowledge: Knowledge, device: str | torch.device
+) -> DomainInputs:
     names, temperature = knowledge.modalities, knowledge.settings.temperature
     n_users, n_items = part.train.shape
     users = _side(
         {m: part.profiles[m].content() for m in names},
         _columns([part.profiles[m].has for m in names], n_users),
-        part.user_neighbours, n_users, temperature,
-        _columns([part.profiles[m].coherence for m in names], n_users), part.user_scaling,
-        part.user_degree, device,
-    )  # fmt: skip
+        part.user_neighbours,
+        n_users,
+        temperature,
+        _columns([part.profiles[m].coherence for m in names], n_users),
+        part.user_scaling,
+        part.user_degree,
+        device,
+    )
     items = _side(
         {m: part.features[m].dense for m in names},
         _columns([part.features[m].present for m in names], n_items),
-        part.item_neighbours, n_items, temperature,
-        _columns([part.item_neighbours[m].density() for m in names], n_items), part.item_scaling,
-        part.item_degree, device,
-    )  # fmt: skip
+        part.item_neighbours,
+        n_items,
+        temperature,
+        _columns([part.item_neighbours[m].density() for m in names], n_items),
+        part.item_scaling,
+        part.item_degree,
+        device,
+    )
     return DomainInputs(BipartiteGraph(part.train, device), users, items)
 
 
 def cold_side(
-    knowledge: Knowledge, source: int, target: int, there: NDArray, here: NDArray, device
+    knowledge: Knowledge,
+    source: int,
+    target: int,
+    there: NDArray,
+    here: NDArray,
+    device: str | torch.device,
 ) -> Side:
     """The target's user side of source users as if they were cold there.
 
@@ -198,21 +237,39 @@ def cold_side(
     }
     neighbours = {
         m: nearest(
-            taken[m].space(), target_part.profiles[m].space(), knowledge.settings.k,
-            same=here, anchor_ok=target_part.profiles[m].has & (target_degree > 0),
+            taken[m].space(),
+            target_part.profiles[m].space(),
+            knowledge.settings.k,
+            same=here,
+            anchor_ok=target_part.profiles[m].has & (target_degree > 0),
         )
         for m in names
-    }  # fmt: skip
+    }
     zeros = np.zeros(n, np.float32)
     return _side(
         {m: taken[m].content() for m in names},
         _columns([taken[m].has for m in names], n),
-        neighbours, target_part.train.shape[0], knowledge.settings.temperature,
-        np.zeros((n, len(names)), np.float32), target_part.user_scaling, zeros, device,
-    )  # fmt: skip
+        neighbours,
+        target_part.train.shape[0],
+        knowledge.settings.temperature,
+        np.zeros((n, len(names)), np.float32),
+        target_part.user_scaling,
+        zeros,
+        device,
+    )
 
 
-def _side(content, has, neighbours, n_anchors, temperature, coherence, scaling, degree, device) -> Side:
+def _side(
+    content: dict[str, NDArray[np.float32]],
+    has: NDArray,
+    neighbours: dict[str, Neighbours],
+    n_anchors: int,
+    temperature: float,
+    coherence: NDArray,
+    scaling: Scaling,
+    degree: NDArray[np.float32],
+    device: str | torch.device,
+) -> Side:
     return Side(
         {m: torch.from_numpy(x).to(device) for m, x in content.items()},
         torch.from_numpy(has.astype(bool)).to(device),

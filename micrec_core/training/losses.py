@@ -38,9 +38,7 @@ def sampled_softmax(
     return (total - score).mean()
 
 
-def self_enhanced(
-    users: Tensor, positives: Tensor, negatives: Tensor, diagonal: Tensor
-) -> Tensor:
+def self_enhanced(users: Tensor, positives: Tensor, negatives: Tensor, diagonal: Tensor) -> Tensor:
     """INMO's self-enhanced loss: BPR on template vectors under a learned diagonal [dim]."""
     return F.softplus((users * diagonal * (negatives - positives)).sum(1)).mean()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +14,8 @@ from micrec_core.graphs.operators import Dropout
 from micrec_core.models.inputs import Link, ModelInputs
 from micrec_core.models.micrec import Encoded, MICRec
 from micrec_core.training import losses
+
+Add = Callable[[str, float, Tensor], None]
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,10 @@ class Objective:
     """
 
     def __init__(
-        self, model: MICRec, inputs: ModelInputs, settings: TrainSettings,
+        self,
+        model: MICRec,
+        inputs: ModelInputs,
+        settings: TrainSettings,
         trained_items: list[Tensor],
     ):
         self.model = model
@@ -52,7 +58,7 @@ class Objective:
             terms[name] = terms.get(name, torch.zeros((), device=value.device)) + weight * value
 
         for d, batch in enumerate(batches):
-            self._domain_terms(d, batch, encoded[d], encoded, generator, add)
+            self._domain_terms(d, batch, encoded, generator, add)
         if self.model.settings.transfer or self.settings.contrast > 0:
             for link in self.inputs.links:
                 self._link_terms(link, encoded, generator, add)
@@ -65,8 +71,10 @@ class Objective:
         pool = self.trained_items[d]
         return pool[self._draw(n, len(pool), generator)]
 
-    def _domain_terms(self, d, batch, own, encoded, generator, add) -> None:
-        settings, model = self.settings, self.model
+    def _domain_terms(
+        self, d: int, batch: Batch, encoded: list[Encoded], generator: torch.Generator, add: Add
+    ) -> None:
+        settings, model, own = self.settings, self.model, encoded[d]
         users = F.embedding(batch.users, own.users)
         positives = F.embedding(batch.items, own.items)
         n = len(batch.users) if settings.loss == "bpr" else settings.negatives
@@ -74,34 +82,55 @@ class Objective:
         negatives = F.embedding(drawn, own.items)
         add("ranking", 1.0, self.ranking(users, positives, negatives, batch.items, drawn, d))
         add("regularisation", settings.l2, losses.squared_length(users, positives, negatives))
-        parameters = model.domains[d]
+        parameters = model.domain(d)
         if model.settings.templates and settings.self_enhanced > 0:
-            paired = drawn if settings.loss == "bpr" else self._negatives(d, len(batch.users), generator)
+            paired = drawn
+            if settings.loss != "bpr":
+                paired = self._negatives(d, len(batch.users), generator)
             add(
-                "self-enhanced", settings.self_enhanced,
+                "self-enhanced",
+                settings.self_enhanced,
                 losses.self_enhanced(
                     F.embedding(batch.users, parameters.users),
                     F.embedding(batch.items, parameters.items),
-                    F.embedding(paired, parameters.items), parameters.self_enhanced,
+                    F.embedding(paired, parameters.items),
+                    parameters.self_enhanced,
                 ),
-            )  # fmt: skip
+            )
         if model.settings.modalities:
             domain = self.inputs.domains[d]
             for gate, side in (
-                (parameters.user_gate, domain.users), (parameters.item_gate, domain.items),
-            ):  # fmt: skip
+                (parameters.user_gate, domain.users),
+                (parameters.item_gate, domain.items),
+            ):
                 add("gate", settings.gate, gate.divergence(side.signals, side.has))
             if settings.new_items > 0:
-                unseen = model.new_items(d, encoded, domain.items)
-                add(
-                    "new items", settings.new_items,
-                    self.ranking(
-                        users.detach(), F.embedding(batch.items, unseen),
-                        F.embedding(drawn, unseen), batch.items, drawn, d,
-                    ),
-                )  # fmt: skip
+                self._new_items(d, users.detach(), batch.items, drawn, encoded, add)
 
-    def ranking(self, users, positives, negatives, items, drawn, d) -> Tensor:
+    def _new_items(
+        self, d: int, users: Tensor, items: Tensor, drawn: Tensor, encoded: list[Encoded], add: Add
+    ) -> None:
+        """Rank a part of the batch with every item as if it were brand-new."""
+        n = self.settings.new_items_batch
+        users, items = users[:n], items[:n]
+        drawn = drawn[:n] if self.settings.loss == "bpr" else drawn
+        unseen = self.model.new_items(d, encoded, self.inputs.domains[d].items)
+        positives, negatives = F.embedding(items, unseen), F.embedding(drawn, unseen)
+        add(
+            "new items",
+            self.settings.new_items,
+            self.ranking(users, positives, negatives, items, drawn, d),
+        )
+
+    def ranking(
+        self,
+        users: Tensor,
+        positives: Tensor,
+        negatives: Tensor,
+        items: Tensor,
+        drawn: Tensor,
+        d: int,
+    ) -> Tensor:
         """The batch loss that the settings name."""
         if self.settings.loss == "bpr":
             return losses.bpr(users, positives, negatives)
@@ -110,7 +139,9 @@ class Objective:
             users, positives, negatives, clash, len(self.trained_items[d])
         )
 
-    def _link_terms(self, link: Link, encoded: list[Encoded], generator, add) -> None:
+    def _link_terms(
+        self, link: Link, encoded: list[Encoded], generator: torch.Generator, add: Add
+    ) -> None:
         settings = self.settings
         n = len(link.source_rows)
         picked = torch.randperm(n, generator=generator)[: settings.contrast_batch]
@@ -122,7 +153,14 @@ class Objective:
         if settings.cross_ranking > 0 and self.model.settings.transfer:
             self._cross_ranking(link, encoded, picked, generator, add)
 
-    def _cross_ranking(self, link, encoded, picked, generator, add) -> None:
+    def _cross_ranking(
+        self,
+        link: Link,
+        encoded: list[Encoded],
+        picked: Tensor,
+        generator: torch.Generator,
+        add: Add,
+    ) -> None:
         """Rank one target item of each picked user with its embedding as if cold there."""
         graph = self.inputs.domains[link.target].graph
         rows = link.target_rows[picked].cpu()
@@ -133,6 +171,7 @@ class Objective:
         n = len(picked) if self.settings.loss == "bpr" else self.settings.negatives
         drawn = self._negatives(d, n, generator)
         add(
-            "cross ranking", self.settings.cross_ranking,
+            "cross ranking",
+            self.settings.cross_ranking,
             self.ranking(cold, table[items], table[drawn], items, drawn, d),
-        )  # fmt: skip
+        )

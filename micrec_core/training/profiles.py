@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
+from scipy.sparse import csr_matrix
 
 from micrec_core.features.types import FeatureMatrix
 from micrec_core.graphs.neighbours import normalise_rows, strongest
@@ -32,7 +32,7 @@ class Profiles:
     """
 
     dense: NDArray[np.float32]
-    sparse: sparse.csr_matrix | None
+    sparse: csr_matrix | None
     count: NDArray[np.float32]
     coherence: NDArray[np.float32]
 
@@ -44,13 +44,13 @@ class Profiles:
         """float32 [n, dim], rows L2-normalised, zero where the user has nothing."""
         return normalise_rows(self.dense)
 
-    def space(self) -> NDArray[np.float32] | sparse.csr_matrix:
+    def space(self) -> NDArray[np.float32] | csr_matrix:
         """Normalised rows of the view in which neighbours are found."""
         return self.content() if self.sparse is None else strongest(self.sparse)
 
     def plus(self, other: Profiles, weight: float, rows: NDArray, other_rows: NDArray) -> Profiles:
         """Add ``weight`` times the profiles ``other_rows`` of another domain to ``rows``."""
-        move = sparse.csr_matrix(
+        move = csr_matrix(
             (np.full(len(rows), weight, np.float32), (rows, other_rows)),
             shape=(len(self.count), len(other.count)),
         )
@@ -71,9 +71,9 @@ class Profiles:
         )
 
 
-def infer_profiles(history: sparse.csr_matrix, features: FeatureMatrix) -> Profiles:
+def infer_profiles(history: csr_matrix, features: FeatureMatrix) -> Profiles:
     """Profiles of users from binary interactions [n_users, n_items] and item features."""
-    history = sparse.csr_matrix(history, dtype=np.float32)
+    history = csr_matrix(history, dtype=np.float32)
     dense = np.asarray(history @ features.dense, dtype=np.float32)
     terms = None if features.sparse is None else (history @ features.sparse).tocsr()
     count = np.asarray(history @ features.present.astype(np.float32), dtype=np.float32)
@@ -127,5 +127,3 @@ def fit_scaling(coherence: NDArray, degree: NDArray, has: NDArray[np.bool_]) -> 
             deviation = signals[rows, m].std(axis=0)
             std[m] = np.where(deviation > 1e-6, deviation, 1.0)
     return Scaling(mean, std)
-
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -46,8 +47,14 @@ class Trainer:
     """
 
     def __init__(
-        self, model: MICRec, inputs: ModelInputs, edges: list[Edges], settings: TrainSettings,
-        seed: int, validate: Validate, on_epoch: OnEpoch | None = None,
+        self,
+        model: MICRec,
+        inputs: ModelInputs,
+        edges: list[Edges],
+        settings: TrainSettings,
+        seed: int,
+        validate: Validate,
+        on_epoch: OnEpoch | None = None,
         checkpoint: Path | None = None,
     ):
         self.model = model
@@ -123,7 +130,7 @@ class Trainer:
         loss = torch.stack(list(terms.values())).sum()
         values = {name: float(term.detach()) for name, term in terms.items()}
         if not torch.isfinite(loss):
-            bad = next((n for n, v in values.items() if not v - v == 0), "total")
+            bad = next((n for n, v in values.items() if not math.isfinite(v)), "total")
             raise RunError(
                 f"training stopped: the loss term '{bad}' became {values.get(bad)} in epoch "
                 f"{self.state.epoch + 1}, batch {step + 1}; try a lower learning rate"
