@@ -6,6 +6,7 @@ from micrec_core.figures.data import degree_curves, domain_table
 from micrec_core.ui import library
 from micrec_core.ui.navigation import link
 from micrec_core.ui.sidebar import opened
+from micrec_core.ui.tour import start_link
 from micrec_core.ui.widgets import chart, empty, missing, page_head, plain, table_and_csv
 from micrec_core.ui.words import words
 
@@ -92,6 +93,17 @@ def show_training() -> None:
 
 
 made_of()
+with st.container(horizontal=True, vertical_alignment="center"):
+    st.download_button(
+        "Download report",
+        lambda: library.report(this),
+        file_name=f"{this.run.name}.html",
+        mime="text/html",
+        icon=":material/description:",
+        help="One HTML file with the charts and tables of this run; it opens without a network.",
+        on_click="ignore",
+    )
+    start_link()
 show_findings()
 left, right = st.columns(2, gap="large")
 with left:

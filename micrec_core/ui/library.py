@@ -164,6 +164,19 @@ def item(opened: Opened, domain: str, item_id: str) -> pd.Series | None:
     return None if place is None else frame.iloc[place]
 
 
+def report(opened: Opened) -> bytes:
+    """The self-contained HTML report of the run."""
+    from micrec_core.figures.report import html_report
+
+    kept = set(snapshot_epochs(opened))
+    return html_report(
+        opened.info,
+        opened.frame,
+        history(opened),
+        (lambda epoch: snapshot(opened, epoch)) if kept else None,
+    ).encode()
+
+
 def facts(opened: Opened) -> pd.DataFrame:
     """How the run was made: seed, device, settings, versions, timings and notes, one row each."""
     info = opened.info

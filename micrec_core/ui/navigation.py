@@ -9,6 +9,8 @@ import streamlit as st
 from streamlit.navigation.page import Page
 
 ROOT = Path(__file__).resolve().parents[2]
+# What the address keeps from page to page.
+KEPT = ("run", "pair", "user")
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def entry(url_path: str) -> Entry:
 def _home() -> None:
     """The bare address: Overview, under an address of its own like every other page."""
     kept = {k: st.query_params.get_all(k) for k in st.query_params}
-    st.switch_page(ROOT / "pages" / "overview.py", query_params=kept)
+    st.switch_page(page_file("overview"), query_params=kept)
 
 
 def pages() -> dict[str, list[Page]]:
@@ -120,10 +122,12 @@ def is_home(page: Page) -> bool:
     return page.url_path == ""
 
 
+def page_file(url_path: str) -> Path:
+    """The script of the page at this address."""
+    return ROOT / "pages" / f"{entry(url_path).file}.py"
+
+
 def link(url_path: str, label: str) -> None:
     """A link to another page of the app that keeps the opened run in the address."""
-    target = entry(url_path)
-    kept = {k: st.query_params[k] for k in ("run", "pair", "user") if k in st.query_params}
-    st.page_link(
-        ROOT / "pages" / f"{target.file}.py", label=label, icon=target.icon, query_params=kept
-    )
+    kept = {k: st.query_params[k] for k in KEPT if k in st.query_params}
+    st.page_link(page_file(url_path), label=label, icon=entry(url_path).icon, query_params=kept)

@@ -14,12 +14,15 @@ import streamlit as st  # noqa: E402
 from micrec_core.errors import MicrecError  # noqa: E402
 from micrec_core.ui.navigation import is_home, pages  # noqa: E402
 from micrec_core.ui.sidebar import sidebar  # noqa: E402
+from micrec_core.ui.tour import banner, lead  # noqa: E402
 from micrec_core.ui.widgets import problem  # noqa: E402
 
 st.set_page_config(page_title="MICRec Explorer", page_icon=":material/hub:", layout="wide")
 page = st.navigation(pages(), position="sidebar", expanded=True)
 if not is_home(page):
+    lead(page)
     sidebar()
+    banner()
 try:
     page.run()
 except MicrecError as error:

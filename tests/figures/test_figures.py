@@ -1,5 +1,7 @@
 """Figures say what the table says: marks, colours by role, no mark on top of another."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,6 +18,7 @@ from micrec_core.figures import (
     tables,
     theme,
 )
+from micrec_core.figures.report import html_report
 from tests import ui_run
 
 RNG = np.random.default_rng(0)
@@ -269,3 +272,40 @@ def test_findings_of_empty_tables_are_none():
     assert len(findings.all_findings(frames, LABELS, 0)) == 6
     assert findings.all_findings({n: f[:0] for n, f in frames.items()}, LABELS, 0) == []
     assert findings.all_findings(dict.fromkeys(names), LABELS, 0) == []
+
+
+def report_of(**changed):
+    rng = np.random.default_rng(0)
+    frames = {
+        "metrics/summary.parquet": ui_run._summary(rng),
+        "metrics/variants.parquet": ui_run._variants(rng),
+        "metrics/degree.parquet": ui_run._degree(rng),
+        "metrics/cutoff.parquet": ui_run._cutoff(rng),
+        "metrics/alignment.parquet": ui_run._alignment(),
+        "metrics/beyond.parquet": ui_run._beyond(rng),
+        "snapshots/users.parquet": ui_run._snapshot_users(rng, 30),
+        "snapshots/layouts.parquet": ui_run._layouts(rng, 30),
+        "weights.parquet": ui_run._weights(rng, ("text", "image")),
+    }
+    frames.update(changed)
+    info = {
+        **ui_run._info(("text",)), "name": "tiny", "without": ["<script>"], "created": "now",
+        "finished": "now", "best_epoch": 2, "n_parameters": 5,
+    }  # fmt: skip
+    history = pd.json_normalize([ui_run._epoch(e) for e in (1, 2)])
+    return html_report(info, frames.get, history, lambda e: ui_run._vectors(rng, 30, e))
+
+
+def test_the_report_is_one_file_that_needs_no_network():
+    html = report_of()
+    assert html.count("Plotly.newPlot(") == 10
+    assert not re.search(r"<(script|link|img|iframe)[^>]+(src|href)=", html)
+    assert "sample data (synthetic)" in html
+    assert "&lt;script&gt;" in html and "(switched off: <script>" not in html
+    assert "For known users, MICRec beats INMO" in html
+
+
+def test_the_report_of_a_run_that_lacks_tables():
+    html = report_of(**dict.fromkeys(["metrics/variants.parquet", "weights.parquet"]))
+    assert "Variants and baselines" not in html
+    assert "By how known the item is" in html

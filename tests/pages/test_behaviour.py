@@ -6,12 +6,15 @@ import time
 import pytest
 
 from micrec_core.errors import DataError
+from micrec_core.runs import list_runs
 from micrec_core.training.jobs import JobManager
 from micrec_core.ui import library, training
 from micrec_core.ui.cards import reason_bar
 from micrec_core.ui.makeup import checked_picture
+from micrec_core.ui.navigation import entry
 from micrec_core.ui.search import find_items
 from micrec_core.ui.state import Session
+from micrec_core.ui.tour import STEPS
 from micrec_core.ui.widgets import plain
 from tests import ui_run
 from tests.pages.conftest import healthy, words
@@ -300,3 +303,29 @@ def test_a_name_that_is_none(app, trainer, tmp_path):
     test.text_input(key="rt_name").set_value("../evil").run()
     press(test, "Start training")
     assert "cannot name a run" in test.error[0].value
+
+
+# ---- Tour and report
+
+
+@pytest.mark.parametrize("place", range(1, len(STEPS) + 1))
+def test_a_step_of_the_tour_opens_its_page(app, full_run, place):
+    test = app(full_run, "overview", tour=str(place), run="zweit")
+    healthy(test)
+    assert test.title[0].value == entry(STEPS[place - 1].page).title
+    assert f"Tour, {place} of 6" in words(test)
+    assert test.sidebar.selectbox(key="run").value == "zweit"
+
+
+@pytest.mark.parametrize("place", ["0", "7", "x", "-1", "１"])
+def test_a_step_that_is_none_shows_no_tour(app, full_run, place):
+    test = app(full_run, "overview", tour=place)
+    healthy(test)
+    assert "Tour," not in words(test)
+
+
+def test_the_report_of_a_run(full_run):
+    opened = library.open_listed(list_runs(full_run)[0])
+    html = library.report(opened).decode()
+    assert html.startswith("<!doctype html>")
+    assert "The same people in both domains" in html

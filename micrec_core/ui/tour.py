@@ -1,0 +1,103 @@
+"""The guided tour: six steps through the pages, addressed by ``?tour=1`` to ``?tour=6``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import streamlit as st
+from streamlit.navigation.page import Page
+
+from micrec_core.ui.navigation import KEPT, page_file
+
+
+@dataclass(frozen=True)
+class Step:
+    """A stop of the tour: its page, what to say there, and the page state it presets."""
+
+    page: str
+    say: str
+    preset: dict[str, str] = field(default_factory=dict)
+
+
+STEPS = (
+    Step(
+        "overview",
+        "This is one trained model. Each card says what was found, with its interval and how many "
+        "it was measured on, and leads to the evidence.",
+    ),
+    Step(
+        "alignment",
+        "The same people, drawn once per domain. Coloured by the distance between a person's two "
+        "vectors: compare left (before) with right (after).",
+        {"al_colour": "Pair distance"},
+    ),
+    Step(
+        "modalities",
+        "What text and picture weigh. Where one is missing, the other has all of the weight; "
+        "further down is what leaving one out costs, which is another question.",
+    ),
+    Step(
+        "cold-start",
+        "Somebody the model never saw. Take back one of the likes on the left and watch the places "
+        "move in both domains. No parameter changes.",
+    ),
+    Step(
+        "low-degree",
+        "Items that hardly anyone has taken yet: the left of each chart. Hatched bars have too few "
+        "items to lean on.",
+    ),
+    Step(
+        "ablations",
+        "What each mechanism is worth: the same model trained without it. Left of the dotted line, "
+        "doing without hurts.",
+    ),
+)
+
+
+def _place() -> int | None:
+    """The step in the address, from 1; None where there is no tour or no such step."""
+    said = st.query_params.get("tour", "")
+    place = int(said) if said.isascii() and said.isdigit() and len(said) < 3 else 0
+    return place if 1 <= place <= len(STEPS) else None
+
+
+def _query(place: int) -> dict[str, str]:
+    kept = {k: st.query_params[k] for k in KEPT if k in st.query_params}
+    return {**kept, "tour": str(place), **STEPS[place - 1].preset}
+
+
+def lead(page: Page) -> None:
+    """Go to the page of the address's step where another one is open."""
+    place = _place()
+    if place is not None and STEPS[place - 1].page != page.url_path:
+        st.switch_page(page_file(STEPS[place - 1].page), query_params=_query(place))
+
+
+def banner() -> None:
+    """What to say at this step, and the way on and back."""
+    place = _place()
+    if place is None:
+        return
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        st.markdown(
+            f":material/tour: **Tour, {place} of {len(STEPS)}.** {STEPS[place - 1].say}",
+            width="stretch",
+        )
+        if place > 1:
+            _step_link(place - 1, "Back", ":material/arrow_back:")
+        if place < len(STEPS):
+            _step_link(place + 1, "Next", ":material/arrow_forward:")
+        here = page_file(STEPS[place - 1].page)
+        kept = {k: v for k, v in _query(place).items() if k != "tour"}
+        st.page_link(here, label="End", icon=":material/close:", query_params=kept)
+
+
+def start_link() -> None:
+    """A link to the first step."""
+    if _place() is None:
+        _step_link(1, "Take the tour (six steps)", ":material/tour:")
+
+
+def _step_link(place: int, label: str, icon: str) -> None:
+    file = page_file(STEPS[place - 1].page)
+    st.page_link(file, label=label, icon=icon, query_params=_query(place))
