@@ -99,14 +99,26 @@ def _nearest_dense(
         own = np.where(own >= 0, position[own], -1)
         hit = torch.from_numpy(np.flatnonzero(own >= 0)).to(device)
         scores[hit, torch.from_numpy(own[own >= 0]).to(device)] = -1.0
-        best = scores.topk(width, dim=1)
-        found, places = best.values.cpu().numpy(), best.indices.cpu().numpy()
+        values, columns = _best(scores, width)
+        found, places = values.cpu().numpy(), columns.cpu().numpy()
         order = np.lexsort((places, -found), axis=1)
         found = np.take_along_axis(found, order, 1)
         places = allowed[np.take_along_axis(places, order, 1)]
         rows[start : start + step, :width] = np.where(found > 0, places, -1)
         similarity[start : start + step, :width] = np.maximum(found, 0)
     return Neighbours(rows, similarity)
+
+
+def _best(scores: torch.Tensor, width: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The ``width`` largest of each row and their columns, of equal ones the lower columns."""
+    values, columns = scores.topk(width, dim=1)
+    # topk takes any of the equals at the last place: those rows, a few, are sorted in full.
+    last = values[:, -1:]
+    tied = ((scores >= last).sum(dim=1) > width) & (last[:, 0] > 0)
+    if tied.any():
+        again = scores[tied].sort(dim=1, descending=True, stable=True)
+        values[tied], columns[tied] = again.values[:, :width], again.indices[:, :width]
+    return values, columns
 
 
 def strongest(matrix: sparse.csr_matrix, n_terms: int = STRONGEST_TERMS) -> sparse.csr_matrix:
