@@ -5,7 +5,7 @@ from micrec_core.figures import ablations as figures
 from micrec_core.figures.tables import pick
 from micrec_core.figures.theme import metric_label
 from micrec_core.ui.sidebar import opened
-from micrec_core.ui.widgets import chart, missing, page_head
+from micrec_core.ui.widgets import cells, chart, missing, page_head
 from micrec_core.ui.words import words
 
 page_head(
@@ -35,7 +35,7 @@ def choice(label: str, column: str, frame: pd.DataFrame, first: str, words_: dic
 
 
 def show_variants(variants: pd.DataFrame) -> None:
-    columns = st.columns(3)
+    columns = cells(3, 180)
     with columns[0]:
         protocol = choice("Question", "protocol", variants, "known", PROTOCOLS)
     rows = pick(variants, protocol=protocol)

@@ -13,7 +13,7 @@ from micrec_core.ui.alignment import (
 )
 from micrec_core.ui.sidebar import opened
 from micrec_core.ui.state import session
-from micrec_core.ui.widgets import chart, empty, missing, page_head, table_and_csv
+from micrec_core.ui.widgets import cells, chart, empty, missing, page_head, table_and_csv
 
 page_head(
     "alignment",
@@ -40,7 +40,7 @@ users = library.snapshot_users(this)
 
 @st.fragment
 def maps() -> None:
-    left, middle, right, last = st.columns([1.4, 0.9, 1.9, 1])
+    left, middle, right, last = cells(4, 210, gap="small")
     first, final = left.select_slider(
         "Epochs compared", epochs, value=(epochs[0], epochs[-1]), key="al_epochs"
     )
@@ -79,12 +79,11 @@ def maps() -> None:
         on_select=light,
     )
     shown = next(iter(stages.values()))["user_id"].nunique()
-    a, b = st.columns([4, 1])
-    a.caption(
+    st.caption(
         f"Showing {shown:,} of {this.info['dataset']['n_overlap']:,} overlapping users; "
         f"{len(lit):,} selected."
     )
-    if b.button("Clear selection", disabled=not lit, icon=":material/close:", width="stretch"):
+    if st.button("Clear selection", disabled=not lit, icon=":material/close:"):
         session().lit = ()
         st.rerun(scope="fragment")
     if lit:
@@ -97,7 +96,7 @@ def maps() -> None:
 maps()
 if metrics is not None:
     st.subheader("Over the training", anchor=False)
-    for column, name in zip(st.columns(2), ("paired_cosine", "mrr"), strict=True):
+    for column, name in zip(cells(2, 380), ("paired_cosine", "mrr"), strict=True):
         rows = metrics[metrics["metric"] == name]
         if len(rows):
             with column:

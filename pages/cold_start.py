@@ -22,7 +22,8 @@ if not (this.run.has("serving.json") and this.run.has("catalogue.parquet")):
     )
     st.stop()
 
-left, right = st.columns([1, 2.1], gap="large")
+grid = st.grid(3, min_column_width=280, gap="large")
+left, right = grid.cell(), grid.cell(column_span=2)
 with left:
     build(this)
 with right:

@@ -6,7 +6,7 @@ from micrec_core.figures.tables import DEGREE_BINS, pick
 from micrec_core.ui import library
 from micrec_core.ui.cards import picture_column, with_pictures
 from micrec_core.ui.sidebar import opened
-from micrec_core.ui.widgets import chart, choose_domain, missing, page_head
+from micrec_core.ui.widgets import cells, chart, choose_domain, missing, page_head
 from micrec_core.ui.words import words
 
 page_head(
@@ -49,7 +49,7 @@ def show_beyond(beyond: pd.DataFrame) -> None:
 @st.fragment
 def drill(items: pd.DataFrame) -> None:
     st.subheader("Which items", anchor=False)
-    left, right = st.columns(2)
+    left, right = cells(2, 240)
     with left:
         domain = choose_domain(this.labels, "low_domain", this.pair[0], bind=True)
     have = [b for b in DEGREE_BINS if b in set(items["bin"].astype(str))]

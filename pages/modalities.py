@@ -6,7 +6,7 @@ from micrec_core.figures import modalities as figures
 from micrec_core.figures.tables import mean_interval, own_seed, pick
 from micrec_core.ui.modalities import explore
 from micrec_core.ui.sidebar import opened
-from micrec_core.ui.widgets import chart, empty, missing, page_head
+from micrec_core.ui.widgets import cells, chart, empty, missing, page_head
 from micrec_core.ui.words import words
 
 page_head(
@@ -20,7 +20,7 @@ weights = this.frame("weights.parquet")
 
 def show_weights(weights: pd.DataFrame) -> None:
     long = figures.long_weights(weights)
-    left, right = st.columns(2, gap="large")
+    left, right = cells(2, 400)
     with left:
         st.subheader("Text against image", anchor=False, help=words("modality"))
         both = long[long["have"] == "text and image"]
@@ -41,7 +41,7 @@ def show_weights(weights: pd.DataFrame) -> None:
             alt="Triangle of the shares of interactions, text and image in the score, per entity",
             caption="Exact shares of each entity's top-20 scores. In a corner: that source alone.",
         )
-    left, right = st.columns(2, gap="large")
+    left, right = cells(2, 400)
     with left:
         st.subheader("By number of interactions", anchor=False, help=words("degree"))
         both = long[long["have"] == "text and image"]

@@ -7,7 +7,7 @@ from micrec_core.ui import library
 from micrec_core.ui.navigation import link
 from micrec_core.ui.sidebar import opened
 from micrec_core.ui.tour import start_link
-from micrec_core.ui.widgets import chart, empty, missing, page_head, plain, table_and_csv
+from micrec_core.ui.widgets import cells, chart, empty, missing, page_head, plain, table_and_csv
 from micrec_core.ui.words import words
 
 page_head(
@@ -38,13 +38,13 @@ def show_findings() -> None:
         missing(this.run.name, "findings", "metrics/")
         return
     st.subheader("What was found", anchor=False, help=words("NDCG", "Recall", "interval"))
-    for start in range(0, len(cards), 3):
-        for column, finding in zip(st.columns(3), cards[start : start + 3]):
-            with column, st.container(border=True, height="stretch"):
-                st.markdown(f"**{plain(finding.title)}**")
-                for line in finding.lines:
-                    st.caption(plain(line))
-                link(finding.page, finding.link)
+    grid = st.grid(3, min_column_width=250, border=True)
+    for finding in cards:
+        with grid.cell():
+            st.markdown(f"**{plain(finding.title)}**")
+            for line in finding.lines:
+                st.caption(plain(line))
+            link(finding.page, finding.link)
 
 
 def show_data() -> None:
@@ -105,7 +105,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
     )
     start_link()
 show_findings()
-left, right = st.columns(2, gap="large")
+left, right = cells(2, 380)
 with left:
     show_data()
 with right:

@@ -8,7 +8,7 @@ from micrec_core.ui.cards import gallery, legend, recommendation_cards
 from micrec_core.ui.library import listings, open_listed
 from micrec_core.ui.search import pick_user
 from micrec_core.ui.sidebar import opened
-from micrec_core.ui.widgets import chart, empty, page_head, plain, problem
+from micrec_core.ui.widgets import cells, chart, empty, page_head, plain, problem
 from micrec_core.ui.words import words
 
 page_head(
@@ -83,7 +83,7 @@ def compare(lists: dict[str, pd.DataFrame]) -> None:
         return
     other = open_listed(listings()[other_name])
     rival = serve.recommender(other)
-    for column, (domain, items) in zip(st.columns(len(lists)), lists.items(), strict=True):
+    for column, (domain, items) in zip(cells(len(lists), 320), lists.items(), strict=True):
         with column:
             if domain not in other.labels or not serve.labelled_user(other, user_id)[1]:
                 st.caption("The other run does not know this domain or this user.")
@@ -102,7 +102,7 @@ def compare(lists: dict[str, pd.DataFrame]) -> None:
 
 try:
     lists: dict[str, pd.DataFrame] = {}
-    for column, name in zip(st.columns(len(this.labels), gap="large"), this.labels, strict=True):
+    for column, name in zip(cells(len(this.labels), 300), this.labels, strict=True):
         with column:
             items = domain_column(name)
             if items is not None:

@@ -5,7 +5,7 @@ from micrec_core.ui import training
 from micrec_core.ui.navigation import link
 from micrec_core.ui.sidebar import opened_or_none
 from micrec_core.ui.state import session
-from micrec_core.ui.widgets import empty, page_head, plain, problem
+from micrec_core.ui.widgets import cells, empty, page_head, plain, problem
 from micrec_core.ui.words import words
 
 page_head(
@@ -35,7 +35,7 @@ def settings() -> None:
             see="data",
         )
         return
-    left, right = st.columns(2, gap="large")
+    left, right = cells(2, 300)
     with left:
         dataset = st.selectbox("Dataset", choices, format_func=lambda p: p.name, key="rt_dataset")
         name = st.text_input("Name of the run", placeholder="chosen for you", key="rt_name",

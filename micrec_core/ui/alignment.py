@@ -11,7 +11,7 @@ from micrec_core.figures.tables import pick
 from micrec_core.ui import library
 from micrec_core.ui.library import Opened
 from micrec_core.ui.state import session
-from micrec_core.ui.widgets import chart, metric, plain
+from micrec_core.ui.widgets import cells, chart, metric, plain
 from micrec_core.ui.words import word
 
 METRICS = {
@@ -56,7 +56,7 @@ def key_numbers(metrics: pd.DataFrame) -> None:
     last = metrics[metrics["epoch"] == metrics["epoch"].max()]
     rows = [(m, pick(last, metric=m)) for m in METRICS]
     rows = [(m, r.iloc[0]) for m, r in rows if len(r)]
-    for column, (name, row) in zip(st.columns(max(len(rows), 1)), rows, strict=False):
+    for column, (name, row) in zip(cells(len(rows), 150, gap="small"), rows, strict=True):
         label, explain = METRICS[name]
         with column:
             note = f"random {row['random']:.2f}" if pd.notna(row["random"]) else ""

@@ -125,12 +125,12 @@ def gallery(
     opened: Opened, domain: str, items: pd.DataFrame, said: Sequence[str] | None = None
 ) -> None:
     """Pictures side by side with the beginning of their titles; ``said`` is a word below each."""
-    with st.container(horizontal=True, gap="small"):
-        for place, (_, row) in enumerate(items.iterrows()):
-            with st.container(width=96, gap="xxsmall"):
-                thumbnail(item(opened, domain, row["item_id"]), 84)
-                caption = plain(f"{place + 1}. {short(str(row['title']), 32)}")
-                st.caption(caption + (f"  \n{plain(said[place])}" if said else ""))
+    grid = st.grid(min_column_width=92, gap="small")
+    for place, (_, row) in enumerate(items.iterrows()):
+        with grid.cell(), st.container(gap="xxsmall"):
+            thumbnail(item(opened, domain, row["item_id"]), 84)
+            caption = plain(f"{place + 1}. {short(str(row['title']), 32)}")
+            st.caption(caption + (f"  \n{plain(said[place])}" if said else ""))
 
 
 def legend(names: Sequence[str]) -> None:

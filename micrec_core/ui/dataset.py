@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from micrec_core.errors import DataError
 from micrec_core.figures.data import degree_curves
 from micrec_core.ui.state import session
-from micrec_core.ui.widgets import chart, plain
+from micrec_core.ui.widgets import cells, chart, plain
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def show_summary(summary: Summary) -> None:
         st.badge("sample data (synthetic)", icon=":material/science:", color="orange")
     names = ("n_users", "n_items", "n_interactions", "n_overlap")
     words = ("Users", "Items", "Interactions", "Users in two domains")
-    for column, name, word_ in zip(st.columns(4), names, words, strict=True):
+    for column, name, word_ in zip(cells(4, 160), names, words, strict=True):
         column.metric(word_, f"{described[name]:,}", border=True)
     st.dataframe(
         pd.json_normalize(described["domains"]).T.rename(columns=str).astype(str),
@@ -86,7 +86,7 @@ def show_summary(summary: Summary) -> None:
         )
     for note in described["notes"]:
         st.caption(plain(note))
-    left, right = st.columns(2, gap="large")
+    left, right = cells(2, 380)
     for column, degrees, kind in (
         (left, summary.user_degrees, "user"),
         (right, summary.item_degrees, "item"),

@@ -13,7 +13,7 @@ from micrec_core.ui import serve
 from micrec_core.ui.cards import gallery, legend, recommendation_cards
 from micrec_core.ui.library import Opened
 from micrec_core.ui.state import session
-from micrec_core.ui.widgets import chart, choose_domain, plain, problem
+from micrec_core.ui.widgets import cells, chart, choose_domain, plain, problem
 
 KINDS = {
     "hot": "in the training data",
@@ -28,7 +28,7 @@ def show_lists(opened: Opened, k: int) -> Any:
     user = serve.made_up_user(model, session().made)
     signature = repr((session().made.likes, session().made.text, bool(session().made.image), k))
     found = {}
-    for column, domain in zip(st.columns(len(opened.labels)), opened.labels, strict=True):
+    for column, domain in zip(cells(len(opened.labels), 290), opened.labels, strict=True):
         with column:
             st.subheader(plain(opened.labels[domain]), anchor=False)
             try:
@@ -92,7 +92,7 @@ def beside_simpler(opened: Opened, user: Any, k: int) -> None:
         "Popularity": lambda: model.popular(domain, k),
         "Content only": lambda: model.content_only(user, domain, k),
     }
-    for column, (name, make) in zip(st.columns(3), lists.items(), strict=True):
+    for column, (name, make) in zip(cells(3, 280), lists.items(), strict=True):
         with column:
             st.markdown(f"**{name}**")
             try:

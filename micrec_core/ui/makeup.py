@@ -109,11 +109,11 @@ def _add_items(opened: Opened) -> None:
         found = find_items(catalogue(opened, domain), query or "", _GALLERY)
         if found.empty:
             st.caption("No item matches; try fewer words.")
-        columns = st.columns(2)
-        for place, (_, row) in enumerate(found.iterrows()):
+        grid = st.grid(min_column_width=100, border=True, gap="xsmall")
+        for _, row in found.iterrows():
             item_id = str(row["item_id"])
             liked = item_id in session().made.likes.get(domain, ())
-            with columns[place % 2], st.container(border=True, height="stretch", gap="xsmall"):
+            with grid.cell():
                 thumbnail(row, 84)
                 st.text(row["title"][:48])
                 st.button(

@@ -13,7 +13,7 @@ from micrec_core.ui import serve
 from micrec_core.ui.cards import gallery, thumbnail
 from micrec_core.ui.library import Opened
 from micrec_core.ui.search import pick_item, pick_user
-from micrec_core.ui.widgets import empty, plain, problem
+from micrec_core.ui.widgets import cells, empty, plain, problem
 from micrec_core.ui.words import word
 
 
@@ -41,7 +41,8 @@ def _item(opened: Opened, weights: pd.DataFrame | None) -> None:
         return
     domain, row = picked
     item_id = str(row["item_id"])
-    about, lists = st.columns([1, 2.2], gap="large")
+    grid = st.grid(3, min_column_width=260, gap="large")
+    about, lists = grid.cell(), grid.cell(column_span=2)
     with about:
         _about(row)
         if weights is not None:
@@ -70,7 +71,7 @@ def _user(opened: Opened, weights: pd.DataFrame | None) -> None:
         return
     model = serve.recommender(opened)
     known = [d for d in opened.labels if user_id in serve.user_id_set(opened, d)]
-    for column, domain in zip(st.columns(max(len(known), 1), gap="large"), known, strict=False):
+    for column, domain in zip(cells(len(known), 320), known, strict=False):
         with column:
             st.markdown(f"**{plain(opened.labels[domain])}**")
             if weights is not None:

@@ -9,8 +9,6 @@ import streamlit as st
 from streamlit.navigation.page import Page
 
 ROOT = Path(__file__).resolve().parents[2]
-# What the address keeps from page to page.
-KEPT = ("run", "pair", "user")
 
 
 @dataclass(frozen=True)
@@ -94,8 +92,13 @@ def entry(url_path: str) -> Entry:
 
 def _home() -> None:
     """The bare address: Overview, under an address of its own like every other page."""
-    kept = {k: st.query_params.get_all(k) for k in st.query_params}
-    st.switch_page(page_file("overview"), query_params=kept)
+    st.switch_page(page_file("overview"), query_params=unbound())
+
+
+def unbound() -> dict[str, list[str]]:
+    """What the address holds that no widget has taken yet; bound values follow by themselves."""
+    free = [k for k in st.query_params if k not in st.session_state]
+    return {k: st.query_params.get_all(k) for k in free}
 
 
 def pages() -> dict[str, list[Page]]:
@@ -128,6 +131,5 @@ def page_file(url_path: str) -> Path:
 
 
 def link(url_path: str, label: str) -> None:
-    """A link to another page of the app that keeps the opened run in the address."""
-    kept = {k: st.query_params[k] for k in KEPT if k in st.query_params}
-    st.page_link(page_file(url_path), label=label, icon=entry(url_path).icon, query_params=kept)
+    """A link to another page of the app; run, pair and user stay, being bound in the sidebar."""
+    st.page_link(page_file(url_path), label=label, icon=entry(url_path).icon)

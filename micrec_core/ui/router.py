@@ -22,7 +22,7 @@ page = st.navigation(pages(), position="sidebar", expanded=True)
 if not is_home(page):
     lead(page)
     sidebar()
-    banner()
+    banner(page)
 try:
     page.run()
 except MicrecError as error:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import streamlit as st
 from streamlit.navigation.page import Page
 
-from micrec_core.ui.navigation import KEPT, page_file
+from micrec_core.ui.navigation import page_file, unbound
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,9 @@ STEPS = (
 )
 
 
+_ARRIVED = "micrec_arrived"
+
+
 def _place() -> int | None:
     """The step in the address, from 1; None where there is no tour or no such step."""
     said = st.query_params.get("tour", "")
@@ -62,21 +65,26 @@ def _place() -> int | None:
 
 
 def _query(place: int) -> dict[str, str]:
-    kept = {k: st.query_params[k] for k in KEPT if k in st.query_params}
-    return {**kept, "tour": str(place), **STEPS[place - 1].preset}
+    return {"tour": str(place), **STEPS[place - 1].preset}
 
 
 def lead(page: Page) -> None:
-    """Go to the page of the address's step where another one is open."""
+    """On arrival, go to the page of the address's step where another one was opened.
+
+    Only on arrival: later on, the menu and the browser's own Back must lead where they say.
+    """
     place = _place()
-    if place is not None and STEPS[place - 1].page != page.url_path:
-        st.switch_page(page_file(STEPS[place - 1].page), query_params=_query(place))
+    arriving = _ARRIVED not in st.session_state
+    st.session_state[_ARRIVED] = True
+    if arriving and place is not None and STEPS[place - 1].page != page.url_path:
+        query = {**unbound(), **_query(place)}
+        st.switch_page(page_file(STEPS[place - 1].page), query_params=query)
 
 
-def banner() -> None:
-    """What to say at this step, and the way on and back."""
+def banner(page: Page) -> None:
+    """What to say at this step, and the way on and back; nothing on another step's page."""
     place = _place()
-    if place is None:
+    if place is None or STEPS[place - 1].page != page.url_path:
         return
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         st.markdown(
@@ -87,9 +95,11 @@ def banner() -> None:
             _step_link(place - 1, "Back", ":material/arrow_back:")
         if place < len(STEPS):
             _step_link(place + 1, "Next", ":material/arrow_forward:")
-        here = page_file(STEPS[place - 1].page)
-        kept = {k: v for k, v in _query(place).items() if k != "tour"}
-        st.page_link(here, label="End", icon=":material/close:", query_params=kept)
+        st.button("End", icon=":material/close:", type="tertiary", on_click=_end)
+
+
+def _end() -> None:
+    del st.query_params["tour"]
 
 
 def start_link() -> None:

@@ -17,7 +17,7 @@ from micrec_core.ui import library
 from micrec_core.ui.library import Opened, runs_folder
 from micrec_core.ui.navigation import ROOT
 from micrec_core.ui.state import session
-from micrec_core.ui.widgets import chart, plain
+from micrec_core.ui.widgets import cells, chart, plain
 
 MAX_EPOCHS = int(os.environ.get("MICREC_MAX_EPOCHS", "200"))
 MAX_INTERACTIONS = int(os.environ.get("MICREC_MAX_INTERACTIONS", "1000000"))
@@ -123,7 +123,7 @@ def live(job: Job, opened: Opened | None) -> None:
     domains = [c.split(".")[1] for c in history.columns if c.startswith("valid.")]
     labels = {d: (opened.labels.get(d, d) if opened else d) for d in dict.fromkeys(domains)}
     reference = library.history(opened) if opened else None
-    left_, middle, right = st.columns(3)
+    left_, middle, right = cells(3, 340)
     with left_:
         chart(figures.loss_curves(history), history, "rt_loss", alt="Loss over the epochs")
     with middle:

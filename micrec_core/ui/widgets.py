@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -37,6 +37,15 @@ def page_head(url_path: str, say: str) -> None:
     here = entry(url_path)
     st.title(here.title, anchor=False)
     st.markdown(f"**{here.question}** {say}")
+
+
+def cells(n: int, least: int, gap: Literal["small", "medium", "large"] = "medium") -> list[Any]:
+    """``n`` equal cells side by side, fewer a row where each would have less than ``least`` pixels.
+
+    Unlike ``st.columns`` this looks at the width there is, so an open sidebar on a tablet counts.
+    """
+    grid = st.grid(max(n, 1), min_column_width=least, gap=gap)
+    return [grid.cell() for _ in range(n)]
 
 
 def chart(
