@@ -1,0 +1,150 @@
+"""What training is given: neighbours, links and sides, from train interactions alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from micrec_core.data.types import Edges, Split
+from micrec_core.training.inputs import Knowledge, cold_side, model_inputs
+from tests.models import oracle, worlds
+
+MODALITIES = ("text", "image")
+
+
+@pytest.fixture(scope="module")
+def world() -> worlds.World:
+    return worlds.tiny()
+
+
+@pytest.fixture(scope="module")
+def inputs(world):
+    return model_inputs(world.knowledge())
+
+
+def matrix(graph, n: int) -> np.ndarray:
+    return (graph @ torch.eye(n)).numpy()
+
+
+@pytest.mark.parametrize("m", MODALITIES)
+@pytest.mark.parametrize("d", [0, 1])
+def test_neighbours_equal_the_oracle(world, inputs, m, d) -> None:
+    for side, wanted in (
+        (inputs.domains[d].users, oracle.user_side(world, d, (m,))),
+        (inputs.domains[d].items, oracle.item_side(world, d, (m,))),
+    ):
+        found = matrix(side.neighbours[m], len(side))
+        np.testing.assert_allclose(found, wanted.neighbours[m], atol=1e-5)
+        assert not found.diagonal().any(), "nobody is its own neighbour"
+        assert not found[:, wanted.degree == 0].any(), "only what was trained lends"
+        there = found.sum(1)
+        np.testing.assert_allclose(there[there > 0], 1, atol=1e-5)
+        assert not found[~wanted.has[m]].any() and not found[:, ~wanted.has[m]].any()
+
+
+def test_density_equals_the_oracle(world) -> None:
+    knowledge = world.knowledge()
+    for d in (0, 1):
+        for m in MODALITIES:
+            wanted = oracle.item_side(world, d, (m,)).statistic[m]
+            found = knowledge.domains[d].item_neighbours[m].density()
+            np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+
+def test_links_join_the_same_ids_with_train_interactions_in_both(world, inputs) -> None:
+    for link in inputs.links:
+        source, target = (world.dataset.domains[d] for d in (link.source, link.target))
+        there, here = source.user_ids[link.source_rows], target.user_ids[link.target_rows]
+        assert np.array_equal(there, here)
+        pairs = zip(link.source_rows.tolist(), link.target_rows.tolist(), strict=True)
+        assert list(pairs) == oracle.overlap(world, link.source, link.target)
+
+
+def test_cold_side_knows_nothing_of_the_users_own_target_items(world, inputs) -> None:
+    for link in inputs.links:
+        wanted = oracle.cold_side(world, link.source, link.target, MODALITIES)
+        n = world.dataset.domains[link.target].n_users
+        for m in MODALITIES:
+            np.testing.assert_allclose(link.cold.content[m], wanted.content[m], atol=1e-5)
+            found = matrix(link.cold.neighbours[m], n)
+            np.testing.assert_allclose(found, wanted.neighbours[m], atol=1e-5)
+            assert not found[np.arange(len(found)), link.target_rows].any()
+        assert not link.cold.degree.any()
+
+
+def test_cold_side_of_strangers_excludes_nobody(world) -> None:
+    knowledge = world.knowledge()
+    there = np.array([1, 2])
+    side = cold_side(knowledge, 0, 1, there, np.array([-1, -1]), "cpu")
+    assert len(side) == 2 and torch.isfinite(side.signals).all()
+
+
+def equal(a: Knowledge, b: Knowledge) -> bool:
+    x, y = model_inputs(a), model_inputs(b)
+    sides = [
+        (p, q)
+        for e, f in zip(x.domains, y.domains, strict=True)
+        for p, q in ((e.users, f.users), (e.items, f.items))
+    ]
+    sides += [(p.cold, q.cold) for p, q in zip(x.links, y.links, strict=True)]
+    return all(
+        torch.equal(p.signals, q.signals)
+        and torch.equal(p.degree, q.degree)
+        and torch.equal(p.has, q.has)
+        and all(torch.equal(p.content[m], q.content[m]) for m in MODALITIES)
+        and all(
+            (p.neighbours[m].matrix != q.neighbours[m].matrix).nnz == 0 for m in MODALITIES
+        )
+        for p, q in sides
+    )  # fmt: skip
+
+
+def test_nothing_but_train_interactions_is_looked_at() -> None:
+    world = worlds.small(kind="inductive")
+    before, rng = world.knowledge(), np.random.default_rng(0)
+    parts = []
+    for domain, part in zip(world.dataset.domains, world.split.domains, strict=True):
+        wrong = Edges(
+            rng.integers(domain.n_users, size=30).astype(np.int32),
+            rng.integers(domain.n_items, size=30).astype(np.int32),
+        )
+        hidden = (
+            "valid",
+            "test",
+            "new_user_support",
+            "new_user_test",
+            "new_item_test",
+            "cold_test",
+        )
+        parts.append(replace(part, **dict.fromkeys(hidden, wrong)))
+    changed = replace(world, split=Split("inductive", 0, tuple(parts)))
+    assert equal(before, changed.knowledge())
+    part = parts[0]
+    fewer = replace(changed, split=Split("", 0, (replace(part, train=part.train[1:]), parts[1])))
+    assert not equal(before, fewer.knowledge()), "and the comparison is not blind"
+
+
+def test_withheld_entities_lend_to_nobody() -> None:
+    world = worlds.small(kind="inductive")
+    knowledge = world.knowledge()
+    for part, known in zip(world.split.domains, knowledge.domains, strict=True):
+        assert len(part.new_items) and len(part.new_users) and len(part.cold_users)
+        assert not known.item_degree[part.new_items].any()
+        for m in MODALITIES:
+            items, users = known.item_neighbours[m].rows, known.user_neighbours[m].rows
+            assert not np.isin(items, part.new_items).any()
+            assert not np.isin(users, np.r_[part.new_users, part.cold_users]).any()
+
+
+def test_a_modality_that_a_domain_lacks_is_empty_there() -> None:
+    world = worlds.small()
+    inputs = model_inputs(world.knowledge())
+    items, users = inputs.domains[1].items, inputs.domains[1].users
+    image = MODALITIES.index("image")
+    assert not items.has[:, image].any() and not items.neighbours["image"].matrix.nnz
+    assert users.has[:, image].any(), "users of both domains bring their images along"
+    for side in (items, users):
+        assert torch.isfinite(side.signals).all() and torch.isfinite(side.unseen).all()
