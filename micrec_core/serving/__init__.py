@@ -1,1 +1,19 @@
-"""The recommender: fold-in for anyone, top-k lists and exact explanations."""
+"""Serving a finished run: fold-in of anyone and anything, top-k, exact explanations."""
+
+from micrec_core.serving.bundle import read_bundle, write_bundle
+from micrec_core.serving.explanation import Explanation
+from micrec_core.serving.items import NewItem
+from micrec_core.serving.recommender import Recommendation, Recommender
+from micrec_core.serving.steps import Step
+from micrec_core.serving.users import User
+
+__all__ = [
+    "Explanation",
+    "NewItem",
+    "Recommendation",
+    "Recommender",
+    "Step",
+    "User",
+    "read_bundle",
+    "write_bundle",
+]

@@ -1,0 +1,377 @@
+"""Writing and reading what a run is served from; only what reproduces the model is written.
+
+``serving.safetensors``       vectors, maps, gates, features, neighbours, train interactions
+``serving.json``              settings, domains, personas
+``serving_ids.parquet``       ids and titles
+``serving_encoders.json``     what the encoders need beside their arrays (a vocabulary, say)
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from scipy import sparse
+
+from micrec_core.errors import RunError
+from micrec_core.features import DatasetFeatures, FeatureMatrix
+from micrec_core.graphs.neighbours import Neighbours
+from micrec_core.models.gate import Gate
+from micrec_core.serving.contents import Bundle, DomainPart, Floats, ModalityPart, Space
+from micrec_core.training.profiles import Scaling
+
+if TYPE_CHECKING:
+    from micrec_core.data.types import Dataset, Split
+    from micrec_core.models.micrec import Encoded, MICRec
+    from micrec_core.runs import Run, RunWriter
+    from micrec_core.training.inputs import DomainKnowledge, Knowledge
+
+TENSORS, ABOUT = "serving.safetensors", "serving.json"
+IDS, ENCODERS = "serving_ids.parquet", "serving_encoders.json"
+VERSION = 1
+Tensors = dict[str, NDArray[Any]]
+
+
+def write_bundle(
+    writer: RunWriter,
+    *,
+    dataset: Dataset,
+    split: Split,
+    knowledge: Knowledge,
+    features: DatasetFeatures,
+    model: MICRec,
+    encoded: Sequence[Encoded],
+    extra: Mapping[str, Any] | None = None,
+) -> None:
+    """Write everything ``Recommender.open`` needs.
+
+    Parameters
+    ----------
+    knowledge, model : what was trained
+    encoded : the trained model's embeddings, against which the bundle is checked
+    extra : JSON-able values kept in ``serving.json`` under ``extra``
+
+    Raises
+    ------
+    RunError
+        What would be served is not what was trained: the serving code has fallen behind the model.
+    """
+    from micrec_core.serving.verify import check_against
+
+    tensors = _pack_shared(model, knowledge, features)
+    for d, part in enumerate(knowledge.domains):
+        tensors |= _pack_domain(d, part, model)
+    metas = {}
+    for m in knowledge.modalities:
+        metas[m], arrays = features.encoders[m].state()
+        tensors |= {f"encoder.{m}.{name}": value for name, value in arrays.items()}
+    about = _about(dataset, split, knowledge, features, model, extra)
+    ids = _ids(dataset)
+    tensors = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
+    check_against(unpack(tensors, about, ids, metas), encoded)
+    writer.write_tensors(TENSORS, tensors)
+    writer.write_parquet(IDS, ids)
+    writer.write_json(ENCODERS, metas)
+    writer.write_json(ABOUT, about)
+
+
+def read_bundle(run: Run) -> Bundle:
+    """The bundle of a run.
+
+    Raises
+    ------
+    RunError
+        The run has none, or it is incomplete or of a newer version.
+    """
+    where = f"Run '{run.name}'"
+    if not run.has(ABOUT):
+        raise RunError(f"{where} holds nothing to serve from: train it anew.")
+    about = run.json(ABOUT)
+    version = about.get("version") if isinstance(about, dict) else None
+    if version != VERSION:
+        raise RunError(
+            f"{where} has a serving bundle of version {version} and this program reads "
+            f"{VERSION}: train it anew or use the matching version."
+        )
+    try:
+        return unpack(run.tensors(TENSORS), about, run.frame(IDS), run.json(ENCODERS))
+    except (KeyError, IndexError, ValueError, TypeError, RuntimeError) as error:
+        raise RunError(
+            f"{where} has a serving bundle that does not fit together ({error}): train it anew."
+        ) from error
+
+
+# Writing -----------------------------------------------------------------------------------------
+
+
+def _pack_shared(model: MICRec, knowledge: Knowledge, features: DatasetFeatures) -> Tensors:
+    out: Tensors = {"alpha": _numpy(model.alpha).reshape(1)}
+    for group in ("project", "transfer", "bridge"):
+        for name, linear in getattr(model, group).items():
+            for leaf, value in linear.state_dict().items():
+                out[f"{group}.{name}.{leaf}"] = _numpy(value)
+    for m in knowledge.modalities:
+        out[f"means.{m}"] = features.means[m]
+    for (a, b), (there, here) in knowledge.links.items():
+        out[f"links.{a}-{b}.source"] = there.astype(np.int32)
+        out[f"links.{a}-{b}.target"] = here.astype(np.int32)
+    return out
+
+
+def _pack_domain(d: int, part: DomainKnowledge, model: MICRec) -> Tensors:
+    parameters = model.domain(d)
+    out: Tensors = {
+        f"{d}.{name}": _numpy(getattr(parameters, name))
+        for name in ("users", "items", "any_user", "any_item")
+    }
+    for side in ("user", "item"):
+        for leaf, value in getattr(parameters, f"{side}_gate").state_dict().items():
+            out[f"{d}.{side}_gate.{leaf}"] = _numpy(value)
+        scaling: Scaling = getattr(part, f"{side}_scaling")
+        out[f"{d}.{side}_scaling.mean"] = np.asarray(scaling.mean, np.float32)
+        out[f"{d}.{side}_scaling.std"] = np.asarray(scaling.std, np.float32)
+    out[f"{d}.train.indptr"] = part.train.indptr.astype(np.int32)
+    out[f"{d}.train.indices"] = _small(part.train.indices, part.train.shape[1])
+    coherence = [part.profiles[m].coherence for m in part.features]
+    n_users = part.train.shape[0]
+    out[f"{d}.coherence"] = (
+        np.stack(coherence, axis=1) if coherence else np.zeros((n_users, 0))
+    ).astype(np.float32)
+    for m, matrix in part.features.items():
+        place = f"{d}.{m}"
+        out[f"{place}.dense"] = matrix.dense
+        out[f"{place}.present"] = matrix.present
+        if matrix.sparse is not None:
+            out |= _pack_rows(f"{place}.sparse", matrix.sparse)
+        anchors = part.profiles[m].has & (part.user_degree > 0)
+        space = part.profiles[m].space()
+        if sparse.issparse(space):
+            only = sparse.csr_matrix(sparse.diags(anchors.astype(np.float32)) @ space)
+            only.eliminate_zeros()
+            out |= _pack_rows(f"{place}.user_space", only)
+        else:
+            out[f"{place}.user_space"] = np.where(anchors[:, None], space, 0).astype(np.float32)
+        for side in ("user", "item"):
+            found: Neighbours = getattr(part, f"{side}_neighbours")[m]
+            out[f"{place}.{side}_neighbours.rows"] = found.rows
+            out[f"{place}.{side}_neighbours.similarity"] = found.similarity
+    return out
+
+
+def _about(
+    dataset: Dataset,
+    split: Split,
+    knowledge: Knowledge,
+    features: DatasetFeatures,
+    model: MICRec,
+    extra: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    settings = knowledge.settings
+    return {
+        "version": VERSION,
+        "domains": [
+            {"name": d.name, "label": d.label, "n_users": d.n_users, "n_items": d.n_items}
+            for d in dataset.domains
+        ],
+        "split": split.kind,
+        "modalities": list(knowledge.modalities),
+        "encoders": {m: features.encoders[m].label for m in knowledge.modalities},
+        "layers": model.settings.layers,
+        "templates": model.settings.templates,
+        "neighbours": {"k": settings.k, "temperature": settings.temperature},
+        "cross_profile": settings.cross_profile,
+        "n_parameters": sum(p.numel() for p in model.parameters()),
+        "personas": _personas(dataset),
+        "extra": dict(extra or {}),
+    }
+
+
+def _personas(dataset: Dataset) -> list[dict[str, Any]]:
+    """Made-up people that come with the dataset; none where the file is absent or not usable."""
+    try:
+        found = json.loads((dataset.root / "personas.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    known = {d.name: set(d.item_ids.tolist()) for d in dataset.domains}
+    out = []
+    for person in found if isinstance(found, list) else []:
+        if not isinstance(person, dict) or not isinstance(person.get("name"), str):
+            continue
+        likes = person.get("likes")
+        likes = likes if isinstance(likes, dict) else {}
+        out.append(
+            {
+                "name": person["name"],
+                "sentence": str(person.get("sentence") or ""),
+                "text": str(person.get("text") or ""),
+                "likes": {
+                    d: [i for i in map(str, likes.get(d) or ()) if i in ids]
+                    for d, ids in known.items()
+                },
+            }
+        )
+    return out
+
+
+def _ids(dataset: Dataset) -> pd.DataFrame:
+    parts = []
+    for domain in dataset.domains:
+        parts.append(
+            pd.DataFrame(
+                {"domain": domain.name, "side": "user", "id": domain.user_ids, "title": ""}
+            )
+        )
+        items = {"domain": domain.name, "side": "item", "id": domain.item_ids}
+        parts.append(pd.DataFrame(items | {"title": domain.titles}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _numpy(value: torch.Tensor) -> NDArray[Any]:
+    return value.detach().cpu().numpy()
+
+
+def _small(indices: NDArray[Any], below: int) -> NDArray[Any]:
+    return indices.astype(np.uint16 if below <= 2**16 else np.int32)
+
+
+def _pack_rows(name: str, matrix: sparse.csr_matrix) -> Tensors:
+    return {
+        f"{name}.data": matrix.data.astype(np.float32),
+        f"{name}.indices": _small(matrix.indices, matrix.shape[1]),
+        f"{name}.indptr": matrix.indptr.astype(np.int32),
+        f"{name}.width": np.array([matrix.shape[1]], np.int64),
+    }
+
+
+# Reading -----------------------------------------------------------------------------------------
+
+
+def unpack(
+    tensors: Mapping[str, NDArray[Any]],
+    about: Mapping[str, Any],
+    ids: pd.DataFrame,
+    encoders: Mapping[str, Mapping[str, Any]],
+) -> Bundle:
+    """The bundle from the content of its files; KeyError or ValueError where they disagree."""
+    modalities = tuple(about["modalities"])
+    pairs = [
+        (a, b)
+        for a in range(len(about["domains"]))
+        for b in range(len(about["domains"]))
+        if a != b and f"transfer.{a}-{b}.weight" in tensors
+    ]
+    links = [n.split(".")[1] for n in tensors if n.startswith("links.") and n.endswith(".source")]
+    return Bundle(
+        domains=tuple(
+            _domain(d, domain, tensors, ids, modalities)
+            for d, domain in enumerate(about["domains"])
+        ),
+        modalities=modalities,
+        layers=int(about["layers"]),
+        templates=bool(about["templates"]),
+        alpha=float(tensors["alpha"][0]),
+        k=int(about["neighbours"]["k"]),
+        temperature=float(about["neighbours"]["temperature"]),
+        cross_profile=bool(about["cross_profile"]),
+        project={m: tensors[f"project.{m}.weight"] for m in modalities},
+        transfer={(a, b): tensors[f"transfer.{a}-{b}.weight"] for a, b in pairs},
+        bridge={
+            (a, b): (tensors[f"bridge.{a}-{b}.weight"], tensors[f"bridge.{a}-{b}.bias"])
+            for a, b in pairs
+        },
+        links={
+            (int(p.split("-")[0]), int(p.split("-")[1])): (
+                tensors[f"links.{p}.source"].astype(np.int64),
+                tensors[f"links.{p}.target"].astype(np.int64),
+            )
+            for p in links
+        },
+        means={m: tensors[f"means.{m}"] for m in modalities},
+        encoders={m: (dict(encoders[m]), _under(tensors, f"encoder.{m}.")) for m in modalities},
+        personas=tuple(about["personas"]),
+        n_parameters=int(about["n_parameters"]),
+    )
+
+
+def _domain(
+    d: int,
+    about: Mapping[str, Any],
+    tensors: Mapping[str, NDArray[Any]],
+    ids: pd.DataFrame,
+    modalities: tuple[str, ...],
+) -> DomainPart:
+    n_users, n_items = int(about["n_users"]), int(about["n_items"])
+    here = ids["domain"] == about["name"]
+    users, items = ids[here & (ids["side"] == "user")], ids[here & (ids["side"] == "item")]
+    if len(users) != n_users or len(items) != n_items:
+        raise ValueError(f"the ids of '{about['name']}' are not as many as its users and items")
+    indices = tensors[f"{d}.train.indices"]
+    train = sparse.csr_matrix(
+        (np.ones(len(indices), np.float32), indices.astype(np.int32), tensors[f"{d}.train.indptr"]),
+        shape=(n_users, n_items),
+    )
+    return DomainPart(
+        name=str(about["name"]),
+        label=str(about["label"] or about["name"]),
+        user_ids=users["id"].to_numpy(dtype=object),
+        item_ids=items["id"].to_numpy(dtype=object),
+        titles=items["title"].to_numpy(dtype=object),
+        train=train,
+        users=tensors[f"{d}.users"],
+        items=tensors[f"{d}.items"],
+        any_user=tensors[f"{d}.any_user"],
+        any_item=tensors[f"{d}.any_item"],
+        user_gate=_gate(tensors, f"{d}.user_gate.", len(modalities)),
+        item_gate=_gate(tensors, f"{d}.item_gate.", len(modalities)),
+        user_scaling=_scaling(tensors, f"{d}.user_scaling"),
+        item_scaling=_scaling(tensors, f"{d}.item_scaling"),
+        coherence=tensors[f"{d}.coherence"],
+        modalities={m: _modality(f"{d}.{m}", tensors) for m in modalities},
+    )
+
+
+def _modality(place: str, tensors: Mapping[str, NDArray[Any]]) -> ModalityPart:
+    rows = _rows(tensors, f"{place}.sparse") if f"{place}.sparse.data" in tensors else None
+    space: Space = (
+        tensors[f"{place}.user_space"]
+        if f"{place}.user_space" in tensors
+        else _rows(tensors, f"{place}.user_space")
+    )
+    return ModalityPart(
+        FeatureMatrix(tensors[f"{place}.dense"], rows, tensors[f"{place}.present"].astype(bool)),
+        space,
+        _neighbours(tensors, f"{place}.user_neighbours"),
+        _neighbours(tensors, f"{place}.item_neighbours"),
+    )
+
+
+def _rows(tensors: Mapping[str, NDArray[Any]], name: str) -> sparse.csr_matrix:
+    pointers = tensors[f"{name}.indptr"]
+    return sparse.csr_matrix(
+        (tensors[f"{name}.data"], tensors[f"{name}.indices"].astype(np.int32), pointers),
+        shape=(len(pointers) - 1, int(tensors[f"{name}.width"][0])),
+    )
+
+
+def _neighbours(tensors: Mapping[str, NDArray[Any]], name: str) -> Neighbours:
+    return Neighbours(tensors[f"{name}.rows"], tensors[f"{name}.similarity"])
+
+
+def _scaling(tensors: Mapping[str, NDArray[Any]], name: str) -> Scaling:
+    mean: Floats = tensors[f"{name}.mean"]
+    return Scaling(mean, tensors[f"{name}.std"])
+
+
+def _gate(tensors: Mapping[str, NDArray[Any]], prefix: str, n: int) -> Gate:
+    gate = Gate(n)
+    gate.load_state_dict({k: torch.tensor(v) for k, v in _under(tensors, prefix).items()})
+    return gate.requires_grad_(False).eval()
+
+
+def _under(tensors: Mapping[str, NDArray[Any]], prefix: str) -> Tensors:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

@@ -1,0 +1,99 @@
+"""Items that are not in the catalogue, and items like another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from micrec_core.errors import RunError
+from micrec_core.features import FeatureMatrix
+from micrec_core.serving.foldin import Folded, FoldIn
+from micrec_core.serving.search import Query, top_rows
+from micrec_core.serving.users import Directory, Encode
+
+Found = tuple[NDArray[np.int64], NDArray[np.float32]]
+
+
+@dataclass(frozen=True, eq=False)
+class NewItem:
+    """An item that is not in the catalogue, folded in.
+
+    Attributes
+    ----------
+    vector : float64 [dim]
+    weights : modality -> gate weight
+    folded : where the vector came from
+    """
+
+    domain: str
+    vector: NDArray[np.float64]
+    weights: Mapping[str, float]
+    folded: Folded
+
+
+def fold_new_item(
+    fold: FoldIn,
+    directory: Directory,
+    d: int,
+    text: str | None,
+    image: bytes | Path | None,
+    users: Sequence[str],
+    encode: Encode,
+) -> NewItem:
+    """Fold an item in from its text, its picture and the training users who took it first.
+
+    Raises
+    ------
+    RunError
+        A user is not known, or there is nothing that this run's model can go by.
+    """
+    bundle = fold.bundle
+    rows = [directory.user_row(d, user) for user in users]
+    for user, row in zip(users, rows, strict=True):
+        if row < 0:
+            name = bundle.domains[d].name
+            raise RunError(f"there is no user '{user}' with interactions in '{name}'")
+    given = {"text": text if text and text.strip() else None, "image": image}
+    documents = {}
+    for m in bundle.modalities:
+        matrix = encode(m, given[m]) if given.get(m) is not None else None
+        if matrix is not None:
+            documents[m] = matrix
+    if not documents and not (rows and bundle.can_fold_in):
+        takes = [*bundle.modalities, *(["first users"] if bundle.can_fold_in else [])]
+        raise RunError(
+            "there is nothing this run's model can go by for the new item; it takes "
+            + (" or ".join(takes) or "no new items at all")
+        )
+    folded = fold.new_item(d, documents, np.unique(np.asarray(rows, np.int64)))
+    weights = dict(zip(bundle.modalities, map(float, folded.weights), strict=True))
+    return NewItem(bundle.domains[d].name, folded.vector(), weights, folded)
+
+
+def similar_by_embedding(
+    fold: FoldIn, d: int, item: Folded, row: int, allowed: NDArray[np.bool_], k: int
+) -> Found:
+    """Rows and cosines of the items whose embeddings are nearest; ``row`` is the item's own or -1."""
+    vectors, vector = fold.tables[d].items, item.vector().astype(np.float32)
+    lengths = np.linalg.norm(vectors, axis=1) * np.linalg.norm(vector)
+    cosines = vectors @ vector / np.maximum(lengths, 1e-12)
+    cosines[~allowed] = -np.inf
+    if row >= 0:
+        cosines[row] = -np.inf
+    rows = top_rows(cosines, k)
+    return rows, cosines[rows]
+
+
+def similar_by_content(fold: FoldIn, d: int, m: str, row: int, k: int) -> Found:
+    """Rows and cosines of the catalogue's items nearest to one by the features of a modality."""
+    features = fold.bundle.domains[d].modalities[m].features
+    one = FeatureMatrix(
+        features.dense[[row]],
+        None if features.sparse is None else features.sparse[[row]],
+        features.present[[row]],
+    )
+    return fold.item_index[d][m].nearest(Query.of(one), k, without=row)

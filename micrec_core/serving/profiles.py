@@ -1,0 +1,135 @@
+"""What someone is like in a modality, from the items they took and from what they wrote or showed.
+
+The same sums as ``training.profiles``, for one user and with each contribution kept apart, so that
+an explanation can name it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from micrec_core.features import FeatureMatrix, centre
+from micrec_core.serving.contents import Bundle, Floats
+from micrec_core.serving.search import Query
+from micrec_core.serving.users import User
+from micrec_core.training.profiles import OTHER_DOMAIN, coherence_of
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Features that enter a profile.
+
+    Attributes
+    ----------
+    domain : of the items; -1 for a document
+    rows : item rows [n], empty for a document
+    dense : float64 [n, dim] (a document: one row), times the weight
+    terms, values : the sparse entries of all of them, times the weight
+    count : how much they count for
+    """
+
+    domain: int
+    rows: NDArray[np.int64]
+    dense: NDArray[np.float64]
+    terms: NDArray[np.int64] | None
+    values: Floats | None
+    count: float
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A profile in one modality of one domain.
+
+    Attributes
+    ----------
+    query : the unnormalised sums
+    evidence : what they are sums of
+    coherence : mean pairwise cosine of this domain's items and documents; 0 below two
+    """
+
+    query: Query
+    evidence: tuple[Evidence, ...]
+    coherence: float
+
+    @property
+    def has(self) -> bool:
+        """Whether there is anything to go by."""
+        return any(e.count > 0 for e in self.evidence)
+
+    def content(self) -> NDArray[np.float64]:
+        """float64 [dim] of length 1, or zeros."""
+        return self.query.normalised().dense
+
+    def shares(self) -> list[tuple[Evidence, NDArray[np.float64]]]:
+        """The parts of ``content`` that each piece of evidence brings; they add up to it."""
+        length = float(np.linalg.norm(self.query.dense))
+        return [(e, e.dense / length) for e in self.evidence] if length > 1e-12 else []
+
+
+def profile_of(
+    bundle: Bundle, user: User, d: int, m: str, others: list[int], known: int
+) -> Profile:
+    """The profile of a user in modality ``m`` of domain ``d``.
+
+    Parameters
+    ----------
+    others : domains whose items count too: half beside ``known`` > 0 likes here (as in training),
+        else in full (as for users trained to be cold)
+    """
+    own = [_items(bundle, d, m, user.items[d], 1.0)]
+    if m in user.documents:
+        own.append(_document(centre(user.documents[m], bundle.means[m][d])))
+    weight = OTHER_DOMAIN if known else 1.0
+    rest = [_items(bundle, s, m, user.items[s], weight) for s in others]
+    squared = _squared(_sum(own))
+    count = np.array([sum(e.count for e in own)], np.float32)
+    coherence = float(coherence_of(np.array([squared], np.float32), count)[0])
+    return Profile(_sum([*own, *rest]), (*own, *rest), coherence)
+
+
+def _items(bundle: Bundle, d: int, m: str, rows: NDArray[np.int64], weight: float) -> Evidence:
+    features = bundle.domains[d].modalities[m].features
+    rows = rows[features.present[rows]]
+    terms, values = None, None
+    if features.sparse is not None:
+        terms, values = _gather(features.sparse, rows)
+        values = values * np.float32(weight)
+    dense = features.dense[rows].astype(np.float64) * weight
+    return Evidence(d, rows, dense, terms, values, weight * len(rows))
+
+
+def _document(matrix: FeatureMatrix) -> Evidence:
+    query = Query.of(matrix)
+    return Evidence(-1, np.zeros(0, np.int64), query.dense[None, :], query.terms, query.values, 1.0)
+
+
+def _gather(rows: sparse.csr_matrix, which: NDArray[np.int64]) -> tuple[NDArray[np.int64], Floats]:
+    """Columns and entries of some rows, one after the other."""
+    places: list[NDArray] = [
+        np.arange(rows.indptr[r], rows.indptr[r + 1], dtype=np.int64) for r in which
+    ]
+    at = np.concatenate(places) if places else np.zeros(0, np.int64)
+    return rows.indices[at].astype(np.int64), rows.data[at].astype(np.float32)
+
+
+def _sum(parts: Iterable[Evidence]) -> Query:
+    parts = list(parts)
+    dense = np.concatenate([e.dense for e in parts]).sum(axis=0)
+    if any(e.terms is None or e.values is None for e in parts):
+        return Query(dense)
+    terms = np.concatenate([e.terms for e in parts if e.terms is not None])
+    values = np.concatenate([e.values for e in parts if e.values is not None])
+    columns, place = np.unique(terms, return_inverse=True)
+    totals = np.bincount(place, weights=values, minlength=len(columns)).astype(np.float32)
+    return Query(dense, columns, totals)
+
+
+def _squared(query: Query) -> float:
+    """Squared length in the view that neighbours are found in."""
+    values = query.dense if query.values is None else query.values.astype(np.float64)
+    return float(values @ values)

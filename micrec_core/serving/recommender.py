@@ -1,0 +1,405 @@
+"""The recommender over a finished run: read-only, thread-safe, no dataset, no training."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from micrec_core.errors import RunError
+from micrec_core.features import FeatureMatrix, load_encoder
+from micrec_core.serving.bundle import read_bundle
+from micrec_core.serving.contents import Bundle
+from micrec_core.serving.explanation import (
+    Explanation,
+    explain,
+    popularity_explanation,
+    split_by_source,
+)
+from micrec_core.serving.foldin import Folded, FoldIn
+from micrec_core.serving.items import (
+    NewItem,
+    fold_new_item,
+    similar_by_content,
+    similar_by_embedding,
+)
+from micrec_core.serving.search import repeated_rows, top_rows
+from micrec_core.serving.steps import Step, make_steps
+from micrec_core.serving.users import Directory, User, assemble, make_user
+
+if TYPE_CHECKING:
+    from micrec_core.features import Encoder
+    from micrec_core.runs import Run
+
+NOBODY = "Nothing is known about this user here, so these are the most popular items."
+PER_USER = (
+    "This model owns a vector per user and has none for someone new, so these are the most "
+    "popular items."
+)
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """A ranked list.
+
+    Attributes
+    ----------
+    items : item_id, title, score and a column per source; the sources add up to the score
+    milliseconds : from user to list
+    kind : ``hot``, ``warm`` or ``cold``
+    note : sentences on what could not be used or why the list is not personal; often empty
+    """
+
+    domain: str
+    items: pd.DataFrame
+    milliseconds: float
+    kind: str
+    note: str = ""
+
+
+class Recommender:
+    """Answers for anyone: hot, warm, cold, a sentence, a picture; and says exactly why.
+
+    Build with ``open``. Nothing is written after construction but the encoders, which are loaded at
+    their first use under a lock.
+    """
+
+    def __init__(self, run: Run | None, bundle: Bundle):
+        self.run = run
+        self.bundle = bundle
+        self.domains = tuple(part.name for part in bundle.domains)
+        self.modalities = bundle.modalities
+        self.sources = bundle.sources
+        self.n_parameters = bundle.n_parameters
+        self.personas = bundle.personas
+        self._fold = FoldIn(bundle)
+        self._directory = Directory(bundle)
+        self._repeated = [repeated_rows(t.items) for t in self._fold.tables]
+        self._allowed = [self._candidates(d) for d in range(len(bundle.domains))]
+        self._encoders: dict[str, Encoder] = {}
+        self._lock = threading.Lock()
+
+    @classmethod
+    def open(cls, run: Run) -> Recommender:
+        """The recommender of an opened run; RunError where the run lacks what it needs."""
+        return cls(run, read_bundle(run))
+
+    def _candidates(self, d: int) -> NDArray[np.bool_]:
+        """Items with interactions, or with content that the model can go by (new items)."""
+        allowed = self._fold.tables[d].item_degree > 0
+        for part in self.bundle.domains[d].modalities.values():
+            allowed = allowed | part.features.present
+        return allowed
+
+    # Users ---------------------------------------------------------------------------------------
+
+    def user(
+        self,
+        *,
+        id: str | None = None,
+        likes: Mapping[str, Sequence[str]] | None = None,
+        text: str | None = None,
+        image: bytes | Path | None = None,
+    ) -> User:
+        """A user of the training data, one made up, or one of the data with more likes.
+
+        Parameters
+        ----------
+        id : a user id of the training data; brings the training history along
+        likes : domain -> item ids, added to the history
+        text, image : what else they say or show
+
+        Raises
+        ------
+        RunError
+            The id, a domain or an item is not known.
+        DataError, ConfigError
+            The picture cannot be read, or the encoder cannot encode anything new.
+        """
+        return make_user(
+            self._directory, id=id, likes=likes or {}, text=text, image=image, encode=self._encode
+        )
+
+    def without(self, user: User, domain: str, item_id: str) -> User:
+        """The same user without one like; to be recommended to anew, not guessed from."""
+        d = self._directory.domain(domain)
+        row = self._directory.item(d, item_id)
+        items = list(user.items)
+        items[d] = items[d][items[d] != row]
+        return assemble(
+            self._directory, user.id, user.rows, tuple(items), user.documents,
+            user.notes, user.text, user.has_image,
+        )  # fmt: skip
+
+    def without_documents(self, user: User, modality: str) -> User:
+        """The same user without what they wrote (``text``) or showed (``image``)."""
+        left = {m: x for m, x in user.documents.items() if m != modality}
+        text = None if modality == "text" else user.text
+        shown = user.has_image and modality != "image"
+        return assemble(
+            self._directory, user.id, user.rows, user.items, left, user.notes, text, shown
+        )
+
+    def embedding(self, user: User, domain: str) -> NDArray[np.float64]:
+        """The user's embedding in a domain, float64 [dim]."""
+        return self._fold.user(user, self._directory.domain(domain)).vector()
+
+    def user_ids(self, domain: str) -> NDArray[np.object_]:
+        """Ids of the users with train interactions in a domain, sorted."""
+        d = self._directory.domain(domain)
+        return self.bundle.domains[d].user_ids[self._fold.tables[d].user_degree > 0]
+
+    def history(self, user_id: str, domain: str) -> pd.DataFrame:
+        """item_id and title of a user's train interactions; empty where there are none."""
+        d = self._directory.domain(domain)
+        row = self._directory.user_row(d, user_id)
+        rows = self._directory.history(d, row) if row >= 0 else np.zeros(0, np.int64)
+        return self._listed(d, rows)
+
+    # Lists ---------------------------------------------------------------------------------------
+
+    def recommend(
+        self, user: User, domain: str, k: int = 10, exclude: Iterable[str] = ()
+    ) -> Recommendation:
+        """The ``k`` best items for a user, without their likes in the domain and ``exclude``."""
+        started = time.perf_counter()
+        d = self._directory.domain(domain)
+        folded = self._fold.user(user, d)
+        scores = self._scores(folded)
+        scores[~self._allowed[d]] = -np.inf
+        scores[user.items[d]] = -np.inf
+        scores[[self._directory.item(d, i) for i in exclude]] = -np.inf
+        rows = top_rows(scores, k)
+        frame = self._listed(d, rows)
+        if folded.empty:
+            parts = np.zeros((len(rows), len(self.sources)))
+            parts[:, 0] = scores[rows]
+        else:
+            final = self._fold.tables[d].final_items[rows]
+            parts = split_by_source(folded.by_source(self.sources), final)
+        frame["score"] = parts.sum(axis=1)
+        for place, source in enumerate(self.sources):
+            frame[source] = parts[:, place]
+        spent = (time.perf_counter() - started) * 1000
+        return Recommendation(
+            domain, frame, spent, self._kind(user, folded), self._note(user, d, folded)
+        )
+
+    def _scores(self, folded: Folded) -> NDArray[np.float32]:
+        """float32 [n_items], equal for equal items; popularity where nothing is known."""
+        tables = self._fold.tables[folded.domain]
+        if folded.empty:
+            return np.log1p(tables.item_degree)
+        scores = tables.items @ folded.vector().astype(np.float32)
+        first, later = self._repeated[folded.domain]
+        scores[later] = scores[first]
+        return scores
+
+    def _kind(self, user: User, folded: Folded) -> str:
+        return "cold" if folded.empty else user.kind[self.domains[folded.domain]]
+
+    def _note(self, user: User, d: int, folded: Folded) -> str:
+        notes = list(user.notes)
+        if folded.empty:
+            notes.append(PER_USER if not self.bundle.can_fold_in else NOBODY)
+        return " ".join(notes)
+
+    def popular(self, domain: str, k: int = 10) -> pd.DataFrame:
+        """The items with most train interactions: item_id, title, degree."""
+        d = self._directory.domain(domain)
+        degree = self._fold.tables[d].item_degree
+        rows = top_rows(degree, k)
+        return self._listed(d, rows).assign(degree=degree[rows].astype(int))
+
+    def content_only(self, user: User, domain: str, k: int = 10) -> pd.DataFrame:
+        """The items most like the user's profile, by features alone: item_id, title, score.
+
+        Raises
+        ------
+        RunError
+            There are no features to go by.
+        """
+        d = self._directory.domain(domain)
+        folded = self._fold.user(user, d)
+        known = {m: p for m, p in folded.profiles.items() if p.has}
+        if not known:
+            raise RunError(
+                "there is no text or picture to compare by for this user; add a like that has some"
+            )
+        scores = np.zeros(len(self._fold.tables[d].items), np.float32)
+        for m, profile in known.items():
+            scores += self._fold.item_index[d][m].cosines(profile.query.normalised()) / len(known)
+        scores[user.items[d]] = -np.inf
+        rows = top_rows(scores, k)
+        return self._listed(d, rows).assign(score=scores[rows])
+
+    # Reasons -------------------------------------------------------------------------------------
+
+    def explain(self, user: User, domain: str, item: str | NewItem) -> Explanation:
+        """Take the score of an item for a user apart; contributions add up to it."""
+        d = self._directory.domain(domain)
+        folded = self._fold.user(user, d)
+        if folded.empty:
+            row = None if isinstance(item, NewItem) else self._directory.item(d, item)
+            degree = 0.0 if row is None else float(self._fold.tables[d].item_degree[row])
+            score = float(np.log1p(np.float32(degree)))
+            return popularity_explanation(degree, score, self._note(user, d, folded))
+        found = explain(self.bundle, folded, self._item(d, item))
+        return replace(found, note=self._note(user, d, folded))
+
+    def _item(self, d: int, item: str | NewItem) -> Folded:
+        if isinstance(item, NewItem):
+            if item.domain != self.domains[d]:
+                raise RunError(f"the new item belongs to '{item.domain}', not '{self.domains[d]}'")
+            return item.folded
+        return self._fold.item(d, self._directory.item(d, item))
+
+    def steps(self, user: User, domain: str) -> list[Step]:
+        """The computation of a list one step at a time, for teaching."""
+        d = self._directory.domain(domain)
+        best = self.recommend(user, domain, k=1).items
+        folded = self._fold.user(user, d)
+        top = None
+        if len(best) and not folded.empty:
+            item_id = str(best["item_id"].iloc[0])
+            top = (str(best["title"].iloc[0]), self.explain(user, domain, item_id))
+        vocabulary = self._encoder("text") if "text" in folded.near else None
+        return make_steps(self.bundle, user, folded, top, getattr(vocabulary, "vocabulary", None))
+
+    def weights(self, user: User, domain: str) -> dict[str, float]:
+        """Gate weight of each modality for a user; 0 where they have none of it."""
+        folded = self._fold.user(user, self._directory.domain(domain))
+        return dict(zip(self.modalities, map(float, folded.weights), strict=True))
+
+    def item_weights(self, domain: str, item_id: str) -> dict[str, float]:
+        """Gate weight of each modality for an item; 0 where it has none of it."""
+        d = self._directory.domain(domain)
+        weights = self._fold.tables[d].item_weights[self._directory.item(d, item_id)]
+        return dict(zip(self.modalities, map(float, weights), strict=True))
+
+    def neighbours(
+        self, domain: str, *, user: User | None = None, item: str | NewItem | None = None
+    ) -> pd.DataFrame:
+        """Neighbours of a user or an item per modality: modality, id, title, similarity, weight."""
+        d = self._directory.domain(domain)
+        part = self.bundle.domains[d]
+        if user is not None:
+            folded, ids, titles = self._fold.user(user, d), part.user_ids, part.user_ids
+        elif item is not None:
+            folded, ids, titles = self._item(d, item), part.item_ids, part.titles
+        else:
+            raise ValueError("give a user or an item")
+        columns: dict[str, list[Any]] = {
+            name: [] for name in ("modality", "id", "title", "similarity", "weight")
+        }
+        for m, near in folded.near.items():
+            columns["modality"] += [m] * len(near.rows)
+            columns["id"] += ids[near.rows].tolist()
+            columns["title"] += titles[near.rows].tolist()
+            columns["similarity"] += near.similarity.tolist()
+            columns["weight"] += near.weights.tolist()
+        return pd.DataFrame(columns)
+
+    # Items ---------------------------------------------------------------------------------------
+
+    def similar(
+        self, domain: str, item: str | NewItem, k: int = 10, modality: str | None = None
+    ) -> pd.DataFrame:
+        """Items most like one: item_id, title, similarity (cosine).
+
+        Parameters
+        ----------
+        modality : compare by the features of one modality; by the embeddings when not given
+
+        Raises
+        ------
+        RunError
+            The item or the modality is not known.
+        """
+        d = self._directory.domain(domain)
+        if modality is not None and modality not in self.modalities:
+            raise RunError(f"this run's model takes no {modality}")
+        row = -1 if isinstance(item, NewItem) else self._directory.item(d, item)
+        if modality is None:
+            folded = self._item(d, item)
+            rows, cosines = similar_by_embedding(self._fold, d, folded, row, self._allowed[d], k)
+        elif row >= 0:
+            rows, cosines = similar_by_content(self._fold, d, modality, row, k)
+        else:
+            near = self._item(d, item).near.get(modality)
+            rows = near.rows[:k] if near else np.zeros(0, np.int64)
+            cosines = near.similarity[:k] if near else np.zeros(0, np.float32)
+        return self._listed(d, rows).assign(similarity=cosines)
+
+    def new_item(
+        self,
+        domain: str,
+        *,
+        text: str | None = None,
+        image: bytes | Path | None = None,
+        users: Sequence[str] = (),
+    ) -> NewItem:
+        """Fold in an item that is not in the catalogue.
+
+        Parameters
+        ----------
+        text : title and description
+        users : ids of training users who took it already
+
+        Raises
+        ------
+        RunError
+            A user is not known, or there is nothing that this run's model can go by.
+        """
+        d = self._directory.domain(domain)
+        return fold_new_item(self._fold, self._directory, d, text, image, users, self._encode)
+
+    def rank(self, user: User, domain: str, item: str | NewItem) -> tuple[int, float, int]:
+        """(place, score, of how many) of an item in the user's full list; likes left out."""
+        d = self._directory.domain(domain)
+        folded = self._fold.user(user, d)
+        scores = self._scores(folded)
+        allowed = self._allowed[d].copy()
+        allowed[user.items[d]] = False
+        if isinstance(item, NewItem):
+            vector = self._item(d, item).vector()
+            score = 0.0 if folded.empty else float(folded.vector() @ vector)
+            return 1 + int((scores[allowed] >= score).sum()), score, int(allowed.sum()) + 1
+        row = self._directory.item(d, item)
+        allowed[row] = True
+        better = scores > scores[row]
+        better[:row] |= scores[:row] == scores[row]
+        return 1 + int((better & allowed).sum()), float(scores[row]), int(allowed.sum())
+
+    # Proof ---------------------------------------------------------------------------------------
+
+    def parameter_hash(self) -> str:
+        """SHA-256 of every learned array as it is in memory now."""
+        digest = hashlib.sha256()
+        for name, value in sorted(self.bundle.parameters().items()):
+            digest.update(f"{name} {value.dtype} {value.shape}\n".encode())
+            digest.update(np.ascontiguousarray(value).tobytes())
+        return digest.hexdigest()
+
+    def _listed(self, d: int, rows: NDArray[np.integer]) -> pd.DataFrame:
+        part = self.bundle.domains[d]
+        return pd.DataFrame({"item_id": part.item_ids[rows], "title": part.titles[rows]})
+
+    def _encoder(self, modality: str) -> Encoder:
+        with self._lock:
+            if modality not in self._encoders:
+                meta, arrays = self.bundle.encoders[modality]
+                self._encoders[modality] = load_encoder(meta, arrays)
+            return self._encoders[modality]
+
+    def _encode(self, modality: str, value: Any) -> FeatureMatrix | None:
+        matrix = self._encoder(modality).encode([value])
+        return matrix if matrix.present[0] else None

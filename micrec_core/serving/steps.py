@@ -1,0 +1,213 @@
+"""The computation one step at a time, in words and small tables, for those who teach it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from micrec_core.serving.contents import Bundle
+from micrec_core.serving.explanation import Explanation
+from micrec_core.serving.foldin import Folded
+from micrec_core.serving.users import User
+
+_ROWS = 10
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: a heading, what happens, and the numbers."""
+
+    title: str
+    text: str
+    table: pd.DataFrame | None = None
+
+
+def make_steps(
+    bundle: Bundle,
+    user: User,
+    folded: Folded,
+    top: tuple[str, Explanation] | None,
+    vocabulary: Sequence[str] | None = None,
+) -> list[Step]:
+    """The steps from what is known about a user to the score of the best item.
+
+    Parameters
+    ----------
+    top : title and explanation of the best item
+    vocabulary : words of the sparse text features, where the encoder has them
+    """
+    steps = [_evidence(bundle, user)]
+    if folded.empty:
+        words = "Nothing here can be folded in, so the list is by number of interactions."
+        return [*steps, Step("Fall back to popularity", words)]
+    steps += _templates(bundle, folded)
+    steps += _crossing(folded)
+    steps += _profiles(bundle, folded, vocabulary)
+    steps += _neighbours(bundle, folded)
+    steps += _weights(bundle, folded)
+    steps += _propagation(bundle, folded)
+    if top is not None:
+        steps += _score(*top)
+    return steps
+
+
+def _evidence(bundle: Bundle, user: User) -> Step:
+    rows = [
+        {"domain": part.label, "kind": user.kind[part.name], "likes": len(user.items[d])}
+        for d, part in enumerate(bundle.domains)
+    ]
+    given = [w for m, w in (("text", "a sentence"), ("image", "a picture")) if m in user.documents]
+    more = f" Beside that they gave {' and '.join(given)}." if given else ""
+    words = "Everything that follows is computed from this; no parameter is changed."
+    return Step("What is known", words + more, pd.DataFrame(rows))
+
+
+def _templates(bundle: Bundle, folded: Folded) -> list[Step]:
+    if not bundle.templates:
+        words = "This model owns a vector per user instead of deriving one from what they took."
+        return [Step("No templates", words)]
+    blocks = [b for b in folded.blocks if b.source == "id" and b.via == "template of your item"]
+    if not blocks:
+        words = (
+            "With no interaction here there is no item whose vector could stand for the user: only "
+            "the vector that all users share is left."
+        )
+        return [Step("Templates: none", words)]
+    part, block = bundle.domains[folded.domain], blocks[0]
+    count = len(block.rows)
+    weight = (count + 1.0) ** -bundle.alpha
+    table = pd.DataFrame(
+        {
+            "item": part.titles[block.rows],
+            "weight": weight,
+            "length of its vector": np.linalg.norm(part.items[block.rows], axis=1),
+        }
+    ).head(_ROWS)
+    words = (
+        f"Each of the {count} liked items owns a trained vector. Their sum and the vector that all "
+        f"users share, times ({count} + 1)^-{bundle.alpha:.2f} = {weight:.3f}, is the user's "
+        "template embedding: a user is nothing but what they took, so anyone new has one too."
+    )
+    return [Step("Templates", words, table)]
+
+
+def _crossing(folded: Folded) -> list[Step]:
+    blocks = [b for b in folded.blocks if b.source == "bridge" and b.via != "through your item"]
+    if not blocks:
+        return []
+    total = pd.DataFrame(
+        {
+            "path": [b.via for b in blocks],
+            "contributors": [len(b.vectors) for b in blocks],
+            "length": [float(np.linalg.norm(b.vectors.sum(axis=0))) for b in blocks],
+        }
+    ).head(_ROWS)
+    words = (
+        "What is known in the other domain comes over by linear maps that were learned from users "
+        "of both: the templates by one"
+        + ("." if folded.degree else ", the finished embedding by another.")
+    )
+    return [Step("From the other domain", words, total)]
+
+
+def _profiles(bundle: Bundle, folded: Folded, vocabulary: Sequence[str] | None) -> list[Step]:
+    rows = [
+        {
+            "modality": m,
+            "items and documents counted": sum(e.count for e in profile.evidence),
+            "coherence": profile.coherence,
+        }
+        for m, profile in folded.profiles.items()
+        if profile.has
+    ]
+    if not rows:
+        return []
+    words = (
+        "The features of the items taken are added up and scaled to length 1, with items of "
+        "another domain at half weight beside likes here. Coherence is the mean likeness of the "
+        "items."
+    )
+    text = folded.profiles.get("text")
+    if vocabulary and text is not None and text.query.terms is not None:
+        query = text.query.as_profile()
+        if query.terms is not None and query.values is not None:
+            best = query.terms[np.argsort(-query.values, kind="stable")[:8]]
+            words += f" Strongest words: {', '.join(vocabulary[t] for t in best)}."
+    return [Step("Profile", words, pd.DataFrame(rows))]
+
+
+def _neighbours(bundle: Bundle, folded: Folded) -> list[Step]:
+    part = bundle.domains[folded.domain]
+    frames = [
+        pd.DataFrame(
+            {
+                "modality": m,
+                "user": part.user_ids[near.rows],
+                "similarity": near.similarity,
+                "weight": near.weights,
+            }
+        )
+        for m, near in folded.near.items()
+        if len(near.rows)
+    ]
+    if not frames:
+        return []
+    words = (
+        f"By each modality the {bundle.k} training users with the most similar profiles lend their "
+        f"embeddings, weighed by softmax(similarity / {bundle.temperature:g})."
+    )
+    return [Step("Neighbours", words, pd.concat(frames, ignore_index=True))]
+
+
+def _weights(bundle: Bundle, folded: Folded) -> list[Step]:
+    if not folded.near:
+        return []
+    table = pd.DataFrame(
+        {
+            "modality": list(bundle.modalities),
+            "coherence (standardised)": folded.signals[:, 0],
+            "log degree (standardised)": folded.signals[:, 1],
+            "weight": folded.weights,
+        }
+    )
+    words = (
+        "A gate with a handful of learned numbers turns these signals into a weight per modality; "
+        "one that the user has nothing of gets 0."
+    )
+    return [Step("Weights of the modalities", words, table)]
+
+
+def _propagation(bundle: Bundle, folded: Folded) -> list[Step]:
+    if not folded.degree:
+        words = "Without an edge in this domain there is nothing to propagate along."
+        return [Step("Propagation: none", words)]
+    part = bundle.domains[folded.domain]
+    blocks = [b for b in folded.blocks if b.via == "through your item"]
+    lent = np.sum([b.vectors for b in blocks], axis=0)
+    table = pd.DataFrame(
+        {
+            "item": part.titles[blocks[0].rows],
+            "length of what it hands on": np.linalg.norm(lent, axis=1),
+        }
+    )
+    words = (
+        f"Along each edge the {bundle.layers} layers of the liked items are added with "
+        f"1 / sqrt(degree of both ends) and averaged over {bundle.layers + 1} layers: what other "
+        "people who took these items took comes in here."
+    )
+    return [Step("Propagation", words, table.head(_ROWS))]
+
+
+def _score(title: str, explanation: Explanation) -> list[Step]:
+    cells = explanation.cells.pivot(
+        index="user_source", columns="item_source", values="contribution"
+    ).reset_index()
+    words = (
+        "The score is the inner product of the user's and the item's embedding. For the best item, "
+        f"“{title}”, it is {explanation.score:.3f}: rows are where the user's side came from, "
+        "columns the item's; the cells add up to the score."
+    )
+    return [Step("Score", words, cells)]

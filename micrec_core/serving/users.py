@@ -1,0 +1,168 @@
+"""Who is served: a user of the training data, one made up on the spot, or both at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from micrec_core.errors import RunError
+from micrec_core.features.types import FeatureMatrix
+from micrec_core.serving.contents import Bundle, DomainPart
+
+Kind = Literal["hot", "warm", "cold"]
+Encode = Callable[[str, object], FeatureMatrix | None]
+
+
+@dataclass(frozen=True, eq=False)
+class User:
+    """A user as the recommender sees one. Nothing is learned about it and nothing is kept.
+
+    Attributes
+    ----------
+    id : of a user of the training data, or None
+    likes : domain -> item ids, the training interactions of ``id`` among them
+    kind : domain -> ``hot`` (in training, history untouched), ``warm`` (likes, a text or a picture
+        to go by here) or ``cold`` (nothing here)
+    text, has_image : what else they gave
+    notes : sentences on what could not be used
+    rows : per domain the user's own row, -1 for none
+    items : per domain the rows of ``likes``, sorted
+    unchanged : per domain, whether ``likes`` is the training history and nothing else was given
+    documents : modality -> what they wrote or showed, encoded (one row, not centred)
+    """
+
+    id: str | None
+    likes: Mapping[str, tuple[str, ...]]
+    kind: Mapping[str, Kind]
+    text: str | None = None
+    has_image: bool = False
+    notes: tuple[str, ...] = ()
+    rows: tuple[int, ...] = ()
+    items: tuple[NDArray[np.int64], ...] = ()
+    unchanged: tuple[bool, ...] = ()
+    documents: Mapping[str, FeatureMatrix] = field(default_factory=dict)
+
+
+class Directory:
+    """Ids to rows, both ways, for every domain."""
+
+    def __init__(self, bundle: Bundle):
+        self.bundle = bundle
+        self._domains = {part.name: d for d, part in enumerate(bundle.domains)}
+        self._users = [_places(part.user_ids) for part in bundle.domains]
+        self._items = [_places(part.item_ids) for part in bundle.domains]
+
+    def domain(self, name: str) -> int:
+        """Index of a domain; RunError naming the known ones otherwise."""
+        if name not in self._domains:
+            known = ", ".join(self._domains)
+            raise RunError(f"there is no domain '{name}' in this run; it has: {known}")
+        return self._domains[name]
+
+    def item(self, d: int, item_id: str) -> int:
+        """Row of an item; RunError where there is none."""
+        row = self._items[d].get(str(item_id))
+        if row is None:
+            name = self.bundle.domains[d].name
+            raise RunError(f"there is no item '{item_id}' in domain '{name}'; search its catalogue")
+        return row
+
+    def user_row(self, d: int, user_id: str) -> int:
+        """Row of a user with train interactions in the domain, -1 for none."""
+        row = self._users[d].get(str(user_id), -1)
+        return row if row >= 0 and self.history(d, row).size else -1
+
+    def history(self, d: int, row: int) -> NDArray[np.int64]:
+        """Item rows of a user's train interactions, sorted."""
+        train = self.bundle.domains[d].train
+        return train.indices[train.indptr[row] : train.indptr[row + 1]].astype(np.int64)
+
+
+def make_user(
+    directory: Directory,
+    *,
+    id: str | None,
+    likes: Mapping[str, Sequence[str]],
+    text: str | None,
+    image: object | None,
+    encode: Encode,
+) -> User:
+    """Look everything up; ``likes`` come on top of the training history of ``id``.
+
+    Raises
+    ------
+    RunError
+        The id, a domain or an item is not known.
+    DataError
+        The picture cannot be read.
+    """
+    parts = directory.bundle.domains
+    rows = tuple(-1 if id is None else directory.user_row(d, id) for d in range(len(parts)))
+    given = {directory.domain(name): ids for name, ids in likes.items()}
+    if id is not None and max(rows) < 0 and not any(given.values()):
+        raise RunError(
+            f"there is no user '{id}' with interactions in this run's training; "
+            "choose another or give likes"
+        )
+    items = []
+    for d in range(len(parts)):
+        extra = [directory.item(d, i) for i in given.get(d, ())]
+        past = directory.history(d, rows[d]) if rows[d] >= 0 else np.zeros(0, np.int64)
+        items.append(np.union1d(past, np.asarray(extra, np.int64)).astype(np.int64))
+    documents, notes = _documents(directory.bundle, text, image, encode)
+    return assemble(directory, id, rows, tuple(items), documents, notes, text, image is not None)
+
+
+def _documents(
+    bundle: Bundle, text: str | None, image: object | None, encode: Encode
+) -> tuple[dict[str, FeatureMatrix], tuple[str, ...]]:
+    documents, notes = {}, []
+    text = text if text and text.strip() else None
+    for modality, value, words in (("text", text, "the text"), ("image", image, "the picture")):
+        if value is None:
+            continue
+        if modality not in bundle.modalities:
+            notes.append(f"This run's model takes no {modality}, so {words} counts for nothing.")
+            continue
+        matrix = encode(modality, value)
+        if matrix is None:
+            notes.append(f"Nothing in {words} is known to the encoder, so it counts for nothing.")
+        else:
+            documents[modality] = matrix
+    return documents, tuple(notes)
+
+
+def assemble(
+    directory: Directory,
+    id: str | None,
+    rows: tuple[int, ...],
+    items: tuple[NDArray[np.int64], ...],
+    documents: Mapping[str, FeatureMatrix],
+    notes: tuple[str, ...] = (),
+    text: str | None = None,
+    has_image: bool = False,
+) -> User:
+    """A user from rows: says which kind it is in each domain."""
+    parts = directory.bundle.domains
+    unchanged = tuple(
+        rows[d] >= 0 and not documents and np.array_equal(items[d], directory.history(d, rows[d]))
+        for d in range(len(parts))
+    )
+    kind: dict[str, Kind] = {}
+    for d, part in enumerate(parts):
+        warm = bool(len(items[d]) or documents)
+        kind[part.name] = "hot" if unchanged[d] else "warm" if warm else "cold"
+    likes = {part.name: _ids(part, items[d]) for d, part in enumerate(parts)}
+    return User(id, likes, kind, text, has_image, notes, rows, items, unchanged, documents)
+
+
+def _ids(part: DomainPart, rows: NDArray[np.int64]) -> tuple[str, ...]:
+    return tuple(str(i) for i in part.item_ids[rows])
+
+
+def _places(ids: NDArray[np.object_]) -> dict[str, int]:
+    return {str(key): row for row, key in enumerate(ids)}

@@ -1,0 +1,113 @@
+"""A small trained run to serve from, written once for all tests of serving."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+
+from micrec_core.config import ModelSettings, TrainSettings
+from micrec_core.data import make_split, read_dataset
+from micrec_core.data.sample import generate_sample
+from micrec_core.data.types import Dataset, Split
+from micrec_core.features import DatasetFeatures, encode_dataset
+from micrec_core.models.inputs import ModelInputs
+from micrec_core.models.micrec import Encoded, MICRec
+from micrec_core.runs import Run, RunWriter, open_run
+from micrec_core.serving import Recommender, write_bundle
+from micrec_core.training.build import build_model, effective_training, used_modalities
+from micrec_core.training.inputs import (
+    Knowledge,
+    NeighbourSettings,
+    derive_knowledge,
+    model_inputs,
+)
+from micrec_core.training.trainer import Trainer
+
+
+@dataclass(frozen=True)
+class World:
+    """A dataset, split and encoded."""
+
+    dataset: Dataset
+    split: Split
+    features: DatasetFeatures
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A run with what it was made from."""
+
+    world: World
+    knowledge: Knowledge
+    inputs: ModelInputs
+    model: MICRec
+    encoded: list[Encoded]
+    run: Run
+    recommender: Recommender
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    folder = tmp_path_factory.mktemp("data") / "sample"
+    generate_sample(folder, users=200, items=130, seed=3, picture_size=48)
+    dataset = read_dataset(folder)
+    split = make_split(dataset, "inductive", seed=0)
+    fit = []
+    for domain, part in zip(dataset.domains, split.domains, strict=True):
+        mask = torch.ones(domain.n_items, dtype=torch.bool).numpy()
+        mask[part.new_items] = False
+        fit.append(mask)
+    return World(dataset, split, encode_dataset(dataset, fit_items=fit))
+
+
+@pytest.fixture(scope="session")
+def make_run(world: World, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Trained]:
+    """Train a model for a few epochs, write its bundle, open it; the same settings only once."""
+    made: dict[tuple, Trained] = {}
+
+    def make(name: str = "micrec", without: tuple[str, ...] = (), epochs: int = 3) -> Trained:
+        key = (name, without)
+        if key not in made:
+            made[key] = _train(world, tmp_path_factory.mktemp("runs"), name, without, epochs)
+        return made[key]
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def trained(make_run: Callable[..., Trained]) -> Trained:
+    """The full model."""
+    return make_run(epochs=6)
+
+
+def _train(world: World, folder: Path, name: str, without: tuple[str, ...], epochs: int) -> Trained:
+    torch.set_num_threads(1)
+    settings = ModelSettings(name=name, without=without, dim=16)
+    training = TrainSettings(epochs=epochs, batch_size=256, learning_rate=2e-2, negatives=32)
+    modalities = used_modalities(settings, world.features.modalities)
+    neighbours = NeighbourSettings(cross_profile="cross-domain" not in without)
+    knowledge = derive_knowledge(world.dataset, world.split, world.features, modalities, neighbours)
+    inputs = model_inputs(knowledge)
+    model = build_model(settings, inputs, seed=0)
+    trainer = Trainer(
+        model, inputs, [p.train for p in world.split.domains],
+        effective_training(settings, training), 0,
+        lambda _: {"score": time.monotonic()},
+    )  # fmt: skip
+    trainer.fit()
+    model.eval()
+    with torch.no_grad():
+        encoded = model(inputs)
+    writer = RunWriter(folder / "tiny", {"model": name, "split": "inductive"})
+    write_bundle(
+        writer, dataset=world.dataset, split=world.split, knowledge=knowledge,
+        features=world.features, model=model, encoded=encoded, extra={"note": "a test"},
+    )  # fmt: skip
+    writer.finish()
+    run = open_run(folder / "tiny")
+    return Trained(world, knowledge, inputs, model, encoded, run, Recommender.open(run))
