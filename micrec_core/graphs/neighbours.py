@@ -123,7 +123,8 @@ def _best(scores: torch.Tensor, width: int) -> tuple[torch.Tensor, torch.Tensor]
 
 def strongest(matrix: sparse.csr_matrix, n_terms: int = STRONGEST_TERMS) -> sparse.csr_matrix:
     """Each row's ``n_terms`` largest entries, rows L2-normalised again."""
-    matrix = sparse.csr_matrix(matrix, dtype=np.float32)
+    # In the order of columns, so that ties at the cut fall alike however the rows were summed.
+    matrix = sparse.csr_matrix(matrix, dtype=np.float32).sorted_indices()
     keep = _strongest_mask(matrix.indptr, matrix.data, n_terms)
     counts = np.add.reduceat(
         np.append(keep, False).astype(np.int64), np.minimum(matrix.indptr[:-1], len(keep))

@@ -1,0 +1,247 @@
+"""What each protocol asks: which users, which items are ranked, what is hidden, what counts.
+
+A *question* belongs to one protocol and one domain and knows no model; any model answers it with
+one vector a user and one an item. So all models and references are asked the very same thing.
+
+    known        users and items in training; train and validation interactions are not recommended
+    new-users    users held out whole, given by vectors folded in from their support interactions
+    new-items    items held out whole, ranked among themselves, and (scope "full list") among all
+    cold-domain  users known elsewhere whose interactions in this domain are all hidden
+
+Items of the training catalogue (everything but the new items) are the candidates elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import sparse
+
+from micrec_core.data.types import Dataset, Domain, DomainSplit, Edges, Split
+from micrec_core.evaluation.metrics import ranking_metrics
+from micrec_core.evaluation.ranking import rank_embeddings
+from micrec_core.evaluation.tables import EVERYONE, Result, users_frame
+
+PROTOCOLS = ("known", "new-users", "new-items", "cold-domain")
+FULL_LIST = "full list"
+SCOPES = (EVERYONE, FULL_LIST)
+OVERLAP, SINGLE = "overlap", "single"
+DEPTH = 50
+
+
+@dataclass(frozen=True)
+class Question:
+    """One protocol's question in one domain.
+
+    Attributes
+    ----------
+    protocol, domain, place : the domain's name and its index in the dataset
+    users : int64 [n] rows of the domain's users who have positives
+    user_ids : str objects [n]
+    positives : CSR [n, n_items], what counts as a hit
+    mask : CSR [n, n_items] of what is not recommended, or None
+    candidates : bool [n_items], what may be recommended
+    cohort : a label for each user [n], or None
+    scope : EVERYONE, or FULL_LIST for new items among all items
+    """
+
+    protocol: str
+    domain: str
+    place: int
+    users: NDArray[np.int64]
+    user_ids: NDArray[np.object_]
+    positives: sparse.csr_matrix
+    mask: sparse.csr_matrix | None
+    candidates: NDArray[np.bool_]
+    cohort: NDArray[np.object_] | None = None
+    scope: str = EVERYONE
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def answer(
+        self, users: NDArray[np.floating], items: NDArray[np.floating], k: int = DEPTH
+    ) -> Answer:
+        """Rank by inner product.
+
+        Parameters
+        ----------
+        users : float [n, dim], in the order of ``self.users``
+        items : float [n_items, dim]
+        """
+        if len(users) != len(self) or len(items) != self.positives.shape[1]:
+            raise ValueError("users or items are not those of the question")
+        ranked = rank_embeddings(users, items, None, self.mask, self.candidates, k)
+        return Answer(self, ranked)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The lists a model gave to a question: int32 [n, k] item rows, -1 for an empty place."""
+
+    question: Question
+    ranked: NDArray[np.int32]
+
+    def users(self) -> pd.DataFrame:
+        """The users frame (see ``tables``) of these lists."""
+        q = self.question
+        metrics = ranking_metrics(self.ranked, q.positives)
+        return users_frame(metrics, q.domain, q.user_ids, q.cohort)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """All answers of one trained model or reference, with what it cost.
+
+    Attributes
+    ----------
+    model, variant, seed, seconds, n_parameters : as in ``tables.Result``
+    """
+
+    model: str
+    variant: str
+    seed: int
+    answers: tuple[Answer, ...]
+    seconds: float = float("nan")
+    n_parameters: float = float("nan")
+
+    def of(self, protocol: str, scope: str = EVERYONE) -> list[Answer]:
+        """The answers of a protocol, a domain each."""
+        return [
+            a for a in self.answers if (a.question.protocol, a.question.scope) == (protocol, scope)
+        ]
+
+    def users(self, protocol: str, scope: str = EVERYONE) -> pd.DataFrame:
+        """The users frame of a protocol over all its domains; empty where it was not asked."""
+        frames = [a.users() for a in self.of(protocol, scope)]
+        return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+    def results(self, scope: str = EVERYONE) -> list[Result]:
+        """A ``Result`` for each protocol that was asked in this scope."""
+        out = []
+        for protocol in PROTOCOLS:
+            users = self.users(protocol, scope)
+            if len(users):
+                out.append(
+                    Result(
+                        self.model, self.variant, self.seed, protocol, users, self.seconds,
+                        self.n_parameters,
+                    )
+                )  # fmt: skip
+        return out
+
+
+def questions(dataset: Dataset, split: Split) -> list[Question]:
+    """Every question that a split can be asked; those without users are left out."""
+    trained = [
+        set(domain.user_ids[np.unique(part.train.user)])
+        for domain, part in zip(dataset.domains, split.domains, strict=True)
+    ]
+    out: list[Question] = []
+    for place, (domain, part) in enumerate(zip(dataset.domains, split.domains, strict=True)):
+        elsewhere = set().union(*(ids for d, ids in enumerate(trained) if d != place))
+        out += _of_domain(_Asker(place, domain, part, elsewhere))
+    return [q for q in out if len(q)]
+
+
+def training_catalogue(domain: Domain, part: DomainSplit) -> NDArray[np.bool_]:
+    """Which items [n_items] are not withheld as new."""
+    out = np.ones(domain.n_items, dtype=bool)
+    out[part.new_items] = False
+    return out
+
+
+def popularity_vectors(
+    n_users: int, degree: NDArray[np.integer] | NDArray[np.floating]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Vectors [n_users, 1] and [n_items, 1] whose products are the items' train degrees."""
+    return np.ones((n_users, 1), np.float32), np.asarray(degree, dtype=np.float32)[:, None]
+
+
+def popularity(asked: Iterable[Question], degrees: Sequence[NDArray], seed: int = 0) -> Outcome:
+    """The reference that gives everyone the items with most train interactions.
+
+    Parameters
+    ----------
+    degrees : per domain, train interactions of each item
+    seed : of the run it stands beside; nothing is drawn
+    """
+    answers = tuple(q.answer(*popularity_vectors(len(q), degrees[q.place])) for q in asked)
+    return Outcome("popularity", "full", seed, answers)
+
+
+def tabulate(
+    table: Callable[[list[Result]], pd.DataFrame], outcomes: Sequence[Outcome]
+) -> pd.DataFrame:
+    """A table over all outcomes; new items among the full list become a cohort of that name.
+
+    Parameters
+    ----------
+    table : ``tables.summary_table`` or ``tables.variants_table``, or either with options
+    """
+    parts = []
+    for scope in SCOPES:
+        results = [r for outcome in outcomes for r in outcome.results(scope)]
+        if not results:
+            continue
+        frame = table(results)
+        if scope != EVERYONE:
+            frame = frame[frame["cohort"] == EVERYONE].assign(cohort=scope)
+        parts.append(frame)
+    return pd.concat(parts, ignore_index=True) if parts else table([])
+
+
+@dataclass(frozen=True)
+class _Asker:
+    """A domain, its split, and the ids of users trained on in another domain."""
+
+    place: int
+    domain: Domain
+    part: DomainSplit
+    elsewhere: set[str]
+
+    def matrix(self, *edges: Edges) -> sparse.csr_matrix:
+        """Binary CSR [n_users, n_items] of some edges together."""
+        both = Edges(
+            np.concatenate([e.user for e in edges]), np.concatenate([e.item for e in edges])
+        )
+        return both.matrix(self.domain.n_users, self.domain.n_items)
+
+    def ask(
+        self,
+        protocol: str,
+        positives: Edges,
+        mask: sparse.csr_matrix | None,
+        candidates: NDArray[np.bool_],
+        *,
+        cohorts: bool = False,
+        scope: str = EVERYONE,
+    ) -> Question:
+        """The question about all users who have positives."""
+        wanted = self.matrix(positives)
+        users = np.flatnonzero(np.diff(wanted.indptr)).astype(np.int64)
+        ids = self.domain.user_ids[users]
+        labels = None
+        if cohorts:
+            labels = np.array([OVERLAP if u in self.elsewhere else SINGLE for u in ids], object)
+        return Question(
+            protocol, self.domain.name, self.place, users, ids, wanted[users],
+            None if mask is None else mask[users], candidates, labels, scope,
+        )  # fmt: skip
+
+
+def _of_domain(a: _Asker) -> list[Question]:
+    part, seen = a.part, a.matrix(a.part.train, a.part.valid)
+    known = training_catalogue(a.domain, part)
+    everything = np.ones_like(known)
+    return [
+        a.ask("known", part.test, seen, known, cohorts=True),
+        a.ask("new-users", part.new_user_test, a.matrix(part.new_user_support), known),
+        a.ask("new-items", part.new_item_test, None, ~known),
+        a.ask("new-items", part.new_item_test, seen, everything, scope=FULL_LIST),
+        a.ask("cold-domain", part.cold_test, None, known),
+    ]

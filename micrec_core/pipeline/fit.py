@@ -1,0 +1,159 @@
+"""Training one model on prepared inputs, chosen by validation on a fixed sample of users."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from micrec_core.evaluation.metrics import ranking_metrics
+from micrec_core.evaluation.protocols import Question
+from micrec_core.models.micrec import Encoded, MICRec
+from micrec_core.pipeline.answers import array
+from micrec_core.pipeline.prepare import Prepared, Progress, silent
+from micrec_core.training.build import build_model
+from micrec_core.training.checkpoint import load_checkpoint
+from micrec_core.training.foldin import clear_untrained, encode
+from micrec_core.training.trainer import OnEpoch, Trainer, Validate
+
+_CUTOFF = 20
+_SEED = 0
+
+
+class Stopped(BaseException):
+    """The process was asked to stop (SIGTERM); no error, so nothing that catches those sees it."""
+
+
+@contextmanager
+def stop_on_sigterm() -> Iterator[None]:
+    """Raise ``Stopped`` where SIGTERM arrives, if this is the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: object) -> None:
+        raise Stopped
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+class Validator:
+    """Scores a model on the validation interactions of a fixed sample of users in each domain."""
+
+    def __init__(self, prepared: Prepared):
+        self.inputs = prepared.inputs
+        self.questions = _questions(prepared)
+
+    def measure(self, encoded: Sequence[Encoded]) -> dict[str, Any]:
+        """The selection score (NDCG@20 summed over domains) and the metrics of each domain."""
+        found: dict[str, dict[str, float]] = {}
+        for question in self.questions:
+            own = encoded[question.place]
+            users = array(own.users)[question.users]
+            ranked = question.answer(users, array(own.items), _CUTOFF).ranked
+            metrics = ranking_metrics(ranked, question.positives, (_CUTOFF,))
+            names = [f"ndcg@{_CUTOFF}", f"recall@{_CUTOFF}"]
+            found[question.domain] = {name: float(metrics[name].mean()) for name in names}
+        score = sum(values[f"ndcg@{_CUTOFF}"] for values in found.values())
+        return {"score": score, "valid": found}
+
+    def __call__(self, model: MICRec) -> dict[str, Any]:
+        return self.measure(encode(model, self.inputs))
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained model, its best epoch in place."""
+
+    model: MICRec
+    encoded: list[Encoded]
+    best_epoch: int
+    epochs: int
+    seconds: float
+
+    @property
+    def n_parameters(self) -> int:
+        return sum(p.numel() for p in self.model.parameters())
+
+
+def new_model(prepared: Prepared) -> MICRec:
+    """The model that the settings name, untrained."""
+    model = build_model(prepared.settings.model, prepared.inputs, prepared.settings.seed)
+    clear_untrained(model, prepared.inputs)
+    return model
+
+
+def make_trainer(
+    prepared: Prepared,
+    model: MICRec,
+    validate: Validate,
+    on_epoch: OnEpoch | None = None,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+) -> Trainer:
+    """A trainer at its start, or where the checkpoint left off."""
+    trainer = Trainer(
+        model, prepared.inputs, [part.train for part in prepared.split.domains],
+        prepared.training, prepared.settings.seed, validate, on_epoch, checkpoint,
+    )  # fmt: skip
+    if resume and checkpoint is not None:
+        load_checkpoint(checkpoint, trainer)
+    return trainer
+
+
+def finish_fit(trainer: Trainer, prepared: Prepared) -> Fitted:
+    """Train to the end."""
+    started = time.perf_counter()
+    state = trainer.fit()
+    encoded = encode(trainer.model, prepared.inputs)
+    return Fitted(
+        trainer.model, encoded, state.best_epoch, state.epoch, time.perf_counter() - started
+    )
+
+
+def fit(prepared: Prepared, progress: Progress = silent, label: str = "training") -> Fitted:
+    """Train a model from its start, keeping nothing on disk."""
+    epochs = prepared.training.epochs
+
+    def told(record: dict[str, Any], model: MICRec) -> None:
+        progress(label, int(record["epoch"]), epochs)
+
+    model = new_model(prepared)
+    return finish_fit(make_trainer(prepared, model, Validator(prepared), told), prepared)
+
+
+def _questions(prepared: Prepared) -> list[Question]:
+    out = []
+    most = prepared.training.validation_users
+    pairs = zip(prepared.dataset.domains, prepared.split.domains, strict=True)
+    for place, (domain, part) in enumerate(pairs):
+        wanted = part.valid.matrix(domain.n_users, domain.n_items)
+        users = np.flatnonzero(np.diff(wanted.indptr)).astype(np.int64)
+        if len(users) == 0:
+            continue
+        if len(users) > most:
+            users = np.sort(np.random.default_rng(_SEED).choice(users, most, replace=False))
+        out.append(
+            Question(
+                "valid",
+                domain.name,
+                place,
+                users,
+                domain.user_ids[users],
+                wanted[users],
+                prepared.knowledge.domains[place].train[users],
+                prepared.material.catalogues[place],
+            )
+        )
+    return out

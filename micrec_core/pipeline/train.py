@@ -1,0 +1,235 @@
+"""``train_run``: from a folder of tables to a run that can be served, explained and audited."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from micrec_core.config import RunSettings
+from micrec_core.errors import MicrecError
+from micrec_core.models.micrec import MICRec
+from micrec_core.pipeline.answers import Answerer, array, popularity_outcome
+from micrec_core.pipeline.catalogue import catalogue_frame
+from micrec_core.pipeline.fit import (
+    Fitted,
+    Stopped,
+    Validator,
+    finish_fit,
+    make_trainer,
+    new_model,
+    stop_on_sigterm,
+)
+from micrec_core.pipeline.metrics import headline, own_frames
+from micrec_core.pipeline.prepare import (
+    Prepared,
+    Progress,
+    choose_device,
+    encode_material,
+    load_dataset,
+    prepare,
+    silent,
+)
+from micrec_core.pipeline.record import first_info, require_same
+from micrec_core.pipeline.snapshots import Snapshots, wanted
+from micrec_core.pipeline.weights import weights_frame
+from micrec_core.runs import RunWriter
+from micrec_core.training.foldin import encode
+
+CHECKPOINT = "checkpoint"
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """A finished run in short; ``metrics`` as ``headline`` gives them."""
+
+    run: Path
+    model: str
+    variant: str
+    metrics: dict[str, Any]
+    seconds: float
+    best_epoch: int
+
+
+@dataclass
+class Clock:
+    """Seconds spent on each part, by name."""
+
+    timings: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.timings[name] = self.timings.get(name, 0.0) + time.perf_counter() - started
+
+    @property
+    def total(self) -> float:
+        return sum(self.timings.values())
+
+
+def train_run(
+    dataset_path: Path | str,
+    out: Path | str,
+    settings: RunSettings,
+    *,
+    device: str = "auto",
+    resume: bool = False,
+    progress: Progress = silent,
+    cache: Path | None = None,
+    umap: bool = True,
+) -> TrainResult:
+    """Train, evaluate and write a run.
+
+    SIGTERM marks the run cancelled and an exception marks it failed, with one sentence; either can
+    be resumed, as can a run whose process was killed.
+
+    Parameters
+    ----------
+    dataset_path : a folder of tables
+    out : the run's directory, new or empty unless ``resume``
+    device : auto, cpu or cuda
+    resume : go on with a run of the same settings and data from its last checkpoint
+    progress : told what is being done
+    cache : folder of encoded features; None keeps none
+    umap : lay snapshots out by UMAP too, where umap-learn is installed
+
+    Raises
+    ------
+    DataError, ConfigError
+        The tables or the settings are not usable; nothing has been written.
+    RunError
+        Training failed, or there is nothing of these settings to resume.
+    """
+    clock = Clock()
+    with stop_on_sigterm():
+        device = choose_device(device)
+        progress("reading tables", 0, 0)
+        with clock.part("read"):
+            dataset, split = load_dataset(Path(dataset_path), settings)
+        if resume:
+            require_same(Path(out), settings, dataset)
+        writer = RunWriter(Path(out), first_info(dataset, settings, device), resume)
+        with _ended_properly(writer):
+            progress("encoding texts and pictures", 0, 0)
+            with clock.part("encode"):
+                material = encode_material(dataset, split, settings, device, cache)
+            progress("finding neighbours", 0, 0)
+            with clock.part("neighbours"):
+                prepared = prepare(material, settings, device)
+            encoders = {m: e.label for m, e in prepared.features.encoders.items()}
+            writer.update(encoders=encoders)
+            with clock.part("train"):
+                snapshots = Snapshots(writer, prepared)
+                fitted = _train(writer, prepared, snapshots, resume, progress)
+            return _write(writer, prepared, fitted, snapshots, umap, clock, progress)
+
+
+def _train(
+    writer: RunWriter, prepared: Prepared, snapshots: Snapshots, resume: bool, progress: Progress
+) -> Fitted:
+    validator, epochs = Validator(prepared), prepared.training.epochs
+    model = new_model(prepared)
+    if 0 not in set(snapshots.alignment["epoch"]):
+        snapshots.take(0, encode(model, prepared.inputs))
+
+    def validate(model: MICRec) -> dict[str, Any]:
+        encoded = encode(model, prepared.inputs)
+        return validator.measure(encoded) | {"alignment": snapshots.watch(encoded)}
+
+    def on_epoch(record: dict[str, Any], model: MICRec) -> None:
+        if wanted(record["epoch"]):
+            snapshots.take(record["epoch"], encode(model, prepared.inputs))
+        writer.append_history(record)
+        progress("training", record["epoch"], epochs)
+
+    folder = writer.path / CHECKPOINT
+    trainer = make_trainer(prepared, model, validate, on_epoch, folder, resume)
+    if resume:
+        writer.keep_history(trainer.state.epoch)
+    progress("training", trainer.state.epoch, epochs)
+    return finish_fit(trainer, prepared)
+
+
+def _write(
+    writer: RunWriter,
+    prepared: Prepared,
+    fitted: Fitted,
+    snapshots: Snapshots,
+    umap: bool,
+    clock: Clock,
+    progress: Progress,
+) -> TrainResult:
+    """Everything after training: parameters, what serves them, metrics, pictures, manifest."""
+    model, encoded = fitted.model, fitted.encoded
+    state = {name: array(value) for name, value in model.state_dict().items()}
+    writer.write_tensors("model.safetensors", state)
+    with clock.part("serving"):
+        progress("writing what serves it", 0, 0)
+        _write_serving(writer, prepared, fitted)
+        writer.write_parquet("catalogue.parquet", catalogue_frame(prepared, progress))
+    with clock.part("evaluate"):
+        progress("evaluating", 0, 0)
+        answerer = Answerer(prepared, model, encoded)
+        asked = prepared.material.questions
+        own = answerer.outcome(asked, seconds=fitted.seconds)
+        others = [popularity_outcome(prepared), *answerer.bridges(asked)]
+        frames = own_frames(prepared, own, others)
+        frames["weights.parquet"] = weights_frame(prepared, model, encoded)
+        for relative, frame in frames.items():
+            writer.write_parquet(relative, frame)
+    with clock.part("layouts"):
+        snapshots.finish(fitted.best_epoch, encoded, umap, progress)
+    shutil.rmtree(writer.path / CHECKPOINT, ignore_errors=True)
+    writer.finish(
+        best_epoch=fitted.best_epoch,
+        n_parameters=fitted.n_parameters,
+        timings={name: round(seconds, 3) for name, seconds in clock.timings.items()},
+        unreadable_images=len(prepared.features.unreadable),
+    )
+    metrics = headline(frames["metrics/summary.parquet"], own.model, own.variant)
+    return TrainResult(writer.path, own.model, own.variant, metrics, clock.total, fitted.best_epoch)
+
+
+def _write_serving(writer: RunWriter, prepared: Prepared, fitted: Fitted) -> None:
+    from micrec_core.serving.bundle import write_bundle
+
+    write_bundle(
+        writer,
+        dataset=prepared.dataset,
+        split=prepared.split,
+        knowledge=prepared.knowledge,
+        features=prepared.features,
+        model=fitted.model,
+        encoded=fitted.encoded,
+        extra={},
+    )
+
+
+@contextmanager
+def _ended_properly(writer: RunWriter) -> Iterator[None]:
+    """Mark the run failed or cancelled where its making does not come to its end."""
+    try:
+        yield
+    except (Stopped, KeyboardInterrupt):
+        writer.cancel()
+        raise
+    except MicrecError as error:
+        writer.fail(str(error))
+        raise
+    except Exception as error:
+        writer.fail(sentence(error))
+        raise
+
+
+def sentence(error: BaseException) -> str:
+    """An unexpected error in one line."""
+    said = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    kind = "out of memory" if isinstance(error, MemoryError) else type(error).__name__
+    return f"{kind}: {said[:300]}" if said else kind

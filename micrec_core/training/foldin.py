@@ -1,0 +1,184 @@
+"""Embeddings of a trained model for everyone an evaluation asks about, no parameter changed.
+
+A new user's embedding is the model's own forward pass over a graph in which only the user side has
+grown: messages to users come from train and support interactions, messages to items from train
+interactions alone. So items and known users keep their embeddings, and no formula is written twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import sparse
+from torch import Tensor
+
+from micrec_core.graphs.neighbours import Neighbours, nearest
+from micrec_core.graphs.operators import BipartiteGraph, Dropout, NeighbourGraph
+from micrec_core.models.inputs import DomainInputs, Link, ModelInputs, Side
+from micrec_core.models.micrec import Encoded, MICRec
+from micrec_core.training.inputs import DomainKnowledge, Knowledge, cold_side
+from micrec_core.training.profiles import infer_profiles
+
+
+class FoldInGraph(BipartiteGraph):
+    """Train interactions with further users who receive from items but do not give to them.
+
+    Parameters
+    ----------
+    train : the graph that was trained on
+    extended : CSR [n_users, n_items], train and support interactions together
+    """
+
+    def __init__(self, train: BipartiteGraph, extended: sparse.csr_matrix):
+        super().__init__(extended, train.device)
+        self._train = train
+
+    def to_items(
+        self, x: Tensor, items: Tensor, users: Tensor, drop: Dropout | None = None
+    ) -> Tensor:
+        """As the train graph alone does."""
+        return self._train.to_items(x, items, users, drop)
+
+
+def encode(model: MICRec, inputs: ModelInputs) -> list[Encoded]:
+    """Embeddings of every domain, without dropout or gradient."""
+    model.eval()
+    with torch.no_grad():
+        return model(inputs)
+
+
+def clear_untrained(model: MICRec, inputs: ModelInputs) -> None:
+    """Zero the free vectors of entities without train interactions, in a model without templates.
+
+    They would stay at their random start, as noise in every new entity's embedding. Templates need
+    no such care: those without interactions reach nobody.
+    """
+    if model.settings.templates:
+        return
+    with torch.no_grad():
+        for d, domain in enumerate(inputs.domains):
+            own = model.get_submodule(f"domains.{d}")
+            for name, degree in zip(("users", "items"), domain.graph.degrees(), strict=True):
+                own.get_parameter(name)[degree == 0] = 0.0
+
+
+def fold_in_users(
+    model: MICRec,
+    knowledge: Knowledge,
+    inputs: ModelInputs,
+    supports: Sequence[sparse.csr_matrix],
+) -> list[Tensor]:
+    """User embeddings [n_users, dim] of each domain with new users folded in.
+
+    Parameters
+    ----------
+    knowledge, inputs : what the model was trained on
+    supports : per domain, CSR [n_users, n_items] of the interactions that new users show; rows
+        with any are folded in, the others keep what they have. A row in training may be given
+        its own train interactions (and gets its own embedding); others would not reach its items
+    """
+    extended = fold_in_inputs(knowledge, inputs, supports)
+    return [encoded.users for encoded in encode(model, extended)]
+
+
+def fold_in_inputs(
+    knowledge: Knowledge, inputs: ModelInputs, supports: Sequence[sparse.csr_matrix]
+) -> ModelInputs:
+    """The inputs with the user side of new users filled from their support interactions."""
+    domains = []
+    for part, domain, support in zip(knowledge.domains, inputs.domains, supports, strict=True):
+        rows = np.flatnonzero(np.diff(support.indptr))
+        domains.append(_extend(part, knowledge, domain, support, rows) if len(rows) else domain)
+    return replace(inputs, domains=tuple(domains))
+
+
+def _extend(
+    part: DomainKnowledge,
+    knowledge: Knowledge,
+    domain: DomainInputs,
+    support: sparse.csr_matrix,
+    rows: NDArray[np.int64],
+) -> DomainInputs:
+    keep = np.ones(part.train.shape[0], np.float32)
+    keep[rows] = 0.0
+    extended = sparse.csr_matrix(sparse.diags(keep) @ part.train + support)
+    extended.eliminate_zeros()
+    users = _extend_users(part, knowledge, domain.users, support[rows], rows)
+    return DomainInputs(FoldInGraph(domain.graph, extended), users, domain.items)
+
+
+def _extend_users(
+    part: DomainKnowledge,
+    knowledge: Knowledge,
+    side: Side,
+    support: sparse.csr_matrix,
+    rows: NDArray[np.int64],
+) -> Side:
+    """The user side with ``rows`` [n] replaced by what ``support`` [n, n_items] says of them."""
+    device, names = side.degree.device, knowledge.modalities
+    there = torch.from_numpy(rows).to(device)
+    degree = np.diff(support.indptr).astype(np.float32)
+    n_users = len(side)
+    content, neighbours = dict(side.content), {}
+    has = side.has.clone()
+    coherence = np.zeros((len(rows), len(names)), np.float32)
+    for index, m in enumerate(names):
+        profiles = infer_profiles(support, part.features[m])
+        coherence[:, index] = profiles.coherence
+        content[m] = _put(side.content[m], there, profiles.content())
+        has[there, index] = torch.from_numpy(profiles.has).to(device)
+        known, anchors = part.user_neighbours[m], part.profiles[m]
+        found = nearest(
+            profiles.space(), anchors.space(), knowledge.settings.k, same=rows,
+            anchor_ok=anchors.has & (part.user_degree > 0), device=str(device),
+        )  # fmt: skip
+        merged = Neighbours(known.rows.copy(), known.similarity.copy())
+        merged.rows[rows], merged.similarity[rows] = found.rows, found.similarity
+        neighbours[m] = NeighbourGraph(
+            merged.rows, merged.weights(knowledge.settings.temperature), n_users, device
+        )
+    return replace(
+        side,
+        content=content,
+        has=has,
+        neighbours=neighbours,
+        signals=_put(side.signals, there, part.user_scaling.apply(coherence, degree)),
+        degree=_put(side.degree, there, degree),
+    )
+
+
+def _put(whole: Tensor, rows: Tensor, values: NDArray) -> Tensor:
+    out = whole.clone()
+    out[rows] = torch.from_numpy(np.ascontiguousarray(values)).to(whole)
+    return out
+
+
+def cold_users(
+    model: MICRec,
+    knowledge: Knowledge,
+    encoded: list[Encoded],
+    source: int,
+    target: int,
+    there: NDArray[np.int64],
+    here: NDArray[np.int64],
+) -> Tensor:
+    """Embeddings [n, dim] in ``target`` of users known in ``source`` and without a trace there.
+
+    Parameters
+    ----------
+    there, here : int64 [n], the users' rows in the source and in the target
+    """
+    device = encoded[target].users.device
+    nobody = np.full(len(there), -1, np.int64)
+    side = cold_side(knowledge, source, target, there, nobody, device)
+    if not knowledge.settings.cross_profile:
+        # One domain at a time: what was taken elsewhere says nothing here.
+        side = replace(side, has=torch.zeros_like(side.has))
+    rows = [torch.from_numpy(np.asarray(r, np.int64)).to(device) for r in (there, here)]
+    model.eval()
+    with torch.no_grad():
+        return model.cold_users(Link(source, target, rows[0], rows[1], side), encoded)
