@@ -40,30 +40,32 @@ users = library.snapshot_users(this)
 
 @st.fragment
 def maps() -> None:
-    left, middle, right, last = cells(4, 210, gap="small")
-    first, final = left.select_slider(
-        "Epochs compared", epochs, value=(epochs[0], epochs[-1]), key="al_epochs"
-    )
-    methods = sorted(library.layouts(this)["method"].unique(), reverse=True)
-    method = middle.segmented_control(
-        "Layout",
-        methods,
-        default=methods[0],
-        required=True,
-        key="al_layout",
-        bind="query-params",
-        format_func=str.upper,
-    )
-    colour = right.segmented_control(
-        "Colour by",
-        list(figures.COLOUR_BY),
-        default="domain",
-        required=True,
-        key="al_colour",
-        bind="query-params",
-        format_func=figures.COLOUR_BY.get,
-    )
-    worst = last.number_input("Worst pairs joined", 0, 50, 10, key="al_worst", bind="query-params")
+    with st.container(horizontal=True, gap="large"):
+        first, final = st.select_slider(
+            "Epochs compared", epochs, value=(epochs[0], epochs[-1]), key="al_epochs", width=220
+        )
+        methods = sorted(library.layouts(this)["method"].unique(), reverse=True)
+        method = st.segmented_control(
+            "Layout",
+            methods,
+            default=methods[0],
+            required=True,
+            key="al_layout",
+            bind="query-params",
+            format_func=str.upper,
+        )
+        colour = st.segmented_control(
+            "Colour by",
+            list(figures.COLOUR_BY),
+            default="domain",
+            required=True,
+            key="al_colour",
+            bind="query-params",
+            format_func=figures.COLOUR_BY.get,
+        )
+        worst = st.number_input(
+            "Worst pairs joined", 0, 50, 10, key="al_worst", bind="query-params", width=150
+        )
     stages = {
         f"{word_} (epoch {epoch})": stage(this, method, epoch)
         for word_, epoch in (("Before", first), ("After", final))

@@ -22,7 +22,7 @@ if not (this.run.has("serving.json") and this.run.has("catalogue.parquet")):
     )
     st.stop()
 
-grid = st.grid(3, min_column_width=280, gap="large")
+grid = st.grid(3, min_column_width=250, gap="medium")
 left, right = grid.cell(), grid.cell(column_span=2)
 with left:
     build(this)

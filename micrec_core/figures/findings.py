@@ -103,7 +103,8 @@ def new_items(summary: pd.DataFrame, labels: Mapping[str, str], seed: int | None
     for rival in ("inmo", "popularity"):
         rows = _against(summary, labels, seed, "new-items", (rival,))
         if rows is not None:
-            title = _claim("For items without any interaction", rows[0], theme.model_label(rival))
+            name = "popularity" if rival == "popularity" else theme.model_label(rival)
+            title = _claim("For items without any interaction", rows[0], name)
             return Finding(title, rows[1], "modalities", "See what text and image weigh")
     return None
 

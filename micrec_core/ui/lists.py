@@ -28,7 +28,7 @@ def show_lists(opened: Opened, k: int) -> Any:
     user = serve.made_up_user(model, session().made)
     signature = repr((session().made.likes, session().made.text, bool(session().made.image), k))
     found = {}
-    for column, domain in zip(cells(len(opened.labels), 290), opened.labels, strict=True):
+    for column, domain in zip(cells(len(opened.labels), 260), opened.labels, strict=True):
         with column:
             st.subheader(plain(opened.labels[domain]), anchor=False)
             try:

@@ -76,11 +76,25 @@ def session() -> Session:
 
 
 def _owner() -> str:
-    """A name for this browser that outlives a reload of the page: its own XSRF cookie, hashed.
+    """A name for this browser that outlives a reload of the page and a restart of the app.
 
-    Without the cookie (it is set once XSRF protection is on) the name lasts as long as the session.
+    It is the hash of the browser's own XSRF token. Without the cookie (XSRF protection is off) the
+    name lasts as long as the session.
     """
-    cookie = st.context.cookies.get("_streamlit_xsrf")
-    if not isinstance(cookie, str) or not cookie:
-        return uuid4().hex
-    return sha256(cookie.encode()).hexdigest()[:32]
+    token = xsrf_token(st.context.cookies.get("_streamlit_xsrf"))
+    return sha256(token).hexdigest()[:32] if token else uuid4().hex
+
+
+def xsrf_token(cookie: object) -> bytes | None:
+    """The token behind a cookie ``2|mask|masked token|time``; the mask is another on every visit.
+
+    None where the cookie is missing or of another form.
+    """
+    parts = cookie.split("|") if isinstance(cookie, str) else []
+    try:
+        mask, masked = bytes.fromhex(parts[1]), bytes.fromhex(parts[2])
+    except (ValueError, IndexError):
+        return None
+    if parts[0] != "2" or len(mask) != 4 or len(masked) < 8:
+        return None
+    return bytes(byte ^ mask[place % 4] for place, byte in enumerate(masked))

@@ -13,7 +13,7 @@ from micrec_core.ui.cards import reason_bar
 from micrec_core.ui.makeup import checked_picture
 from micrec_core.ui.navigation import entry
 from micrec_core.ui.search import find_items
-from micrec_core.ui.state import Session
+from micrec_core.ui.state import Session, xsrf_token
 from micrec_core.ui.tour import STEPS
 from micrec_core.ui.widgets import plain
 from tests import ui_run
@@ -150,6 +150,14 @@ def test_pictures_are_checked():
         checked_picture(b"not a picture")
     with pytest.raises(DataError, match="larger than 10 MB"):
         checked_picture(b"x" * (11 << 20))
+
+
+def test_a_browser_is_known_again_after_a_reload():
+    first = "2|00000000|aa5f3388ca11e05514af62d745b037c8|1795238692"
+    again = "2|ff00ff00|555fcc8835111f55ebaf9dd7bab0c8c8|1795238692"
+    assert xsrf_token(first) == xsrf_token(again) == bytes.fromhex(first.split("|")[2])
+    for other in (None, "", "x", "2|zz|00|1", "1|00000000|aa5f3388ca11e055|1", "2|00|aa|1"):
+        assert xsrf_token(other) is None
 
 
 # ---- Data
