@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from micrec_core.errors import RunError
@@ -74,7 +75,7 @@ def load_checkpoint(folder: Path, trainer: Trainer) -> None:
         state.best_epoch, state.best = int(record["best_epoch"]), _under(tensors, "best.")
         if state.best:
             state.best_score = float(record["best_score"])
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError) as error:
         first = str(error).splitlines()[0][:200]
         raise RunError(
             f"{folder}: the checkpoint cannot be resumed from ({first}); "

@@ -131,8 +131,9 @@ class Trainer:
         values = {name: float(term.detach()) for name, term in terms.items()}
         if not torch.isfinite(loss):
             bad = next((n for n, v in values.items() if not math.isfinite(v)), "total")
+            value = values.get(bad, loss.item())
             raise RunError(
-                f"training stopped: the loss term '{bad}' became {values.get(bad)} in epoch "
+                f"training stopped: the loss term '{bad}' became {value} in epoch "
                 f"{self.state.epoch + 1}, batch {step + 1}; try a lower learning rate"
             )
         self.optimiser.zero_grad(set_to_none=True)

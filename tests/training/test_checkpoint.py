@@ -1,0 +1,164 @@
+"""Resuming gives what not stopping gives; a damaged checkpoint is refused in one sentence."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from micrec_core.errors import RunError
+
+LONG = {"epochs": 6, "patience": 99}
+
+
+class Stopped(Exception):
+    """Someone pulled the plug."""
+
+
+def stop_in(epoch: int) -> Callable[[dict[str, Any], Any], None]:
+    def on_epoch(record: dict[str, Any], model: Any) -> None:
+        if record["epoch"] == epoch:
+            raise Stopped
+
+    return on_epoch
+
+
+@pytest.fixture(scope="module")
+def after_three(trainer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("checkpoint")
+    made = trainer(training=LONG, on_epoch=stop_in(4), checkpoint=folder)
+    with pytest.raises(Stopped):
+        made.fit()
+    return folder
+
+
+@pytest.fixture
+def stopped(after_three: Path, tmp_path: Path) -> Path:
+    """The checkpoint of a training that was stopped in its fourth epoch, after three."""
+    return shutil.copytree(after_three, tmp_path / "checkpoint")
+
+
+def scripted(scores: list[float]) -> Callable[[Any], float]:
+    left = iter(scores)
+    return lambda model: next(left)
+
+
+def losses(into: list[Any]) -> Callable[[dict[str, Any], Any], None]:
+    return lambda record, _: into.append((record["epoch"], record["loss"]))
+
+
+@pytest.mark.parametrize("model", [{}, {"name": "lightgcn"}])
+def test_resumed_equals_uninterrupted_bit_for_bit(trainer, same, tmp_path, model) -> None:
+    whole: list[Any] = []
+    straight = trainer(model, LONG, on_epoch=losses(whole))
+    straight.fit()
+    made = trainer(model, LONG, on_epoch=stop_in(4), checkpoint=tmp_path)
+    with pytest.raises(Stopped):
+        made.fit()
+    rest: list[Any] = []
+    resumed = trainer(model, LONG, seed=7, on_epoch=losses(rest), checkpoint=tmp_path)
+    state = resumed.fit(resume=True)
+    assert same(resumed.model.state_dict(), straight.model.state_dict())
+    assert rest == whole[3:], "the epoch that was cut short is done again"
+    assert (state.epoch, state.best_epoch, state.best_score, state.stale) == (
+        straight.state.epoch,
+        straight.state.best_epoch,
+        straight.state.best_score,
+        straight.state.stale,
+    )
+
+
+def test_the_best_so_far_survives_a_stop(trainer, same, tmp_path) -> None:
+    scores = [0.5, 0.9, 0.1, 0.1, 0.1, 0.1]
+    straight = trainer(training=LONG, score=scripted(scores))
+    straight.fit()
+    cut = trainer(
+        training=LONG,
+        score=scripted(scores),
+        on_epoch=stop_in(4),
+        checkpoint=tmp_path,
+    )
+    with pytest.raises(Stopped):
+        cut.fit()
+    resumed = trainer(training=LONG, score=scripted(scores[3:]), checkpoint=tmp_path)
+    state = resumed.fit(resume=True)
+    assert (state.best_epoch, state.best_score, state.stale) == (2, 0.9, 4)
+    assert same(resumed.model.state_dict(), straight.model.state_dict())
+
+
+def test_a_finished_training_resumes_to_itself(trainer, same, tmp_path) -> None:
+    first = trainer(checkpoint=tmp_path)
+    first.fit()
+    again = trainer(seed=5, checkpoint=tmp_path)
+    again.fit(resume=True)
+    assert same(first.model.state_dict(), again.model.state_dict())
+
+
+def test_resuming_without_a_checkpoint_starts_at_the_beginning(trainer, same, tmp_path) -> None:
+    first, second = trainer(), trainer(checkpoint=tmp_path / "none yet")
+    first.fit()
+    second.fit(resume=True)
+    assert same(first.model.state_dict(), second.model.state_dict())
+
+
+def test_without_resume_an_old_checkpoint_is_not_looked_at(trainer, same, stopped) -> None:
+    first, second = trainer(training=LONG), trainer(training=LONG, checkpoint=stopped)
+    first.fit()
+    second.fit()
+    assert same(first.model.state_dict(), second.model.state_dict())
+
+
+def test_one_set_of_tensors_is_kept_and_nothing_half_written(stopped) -> None:
+    assert sorted(p.name for p in stopped.iterdir()) == ["state.json", "tensors-3.safetensors"]
+
+
+def cut(path: Path, share: float) -> None:
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * share)])
+
+
+def edit(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    path = folder / "state.json"
+    record = json.loads(path.read_text())
+    change(record)
+    path.write_text(json.dumps(record))
+
+
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "tensors cut short": lambda f: cut(f / "tensors-3.safetensors", 0.7),
+    "tensors empty": lambda f: cut(f / "tensors-3.safetensors", 0),
+    "tensors are something else": lambda f: (f / "tensors-3.safetensors").write_bytes(b"x" * 999),
+    "tensors gone": lambda f: (f / "tensors-3.safetensors").unlink(),
+    "state cut short": lambda f: cut(f / "state.json", 0.5),
+    "state empty": lambda f: cut(f / "state.json", 0),
+    "state not text": lambda f: (f / "state.json").write_bytes(b"\xff\xfe\x00"),
+    "state a list": lambda f: (f / "state.json").write_text("[1]"),
+    "state a number": lambda f: (f / "state.json").write_text("3"),
+    "state without epoch": lambda f: edit(f, lambda r: r.pop("epoch")),
+    "epoch no number": lambda f: edit(f, lambda r: r.update(epoch="three")),
+    "best score gone": lambda f: edit(f, lambda r: r.update(best_score=None)),
+    "tensors of nothing": lambda f: edit(f, lambda r: r.update(tensors=None)),
+    "tensors elsewhere": lambda f: edit(f, lambda r: r.update(tensors="../../secret")),
+}
+
+
+@pytest.mark.parametrize("damage", list(DAMAGE.values()), ids=list(DAMAGE))
+def test_damage_is_refused_in_one_sentence(trainer, stopped, damage) -> None:
+    damage(stopped)
+    with pytest.raises(RunError, match="cannot be resumed from") as caught:
+        trainer(training=LONG, checkpoint=stopped).fit(resume=True)
+    said = str(caught.value)
+    assert "train anew" in said and "\n" not in said and len(said) < 500
+
+
+@pytest.mark.parametrize(
+    "model",
+    [{"dim": 4}, {"name": "lightgcn"}, {"without": ("text",)}, {"without": ("cross-domain",)}],
+)
+def test_a_checkpoint_of_another_model_is_refused(trainer, stopped, model) -> None:
+    with pytest.raises(RunError, match="cannot be resumed from"):
+        trainer(model, LONG, checkpoint=stopped).fit(resume=True)
