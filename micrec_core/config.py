@@ -48,15 +48,21 @@ class ModelSettings(Settings):
 
 
 class TrainSettings(Settings):
-    """How it is trained (DESIGN 3.5). Rates and weights were chosen on validation, docs/notes/."""
+    """How it is trained (DESIGN 3.5). Rates and weights were chosen on validation, docs/notes/.
 
-    epochs: int = Field(60, ge=1, le=10_000)
+    ``batch_size`` is of the largest domain, the others follow so that every epoch sees each train
+    interaction once; ``steps`` is how many an epoch has at least, which keeps batches small where
+    data is.
+    """
+
+    epochs: int = Field(40, ge=1, le=10_000)
     batch_size: int = Field(8192, ge=16)
+    steps: int = Field(20, ge=1)
     learning_rate: float = Field(2e-3, gt=0)
     loss: Literal["softmax", "bpr"] = "softmax"
     negatives: int = Field(512, ge=1)
     l2: float = Field(1e-4, ge=0)
-    dropout: float = Field(0.3, ge=0, lt=1)
+    dropout: float = Field(0.5, ge=0, lt=1)
     self_enhanced: float = Field(0.01, ge=0)
     gate: float = Field(0.1, ge=0)
     new_items: float = Field(0.1, ge=0)
@@ -64,10 +70,9 @@ class TrainSettings(Settings):
     contrast: float = Field(0.05, ge=0)
     contrast_batch: int = Field(1024, ge=2)
     temperature: float = Field(0.2, gt=0)
-    cross_ranking: float = Field(0.1, ge=0)
     anneal: float = Field(0.99, gt=0, le=1)
     validate_every: int = Field(2, ge=1)
-    patience: int = Field(4, ge=1)
+    patience: int = Field(3, ge=1)
     validation_users: int = Field(10_000, ge=1)
 
 

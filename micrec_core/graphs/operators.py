@@ -99,14 +99,6 @@ class BipartiteGraph:
         items = torch.from_numpy(np.diff(self.by_item.indptr).astype(np.float32))
         return users.to(self.device), items.to(self.device)
 
-    def draw_items(self, users: Tensor, generator: torch.Generator) -> Tensor:
-        """One train item of each user (who must have one), uniformly: int64 [n] on the host."""
-        pointers = torch.from_numpy(self.by_user.indptr).long()
-        start, stop = pointers[users], pointers[users + 1]
-        share = torch.rand(len(users), generator=generator)
-        places = start + (share * (stop - start)).long().clamp(max=self.n_edges - 1)
-        return torch.from_numpy(self.by_user.indices).long()[torch.minimum(places, stop - 1)]
-
     def to_users(
         self, x: Tensor, users: Tensor, items: Tensor, drop: Dropout | None = None
     ) -> Tensor:

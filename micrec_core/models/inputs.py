@@ -53,15 +53,12 @@ class Link:
     Attributes
     ----------
     source_rows, target_rows : int64 [n_overlap], the same users' rows in the two domains
-    cold : the target's user side for these users *as if* they were cold there: features inferred
-        from their source items, neighbours among the target's other users
     """
 
     source: int
     target: int
     source_rows: Tensor
     target_rows: Tensor
-    cold: Side
 
 
 @dataclass(frozen=True)

@@ -94,9 +94,6 @@ class MICRec(nn.Module):
         self.transfer = nn.ModuleDict(
             {f"{a}-{b}": nn.Linear(settings.dim, settings.dim, bias=False) for a, b in pairs}
         )
-        self.bridge = nn.ModuleDict(
-            {f"{a}-{b}": nn.Linear(settings.dim, settings.dim, bias=True) for a, b in pairs}
-        )
         # Exponent of the template normalisation, annealed by the trainer and saved with the rest.
         self.alpha: Tensor
         self.register_buffer("alpha", torch.tensor(0.5))
@@ -113,7 +110,7 @@ class MICRec(nn.Module):
                 continue
             if leaf == "self_enhanced":
                 nn.init.ones_(parameter)
-            elif name.startswith(("transfer", "bridge")):
+            elif name.startswith("transfer"):
                 with torch.no_grad():
                     parameter.zero_()
             else:
@@ -164,13 +161,13 @@ class MICRec(nn.Module):
     # 3.2 ---------------------------------------------------------------------------------------
 
     def aggregate(
-        self, embedding: Tensor, lenders: Tensor, side: Side, gate: Gate, cold: bool = False
+        self, embedding: Tensor, lenders: Tensor, side: Side, gate: Gate, unseen: bool = False
     ) -> Tensor:
         """E' = E + sum_m w_m (S_m E + share(degree) P_m x): [n, dim].
 
         ``lenders`` are the embeddings that neighbours lend, [n_anchors, dim]. The projection
         fades as 1 / (1 + degree), for on real data it memorises known users' items, and is
-        trained only by the losses that simulate a cold entity (``cold``).
+        trained only by the loss that simulates new items (``unseen``).
         """
         if not self.settings.modalities:
             return embedding
@@ -179,7 +176,7 @@ class MICRec(nn.Module):
         for index, m in enumerate(self.settings.modalities):
             message = side.neighbours[m] @ lenders
             content = self.project[m](side.content[m])
-            content = content if cold else content.detach()
+            content = content if unseen else content.detach()
             message = message + share[:, None] * content
             embedding = embedding + weights[:, index : index + 1] * message
         return embedding
@@ -228,23 +225,28 @@ class MICRec(nn.Module):
 
     # 3.6 ---------------------------------------------------------------------------------------
 
-    def cold_users(self, link: Link, encoded: list[Encoded]) -> Tensor:
-        """Embeddings in the target of a link's users as if they were cold there: [n, dim].
+    def alone_users(
+        self, d: int, inputs: DomainInputs, encoded: list[Encoded], side: Side, rows: Tensor
+    ) -> Tensor:
+        """Final embeddings of users of one domain without anything from another: [n, dim].
 
-        The target's global vector, the transferred templates, a linear bridge from the propagated
-        source embedding, and the target's neighbours by features inferred from source items.
-        What neighbours lend is not trained here, so that the simulation does not disturb known
-        users.
+        Templates of the domain, ``side`` with features inferred from its items alone, and the
+        items' layers as they are; for whoever took nothing elsewhere, the embedding they have.
         """
-        target = self.domain(link.target)
-        base = target.any_user.expand(len(link.source_rows), -1)
-        if self.transfer:
-            pair = f"{link.source}-{link.target}"
-            source = encoded[link.source]
-            base = base + self.transfer[pair](source.template_users[link.source_rows])
-            base = base + self.bridge[pair](source.users[link.source_rows].detach())
-        lenders = encoded[link.target].own_users.detach()
-        return self.aggregate(base, lenders, link.cold, target.user_gate, cold=True)
+        found, graph = encoded[d], inputs.graph
+        own = found.template_users[rows]
+        total = self.aggregate(own, found.own_users, side, self.domain(d).user_gate)
+        user_scale = inputs.users.degree.clamp(min=1.0) ** -0.5
+        item_scale = inputs.items.degree.clamp(min=1.0) ** -0.5
+        users, items = found.mixed_users, found.mixed_items
+        for _ in range(self.settings.layers):
+            users, items = (
+                graph.to_users(items, user_scale, item_scale),
+                graph.to_items(users, item_scale, user_scale),
+            )
+            total = total + users[rows]
+        mean = torch.where(inputs.users.degree[rows] > 0, 1.0 / (self.settings.layers + 1), 1.0)
+        return total * mean[:, None]
 
     def new_items(self, d: int, encoded: list[Encoded], items: Side) -> Tensor:
         """Embeddings of the items as if each were brand-new, from features alone: [n, dim]."""
@@ -253,4 +255,4 @@ class MICRec(nn.Module):
         signals = torch.stack([items.signals[..., 0], items.unseen.expand(len(items), -1)], -1)
         unseen = replace(items, degree=torch.zeros_like(items.degree), signals=signals)
         lenders = encoded[d].own_items.detach()
-        return self.aggregate(base, lenders, unseen, own.item_gate, cold=True)
+        return self.aggregate(base, lenders, unseen, own.item_gate, unseen=True)

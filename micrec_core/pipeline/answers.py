@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -14,7 +15,9 @@ from micrec_core.data import Domain
 from micrec_core.evaluation.bridges import choose_ridge, nearest_bridge
 from micrec_core.evaluation.protocols import Answer, Outcome, Question, popularity
 from micrec_core.models.micrec import Encoded, MICRec
+from micrec_core.pipeline.bridges import fit_bridges
 from micrec_core.pipeline.prepare import Prepared
+from micrec_core.training.bridge import Bridge
 from micrec_core.training.foldin import cold_users, encode, fold_in_users
 
 Vectors = NDArray[np.float32]
@@ -48,6 +51,11 @@ class Answerer:
         LightGCN has a free vector per user and nothing else, so it does not answer such questions.
         """
         return self.model.settings.templates or bool(self.model.settings.modalities)
+
+    @cached_property
+    def fitted_bridges(self) -> dict[tuple[int, int], Bridge]:
+        """The bridges to domains where users took nothing yet, fitted when first asked for."""
+        return fit_bridges(self.prepared, self.model, self.encoded)
 
     def answer(self, question: Question) -> Answer | None:
         """The model's lists; None where it has no answer."""
@@ -103,11 +111,15 @@ class Answerer:
     def _cold(self, question: Question) -> Vectors:
         out = np.zeros((len(question), self.items[question.place].shape[1]), np.float32)
         for source, (there, at) in homes(self.prepared, question).items():
-            vectors = cold_users(
-                self.model, self.prepared.knowledge, self.encoded, source, question.place,
-                there, question.users[at],
-            )  # fmt: skip
-            out[at] = array(vectors)
+            out[at] = cold_users(
+                self.model,
+                self.prepared.knowledge,
+                self.prepared.inputs,
+                self.encoded,
+                self.fitted_bridges,
+                (source, question.place),
+                there,
+            )
         return out
 
     def _bridged(self, question: Question) -> dict[str, Vectors]:

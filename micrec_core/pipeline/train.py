@@ -19,7 +19,6 @@ from micrec_core.pipeline.fit import (
     Fitted,
     Stopped,
     Validator,
-    finish_fit,
     make_trainer,
     new_model,
     stop_on_sigterm,
@@ -37,7 +36,7 @@ from micrec_core.pipeline.prepare import (
 from micrec_core.pipeline.record import first_info, require_same
 from micrec_core.pipeline.snapshots import Snapshots, wanted
 from micrec_core.pipeline.weights import weights_frame
-from micrec_core.runs import RunWriter
+from micrec_core.runs import RunWriter, live_history
 from micrec_core.training.foldin import encode
 
 CHECKPOINT = "checkpoint"
@@ -154,7 +153,9 @@ def _train(
     if resume:
         writer.keep_history(trainer.state.epoch)
     progress("training", trainer.state.epoch, epochs)
-    return finish_fit(trainer, prepared)
+    state = trainer.fit()
+    seconds = float(live_history(writer.path)["seconds"].sum())
+    return Fitted(model, encode(model, prepared.inputs), state.best_epoch, seconds)
 
 
 def _write(
@@ -172,11 +173,11 @@ def _write(
     writer.write_tensors("model.safetensors", state)
     with clock.part("serving"):
         progress("writing what serves it", 0, 0)
-        _write_serving(writer, prepared, fitted)
+        answerer = Answerer(prepared, model, encoded)
+        _write_serving(writer, prepared, fitted, answerer)
         writer.write_parquet("catalogue.parquet", catalogue_frame(prepared, progress))
     with clock.part("evaluate"):
         progress("evaluating", 0, 0)
-        answerer = Answerer(prepared, model, encoded)
         asked = prepared.material.questions
         own = answerer.outcome(asked, seconds=fitted.seconds)
         others = [popularity_outcome(prepared), *answerer.bridges(asked)]
@@ -197,7 +198,9 @@ def _write(
     return TrainResult(writer.path, own.model, own.variant, metrics, clock.total, fitted.best_epoch)
 
 
-def _write_serving(writer: RunWriter, prepared: Prepared, fitted: Fitted) -> None:
+def _write_serving(
+    writer: RunWriter, prepared: Prepared, fitted: Fitted, answerer: Answerer
+) -> None:
     from micrec_core.serving.bundle import write_bundle
 
     write_bundle(
@@ -208,6 +211,7 @@ def _write_serving(writer: RunWriter, prepared: Prepared, fitted: Fitted) -> Non
         features=prepared.features,
         model=fitted.model,
         encoded=fitted.encoded,
+        bridges=answerer.fitted_bridges,
         extra={},
     )
 

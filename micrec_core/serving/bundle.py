@@ -22,7 +22,14 @@ from micrec_core.errors import RunError
 from micrec_core.features import DatasetFeatures, FeatureMatrix
 from micrec_core.graphs.neighbours import Neighbours
 from micrec_core.models.gate import Gate
-from micrec_core.serving.contents import Bundle, DomainPart, Floats, ModalityPart, Space
+from micrec_core.serving.contents import (
+    Bundle,
+    DomainPart,
+    Floats,
+    ModalityPart,
+    Space,
+)
+from micrec_core.training.bridge import Bridge
 from micrec_core.training.profiles import Scaling
 
 if TYPE_CHECKING:
@@ -46,6 +53,7 @@ def write_bundle(
     features: DatasetFeatures,
     model: MICRec,
     encoded: Sequence[Encoded],
+    bridges: Mapping[tuple[int, int], Bridge],
     extra: Mapping[str, Any] | None = None,
 ) -> None:
     """Write everything ``Recommender.open`` needs.
@@ -54,6 +62,7 @@ def write_bundle(
     ----------
     knowledge, model : what was trained
     encoded : the trained model's embeddings, against which the bundle is checked
+    bridges : (source, target) -> what takes a user to a domain where they took nothing
     extra : JSON-able values kept in ``serving.json`` under ``extra``
 
     Raises
@@ -66,6 +75,14 @@ def write_bundle(
     tensors = _pack_shared(model, knowledge, features)
     for d, part in enumerate(knowledge.domains):
         tensors |= _pack_domain(d, part, model)
+    for (a, b), bridge in bridges.items():
+        tensors |= {
+            f"bridge.{a}-{b}.weight": bridge.weight,
+            f"bridge.{a}-{b}.bias": bridge.bias,
+            f"bridge.{a}-{b}.share": np.array([bridge.share], np.float32),
+            f"bridge.{a}-{b}.source": bridge.source,
+            f"bridge.{a}-{b}.target": bridge.target,
+        }
     metas = {}
     for m in knowledge.modalities:
         metas[m], arrays = features.encoders[m].state()
@@ -111,7 +128,7 @@ def read_bundle(run: Run) -> Bundle:
 
 def _pack_shared(model: MICRec, knowledge: Knowledge, features: DatasetFeatures) -> Tensors:
     out: Tensors = {"alpha": _numpy(model.alpha).reshape(1)}
-    for group in ("project", "transfer", "bridge"):
+    for group in ("project", "transfer"):
         for name, linear in getattr(model, group).items():
             for leaf, value in linear.state_dict().items():
                 out[f"{group}.{name}.{leaf}"] = _numpy(value)
@@ -281,8 +298,15 @@ def unpack(
         project={m: tensors[f"project.{m}.weight"] for m in modalities},
         transfer={(a, b): tensors[f"transfer.{a}-{b}.weight"] for a, b in pairs},
         bridge={
-            (a, b): (tensors[f"bridge.{a}-{b}.weight"], tensors[f"bridge.{a}-{b}.bias"])
+            (a, b): Bridge(
+                tensors[f"bridge.{a}-{b}.weight"],
+                tensors[f"bridge.{a}-{b}.bias"],
+                float(tensors[f"bridge.{a}-{b}.share"][0]),
+                tensors[f"bridge.{a}-{b}.source"],
+                tensors[f"bridge.{a}-{b}.target"],
+            )
             for a, b in pairs
+            if f"bridge.{a}-{b}.weight" in tensors
         },
         links={
             (int(p.split("-")[0]), int(p.split("-")[1])): (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -12,6 +13,7 @@ from scipy.sparse import csr_matrix
 from micrec_core.features.types import FeatureMatrix
 from micrec_core.graphs.neighbours import Neighbours
 from micrec_core.models.gate import Gate
+from micrec_core.training.bridge import Bridge
 from micrec_core.training.profiles import Scaling
 
 Floats = NDArray[np.float32]
@@ -89,7 +91,7 @@ class Bundle:
     k, temperature, cross_profile : how neighbours are found and weighed
     project : modality -> [dim, width]
     transfer : (source, target) -> [dim, dim]; empty where nothing crosses domains
-    bridge : (source, target) -> ([dim, dim], [dim])
+    bridge : (source, target) -> Bridge, where users are shared
     links : (source, target) -> rows of the users trained on in both
     means : modality -> float32 [n_domains, width], what was subtracted from the features
     encoders : modality -> (meta, arrays) of ``features.load_encoder``
@@ -105,7 +107,7 @@ class Bundle:
     cross_profile: bool
     project: dict[str, Floats]
     transfer: dict[tuple[int, int], Floats]
-    bridge: dict[tuple[int, int], tuple[Floats, Floats]]
+    bridge: dict[tuple[int, int], Bridge]
     links: dict[tuple[int, int], tuple[NDArray[np.int64], NDArray[np.int64]]]
     means: dict[str, Floats]
     encoders: dict[str, tuple[dict[str, Any], dict[str, NDArray[Any]]]]
@@ -140,6 +142,16 @@ class Bundle:
             out[f"project.{m}"] = matrix
         for (a, b), matrix in self.transfer.items():
             out[f"transfer.{a}-{b}"] = matrix
-        for (a, b), (matrix, bias) in self.bridge.items():
-            out[f"bridge.{a}-{b}.weight"], out[f"bridge.{a}-{b}.bias"] = matrix, bias
+        for (a, b), bridge in self.bridge.items():
+            for name in ("weight", "bias", "source", "target"):
+                out[f"bridge.{a}-{b}.{name}"] = getattr(bridge, name)
+            out[f"bridge.{a}-{b}.share"] = np.asarray(bridge.share)
         return out
+
+    def parameter_hash(self) -> str:
+        """SHA-256 of every learned array as it is in memory now."""
+        digest = hashlib.sha256()
+        for name, value in sorted(self.parameters().items()):
+            digest.update(f"{name} {value.dtype} {value.shape}\n".encode())
+            digest.update(np.ascontiguousarray(value).tobytes())
+        return digest.hexdigest()

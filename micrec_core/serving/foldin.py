@@ -18,6 +18,7 @@ from micrec_core.serving.forward import DomainTables, forward, gate_weights
 from micrec_core.serving.profiles import Profile, profile_of
 from micrec_core.serving.search import Index, Query, softmax_weights
 from micrec_core.serving.users import User
+from micrec_core.training.bridge import Bridge
 
 Vectors = NDArray[np.float64]
 NO_ROWS = np.zeros(0, np.int64)
@@ -124,13 +125,16 @@ class FoldIn:
         """A user in a domain: hot, warm or cold, whatever there is to go by."""
         bundle, items = self.bundle, self.known(user, d)
         others = [s for s in range(len(bundle.domains)) if s != d and len(self.known(user, s))]
+        bridged = [s for s in others if (s, d) in bundle.bridge]
+        if not len(items) and bridged:
+            return self._bridged(user, d, bridged)
         crossing = others if bundle.cross_profile else []
         profiles = {
             m: profile_of(bundle, user, d, m, crossing, len(items)) for m in bundle.modalities
         }
         blocks = self._own(user, d, items)
         if bundle.transfer:
-            blocks += self._crossing(user, d, items, others)
+            blocks += self._crossing(user, d, others)
         weights, signals, near, messages = self._aggregate(user, d, profiles, len(items))
         blocks += messages
         if len(items):
@@ -156,28 +160,56 @@ class FoldIn:
         vectors = scale * part.items[items].astype(np.float64)
         return [Block("id", "template of your item", vectors, "item", d, items), everyone]
 
-    def _crossing(
-        self, user: User, d: int, items: NDArray[np.int64], others: list[int]
-    ) -> list[Block]:
-        """What other domains lend: templates transferred, and for cold users the linear bridge."""
+    def _crossing(self, user: User, d: int, others: list[int]) -> list[Block]:
+        """What other domains lend: their templates, transferred."""
         blocks = []
-        share = 1.0 if len(items) else 1.0 / max(len(others), 1)
         for s in others:
-            move = self.bundle.transfer[s, d].astype(np.float64) * share
+            move = self.bundle.transfer[s, d].astype(np.float64)
             name = self.bundle.domains[s].label
             for block in self._own(user, s, self.known(user, s)):
                 moved = block.vectors @ move.T
                 via = f"{block.via} in {name}, transferred"
                 blocks.append(replace(block, source="bridge", via=via, vectors=moved))
-            if len(items):
-                continue
-            weight, bias = (x.astype(np.float64) * share for x in self.bundle.bridge[s, d])
-            blocks.append(Block("bridge", f"bridge from {name}, constant", bias[None, :]))
-            for block in self.user(user, s).blocks:
-                moved = block.vectors @ weight.T
-                via = f"{block.via} in {name}, bridged"
-                blocks.append(replace(block, source="bridge", via=via, vectors=moved))
         return blocks
+
+    def _bridged(self, user: User, d: int, sources: list[int]) -> Folded:
+        """Cold here and known elsewhere: the bridges from there, averaged (training.bridge)."""
+        blocks: list[Block] = []
+        for s in sources:
+            alone = self.user(user.only(s), s)
+            bridge, name = self.bundle.bridge[s, d], self.bundle.domains[s].label
+            weight = bridge.weight.astype(np.float64)
+            for block in alone.blocks:
+                via = f"{block.via} in {name}, bridged"
+                blocks.append(
+                    replace(block, source="bridge", via=via, vectors=block.vectors @ weight.T)
+                )
+            constant = bridge.bias.astype(np.float64)[None, :]
+            blocks.append(Block("bridge", f"bridge from {name}, constant", constant))
+            blocks += self._lent(user, d, s, alone.vector(), bridge)
+        n = len(self.bundle.modalities)
+        share = 1.0 / len(sources)
+        return Folded(
+            d,
+            tuple(block.times(share) for block in blocks),
+            0,
+            np.zeros(n, np.float32),
+            np.zeros((n, 2), np.float32),
+            {},
+        )
+
+    def _lent(self, user: User, d: int, s: int, vector: Vectors, bridge: Bridge) -> list[Block]:
+        """Final embeddings here of the users of both domains who are nearest in ``s``."""
+        if not bridge.share:
+            return []
+        there, here = self.bundle.links[s, d]
+        mine = np.flatnonzero(there == user.rows[s]) if user.rows[s] >= 0 else NO_ROWS
+        same = np.array([mine[0] if len(mine) else -1])
+        rows, weights = bridge.lenders(vector[None, :].astype(np.float32), same)
+        rows, weights = rows[0][rows[0] >= 0], weights[0][rows[0] >= 0]
+        lent = bridge.target[rows] * (bridge.share * weights.astype(np.float64))[:, None]
+        via = f"user of both, alike in {self.bundle.domains[s].label}"
+        return [Block("bridge", via, lent, "user", d, here[rows])]
 
     def _aggregate(
         self, user: User, d: int, profiles: dict[str, Profile], degree: int

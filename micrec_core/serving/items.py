@@ -77,7 +77,7 @@ def fold_new_item(
 def similar_by_embedding(
     fold: FoldIn, d: int, item: Folded, row: int, allowed: NDArray[np.bool_], k: int
 ) -> Found:
-    """Rows and cosines of the items whose embeddings are nearest; ``row`` is the item's own or -1."""
+    """Rows and cosines of the items whose embeddings are nearest; ``row`` is its own or -1."""
     vectors, vector = fold.tables[d].items, item.vector().astype(np.float32)
     lengths = np.linalg.norm(vectors, axis=1) * np.linalg.norm(vector)
     cosines = vectors @ vector / np.maximum(lengths, 1e-12)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from micrec_core.errors import RunError
+from micrec_core.errors import ConfigError, RunError
 from micrec_core.features import FeatureMatrix, load_encoder
 from micrec_core.serving.bundle import read_bundle
 from micrec_core.serving.contents import Bundle
@@ -171,6 +170,8 @@ class Recommender:
     ) -> Recommendation:
         """The ``k`` best items for a user, without their likes in the domain and ``exclude``."""
         started = time.perf_counter()
+        if k < 1:
+            raise ConfigError(f"the length of a list is {k}; give 1 or more")
         d = self._directory.domain(domain)
         folded = self._fold.user(user, d)
         scores = self._scores(folded)
@@ -188,10 +189,9 @@ class Recommender:
         frame["score"] = parts.sum(axis=1)
         for place, source in enumerate(self.sources):
             frame[source] = parts[:, place]
+        kind = "cold" if folded.empty else user.kind[domain]
         spent = (time.perf_counter() - started) * 1000
-        return Recommendation(
-            domain, frame, spent, self._kind(user, folded), self._note(user, d, folded)
-        )
+        return Recommendation(domain, frame, spent, kind, self._note(user, folded))
 
     def _scores(self, folded: Folded) -> NDArray[np.float32]:
         """float32 [n_items], equal for equal items; popularity where nothing is known."""
@@ -203,10 +203,7 @@ class Recommender:
         scores[later] = scores[first]
         return scores
 
-    def _kind(self, user: User, folded: Folded) -> str:
-        return "cold" if folded.empty else user.kind[self.domains[folded.domain]]
-
-    def _note(self, user: User, d: int, folded: Folded) -> str:
+    def _note(self, user: User, folded: Folded) -> str:
         notes = list(user.notes)
         if folded.empty:
             notes.append(PER_USER if not self.bundle.can_fold_in else NOBODY)
@@ -251,9 +248,9 @@ class Recommender:
             row = None if isinstance(item, NewItem) else self._directory.item(d, item)
             degree = 0.0 if row is None else float(self._fold.tables[d].item_degree[row])
             score = float(np.log1p(np.float32(degree)))
-            return popularity_explanation(degree, score, self._note(user, d, folded))
+            return popularity_explanation(degree, score, self._note(user, folded))
         found = explain(self.bundle, folded, self._item(d, item))
-        return replace(found, note=self._note(user, d, folded))
+        return replace(found, note=self._note(user, folded))
 
     def _item(self, d: int, item: str | NewItem) -> Folded:
         if isinstance(item, NewItem):
@@ -383,11 +380,7 @@ class Recommender:
 
     def parameter_hash(self) -> str:
         """SHA-256 of every learned array as it is in memory now."""
-        digest = hashlib.sha256()
-        for name, value in sorted(self.bundle.parameters().items()):
-            digest.update(f"{name} {value.dtype} {value.shape}\n".encode())
-            digest.update(np.ascontiguousarray(value).tobytes())
-        return digest.hexdigest()
+        return self.bundle.parameter_hash()
 
     def _listed(self, d: int, rows: NDArray[np.integer]) -> pd.DataFrame:
         part = self.bundle.domains[d]

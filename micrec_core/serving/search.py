@@ -100,6 +100,8 @@ class Index:
 def top_rows(scores: NDArray[np.floating], k: int) -> NDArray[np.int64]:
     """The ``k`` rows of the highest scores, best first, ties by lower row; minus infinity never."""
     n = len(scores)
+    if k < 1:
+        return np.zeros(0, np.int64)
     if k < n:
         smallest = np.partition(scores, n - k)[n - k]
         rows = np.flatnonzero(scores >= smallest)

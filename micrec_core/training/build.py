@@ -34,8 +34,6 @@ def effective_training(settings: ModelSettings, training: TrainSettings) -> Trai
     off: dict[str, float] = {}
     if settings.name != "micrec" or {"contrast", "cross-domain"} & set(settings.without):
         off["contrast"] = 0.0
-    if settings.name != "micrec" or "cross-domain" in settings.without:
-        off["cross_ranking"] = 0.0
     if "self-enhanced" in settings.without:
         off["self_enhanced"] = 0.0
     return training.model_copy(update=off)

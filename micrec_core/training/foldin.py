@@ -7,7 +7,7 @@ interactions alone. So items and known users keep their embeddings, and no formu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,9 +18,10 @@ from torch import Tensor
 
 from micrec_core.graphs.neighbours import Neighbours, nearest
 from micrec_core.graphs.operators import BipartiteGraph, Dropout, NeighbourGraph
-from micrec_core.models.inputs import DomainInputs, Link, ModelInputs, Side
+from micrec_core.models.inputs import DomainInputs, ModelInputs, Side
 from micrec_core.models.micrec import Encoded, MICRec
-from micrec_core.training.inputs import DomainKnowledge, Knowledge, cold_side
+from micrec_core.training.bridge import Bridge, alone_users
+from micrec_core.training.inputs import DomainKnowledge, Knowledge
 from micrec_core.training.profiles import infer_profiles
 
 
@@ -160,25 +161,20 @@ def _put(whole: Tensor, rows: Tensor, values: NDArray) -> Tensor:
 def cold_users(
     model: MICRec,
     knowledge: Knowledge,
+    inputs: ModelInputs,
     encoded: list[Encoded],
-    source: int,
-    target: int,
-    there: NDArray[np.int64],
-    here: NDArray[np.int64],
-) -> Tensor:
-    """Embeddings [n, dim] in ``target`` of users known in ``source`` and without a trace there.
+    bridges: Mapping[tuple[int, int], Bridge],
+    pair: tuple[int, int],
+    rows: NDArray[np.int64],
+) -> NDArray[np.float32]:
+    """Embeddings [n, dim] in the target of ``pair`` of source users without a trace there.
 
-    Parameters
-    ----------
-    there, here : int64 [n], the users' rows in the source and in the target
+    Where no bridge was fitted (one domain at a time, or nobody in common), all that is known of
+    them is that they are users: the target's global vector.
     """
-    device = encoded[target].users.device
-    nobody = np.full(len(there), -1, np.int64)
-    side = cold_side(knowledge, source, target, there, nobody, device)
-    if not knowledge.settings.cross_profile:
-        # One domain at a time: what was taken elsewhere says nothing here.
-        side = replace(side, has=torch.zeros_like(side.has))
-    rows = [torch.from_numpy(np.asarray(r, np.int64)).to(device) for r in (there, here)]
-    model.eval()
-    with torch.no_grad():
-        return model.cold_users(Link(source, target, rows[0], rows[1], side), encoded)
+    source, target = pair
+    if pair not in bridges:
+        anyone = model.domain(target).any_user.detach().cpu().numpy()
+        return np.repeat(anyone[None], len(rows), axis=0)
+    alone = alone_users(model, knowledge, inputs, encoded, source, rows)
+    return bridges[pair](alone)

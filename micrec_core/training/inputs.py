@@ -176,7 +176,6 @@ def model_inputs(knowledge: Knowledge, device: str | torch.device = "cpu") -> Mo
             target,
             torch.from_numpy(there).to(device),
             torch.from_numpy(here).to(device),
-            cold_side(knowledge, source, target, there, here, device),
         )
         for (source, target), (there, here) in knowledge.links.items()
         if len(there)
@@ -214,47 +213,32 @@ def _domain_inputs(
     return DomainInputs(BipartiteGraph(part.train, device), users, items)
 
 
-def cold_side(
-    knowledge: Knowledge,
-    source: int,
-    target: int,
-    there: NDArray,
-    here: NDArray,
-    device: str | torch.device,
+def alone_side(
+    knowledge: Knowledge, source: int, rows: NDArray[np.integer], device: str | torch.device
 ) -> Side:
-    """The target's user side of source users as if they were cold there.
-
-    ``here`` are the same users' rows in the target (left out of their own neighbours), -1 for none.
-    """
-    names = knowledge.modalities
-    target_part, n = knowledge.domains[target], len(there)
-    target_degree = target_part.user_degree
-    taken = {
-        m: infer_profiles(
-            knowledge.domains[source].train[there], knowledge.domains[source].features[m]
-        ).take(np.arange(n))
-        for m in names
-    }
+    """The user side of ``rows`` [n] by their interactions in ``source`` and nothing else."""
+    part, names = knowledge.domains[source], knowledge.modalities
+    train, degree, n = part.train[rows], part.user_degree, len(rows)
+    own = {m: infer_profiles(train, part.features[m]) for m in names}
     neighbours = {
         m: nearest(
-            taken[m].space(),
-            target_part.profiles[m].space(),
+            own[m].space(),
+            part.profiles[m].space(),
             knowledge.settings.k,
-            same=here,
-            anchor_ok=target_part.profiles[m].has & (target_degree > 0),
+            same=rows,
+            anchor_ok=part.profiles[m].has & (degree > 0),
         )
         for m in names
     }
-    zeros = np.zeros(n, np.float32)
     return _side(
-        {m: taken[m].content() for m in names},
-        _columns([taken[m].has for m in names], n),
+        {m: own[m].content() for m in names},
+        _columns([own[m].has for m in names], n),
         neighbours,
-        target_part.train.shape[0],
+        part.train.shape[0],
         knowledge.settings.temperature,
-        np.zeros((n, len(names)), np.float32),
-        target_part.user_scaling,
-        zeros,
+        _columns([own[m].coherence for m in names], n),
+        part.user_scaling,
+        degree[rows],
         device,
     )
 

@@ -27,7 +27,7 @@ class Batch:
 
 
 class Objective:
-    """L = sum_d [ ranking + beta SE + lambda reg ] + gamma CL + cross ranking + simulation + KL.
+    """L = sum_d [ ranking + beta SE + lambda reg ] + gamma CL + new items + KL.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class Objective:
 
         for d, batch in enumerate(batches):
             self._domain_terms(d, batch, encoded, generator, add)
-        if self.model.settings.transfer or self.settings.contrast > 0:
+        if self.settings.contrast > 0:
             for link in self.inputs.links:
                 self._link_terms(link, encoded, generator, add)
         return terms
@@ -146,32 +146,7 @@ class Objective:
         n = len(link.source_rows)
         picked = torch.randperm(n, generator=generator)[: settings.contrast_batch]
         picked = picked.to(self.inputs.device)
-        if settings.contrast > 0 and link.source < link.target and len(picked) > 1:
+        if link.source < link.target and len(picked) > 1:
             a = F.embedding(link.source_rows[picked], encoded[link.source].users)
             b = F.embedding(link.target_rows[picked], encoded[link.target].users)
             add("contrast", settings.contrast, losses.contrast(a, b, settings.temperature))
-        if settings.cross_ranking > 0 and self.model.settings.transfer:
-            self._cross_ranking(link, encoded, picked, generator, add)
-
-    def _cross_ranking(
-        self,
-        link: Link,
-        encoded: list[Encoded],
-        picked: Tensor,
-        generator: torch.Generator,
-        add: Add,
-    ) -> None:
-        """Rank one target item of each picked user with its embedding as if cold there."""
-        graph = self.inputs.domains[link.target].graph
-        rows = link.target_rows[picked].cpu()
-        items = graph.draw_items(rows, generator).to(self.inputs.device)
-        d = link.target
-        cold = F.embedding(picked, self.model.cold_users(link, encoded))
-        table = encoded[d].items.detach()
-        n = len(picked) if self.settings.loss == "bpr" else self.settings.negatives
-        drawn = self._negatives(d, n, generator)
-        add(
-            "cross ranking",
-            self.settings.cross_ranking,
-            self.ranking(cold, table[items], table[drawn], items, drawn, d),
-        )

@@ -61,15 +61,6 @@ class Profiles:
             self.coherence,
         )
 
-    def take(self, rows: NDArray) -> Profiles:
-        """The profiles ``rows``, seen from a domain where these users have no item."""
-        return Profiles(
-            self.dense[rows],
-            None if self.sparse is None else self.sparse[rows],
-            self.count[rows],
-            np.zeros(len(rows), np.float32),
-        )
-
 
 def infer_profiles(history: csr_matrix, features: FeatureMatrix) -> Profiles:
     """Profiles of users from binary interactions [n_users, n_items] and item features."""

@@ -105,7 +105,8 @@ class Trainer:
 
     def _epoch(self) -> dict[str, float]:
         self.model.train()
-        n_steps = max(1, -(-max(len(u) for u in self.users) // self.settings.batch_size))
+        largest = max(len(users) for users in self.users)
+        n_steps = max(-(-largest // self.settings.batch_size), self.settings.steps)
         orders = [torch.randperm(len(u), generator=self.generator) for u in self.users]
         sums: dict[str, float] = {}
         for step in range(n_steps):

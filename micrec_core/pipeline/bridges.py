@@ -1,0 +1,72 @@
+"""Fitting the bridges of a trained model, their two numbers chosen on validation interactions."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from micrec_core.evaluation.metrics import ranking_metrics
+from micrec_core.evaluation.ranking import rank_embeddings
+from micrec_core.models.micrec import Encoded, MICRec
+from micrec_core.pipeline.prepare import Prepared
+from micrec_core.training.bridge import RIDGES, SHARES, Bridge, alone_users, fit_bridge
+
+_CUTOFF = 20
+_MOST_USERS = 4000
+_DEFAULT = (10.0, 0.5)
+
+
+def fit_bridges(
+    prepared: Prepared, model: MICRec, encoded: list[Encoded]
+) -> dict[tuple[int, int], Bridge]:
+    """A bridge for each ordered pair of domains that shares users; none for single-domain models.
+
+    Penalty and share are chosen by NDCG@20 on the target's validation interactions of overlapping
+    users, each embedded as if cold there: those interactions are in no graph, and test is not
+    looked at.
+    """
+    if not model.settings.transfer:
+        return {}
+    knowledge, out = prepared.knowledge, {}
+    for (source, target), (there, here) in knowledge.links.items():
+        if len(there) < 2:
+            continue
+        alone = alone_users(model, knowledge, prepared.inputs, encoded, source, there)
+        final = encoded[target].users[here].cpu().numpy()
+        items = encoded[target].items.cpu().numpy()
+        ridge, share = _choose(prepared, target, here, alone, final, items)
+        out[source, target] = fit_bridge(alone, final, ridge, share)
+    return out
+
+
+def _choose(
+    prepared: Prepared,
+    target: int,
+    here: NDArray[np.int64],
+    alone: NDArray[np.float32],
+    final: NDArray[np.float32],
+    items: NDArray[np.float32],
+) -> tuple[float, float]:
+    domain = prepared.dataset.domains[target]
+    valid = prepared.split.domains[target].valid.matrix(domain.n_users, domain.n_items)[here]
+    asked = np.flatnonzero(np.diff(valid.indptr))
+    if len(asked) == 0:
+        return _DEFAULT
+    if len(asked) > _MOST_USERS:
+        picked = np.random.default_rng(0).choice(asked, _MOST_USERS, replace=False)
+        asked = np.sort(picked)
+    taken = sparse.csr_matrix(prepared.knowledge.domains[target].train[here[asked]])
+    candidates = prepared.material.catalogues[target]
+    best, chosen = -1.0, _DEFAULT
+    for ridge in RIDGES:
+        mapped = fit_bridge(alone, final, ridge, 0.0)(alone[asked])
+        lent = fit_bridge(alone, final, ridge, 1.0)(alone[asked], asked) - mapped
+        for share in SHARES:
+            users = mapped + share * lent
+            ranked = rank_embeddings(users, items, None, taken, candidates, _CUTOFF)
+            found = ranking_metrics(ranked, valid[asked], (_CUTOFF,))
+            score = float(found[f"ndcg@{_CUTOFF}"].mean())
+            if score > best:
+                best, chosen = score, (ridge, share)
+    return chosen
