@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -74,12 +73,11 @@ class Validator:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A trained model, its best epoch in place."""
+    """A trained model, its best epoch in place; ``seconds`` are of its epochs alone."""
 
     model: MICRec
     encoded: list[Encoded]
     best_epoch: int
-    epochs: int
     seconds: float
 
     @property
@@ -104,33 +102,32 @@ def make_trainer(
 ) -> Trainer:
     """A trainer at its start, or where the checkpoint left off."""
     trainer = Trainer(
-        model, prepared.inputs, [part.train for part in prepared.split.domains],
-        prepared.training, prepared.settings.seed, validate, on_epoch, checkpoint,
-    )  # fmt: skip
+        model,
+        prepared.inputs,
+        [part.train for part in prepared.split.domains],
+        prepared.training,
+        prepared.settings.seed,
+        validate,
+        on_epoch,
+        checkpoint,
+    )
     if resume and checkpoint is not None:
         load_checkpoint(checkpoint, trainer)
     return trainer
 
 
-def finish_fit(trainer: Trainer, prepared: Prepared) -> Fitted:
-    """Train to the end."""
-    started = time.perf_counter()
-    state = trainer.fit()
-    encoded = encode(trainer.model, prepared.inputs)
-    return Fitted(
-        trainer.model, encoded, state.best_epoch, state.epoch, time.perf_counter() - started
-    )
-
-
 def fit(prepared: Prepared, progress: Progress = silent, label: str = "training") -> Fitted:
     """Train a model from its start, keeping nothing on disk."""
-    epochs = prepared.training.epochs
+    epochs, seconds = prepared.training.epochs, [0.0]
 
     def told(record: dict[str, Any], model: MICRec) -> None:
+        seconds.append(float(record["seconds"]))
         progress(label, int(record["epoch"]), epochs)
 
-    model = new_model(prepared)
-    return finish_fit(make_trainer(prepared, model, Validator(prepared), told), prepared)
+    trainer = make_trainer(prepared, new_model(prepared), Validator(prepared), told)
+    state = trainer.fit()
+    encoded = encode(trainer.model, prepared.inputs)
+    return Fitted(trainer.model, encoded, state.best_epoch, sum(seconds))
 
 
 def _questions(prepared: Prepared) -> list[Question]:

@@ -109,7 +109,6 @@ def train_run(
     clock = Clock()
     with stop_on_sigterm():
         device = choose_device(device)
-        progress("reading tables", 0, 0)
         with clock.part("read"):
             dataset, split = load_dataset(Path(dataset_path), settings)
         if resume:

@@ -2,8 +2,9 @@
 
 A weight is the gate's, a share is measured: given the weights, an embedding is a sum of what came
 from interactions (``id``), from text and from images, each part sent through the same propagation.
-The share of a source in an entity's top-20 list is the mean over the list of |its part of the
-score| / sum over sources of |their parts|.
+A source's part of a score is half of what it brings on the user's side and half of what it brings
+on the item's, (u_p . i + u . i_p) / 2, as explanations share it out; its share in the list of an
+entity's 20 best is the mean over the list of |its part| / sum over sources of |their parts|.
 """
 
 from __future__ import annotations
@@ -101,7 +102,7 @@ class _View:
     side: Side
     gate: Gate
     own: Parts
-    others: NDArray[np.float32]
+    others: Parts
     mask: sparse.csr_matrix
     candidates: NDArray[np.bool_]
 
@@ -113,15 +114,16 @@ def _views(prepared: Prepared, model: MICRec, encoded: Encoded, d: int) -> Itera
     gates = model.get_submodule(f"domains.{d}")
     user_gate, item_gate = gates.get_submodule("user_gate"), gates.get_submodule("item_gate")
     assert isinstance(user_gate, Gate) and isinstance(item_gate, Gate)
+    takers = {s: array(x) for s, x in users.items()}
+    taken = {s: array(x) for s, x in items.items()}
+    known = prepared.material.catalogues[d]
     yield _View(
-        "user", domain.name, domain.user_ids, inputs.users, user_gate,
-        {s: array(x) for s, x in users.items()}, array(encoded.items), part.train,
-        prepared.material.catalogues[d],
+        "user", domain.name, domain.user_ids, inputs.users, user_gate, takers, taken,
+        part.train, known,
     )  # fmt: skip
     yield _View(
-        "item", domain.name, domain.item_ids, inputs.items, item_gate,
-        {s: array(x) for s, x in items.items()}, array(encoded.users), part.train.T.tocsr(),
-        part.user_degree > 0,
+        "item", domain.name, domain.item_ids, inputs.items, item_gate, taken, takers,
+        part.train.T.tocsr(), part.user_degree > 0,
     )  # fmt: skip
 
 
@@ -166,11 +168,14 @@ def _coherence(prepared: Prepared, view: _View, modality: str) -> NDArray[np.flo
 
 def _shares(view: _View, rows: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
     """Mean absolute share of each source in the scores of an entity's list."""
-    whole = np.sum(list(view.own.values()), axis=0)
-    ranked = rank_embeddings(whole, view.others, rows, view.mask, view.candidates, _LIST)
+    whole, others = (np.sum(list(side.values()), axis=0) for side in (view.own, view.others))
+    ranked = rank_embeddings(whole, others, rows, view.mask, view.candidates, _LIST)
     there = ranked >= 0
     size = {
-        source: np.abs(_scores(vectors[rows], view.others, ranked))
+        source: np.abs(
+            _scores(vectors[rows], others, ranked)
+            + _scores(whole[rows], view.others[source], ranked)
+        )
         for source, vectors in view.own.items()
     }
     total = np.sum(list(size.values()), axis=0)

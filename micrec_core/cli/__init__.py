@@ -1,0 +1,54 @@
+"""The command line. Everything heavy is imported by the command that needs it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+from micrec_core.errors import MicrecError
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Returns
+    -------
+    0; 2 with one sentence on standard error where the input is at fault; 1 with one sentence where
+    something unexpected happened (``MICREC_DEBUG=1`` adds the traceback); 130 or 143 where it was
+    interrupted or asked to stop
+    """
+    from micrec_core.cli.commands import app
+
+    given = list(sys.argv[1:] if words is None else words)
+    try:
+        code = app(given or ["--help"], standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except MicrecError as error:
+        return _say(str(error), 2)
+    except KeyboardInterrupt:
+        return _say("interrupted", 130)
+    except BrokenPipeError:
+        # Whoever reads the output has gone (head, less): nothing is wrong.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        # Typer has carried a copy of click of its own since some version: known by what it can do.
+        if hasattr(error, "format_message") and hasattr(error, "exit_code"):
+            return _say(error.format_message(), 2)
+        if os.environ.get("MICREC_DEBUG") == "1":
+            traceback.print_exc()
+        said = next((line for line in str(error).splitlines() if line.strip()), "")
+        kind = type(error).__name__
+        return _say(f"unexpected failure, {kind}: {said[:300]} (MICREC_DEBUG=1 says where)", 1)
+    except BaseException as error:
+        if type(error).__name__ == "Stopped":
+            return _say("stopped before its end; go on with --resume", 143)
+        raise
+
+
+def _say(sentence: str, code: int) -> int:
+    plain = " ".join(sentence.split())
+    sys.stderr.write(f"{plain}\n")
+    return code

@@ -1,0 +1,317 @@
+"""The commands (DESIGN 7): each reads its words, calls the core, and writes what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from micrec_core.cli.output import Progress, aligned, metric_lines, write_json, write_lines
+from micrec_core.errors import ConfigError
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="MICRec Explorer: train, evaluate and serve an inductive, cross-domain, multimodal "
+    "recommender.",
+)
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+Data = Annotated[Path, typer.Argument(metavar="DIR", help="A folder of tables.")]
+RunDir = Annotated[Path, typer.Argument(metavar="RUN", help="A run's directory.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Text = Annotated[str, typer.Option(help="Text encoder: classic, sentence:NAME, clip:..., none.")]
+Image = Annotated[str, typer.Option(help="Image encoder: classic, clip:MODEL:TAG, none.")]
+Cache = Annotated[
+    Path | None, typer.Option(help="Folder of encoded features, instead of the user's cache.")
+]
+
+
+@app.command()
+def sample(
+    out: Annotated[Path, typer.Option(help="A folder that does not exist or is empty.")],
+    users: Annotated[int, typer.Option(help="Users in all.")] = 800,
+    items: Annotated[str, typer.Option(help="Items per domain: N or N,M.")] = "",
+    seed: Annotated[int, typer.Option(help="The same seed gives the same data.")] = 7,
+    pictures: Annotated[bool, typer.Option(help="Draw a picture of each item.")] = True,
+    format: Annotated[str, typer.Option(help="csv or parquet.")] = "csv",
+    as_json: Json = False,
+) -> None:
+    """Generate a sample dataset (synthetic, and marked so)."""
+    from micrec_core.data.sample import generate_sample
+
+    progress = Progress()
+    made = generate_sample(
+        out, users=users, items=_sizes(items), seed=seed, pictures=pictures, format=format,
+        progress=progress,
+    )  # fmt: skip
+    progress.close()
+    if as_json:
+        write_json(made)
+        return
+    rows: list[list[Any]] = [["domain", "users", "items", "interactions"]]
+    for name, d in made["domains"].items():
+        rows.append([name, d["users"], d["items"], d["interactions"]])
+    write_lines([*aligned(rows), f"{made['overlap']:,} users are in both; written to {out}"])
+
+
+@app.command()
+def check(
+    path: Data,
+    unknown_items: Annotated[str, typer.Option(help="error or drop.")] = "error",
+    pictures: Annotated[bool, typer.Option(help="Open every picture once.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Validate a dataset: counts, overlap, what is missing."""
+    from micrec_core.data import check_images, describe, read_dataset
+
+    dataset = read_dataset(path, unknown_items=unknown_items)
+    if pictures:
+        check_images(dataset)
+    about = describe(dataset)
+    if as_json:
+        write_json(about)
+        return
+    keys = ("n_users", "n_items", "n_interactions", "n_train", "n_valid", "n_test")
+    rows: list[list[Any]] = [["domain", *(k[2:] for k in keys), "no text", "no image"]]
+    for d in about["domains"]:
+        missing = d["missing"]
+        rows.append([d["name"], *(d[k] for k in keys), missing["text"], missing["image"]])
+    overlap = [f"{o['n_users']:,} users train both {o['a']} and {o['b']}" for o in about["overlap"]]
+    write_lines([about["name"], *aligned(rows), *overlap, *about["notes"]])
+
+
+@app.command()
+def features(
+    path: Data,
+    text: Text = "classic",
+    image: Image = "classic",
+    device: Device = "auto",
+    cache: Cache = None,
+    as_json: Json = False,
+) -> None:
+    """Encode texts and pictures, and keep the features for later commands."""
+    import time
+
+    from micrec_core.data import read_dataset
+    from micrec_core.features import encode_dataset
+    from micrec_core.pipeline.prepare import choose_device
+
+    started = time.perf_counter()
+    folder = cache or _cache()
+    progress = Progress()
+    progress("encoding texts and pictures", 0, 0)
+    found = encode_dataset(
+        read_dataset(path), text=text, image=image, cache=folder, device=choose_device(device)
+    )
+    progress.close()
+    about = {
+        m: {
+            "encoder": found.encoders[m].label,
+            "dim": parts[0].dim,
+            "items": sum(len(p) for p in parts),
+            "present": sum(int(p.present.sum()) for p in parts),
+        }
+        for m, parts in found.matrices.items()
+    }
+    if as_json:
+        write_json(
+            {
+                "modalities": about,
+                "fingerprint": found.fingerprint,
+                "unreadable": found.unreadable,
+                "cache": None if folder is None else str(folder),
+                "seconds": time.perf_counter() - started,
+            }
+        )
+        return
+    lines = [
+        f"{m}: {a['present']:,} of {a['items']:,} items, {a['dim']} wide, by {a['encoder']}"
+        for m, a in about.items()
+    ]
+    unread = [f"{len(found.unreadable):,} pictures could not be read"] if found.unreadable else []
+    write_lines([*lines, *unread] or ["No item has a text or a picture."])
+
+
+@app.command()
+def train(
+    path: Data,
+    out: Annotated[Path, typer.Option(help="The new run's directory.")],
+    model: Annotated[str, typer.Option(help="micrec, inmo or lightgcn.")] = "micrec",
+    without: Annotated[
+        str,
+        typer.Option(
+            help="Mechanisms to switch off: text,image,modality,contrast,self-enhanced,"
+            "templates,cross-domain."
+        ),
+    ] = "",
+    text: Text = "classic",
+    image: Image = "classic",
+    split: Annotated[str, typer.Option(help="known, or inductive to withhold.")] = "known",
+    device: Device = "auto",
+    seed: Annotated[int, typer.Option(help="Of the training.")] = 0,
+    epochs: Annotated[int | None, typer.Option(help="At most so many.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any setting.")
+    ] = None,
+    unknown_items: Annotated[str, typer.Option(help="error or drop.")] = "error",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last epoch.")] = False,
+    umap: Annotated[bool, typer.Option(help="Lay snapshots out by UMAP too.")] = True,
+    cache: Cache = None,
+    as_json: Json = False,
+) -> None:
+    """Train a model, evaluate it and write a run."""
+    from micrec_core.cli.settings import run_settings
+
+    settings = run_settings(
+        {
+            "model": {"name": model, "without": _words(without)},
+            "training": {} if epochs is None else {"epochs": epochs},
+            "text": text,
+            "image": image,
+            "split": split,
+            "seed": seed,
+            "unknown_items": unknown_items,
+        },
+        set_ or [],
+    )
+    from micrec_core.pipeline.train import train_run
+
+    progress = Progress()
+    done = train_run(
+        path, out, settings, device=device, resume=resume, progress=progress,
+        cache=cache or _cache(), umap=umap,
+    )  # fmt: skip
+    progress.close()
+    if as_json:
+        write_json(asdict(done) | {"run": str(done.run)})
+        return
+    lines = metric_lines(done.metrics)
+    write_lines([*lines, f"{done.run}, best epoch {done.best_epoch}, {done.seconds:.0f} s"])
+
+
+@app.command()
+def evaluate(
+    run: RunDir,
+    protocol: Annotated[
+        str, typer.Option(help="known, new-users, new-items, cold-domain or all.")
+    ] = "all",
+    dataset: Annotated[
+        Path | None, typer.Option(help="The run's tables, to measure anew instead of reading.")
+    ] = None,
+    device: Device = "auto",
+    cache: Cache = None,
+    as_json: Json = False,
+) -> None:
+    """The metrics of a run with their intervals."""
+    from micrec_core.pipeline.evaluate import evaluate_run
+
+    progress = Progress()
+    found = evaluate_run(
+        run, dataset, protocol=protocol, device=device, progress=progress, cache=cache or _cache()
+    )
+    progress.close()
+    if as_json:
+        about = asdict(found) | {"run": str(found.run)}
+        about["summary"] = found.summary.to_dict("records")
+        write_json(about)
+        return
+    write_lines(metric_lines(found.metrics))
+
+
+@app.command()
+def variants(
+    run: RunDir,
+    dataset: Annotated[Path, typer.Option(help="The tables that the run was trained on.")],
+    names: Annotated[
+        str, typer.Option(help="Mechanisms to do without and baselines; all by default.")
+    ] = "",
+    seeds: Annotated[str, typer.Option(help="Such as 0,1,2; the run's own by default.")] = "",
+    device: Device = "auto",
+    cache: Cache = None,
+    as_json: Json = False,
+) -> None:
+    """Train variants and baselines of a run's model and add the comparison to the run."""
+    from micrec_core.pipeline.variants import train_variants
+
+    progress = Progress()
+    table = train_variants(
+        run, dataset, names=_words(names) or None, seeds=_numbers(seeds), device=device,
+        progress=progress, cache=cache or _cache(),
+    )  # fmt: skip
+    progress.close()
+    if as_json:
+        write_json({"run": str(run), "results": table.to_dict("records")})
+        return
+    picked = table[(table["metric"] == "ndcg@20") & (table["cohort"] == "all")]
+    columns = ["model", "variant", "seed", "protocol", "domain", "mean", "diff", "p_holm"]
+    write_lines(aligned([columns, *picked[columns].itertuples(index=False, name=None)]))
+
+
+@app.command()
+def recommend(
+    run: RunDir,
+    domain: Annotated[str, typer.Option(help="Where to recommend.")],
+    user: Annotated[str | None, typer.Option(help="A user id of the training data.")] = None,
+    like: Annotated[
+        list[str] | None, typer.Option(metavar="DOMAIN:ITEM", help="An item they like.")
+    ] = None,
+    text: Annotated[str | None, typer.Option(help="What they say they like.")] = None,
+    image: Annotated[Path | None, typer.Option(help="A picture of what they like.")] = None,
+    k: Annotated[int, typer.Option(help="Length of the list.")] = 10,
+    explain: Annotated[bool, typer.Option("--explain", help="Say why.")] = False,
+    as_json: Json = False,
+) -> None:
+    """The best items for anyone: a known user, or one made up here."""
+    from micrec_core.cli.people import recommendation, recommendation_lines
+
+    found = recommendation(run, domain, user, like or [], text, image, k, explain)
+    if as_json:
+        write_json(found)
+        return
+    write_lines(recommendation_lines(found))
+
+
+@app.command()
+def export(
+    run: RunDir,
+    out: Annotated[Path, typer.Option(help="The file, or for projector the folder.")],
+    format: Annotated[str, typer.Option(help="html, tsv or projector.")] = "html",
+    as_json: Json = False,
+) -> None:
+    """A report of a run, or its item vectors for other programs."""
+    from micrec_core.pipeline.export import export_run
+
+    files = export_run(run, format, out)
+    if as_json:
+        write_json({"run": str(run), "format": format, "files": [str(f) for f in files]})
+        return
+    write_lines([str(f) for f in files])
+
+
+def _cache() -> Path | None:
+    from micrec_core.pipeline.prepare import cache_folder
+
+    return cache_folder()
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(word) for word in _words(text))
+    except ValueError:
+        raise ConfigError(f"'{text}' is not a list of whole numbers such as 0,1,2") from None
+
+
+def _sizes(text: str) -> int | tuple[int, int] | None:
+    numbers = _numbers(text)
+    if len(numbers) > 2:
+        raise ConfigError(f"--items takes one number or two, and '{text}' has {len(numbers)}")
+    return None if not numbers else numbers[0] if len(numbers) == 1 else (numbers[0], numbers[1])

@@ -1,0 +1,93 @@
+"""What a command says: one JSON object or a few lines on standard output, progress beside it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any, TextIO
+
+
+class Progress:
+    """A bar on a terminal; elsewhere (a log) a line for each step of training and each stage."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self.stream = stream or sys.stderr
+        self._stage = ""
+        self._bar: Any = None
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        if self.stream.isatty():
+            self._draw(what, done, total)
+        elif what != self._stage or (total and what.startswith(("training", "micrec", "inmo"))):
+            counted = f" {done} of {total}" if total else ""
+            self.stream.write(f"{what}{counted}\n")
+            self.stream.flush()
+        self._stage = what
+
+    def _draw(self, what: str, done: int, total: int) -> None:
+        from tqdm import tqdm
+
+        if what != self._stage:
+            self.close()
+            shape = "{desc}" if not total else None
+            self._bar = tqdm(
+                desc=what, total=total or None, file=self.stream, bar_format=shape, leave=True
+            )
+        if self._bar is not None and total:
+            self._bar.n = done
+            self._bar.refresh()
+
+    def close(self) -> None:
+        """End the bar that is being drawn."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+def write_json(value: Any) -> None:
+    """One object on standard output; NaN becomes null."""
+    from micrec_core.runs.files import without_nan
+
+    text = json.dumps(without_nan(value), ensure_ascii=False, allow_nan=False)
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def write_lines(lines: Sequence[str]) -> None:
+    """Lines on standard output."""
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.flush()
+
+
+def aligned(rows: Sequence[Sequence[Any]]) -> list[str]:
+    """Rows as lines with columns under each other; numbers to the right."""
+    texts = [[_text(cell) for cell in row] for row in rows]
+    widths = [max(len(row[c]) for row in texts) for c in range(len(texts[0]))] if texts else []
+    out = []
+    for row, cells in zip(rows, texts, strict=True):
+        padded = [
+            text.rjust(width) if isinstance(cell, int | float) else text.ljust(width)
+            for cell, text, width in zip(row, cells, widths, strict=True)
+        ]
+        out.append("  ".join(padded).rstrip())
+    return out
+
+
+def metric_lines(metrics: dict[str, Any], shown: Sequence[str] = ("ndcg@20", "recall@20")) -> list:
+    """Metrics with intervals, a line for each protocol and domain."""
+    rows: list[list[Any]] = [["protocol", "domain", *shown, "users"]]
+    for protocol, domains in metrics.items():
+        for domain, values in domains.items():
+            cells = [
+                f"{v['mean']:.4f} [{v['low']:.4f}, {v['high']:.4f}]"
+                for v in (values[m] for m in shown)
+            ]
+            rows.append([protocol, domain, *cells, values[shown[0]]["n"]])
+    return aligned(rows)
+
+
+def _text(cell: Any) -> str:
+    if isinstance(cell, float):
+        return f"{cell:.4g}"
+    return f"{cell:,}" if isinstance(cell, int) else str(cell)

@@ -1,0 +1,145 @@
+"""Evaluating a finished run again, from its parameters and the dataset it was trained on."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from micrec_core.errors import ConfigError, RunError
+from micrec_core.evaluation.protocols import PROTOCOLS, tabulate
+from micrec_core.evaluation.tables import summary_table
+from micrec_core.models.micrec import MICRec
+from micrec_core.pipeline.answers import Answerer, popularity_outcome
+from micrec_core.pipeline.fit import new_model
+from micrec_core.pipeline.metrics import headline
+from micrec_core.pipeline.prepare import (
+    Prepared,
+    Progress,
+    choose_device,
+    encode_material,
+    load_dataset,
+    prepare,
+    silent,
+)
+from micrec_core.pipeline.record import settings_of
+from micrec_core.runs import Run, open_run
+
+SUMMARY = "metrics/summary.parquet"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was measured; ``metrics`` as ``headline`` gives them, ``summary`` with references."""
+
+    run: Path
+    model: str
+    metrics: dict[str, Any]
+    summary: pd.DataFrame
+    seconds: float
+    best_epoch: int
+
+
+def evaluate_run(
+    path: Path | str,
+    dataset_path: Path | str | None = None,
+    *,
+    protocol: str = "all",
+    device: str = "auto",
+    progress: Progress = silent,
+    cache: Path | None = None,
+) -> Evaluation:
+    """The metrics of a run: those it holds, or measured anew; the run is not changed.
+
+    Parameters
+    ----------
+    dataset_path : the tables it was trained on, to measure anew; None reads what the run holds
+    protocol : one of PROTOCOLS, or all
+
+    Raises
+    ------
+    ConfigError
+        The protocol is unknown, or the run's split does not withhold what it asks about.
+    RunError
+        The run is damaged, or the dataset is another.
+    """
+    if protocol != "all" and protocol not in PROTOCOLS:
+        raise ConfigError(
+            f"there is no protocol '{protocol}'; there are: {', '.join(PROTOCOLS)} and all"
+        )
+    started = time.perf_counter()
+    run = open_run(path)
+    if dataset_path is None:
+        summary = run.frame(SUMMARY)
+    else:
+        prepared = reopen(run, dataset_path, device, progress, cache)
+        answerer = Answerer(prepared, load_model(run, prepared))
+        asked = [q for q in prepared.material.questions if protocol in ("all", q.protocol)]
+        progress("evaluating", 0, 0)
+        own = answerer.outcome(asked)
+        others = [popularity_outcome(prepared), *answerer.bridges(asked)]
+        summary = tabulate(summary_table, [own, *others])
+    if protocol != "all":
+        summary = summary[summary["protocol"] == protocol]
+        if summary.empty:
+            raise ConfigError(
+                f"run '{run.name}' was trained on the {run.info.split} split, which withholds "
+                f"nothing for '{protocol}'; train one with --split inductive"
+            )
+    metrics = headline(summary, run.info.model, run.info.variant)
+    return Evaluation(
+        run.path,
+        run.info.model,
+        metrics,
+        summary,
+        time.perf_counter() - started,
+        int(run.info.best_epoch or 0),
+    )
+
+
+def reopen(
+    run: Run, dataset_path: Path | str, device: str, progress: Progress, cache: Path | None
+) -> Prepared:
+    """Everything that the run's model was trained on.
+
+    Raises
+    ------
+    RunError
+        The dataset is not the one of the run.
+    """
+    settings = settings_of(run.info)
+    device = choose_device(device)
+    dataset, split = load_dataset(Path(dataset_path), settings)
+    if run.info.dataset is None or run.info.dataset.fingerprint != dataset.fingerprint:
+        raise RunError(
+            f"run '{run.name}' was trained on other data than dataset '{dataset.name}' holds now; "
+            "give the tables that it was trained on"
+        )
+    progress("encoding texts and pictures", 0, 0)
+    material = encode_material(dataset, split, settings, device, cache)
+    progress("finding neighbours", 0, 0)
+    return prepare(material, settings, device)
+
+
+def load_model(run: Run, prepared: Prepared) -> MICRec:
+    """The run's trained model.
+
+    Raises
+    ------
+    RunError
+        Its parameters do not fit the dataset and settings.
+    """
+    model = new_model(prepared)
+    state = {name: torch.from_numpy(x) for name, x in run.tensors("model.safetensors").items()}
+    try:
+        model.load_state_dict(state)
+    except RuntimeError:
+        raise RunError(
+            f"run '{run.name}' has parameters of another shape than its settings ask for; "
+            "it was written by another version: train it anew"
+        ) from None
+    return model
