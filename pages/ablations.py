@@ -3,7 +3,7 @@ import streamlit as st
 
 from micrec_core.figures import ablations as figures
 from micrec_core.figures.tables import pick
-from micrec_core.figures.theme import metric_label
+from micrec_core.figures.theme import COHORT_LABELS, PROTOCOL_LABELS, metric_label
 from micrec_core.ui.sidebar import opened
 from micrec_core.ui.widgets import cells, chart, missing, page_head
 from micrec_core.ui.words import words
@@ -15,12 +15,6 @@ page_head(
 )
 this = opened()
 variants = this.frame("metrics/variants.parquet")
-PROTOCOLS = {
-    "known": "Known users",
-    "new-users": "New users",
-    "new-items": "New items",
-    "cold-domain": "New in this domain",
-}
 
 
 def choice(label: str, column: str, frame: pd.DataFrame, first: str, words_: dict) -> str:
@@ -37,14 +31,13 @@ def choice(label: str, column: str, frame: pd.DataFrame, first: str, words_: dic
 def show_variants(variants: pd.DataFrame) -> None:
     columns = cells(3, 180)
     with columns[0]:
-        protocol = choice("Question", "protocol", variants, "known", PROTOCOLS)
+        protocol = choice("Question", "protocol", variants, "known", PROTOCOL_LABELS)
     rows = pick(variants, protocol=protocol)
     with columns[1]:
         metric = choice("Metric", "metric", rows, "ndcg@20", {})
     rows = pick(rows, metric=metric)
     with columns[2]:
-        groups = {"all": "Everyone", "overlap": "Known in both", "single": "Known in one"}
-        cohort = choice("Users", "cohort", rows, "all", groups)
+        cohort = choice("Users", "cohort", rows, "all", COHORT_LABELS)
     rows = figures.labelled(pick(rows, cohort=cohort))
     labels = {d: name for d, name in this.labels.items() if d in set(rows["domain"])}
     st.subheader(f"{metric_label(metric)}, measured", anchor=False, help=words("variant", "NDCG"))
@@ -67,7 +60,7 @@ def show_variants(variants: pd.DataFrame) -> None:
             "significant after Holm's correction (p < 0.05); hollow: not.",
         )
     else:
-        st.caption("No paired differences were stored for this choice.")
+        st.caption("No paired differences from the full model were stored for this choice.")
     table = figures.cost(rows)
     if len(table) and table.drop(columns="row").notna().any(axis=None):
         st.subheader("What it costs", anchor=False)
@@ -103,10 +96,13 @@ def show_cutoff(cutoff: pd.DataFrame) -> None:
     )
 
 
-if variants is None:
-    missing(this.run.name, "variants", "metrics/variants.parquet", baselines=True)
-else:
+summary = this.frame("metrics/summary.parquet")
+if variants is not None:
     show_variants(variants)
+else:
+    if summary is not None:
+        show_variants(figures.from_summary(summary))
+    missing(this.run.name, "variants", "metrics/variants.parquet", baselines=True)
 cutoff = this.frame("metrics/cutoff.parquet")
 if cutoff is None:
     missing(this.run.name, "curves over the list length", "metrics/cutoff.parquet")

@@ -82,7 +82,8 @@ def maps() -> None:
     )
     shown = next(iter(stages.values()))["user_id"].nunique()
     st.caption(
-        f"Showing {shown:,} of {this.info['dataset']['n_overlap']:,} overlapping users; "
+        f"Showing {shown:,} of {this.info['dataset']['n_overlap']:,} people with interactions in "
+        "both domains (at most 2,000; not those whose interactions were withheld from training); "
         f"{len(lit):,} selected."
     )
     if st.button("Clear selection", disabled=not lit, icon=":material/close:"):

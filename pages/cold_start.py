@@ -4,7 +4,7 @@ from micrec_core.ui.lists import beside_simpler, proof, show_lists, steps
 from micrec_core.ui.makeup import build
 from micrec_core.ui.sidebar import opened
 from micrec_core.ui.state import session
-from micrec_core.ui.widgets import empty, page_head
+from micrec_core.ui.widgets import cannot_be_asked, empty, page_head
 from micrec_core.ui.words import words
 
 page_head(
@@ -14,12 +14,7 @@ page_head(
 )
 this = opened()
 if not (this.run.has("serving.json") and this.run.has("catalogue.parquet")):
-    empty(
-        "This run cannot be asked",
-        "It lacks `serving.json` or `catalogue.parquet`, which are written when a model is trained "
-        "with this app's command line.",
-        "python -m micrec_core train DATASET --out runs/NAME",
-    )
+    cannot_be_asked()
     st.stop()
 
 grid = st.grid(3, min_column_width=250, gap="medium")
@@ -33,7 +28,7 @@ with right:
             "Choose a person on the left, or add an item, a sentence or a picture.",
         )
         st.stop()
-    k = st.slider("Length of the lists", 3, 20, 5, key="cold_k", bind="query-params")
+    k = st.slider("Length of the lists", 3, 20, 5, key="cold_k", bind="query-params", width=320)
     user = show_lists(this, k)
     proof(this)
 

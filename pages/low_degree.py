@@ -4,7 +4,7 @@ import streamlit as st
 from micrec_core.figures import low_degree as figures
 from micrec_core.figures.tables import DEGREE_BINS, pick
 from micrec_core.ui import library
-from micrec_core.ui.cards import picture_column, with_pictures
+from micrec_core.ui.cards import picture_column, title_of, with_pictures
 from micrec_core.ui.sidebar import opened
 from micrec_core.ui.widgets import cells, chart, choose_domain, missing, page_head
 from micrec_core.ui.words import words
@@ -73,7 +73,8 @@ def drill(items: pd.DataFrame) -> None:
     top = rows.sort_values(["hits", "n_positives"], ascending=False).head(100)
     if this.run.has("catalogue.parquet"):
         titles = [library.item(this, domain, str(i)) for i in top["item_id"]]
-        top = top.assign(title=[t["title"] if t is not None else "" for t in titles])
+        ids = top["item_id"].astype(str)
+        top = top.assign(title=[title_of(t, i) for t, i in zip(titles, ids)])
         top = with_pictures(this, domain, top)
     keep = [c for c in ("picture", "title", "item_id", "degree", "n_positives", "hits") if c in top]
     st.dataframe(

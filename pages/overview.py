@@ -59,7 +59,7 @@ def show_data() -> None:
             "Density": st.column_config.NumberColumn(format="percent", help="Share of all pairs."),
         },
     )
-    source = f"Source: {plain(data['source'])}. " if data["source"] else ""
+    source = f"Source: {plain(data['source'].rstrip('.'))}. " if data["source"] else ""
     licence = f"Licence: {plain(data['licence'])}." if data["licence"] else ""
     st.caption(source + licence or "The dataset names neither source nor licence.")
     if not this.run.has("catalogue.parquet"):

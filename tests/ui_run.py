@@ -315,12 +315,14 @@ class _Answer:
     items: pd.DataFrame
     milliseconds: float
     kind: str
+    note: str = ""
 
 
 @dataclass(frozen=True)
 class _Explanation:
     score: float
     table: pd.DataFrame
+    cells: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -350,7 +352,7 @@ class StubRecommender:
         )
 
     def user(self, *, id=None, likes=None, text=None, image=None) -> _User:
-        likes = likes or {}
+        likes = likes or ({"food": ("f1", "f2")} if id else {})
         kind = {d: "hot" if id else "warm" if likes.get(d) else "cold" for d in DOMAINS}
         return _User(id, likes, kind)
 
@@ -370,11 +372,22 @@ class StubRecommender:
     def explain(self, user: _User, domain: str, item_id: str) -> _Explanation:
         rows = [
             {"source": s, "via": v, "contributor_id": f"f{i}", "title": f"Item {i}",
+             "side": "user" if i % 2 else "item", "domain": domain,
              "contribution": 0.4 / (i + 1) * (-1 if i == 4 else 1)}
             for i in range(16) for s, v in [(("id", "text", "image")[i % 3], "your item")]
         ]  # fmt: skip
         table = pd.DataFrame(rows)
-        return _Explanation(float(table["contribution"].sum()), table)
+        score = float(table["contribution"].sum())
+        pairs = [(u, i) for u in ("id", "text", "image") for i in ("id", "text", "image")]
+        cells = pd.DataFrame(pairs, columns=["user_source", "item_source"])
+        return _Explanation(score, table, cells.assign(contribution=score / 9))
+
+    def without(self, user: _User, domain: str, item_id: str) -> _User:
+        likes = {d: tuple(i for i in ids if i != item_id) for d, ids in user.likes.items()}
+        return _User(user.id, likes, user.kind)
+
+    def rank(self, user: _User, domain: str, item: str) -> tuple[int, float, int]:
+        return 1 + sum(len(ids) for ids in user.likes.values()), 0.5, N_ITEMS
 
     def similar(self, domain: str, item_id: str, k: int = 10, modality=None) -> pd.DataFrame:
         near = self._ranked(domain, k, len(str(modality)))[["item_id", "title"]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -16,6 +17,12 @@ STRESSES = {
     "missing": "Share of items that lose a modality",
 }
 _ORDER = list(theme.VARIANT_LABELS)
+
+
+def from_summary(summary: pd.DataFrame) -> pd.DataFrame:
+    """A table like ``variants`` from what a run measured of itself, without differences."""
+    empty = ("diff", "diff_low", "diff_high", "p_holm", "seconds", "n_parameters")
+    return summary.assign(**dict.fromkeys(empty, np.nan))
 
 
 def labelled(variants: pd.DataFrame) -> pd.DataFrame:

@@ -87,6 +87,17 @@ def known_users(
     return Finding(title, tuple(lines), "ablations", "See every variant and baseline")
 
 
+def known_against_popularity(
+    summary: pd.DataFrame, labels: Mapping[str, str], seed: int | None
+) -> Finding | None:
+    """What a run that was compared with nothing else can say of known users."""
+    rows = _against(summary, labels, seed, "known", ("popularity",))
+    if rows is None:
+        return None
+    title = _claim("For known users", rows[0], "popularity")
+    return Finding(title, rows[1], "ablations", "See all that was measured")
+
+
 def cold_domain(
     summary: pd.DataFrame, labels: Mapping[str, str], seed: int | None
 ) -> Finding | None:
@@ -232,6 +243,8 @@ def all_findings(
     degree, alignment = tables.get("degree"), tables.get("alignment")
     if variants is not None:
         found.append(known_users(variants, labels, seed))
+    elif summary is not None:
+        found.append(known_against_popularity(summary, labels, seed))
     if summary is not None:
         found += [cold_domain(summary, labels, seed), new_items(summary, labels, seed)]
     if degree is not None:

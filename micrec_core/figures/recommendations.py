@@ -55,45 +55,110 @@ def reasons(items: pd.DataFrame) -> go.Figure:
     )
 
 
-def contributions(table: pd.DataFrame, limit: int = 12) -> go.Figure:
-    """The largest contributions of an explanation; what is left is summed into one last bar.
+def by_path(table: pd.DataFrame) -> pd.DataFrame:
+    """A score by the path it came along: path, source, contribution, n; adds up to the score.
 
-    ``table`` has source, via, title (may be missing) and contribution.
+    ``table`` is an explanation's; where it tells the two sides apart, the path begins with it.
     """
-    order = table.reindex(table["contribution"].abs().sort_values(ascending=False).index)
-    top, rest = order[:limit], order[limit:]
-    words = top["title"].fillna("") if "title" in top else pd.Series("", index=top.index)
-    names = [
-        short(f"{v}: {t}" if t else str(v), 46)
-        for v, t in zip(top["via"].astype(str), words.astype(str), strict=True)
-    ]
-    values = top["contribution"].tolist()
-    keys = top["source"].tolist()
-    if len(rest):
-        names.append(f"{len(rest)} smaller ones together")
-        values.append(float(rest["contribution"].sum()))
-        keys.append("rest")
+    sides = {"user": "user", "item": "item"}
+    side = table["side"].map(sides) + ": " if "side" in table else pd.Series("", index=table.index)
+    out = table.assign(path=side + table["via"].astype(str)).groupby(["path", "source"], sort=False)
+    return out["contribution"].agg(contribution="sum", n="size").reset_index()
+
+
+def paths(table: pd.DataFrame) -> go.Figure:
+    """All of a score by path, stacked by source; ``table`` from ``by_path``."""
+    totals = table.groupby("path")["contribution"].sum()
+    order = totals.abs().sort_values(ascending=False).index.tolist()
     figure = go.Figure()
-    for key in dict.fromkeys(keys):
-        here = [i for i, k in enumerate(keys) if k == key]
+    for source in dict.fromkeys(table["source"]):
+        rows = table[table["source"] == source]
         figure.add_bar(
-            x=[values[i] for i in here],
-            # The number keeps two contributors of the same title on lines of their own.
-            y=[f"{i + 1}. {names[i]}" for i in here],
+            x=rows["contribution"],
+            y=rows["path"],
             orientation="h",
-            name="Rest" if key == "rest" else theme.source_label(str(key)),
-            marker_color=theme.SOURCE_COLOURS.get(str(key), theme.NEUTRAL),
-            hovertemplate="%{y}<br>%{x:+.4f}<extra></extra>",
+            name=theme.source_label(str(source)),
+            marker_color=theme.SOURCE_COLOURS.get(str(source), theme.NEUTRAL),
+            customdata=rows["n"],
+            hovertemplate="%{y}<br>%{x:+.4f} from %{customdata:,} contributors"
+            f"<extra>{theme.source_label(str(source))}</extra>",
         )
-    figure.update_yaxes(
-        autorange="reversed",
-        categoryorder="array",
-        categoryarray=[f"{i + 1}. {n}" for i, n in enumerate(names)],
-    )
+    figure.update_yaxes(autorange="reversed", categoryorder="array", categoryarray=order)
     figure.update_xaxes(title_text="Contribution to the score")
     return theme.legend_below(figure).update_layout(
-        barmode="relative", height=rows_height(len(names), each=26, extra=130)
+        barmode="relative", height=rows_height(len(order), each=28, extra=140)
     )
+
+
+def contributors(table: pd.DataFrame, limit: int = 10) -> pd.DataFrame:
+    """Single items and users with the largest contributions, summed over their paths.
+
+    Returns
+    -------
+    DataFrame name, source, contribution; the named ones of an explanation's table only
+    """
+    named = table[table["contributor_id"].astype(str) != ""]
+    words = named["title"].fillna("").astype(str)
+    words = words.where(words != "", named["contributor_id"].astype(str))
+    keys = ["contributor_id", "name", "source"]
+    sums = named.assign(name=words).groupby(keys, sort=False)["contribution"].sum().reset_index()
+    size = sums.groupby("contributor_id")["contribution"].sum().abs()
+    top = size.sort_values(ascending=False).index[:limit]
+    out = sums[sums["contributor_id"].isin(top)]
+    place = {c: i for i, c in enumerate(top)}
+    return out.sort_values("contributor_id", key=lambda c: c.map(place)).reset_index(drop=True)
+
+
+def contributor_bars(table: pd.DataFrame) -> go.Figure:
+    """The largest single contributors, stacked by source; ``table`` from ``contributors``."""
+    place = {c: i for i, c in enumerate(dict.fromkeys(table["contributor_id"]), start=1)}
+    # The number keeps two contributors of the same title on lines of their own.
+    rows = [
+        f"{place[c]}. {short(n, 34)}"
+        for c, n in zip(table["contributor_id"], table["name"], strict=True)
+    ]
+    figure = go.Figure()
+    for source in dict.fromkeys(table["source"]):
+        here = (table["source"] == source).to_numpy()
+        figure.add_bar(
+            x=table["contribution"][here],
+            y=[r for r, h in zip(rows, here, strict=True) if h],
+            orientation="h",
+            name=theme.source_label(str(source)),
+            marker_color=theme.SOURCE_COLOURS.get(str(source), theme.NEUTRAL),
+            hovertemplate=f"%{{y}}<br>%{{x:+.4f}}<extra>{theme.source_label(str(source))}</extra>",
+        )
+    order = list(dict.fromkeys(rows))
+    figure.update_yaxes(autorange="reversed", categoryorder="array", categoryarray=order)
+    figure.update_xaxes(title_text="Contribution to the score")
+    return theme.legend_below(figure).update_layout(
+        barmode="relative", height=rows_height(len(order), each=28, extra=140)
+    )
+
+
+def meeting(cells: pd.DataFrame) -> go.Figure:
+    """Which source of the user met which source of the item; the cells add up to the score."""
+    grid = cells.pivot(index="user_source", columns="item_source", values="contribution")
+    order = [s for s in theme.SOURCE_LABELS if s in grid.index]
+    grid = grid.reindex(index=order, columns=[s for s in order if s in grid.columns])
+    labels = [theme.source_label(s) for s in grid.columns]
+    figure = go.Figure(
+        go.Heatmap(
+            z=grid.to_numpy(),
+            x=[f"item: {w}" for w in labels],
+            y=[f"user: {theme.source_label(s)}" for s in grid.index],
+            colorscale=theme.DIVERGING,
+            zmid=0,
+            texttemplate="%{z:+.3f}",
+            showscale=False,
+            xgap=2,
+            ygap=2,
+            hovertemplate="%{y}, %{x}: %{z:+.4f}<extra></extra>",
+        )
+    )
+    figure.update_yaxes(autorange="reversed", showgrid=False)
+    figure.update_xaxes(side="top", showgrid=False)
+    return figure.update_layout(height=rows_height(len(grid), each=42, extra=60))
 
 
 def rank_moves(before: Sequence[str], after: Sequence[str]) -> list[str]:

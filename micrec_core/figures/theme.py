@@ -18,7 +18,8 @@ SOURCE_LABELS = {"id": "Interactions", "text": "Text", "image": "Image", "bridge
 BASELINE_GREYS = ("#8A8A8A", "#B3B3B3", "#6B6B6B")
 NEUTRAL = "#8A8A8A"
 CONTINUOUS = "Cividis"
-DIVERGING = ((0.0, "#D55E00"), (0.5, "#BDBDBD"), (1.0, "#0072B2"))
+# Brown to purple through white: none of its ends is a domain's or a source's colour.
+DIVERGING = ((0.0, "#B35806"), (0.5, "#F7F7F7"), (1.0, "#6A51A3"))
 FEW = 30
 
 MODEL_LABELS = {
@@ -27,6 +28,7 @@ MODEL_LABELS = {
     "lightgcn": "LightGCN",
     "popularity": "Popularity",
     "ridge": "Ridge map",
+    "nearest": "Nearest overlapping users",
     "content": "Content only",
 }
 MODEL_SYMBOLS = {
@@ -35,6 +37,7 @@ MODEL_SYMBOLS = {
     "lightgcn": "triangle-up",
     "popularity": "x",
     "ridge": "star",
+    "nearest": "hexagon",
     "content": "pentagon",
 }
 MODEL_DASHES = {"micrec": "solid", "inmo": "dash", "lightgcn": "dot", "popularity": "dashdot"}
@@ -47,6 +50,18 @@ VARIANT_LABELS = {
     "self-enhanced": "without self-enhanced loss",
     "templates": "without templates",
     "cross-domain": "one domain at a time",
+}
+PROTOCOL_LABELS = {
+    "known": "Known users",
+    "new-users": "New users",
+    "new-items": "New items",
+    "cold-domain": "New in this domain",
+}
+COHORT_LABELS = {
+    "all": "Everyone",
+    "overlap": "Known in both",
+    "single": "Known in one",
+    "full list": "Ranked among all items",
 }
 METRIC_LABELS = {
     "ndcg": "NDCG",

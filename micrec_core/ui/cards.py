@@ -27,10 +27,16 @@ def has_thumbnail(row: pd.Series | None) -> bool:
     return row is not None and isinstance(row.get("thumbnail"), bytes) and bool(row["thumbnail"])
 
 
+def title_of(row: pd.Series | None, item_id: str) -> str:
+    """The item's title; its id where it has none."""
+    return str(row["title"]) if row is not None and row["title"] else f"(no title) {item_id}"
+
+
 def thumbnail(row: pd.Series | None, width: int = 88) -> None:
     """The item's picture, or a drawn sign that it has none."""
     if row is not None and has_thumbnail(row):
-        st.image(row["thumbnail"], width=width, alt=f"Picture of {row['title']}")
+        alt = f"Picture of {title_of(row, str(row['item_id']))}"
+        st.image(row["thumbnail"], width=width, alt=alt)
     else:
         st.image(_NO_PICTURE, width=width, alt="This item has no picture")
 
@@ -102,7 +108,7 @@ def recommendation_cards(
             with st.container(width=76):
                 thumbnail(item(opened, domain, row["item_id"]), 72)
             with st.container(gap="xsmall"):
-                st.text(f"{place}. {row['title']}")
+                st.text(f"{place}. {title_of(row, str(row['item_id']))}")
                 said = f"score {row['score']:.2f}"
                 if names:
                     svg, words = reason_bar({s: float(row[s]) for s in names}, scale)
@@ -129,7 +135,7 @@ def gallery(
     for place, (_, row) in enumerate(items.iterrows()):
         with grid.cell(), st.container(gap="xxsmall"):
             thumbnail(item(opened, domain, row["item_id"]), 84)
-            caption = plain(f"{place + 1}. {short(str(row['title']), 32)}")
+            caption = plain(f"{place + 1}. {short(title_of(row, str(row['item_id'])), 32)}")
             st.caption(caption + (f"  \n{plain(said[place])}" if said else ""))
 
 

@@ -18,7 +18,7 @@ from micrec_core.ui.widgets import cells, chart, choose_domain, plain, problem
 KINDS = {
     "hot": "in the training data",
     "warm": "not in training, but with something to go by here",
-    "cold": "nothing known here: all of it comes from the other domain",
+    "cold": "nothing known here, so it all comes from elsewhere",
 }
 
 
@@ -36,9 +36,8 @@ def show_lists(opened: Opened, k: int) -> Any:
             except MicrecError as error:
                 problem(str(error))
                 continue
-            st.caption(
-                f"{answer.kind}: {KINDS.get(answer.kind, '')} · {answer.milliseconds:.0f} ms"
-            )
+            about = plain(answer.note) or KINDS.get(answer.kind, "")
+            st.caption(f"**{answer.kind}**: {about} · {answer.milliseconds:.0f} ms")
             ids = [str(i) for i in answer.items["item_id"]]
             moves = _moves(domain, signature, ids)
             recommendation_cards(opened, domain, answer.items, moves)

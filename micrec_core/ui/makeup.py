@@ -8,7 +8,7 @@ import streamlit as st
 
 from micrec_core.errors import DataError
 from micrec_core.ui import serve
-from micrec_core.ui.cards import thumbnail
+from micrec_core.ui.cards import thumbnail, title_of
 from micrec_core.ui.library import Opened, catalogue, item
 from micrec_core.ui.search import find_items
 from micrec_core.ui.state import MadeUp, session
@@ -84,7 +84,7 @@ def _likes(opened: Opened) -> None:
             with st.container(width=46):
                 thumbnail(row, 44)
             with st.container():
-                st.text(row["title"] if row is not None else item_id)
+                st.text(title_of(row, item_id))
             st.button(
                 "",
                 icon=":material/close:",
@@ -115,7 +115,7 @@ def _add_items(opened: Opened) -> None:
             liked = item_id in session().made.likes.get(domain, ())
             with grid.cell():
                 thumbnail(row, 84)
-                st.text(row["title"][:48])
+                st.text(title_of(row, item_id)[:48])
                 st.button(
                     "Liked" if liked else "Like",
                     key=f"cold_like_{domain}_{item_id}",

@@ -10,7 +10,7 @@ from micrec_core.figures import theme
 from micrec_core.figures.modalities import MODALITIES, parts_bar
 from micrec_core.figures.tables import pick
 from micrec_core.ui import serve
-from micrec_core.ui.cards import gallery, thumbnail
+from micrec_core.ui.cards import gallery, thumbnail, title_of
 from micrec_core.ui.library import Opened
 from micrec_core.ui.search import pick_item, pick_user
 from micrec_core.ui.widgets import cells, empty, plain, problem
@@ -58,7 +58,7 @@ def _item(opened: Opened, weights: pd.DataFrame | None) -> None:
             if modality not in model.modalities or not row.get(f"has_{modality}", True):
                 st.caption(f"This item has no {modality}, so it has no neighbours by it.")
                 continue
-            near = model.similar(domain, item_id, k=6, modality=modality)
+            near = model.similar(domain, item_id, k=5, modality=modality)
             gallery(opened, domain, near, [f"likeness {s:.2f}" for s in near["similarity"]])
 
 
@@ -70,7 +70,7 @@ def _user(opened: Opened, weights: pd.DataFrame | None) -> None:
     if user_id is None:
         return
     model = serve.recommender(opened)
-    known = [d for d in opened.labels if user_id in serve.user_id_set(opened, d)]
+    known = serve.known_in(opened, user_id)
     for column, domain in zip(cells(len(known), 320), known, strict=False):
         with column:
             st.markdown(f"**{plain(opened.labels[domain])}**")
@@ -86,7 +86,7 @@ def _about(row: pd.Series) -> None:
         with st.container(width=116):
             thumbnail(row, 112)
         with st.container(gap="xsmall"):
-            st.text(row["title"])
+            st.text(title_of(row, str(row["item_id"])))
             st.caption(f"{int(row['degree']):,} interactions · id {plain(row['item_id'])}")
     if isinstance(row.get("description"), str) and row["description"]:
         st.text(row["description"][:400])
@@ -127,4 +127,9 @@ def _weights(weights: pd.DataFrame, entity: str, domain: str, entity_id: str) ->
     shares = ", ".join(
         f"{theme.source_label(s).lower()} {row[f'share_{s}']:.0%}" for s in ("id", *MODALITIES)
     )
-    st.caption(f"Share of the score over the top 20: {shares}.")
+    strength = (
+        f" Content counts {row['strength']:.2f} times beside the interactions."
+        if pd.notna(row.get("strength"))
+        else ""
+    )
+    st.caption(f"Share of the score over the top 20: {shares}.{strength}")

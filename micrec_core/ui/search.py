@@ -40,7 +40,9 @@ def pick_item(opened: Opened, key: str) -> tuple[str, pd.Series] | None:
         f"Item (the {len(rows)} best known that match)",
         list(rows),
         key=f"{key}_item",
-        format_func=lambda i: f"{rows[i].title} · {rows[i].degree} interactions",
+        format_func=lambda i: (
+            f"{rows[i].title or '(no title) ' + i} · {rows[i].degree} interactions"
+        ),
     )
     return domain, found[found["item_id"].astype(str) == chosen].iloc[0]
 

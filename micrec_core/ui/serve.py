@@ -58,11 +58,9 @@ def personas(opened: Opened) -> list[dict[str, Any]]:
     return [p for p in found if isinstance(p, dict) and p.get("name")]
 
 
-def labelled_user(opened: Opened, user_id: str) -> tuple[Any, list[str]]:
-    """The recommender's view of a user of the training data, and the domains they are known in."""
-    model = recommender(opened)
-    known = [d for d in opened.labels if user_id in user_id_set(opened, d)]
-    return (model.user(id=user_id) if known else None), known
+def known_in(opened: Opened, user_id: str) -> list[str]:
+    """The domains in which a user was trained on."""
+    return [d for d in opened.labels if user_id in user_id_set(opened, d)]
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)

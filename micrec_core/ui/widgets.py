@@ -157,6 +157,16 @@ def problem(sentence: str, mend: str | None = None) -> None:
         st.markdown(mend)
 
 
+def cannot_be_asked() -> None:
+    """The state of a page that needs a recommender which this run does not have."""
+    empty(
+        "This run cannot be asked",
+        "It lacks `serving.json` or `catalogue.parquet`, which are written when a model is trained "
+        "with this app's command line.",
+        "python -m micrec_core train DATASET --out runs/NAME",
+    )
+
+
 def missing(opened_name: str, what: str, needs: str, *, baselines: bool = False) -> None:
     """The state of a chart whose table this run does not have."""
     command = (

@@ -186,16 +186,44 @@ def test_parts_of_a_score_are_found_in_palette_order():
     assert parts == pytest.approx(1.0)
 
 
-def test_an_explanation_is_drawn_whole():
+def explanation():
     table = pd.DataFrame(
-        {"source": ["id", "text"] * 20, "via": ["your item"] * 40, "title": ["same title"] * 40,
-         "contribution": np.linspace(-1, 2, 40)}
+        {"source": ["id", "text"] * 20, "via": ["your item", "neighbour"] * 20,
+         "title": ["same title", ""] * 20, "contribution": np.linspace(-1, 2, 40),
+         "contributor_id": [f"i{n // 4}" if n % 5 else "" for n in range(40)],
+         "side": ["user", "item"] * 20}
     )  # fmt: skip
-    figure = recommendations.contributions(table, limit=5)
-    drawn = sum(x for t in figure.data for x in t.x)
+    return table
+
+
+def test_the_paths_of_an_explanation_add_up_to_its_score():
+    table = explanation()
+    paths = recommendations.by_path(table)
+    assert paths["path"].tolist() == ["user: your item", "item: neighbour"]
+    assert paths["n"].sum() == 40
+    drawn = sum(x for t in recommendations.paths(paths).data for x in t.x)
     assert drawn == pytest.approx(table["contribution"].sum())
-    names = [y for t in figure.data for y in t.y]
-    assert len(names) == len(set(names)) == 6
+
+
+def test_contributors_of_one_title_keep_lines_of_their_own():
+    single = recommendations.contributors(explanation(), limit=3)
+    assert single["contributor_id"].nunique() == 3
+    assert set(single["name"]) <= {"same title", *single["contributor_id"]}
+    whole = explanation().query("contributor_id != ''").groupby("contributor_id")["contribution"]
+    best = whole.sum().abs().idxmax()
+    assert single["contributor_id"].iloc[0] == best
+    figure = recommendations.contributor_bars(single)
+    assert len({y for t in figure.data for y in t.y}) >= 3
+
+
+def test_the_cells_are_drawn_with_zero_in_the_middle():
+    cells = pd.DataFrame(
+        {"user_source": ["id", "id", "text", "text"], "item_source": ["id", "text"] * 2,
+         "contribution": [1.0, -0.5, 0.25, 0.0]}
+    )  # fmt: skip
+    grid = recommendations.meeting(cells).data[0]
+    np.testing.assert_allclose(grid.z, [[1.0, -0.5], [0.25, 0.0]])
+    assert grid.zmid == 0
 
 
 def test_rank_moves():
@@ -270,6 +298,9 @@ def test_findings_of_empty_tables_are_none():
         "alignment": ui_run._alignment(),
     }
     assert len(findings.all_findings(frames, LABELS, 0)) == 6
+    del frames["variants"]
+    alone = findings.all_findings(frames, LABELS, 0)
+    assert alone[0].title == "For known users, MICRec beats popularity (NDCG@20)."
     assert findings.all_findings({n: f[:0] for n, f in frames.items()}, LABELS, 0) == []
     assert findings.all_findings(dict.fromkeys(names), LABELS, 0) == []
 
@@ -309,3 +340,11 @@ def test_the_report_of_a_run_that_lacks_tables():
     html = report_of(**dict.fromkeys(["metrics/variants.parquet", "weights.parquet"]))
     assert "Variants and baselines" not in html
     assert "By how known the item is" in html
+
+
+def test_a_run_on_its_own_is_shown_without_differences():
+    own = ablations.from_summary(tables.pick(ui_run._summary(RNG), metric="ndcg@20"))
+    assert own["diff"].isna().all()
+    rows = ablations.labelled(tables.pick(own, protocol="cold-domain"))
+    assert rows["row"].unique().tolist() == ["Full model", "Popularity", "Ridge map"]
+    assert len(ablations.scores(rows, LABELS).data) == 6

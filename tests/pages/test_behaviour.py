@@ -39,7 +39,7 @@ def test_a_first_visit_to_cold_start_shows_lists_in_both_domains(app, full_run):
     said = words(test)
     assert [s.value for s in test.subheader] == ["Food", "Kitchen"]
     assert "0 of 12,345 parameters changed" in said
-    assert "warm:" in said and "cold:" in said and " ms" in said
+    assert "**warm**:" in said and "**cold**:" in said and " ms" in said
     assert any(t.startswith("1. Food item") for t in texts(test))
 
 
@@ -104,6 +104,13 @@ def test_an_unknown_user_falls_back_to_one_that_exists(app, full_run):
 def test_a_user_known_in_one_domain_only(app, full_run):
     test = app(full_run, "recommendations", user="u2")
     assert "Took nothing here in training" in words(test)
+
+
+def test_what_if_one_item_had_not_been_taken(app, full_run):
+    test = app(full_run, "recommendations", user="u3")
+    test.selectbox(key="rec_without").set_value(("food", "f2")).run()
+    healthy(test)
+    assert "Place **3** of 60 would become **2**" in words(test)
 
 
 def test_two_runs_beside_each_other(app, full_run):

@@ -1,0 +1,157 @@
+"""The parts of the Recommendations page: past and lists, reasons of one item, another run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from micrec_core.figures import recommendations as figures
+from micrec_core.ui import serve
+from micrec_core.ui.cards import gallery, recommendation_cards, title_of
+from micrec_core.ui.library import Opened, item, listings, open_listed
+from micrec_core.ui.widgets import cells, chart, plain
+from micrec_core.ui.words import words
+
+_HISTORY = 12
+
+
+def pasts(opened: Opened, user_id: str, known: list[str]) -> None:
+    """What the user took, domain beside domain."""
+    model = serve.recommender(opened)
+    for cell, domain in zip(cells(len(opened.labels), 300), opened.labels, strict=True):
+        with cell:
+            st.subheader(plain(opened.labels[domain]), anchor=False)
+            if domain not in known:
+                st.caption("Took nothing here in training: the list is made from elsewhere.")
+                continue
+            past = model.history(user_id, domain)
+            more = f", the first {_HISTORY} shown" if len(past) > _HISTORY else ""
+            st.markdown(f"**Took {len(past)} items**{more}")
+            gallery(opened, domain, past.head(_HISTORY))
+
+
+def lists(opened: Opened, user: Any, k: int) -> dict[str, pd.DataFrame]:
+    """What the model shows next, domain beside domain; the lists by domain."""
+    model, found = serve.recommender(opened), {}
+    for cell, domain in zip(cells(len(opened.labels), 300), opened.labels, strict=True):
+        with cell:
+            answer = model.recommend(user, domain, k=k)
+            st.markdown(
+                f"**Recommended** · {answer.kind}, {answer.milliseconds:.0f} ms",
+                help=words("hot, warm, cold"),
+            )
+            if answer.note:
+                st.caption(plain(answer.note))
+            recommendation_cards(opened, domain, answer.items)
+            found[domain] = answer.items
+    return found
+
+
+@st.fragment
+def explain(opened: Opened, user: Any, found: dict[str, pd.DataFrame]) -> None:
+    """Why one item of the lists stands where it does, without remainder."""
+    choices = {
+        (d, str(r.item_id)): f"{opened.labels[d]}: {place}. {r.title or r.item_id}"
+        for d, items in found.items()
+        for place, r in enumerate(items.itertuples(), start=1)
+    }
+    if not choices:
+        return
+    st.subheader("Why this item?", anchor=False)
+    domain, item_id = st.selectbox(
+        "Item", list(choices), format_func=lambda c: choices[c], key="rec_item"
+    )
+    model = serve.recommender(opened)
+    why = model.explain(user, domain, item_id)
+    paths = figures.by_path(why.table)
+    left, right = cells(2, 400)
+    with left:
+        chart(
+            figures.paths(paths),
+            paths,
+            "rec_paths",
+            alt="The whole score by the path it came along, stacked by source",
+            caption=f"{len(why.table):,} contributions add up to "
+            f"{why.table['contribution'].sum():.4f}; the score is {why.score:.4f}. Exact, not "
+            "estimated; each product is shared evenly between the user's and the item's side.",
+        )
+    with right:
+        single = figures.contributors(why.table)
+        if len(single):
+            chart(
+                figures.contributor_bars(single),
+                single,
+                "rec_single",
+                alt="Largest single contributors to the score, stacked by source",
+                caption="The single items and users that contribute most, over all paths.",
+            )
+    with st.expander("Which source of the user met which of the item", icon=":material/grid_on:"):
+        chart(
+            figures.meeting(why.cells),
+            why.cells,
+            "rec_cells",
+            alt="Table of the score by the user's and the item's source",
+            caption="The cells add up to the score as well.",
+        )
+    _without_one(opened, user, domain, item_id)
+
+
+def _without_one(opened: Opened, user: Any, domain: str, item_id: str) -> None:
+    """What the item's place would be had the user not taken one of the items; recomputed."""
+    model = serve.recommender(opened)
+    taken = {
+        (d, str(i)): title_of(item(opened, d, str(i)), str(i))
+        for d, ids in user.likes.items()
+        for i in ids
+    }
+    if not taken:
+        return
+    chosen = st.selectbox(
+        "Had the user not taken ...",
+        list(taken),
+        index=None,
+        format_func=lambda t: taken[t],
+        placeholder="choose one of the items taken",
+        key="rec_without",
+    )
+    if chosen is None:
+        return
+    before, score, total = model.rank(user, domain, item_id)
+    after, changed, _ = model.rank(model.without(user, *chosen), domain, item_id)
+    st.markdown(
+        f"Place **{before}** of {total:,} would become **{after}**, the score {score:.3f} "
+        f"would become {changed:.3f} (computed anew, not guessed)."
+    )
+
+
+@st.fragment
+def compare(opened: Opened, user_id: str, found: dict[str, pd.DataFrame], k: int) -> None:
+    """The same user's lists in another run, with the places joined."""
+    st.subheader("Beside another run", anchor=False)
+    others = [n for n, f in listings().items() if f.problem is None and n != opened.run.name]
+    name = st.selectbox(
+        "Other run", others, index=None, key="rec_other", placeholder="choose a run"
+    )
+    if not others:
+        st.caption("There is no other run yet: the Retrain page makes one.")
+    if name is None:
+        return
+    other = open_listed(listings()[name])
+    rival, known = serve.recommender(other), serve.known_in(other, user_id)
+    for cell, (domain, items) in zip(cells(len(found), 320), found.items(), strict=True):
+        with cell:
+            st.markdown(f"**{plain(opened.labels[domain])}**")
+            if domain not in other.labels or not known:
+                st.caption("The other run does not know this domain or this user.")
+                continue
+            theirs = rival.recommend(rival.user(id=user_id), domain, k=k).items
+            table = figures.compared(items, theirs)
+            chart(
+                figures.slopes(table, (opened.run.name, name), opened.place(domain)),
+                table,
+                f"rec_compare_{domain}",
+                alt="Places of the items in the two runs' lists, joined by lines",
+                caption="Grey: only in one of the two lists.",
+            )
