@@ -158,16 +158,6 @@ def test_operand_may_be_a_view_that_is_not_contiguous(dense, graph) -> None:
     check(graph.to_users(x, users, items), dense.astype(np.float64) @ x.double().numpy())
 
 
-def test_drawn_items_are_the_users_own_and_all_of_them(dense, graph) -> None:
-    users = torch.from_numpy(np.flatnonzero(dense.sum(1))).repeat(300)
-    items = graph.draw_items(users, torch.Generator().manual_seed(0))
-    seen = np.zeros_like(dense)
-    np.add.at(seen, (users.numpy(), items.numpy()), 1)
-    assert np.array_equal(seen > 0, dense > 0)
-    expected = 300 / dense.sum(1, keepdims=True).clip(1) * dense
-    assert np.abs(seen - expected).max() < 6 * np.sqrt(300 / 4)
-
-
 @pytest.fixture
 def neighbours() -> tuple[NeighbourGraph, NDArray[np.float64]]:
     """Weighted neighbours with a row of none and a place left empty; and the same, dense."""

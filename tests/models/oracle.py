@@ -166,23 +166,16 @@ def item_side(world: Any, d: int, modalities: tuple[str, ...]) -> OracleSide:
     return side
 
 
-def cold_side(world: Any, a: int, b: int, modalities: tuple[str, ...]) -> OracleSide:
-    """Overlapping users of a and b as b sees them when it knows only their items of a."""
-    pairs = overlap(world, a, b)
-    side = OracleSide(np.zeros(len(pairs)))
-    target = user_side(world, b, modalities)
+def alone_side(world: Any, d: int, rows: list[int], modalities: tuple[str, ...]) -> OracleSide:
+    """Users of d by what they took there alone; neighbours and scaling are d's as they are."""
+    whole = user_side(world, d, modalities)
+    side = OracleSide(whole.degree[rows], mean=whole.mean, std=whole.std)
     for m in modalities:
-        theirs, anchors = profile(world, a, m, cross=False), profile(world, b, m)
-        rows = [there for there, _ in pairs]
-        side.content[m] = np.stack([unit(theirs.dense[r]) for r in rows])
-        side.has[m] = theirs.has[rows]
-        side.statistic[m] = np.zeros(len(pairs))
-        side.mean[m], side.std[m] = target.mean[m], target.std[m]
+        own, anchors = profile(world, d, m, cross=False), profile(world, d, m)
+        side.content[m] = np.stack([unit(row) for row in own.dense[rows]])
+        side.has[m], side.statistic[m] = own.has[rows], own.coherence[rows]
         side.neighbours[m], _ = neighbour_matrix(
-            theirs.space[rows],
-            anchors.space,
-            anchors.has & (target.degree > 0),
-            [here for _, here in pairs],
+            own.space[rows], anchors.space, anchors.has & (whole.degree > 0), rows
         )
     return side
 
@@ -285,21 +278,17 @@ def encode(
     return out
 
 
-def cold_users(
-    world: Any, a: int, b: int, state: dict[str, Array], encoded: list[OracleDomain], modalities
+def alone_users(
+    world: Any, d: int, rows: list[int], state, encoded: list[OracleDomain], layers: int, modalities
 ) -> Array:
-    """g_U of b + transfer of the template + bridge of the final vector + lent and projected."""
-    side, p = cold_side(world, a, b, modalities), under(state, f"domains.{b}.")
-    base = []
-    for there, _ in overlap(world, a, b):
-        base.append(
-            p["any_user"]
-            + state[f"transfer.{a}-{b}.weight"] @ encoded[a].template_users[there]
-            + state[f"bridge.{a}-{b}.weight"] @ encoded[a].users[there]
-            + state[f"bridge.{a}-{b}.bias"]
-        )
-    w = gate(side, under(p, "user_gate."), modalities)
-    return aggregate(np.array(base), encoded[b].own_users, side, w, state, modalities)
+    """Final embeddings of users by this domain alone: only their own layer 0 is another."""
+    side, found, taken = alone_side(world, d, rows, modalities), encoded[d], interactions(world, d)
+    w = gate(side, under(state, f"domains.{d}.user_gate."), modalities)
+    first = aggregate(found.template_users[rows], found.own_users, side, w, state, modalities)
+    total, _ = propagate(taken, found.mixed_users, found.mixed_items, layers)
+    known = side.degree > 0
+    share = np.where(known, 1 / (layers + 1), 1.0)[:, None]
+    return total[rows] + share * (first - found.mixed_users[rows])
 
 
 def new_items(world: Any, d: int, state, encoded: list[OracleDomain], modalities) -> Array:

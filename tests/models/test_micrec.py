@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from micrec_core.graphs.operators import Dropout
 from micrec_core.models.inputs import ModelInputs
 from micrec_core.models.micrec import Encoded, MICRec
+from micrec_core.training.inputs import alone_side
 from tests.models import oracle, worlds
 
 STAGES = ("template_users", "own_users", "own_items", "mixed_users", "mixed_items")
@@ -111,17 +112,30 @@ def test_an_entity_without_edges_keeps_its_embedding(encoded, world) -> None:
             assert not torch.equal(final[~alone], mixed[~alone])
 
 
-def test_cold_users_equal_the_oracle(world, built, encoded, wanted) -> None:
+def alone(world, model, inputs, encoded, d: int, rows: NDArray) -> torch.Tensor:
+    side = alone_side(world.knowledge(), d, rows, "cpu")
+    with torch.no_grad():
+        return model.alone_users(d, inputs.domains[d], encoded, side, torch.from_numpy(rows))
+
+
+@pytest.mark.parametrize("d", [0, 1])
+def test_users_alone_equal_the_oracle(world, built, encoded, wanted, d) -> None:
     model, inputs = built
-    assert {(link.source, link.target) for link in inputs.links} == {(0, 1), (1, 0)}
-    for link in inputs.links:
-        pairs = oracle.overlap(world, link.source, link.target)
-        rows = zip(link.source_rows.tolist(), link.target_rows.tolist(), strict=True)
-        assert list(rows) == pairs
-        expected = oracle.cold_users(
-            world, link.source, link.target, state_of(model), wanted, MODALITIES
-        )
-        check(model.cold_users(link, encoded), expected)
+    rows = np.array([3, 0, 8, 6])
+    expected = oracle.alone_users(world, d, list(rows), state_of(model), wanted, 2, MODALITIES)
+    check(alone(world, model, inputs, encoded, d, rows), expected)
+
+
+@pytest.mark.parametrize("d", [0, 1])
+def test_users_alone_are_what_they_are_unless_they_took_elsewhere(world, built, encoded, d) -> None:
+    model, inputs = built
+    there = [row for row, _ in oracle.overlap(world, d, 1 - d)]
+    rows = np.arange(world.dataset.domains[d].n_users)
+    found = alone(world, model, inputs, encoded, d, rows)
+    gap = (found - encoded[d].users).abs().max(1).values
+    only_here = np.setdiff1d(rows, there)
+    assert len(only_here) > 2 and gap[only_here].max() < 1e-5
+    assert gap[there].min() > 1e-3
 
 
 def test_new_items_equal_the_oracle(world, built, encoded, wanted) -> None:
@@ -187,7 +201,7 @@ def test_an_entitys_own_template_never_enters_its_own_embedding(built) -> None:
     assert unused == (None,) and by_item.any()
 
 
-def test_projection_is_trained_by_cold_simulations_only(built) -> None:
+def test_projection_is_trained_by_simulated_new_items_only(built) -> None:
     model, inputs = built
     with torch.enable_grad():
         found = model(inputs)
@@ -196,8 +210,8 @@ def test_projection_is_trained_by_cold_simulations_only(built) -> None:
         )
         weight = model.project["text"].weight
         assert torch.autograd.grad(known, weight, allow_unused=True, retain_graph=True) == (None,)
-        cold = model.cold_users(inputs.links[0], found).square().sum()
-        assert torch.autograd.grad(cold, weight)[0].any()
+        new = model.new_items(0, found, inputs.domains[0].items).square().sum()
+        assert torch.autograd.grad(new, weight)[0].any()
 
 
 def test_permuting_rows_permutes_embeddings_and_nothing_else(world, built, encoded) -> None:

@@ -18,6 +18,7 @@ from tests.models import worlds
 QUICK = {
     "epochs": 2,
     "batch_size": 64,
+    "steps": 1,
     "learning_rate": 0.01,
     "negatives": 16,
     "new_items_batch": 32,

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from micrec_core.data.types import Edges, Split
-from micrec_core.training.inputs import Knowledge, cold_side, model_inputs
+from micrec_core.training.inputs import Knowledge, alone_side, model_inputs
 from tests.models import oracle, worlds
 
 MODALITIES = ("text", "image")
@@ -63,23 +63,19 @@ def test_links_join_the_same_ids_with_train_interactions_in_both(world, inputs) 
         assert list(pairs) == oracle.overlap(world, link.source, link.target)
 
 
-def test_cold_side_knows_nothing_of_the_users_own_target_items(world, inputs) -> None:
-    for link in inputs.links:
-        wanted = oracle.cold_side(world, link.source, link.target, MODALITIES)
-        n = world.dataset.domains[link.target].n_users
-        for m in MODALITIES:
-            np.testing.assert_allclose(link.cold.content[m], wanted.content[m], atol=1e-5)
-            found = matrix(link.cold.neighbours[m], n)
-            np.testing.assert_allclose(found, wanted.neighbours[m], atol=1e-5)
-            assert not found[np.arange(len(found)), link.target_rows].any()
-        assert not link.cold.degree.any()
-
-
-def test_cold_side_of_strangers_excludes_nobody(world) -> None:
-    knowledge = world.knowledge()
-    there = np.array([1, 2])
-    side = cold_side(knowledge, 0, 1, there, np.array([-1, -1]), "cpu")
-    assert len(side) == 2 and torch.isfinite(side.signals).all()
+@pytest.mark.parametrize("d", [0, 1])
+def test_users_alone_bring_nothing_from_the_other_domain(world, d) -> None:
+    rows = np.array([r for r, _ in oracle.overlap(world, d, 1 - d)])
+    found = alone_side(world.knowledge(), d, rows, "cpu")
+    wanted = oracle.alone_side(world, d, list(rows), MODALITIES)
+    assert np.array_equal(found.degree, wanted.degree)
+    for k, m in enumerate(MODALITIES):
+        np.testing.assert_allclose(found.content[m], wanted.content[m], atol=1e-5)
+        assert np.array_equal(found.has[:, k], wanted.has[m])
+        lent = matrix(found.neighbours[m], world.dataset.domains[d].n_users)
+        np.testing.assert_allclose(lent, wanted.neighbours[m], atol=1e-5)
+        assert not lent[np.arange(len(rows)), rows].any(), "nobody is its own neighbour"
+        np.testing.assert_allclose(found.signals[:, k], wanted.signals(m), rtol=1e-4, atol=1e-4)
 
 
 def equal(a: Knowledge, b: Knowledge) -> bool:
@@ -89,7 +85,6 @@ def equal(a: Knowledge, b: Knowledge) -> bool:
         for e, f in zip(x.domains, y.domains, strict=True)
         for p, q in ((e.users, f.users), (e.items, f.items))
     ]
-    sides += [(p.cold, q.cold) for p, q in zip(x.links, y.links, strict=True)]
     return all(
         torch.equal(p.signals, q.signals)
         and torch.equal(p.degree, q.degree)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -128,24 +127,6 @@ def test_simulated_new_items_move_no_template(made) -> None:
     assert all(g is None or not g.any() for g in found)
     (moved,) = torch.autograd.grad(term, made.model.project["text"].weight)
     assert moved.any()
-
-
-def test_simulated_cold_users_move_no_template_of_the_target(trainer) -> None:
-    """They train transfer, bridge and projection, and through the transfer the source."""
-    made = trainer()
-    made.inputs = replace(made.inputs, links=made.inputs.links[:1])
-    objective = Objective(made.model, made.inputs, made.settings, made.objective.trained_items)
-    term = objective(batches(made), None, torch.Generator().manual_seed(3))["cross ranking"]
-    (link,) = made.inputs.links
-    pair = f"{link.source}-{link.target}"
-    target = made.model.domain(link.target)
-    weights = [target.items, target.users]
-    found = torch.autograd.grad(term, weights, allow_unused=True, retain_graph=True)
-    assert all(g is None or not g.any() for g in found)
-    moved = torch.autograd.grad(
-        term, [made.model.transfer[pair].weight, made.model.bridge[pair].weight]
-    )
-    assert all(g.any() for g in moved)
 
 
 def test_a_batch_of_the_same_seed_is_the_same(made) -> None:

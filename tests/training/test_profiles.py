@@ -66,11 +66,6 @@ def test_a_missing_item_adds_nothing() -> None:
     assert with_missing.coherence == without.coherence == 0
 
 
-def test_taken_profiles_have_no_coherence_in_the_target(world) -> None:
-    found = world.knowledge().domains[0].profiles["text"].take(np.array([2, 4]))
-    assert len(found.dense) == 2 and not found.coherence.any()
-
-
 def test_signals_equal_the_oracle(world) -> None:
     inputs = worlds.model_inputs(world.knowledge())
     for d in (0, 1):

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from micrec_core.config import MECHANISMS, ModelSettings, TrainSettings, make_settings
 from micrec_core.data.types import SPLIT_NAMES
+from micrec_core.training.bridge import alone_users
 from micrec_core.training.build import build_model, effective_training, used_modalities
 from tests.models import worlds
 
@@ -123,9 +124,11 @@ def test_the_unseen_get_finite_embeddings(trainer, small, model) -> None:
         for d, domain in enumerate(made.inputs.domains):
             new = made.model.new_items(d, encoded, domain.items)
             assert new.shape == encoded[d].items.shape and torch.isfinite(new).all()
-        for link in made.inputs.links:
-            cold = made.model.cold_users(link, encoded)
-            assert cold.shape == (len(link.source_rows), 8) and torch.isfinite(cold).all()
+    for d, domain in enumerate(small.dataset.domains):
+        everyone = np.arange(domain.n_users)
+        knowledge = small.knowledge(made.inputs.modalities)
+        alone = alone_users(made.model, knowledge, made.inputs, encoded, d, everyone)
+        assert alone.shape == (domain.n_users, 8) and np.isfinite(alone).all()
 
 
 def test_missing_modalities_bring_no_nan_into_any_gradient(trainer, small) -> None:
@@ -154,12 +157,12 @@ def test_switched_off_terms_are_not_in_the_loss(trainer) -> None:
 
     full = terms()
     basic = {"ranking", "regularisation"}
-    mechanisms = {"self-enhanced", "gate", "new items", "contrast", "cross ranking"}
+    mechanisms = {"self-enhanced", "gate", "new items", "contrast"}
     assert full == basic | mechanisms
     assert terms(without=("contrast",)) == full - {"contrast"}
     assert terms(without=("self-enhanced",)) == full - {"self-enhanced"}
     assert terms(without=("templates",)) == full - {"self-enhanced"}
-    assert terms(without=("cross-domain",)) == full - {"contrast", "cross ranking"}
+    assert terms(without=("cross-domain",)) == full - {"contrast"}
     assert terms(without=("modality",)) == full - {"gate", "new items"}
     assert terms(name="inmo") == basic | {"self-enhanced"}
     assert terms(name="lightgcn") == basic
@@ -169,7 +172,7 @@ def test_single_domain_training_takes_nothing_from_the_other_domain(small) -> No
     """Without cross-domain, each domain's parameters and profiles know that domain alone."""
     settings = make_settings(ModelSettings, {"without": ("cross-domain",)})
     model, inputs = small.build(without=("cross-domain",))
-    assert not model.transfer and not model.bridge
+    assert not model.transfer
     assert effective_training(settings, TrainSettings()).contrast == 0
     encoded = model(inputs)
     grads = torch.autograd.grad(
