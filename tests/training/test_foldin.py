@@ -13,6 +13,7 @@ from micrec_core.data.sample import generate_sample
 from micrec_core.features import DatasetFeatures, encode_dataset
 from micrec_core.models.inputs import ModelInputs
 from micrec_core.models.micrec import MICRec
+from micrec_core.training.bridge import alone_users, fit_bridge
 from micrec_core.training.build import build_model, used_modalities
 from micrec_core.training.foldin import clear_untrained, cold_users, encode, fold_in_users
 from micrec_core.training.inputs import (
@@ -111,9 +112,14 @@ def test_a_cold_user_is_more_than_the_global_vector_only_across_domains(world) -
     there = np.array([index[u] for u in dataset.domains[1].user_ids[here]])
     for without, crosses in (((), True), (("cross-domain",), False)):
         model, knowledge, inputs = wire(world, "micrec", without)
-        cold = cold_users(model, knowledge, encode(model, inputs), 0, 1, there, here)
-        assert cold.shape == (len(here), 16)
-        same = torch.allclose(cold, cold[:1].expand_as(cold), atol=1e-6)
+        encoded, bridges = encode(model, inputs), {}
+        if crosses:
+            known, over = knowledge.links[0, 1]
+            alone = alone_users(model, knowledge, inputs, encoded, 0, known)
+            bridges[0, 1] = fit_bridge(alone, encoded[1].users[over].numpy(), 1.0, 0.5)
+        cold = cold_users(model, knowledge, inputs, encoded, bridges, (0, 1), there)
+        assert cold.shape == (len(here), 16) and np.isfinite(cold).all()
+        same = np.allclose(cold, cold[:1], atol=1e-6)
         assert same is not crosses
 
 
