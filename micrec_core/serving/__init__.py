@@ -3,7 +3,8 @@
 from micrec_core.serving.bundle import read_bundle, write_bundle
 from micrec_core.serving.explanation import Explanation
 from micrec_core.serving.items import NewItem
-from micrec_core.serving.recommender import Recommendation, Recommender
+from micrec_core.serving.lists import Recommendation
+from micrec_core.serving.recommender import Recommender
 from micrec_core.serving.steps import Step
 from micrec_core.serving.users import User
 

@@ -23,6 +23,7 @@ from micrec_core.features import DatasetFeatures, FeatureMatrix
 from micrec_core.graphs.neighbours import Neighbours
 from micrec_core.models.gate import Gate
 from micrec_core.serving.contents import (
+    BRIDGE_ARRAYS,
     Bundle,
     DomainPart,
     Floats,
@@ -62,7 +63,8 @@ def write_bundle(
     ----------
     knowledge, model : what was trained
     encoded : the trained model's embeddings, against which the bundle is checked
-    bridges : (source, target) -> what takes a user to a domain where they took nothing
+    bridges : (source, target) -> what takes a user to a domain where they took nothing; empty
+        where nothing crosses domains
     extra : JSON-able values kept in ``serving.json`` under ``extra``
 
     Raises
@@ -76,13 +78,9 @@ def write_bundle(
     for d, part in enumerate(knowledge.domains):
         tensors |= _pack_domain(d, part, model)
     for (a, b), bridge in bridges.items():
-        tensors |= {
-            f"bridge.{a}-{b}.weight": bridge.weight,
-            f"bridge.{a}-{b}.bias": bridge.bias,
-            f"bridge.{a}-{b}.share": np.array([bridge.share], np.float32),
-            f"bridge.{a}-{b}.source": bridge.source,
-            f"bridge.{a}-{b}.target": bridge.target,
-        }
+        tensors[f"bridge.{a}-{b}.share"] = np.array([bridge.share], np.float32)
+        for name in BRIDGE_ARRAYS:
+            tensors[f"bridge.{a}-{b}.{name}"] = getattr(bridge, name)
     metas = {}
     for m in knowledge.modalities:
         metas[m], arrays = features.encoders[m].state()
@@ -276,13 +274,6 @@ def unpack(
 ) -> Bundle:
     """The bundle from the content of its files; KeyError or ValueError where they disagree."""
     modalities = tuple(about["modalities"])
-    pairs = [
-        (a, b)
-        for a in range(len(about["domains"]))
-        for b in range(len(about["domains"]))
-        if a != b and f"transfer.{a}-{b}.weight" in tensors
-    ]
-    links = [n.split(".")[1] for n in tensors if n.startswith("links.") and n.endswith(".source")]
     return Bundle(
         domains=tuple(
             _domain(d, domain, tensors, ids, modalities)
@@ -296,30 +287,32 @@ def unpack(
         temperature=float(about["neighbours"]["temperature"]),
         cross_profile=bool(about["cross_profile"]),
         project={m: tensors[f"project.{m}.weight"] for m in modalities},
-        transfer={(a, b): tensors[f"transfer.{a}-{b}.weight"] for a, b in pairs},
+        transfer={pair: tensors[f"{name}.weight"] for pair, name in _pairs(tensors, "transfer")},
         bridge={
-            (a, b): Bridge(
-                tensors[f"bridge.{a}-{b}.weight"],
-                tensors[f"bridge.{a}-{b}.bias"],
-                float(tensors[f"bridge.{a}-{b}.share"][0]),
-                tensors[f"bridge.{a}-{b}.source"],
-                tensors[f"bridge.{a}-{b}.target"],
+            pair: Bridge(
+                share=float(tensors[f"{name}.share"][0]),
+                **{leaf: tensors[f"{name}.{leaf}"] for leaf in BRIDGE_ARRAYS},
             )
-            for a, b in pairs
-            if f"bridge.{a}-{b}.weight" in tensors
+            for pair, name in _pairs(tensors, "bridge")
         },
         links={
-            (int(p.split("-")[0]), int(p.split("-")[1])): (
-                tensors[f"links.{p}.source"].astype(np.int64),
-                tensors[f"links.{p}.target"].astype(np.int64),
+            pair: (
+                tensors[f"{name}.source"].astype(np.int64),
+                tensors[f"{name}.target"].astype(np.int64),
             )
-            for p in links
+            for pair, name in _pairs(tensors, "links")
         },
         means={m: tensors[f"means.{m}"] for m in modalities},
         encoders={m: (dict(encoders[m]), _under(tensors, f"encoder.{m}.")) for m in modalities},
         personas=tuple(about["personas"]),
         n_parameters=int(about["n_parameters"]),
     )
+
+
+def _pairs(tensors: Mapping[str, Any], group: str) -> list[tuple[tuple[int, int], str]]:
+    """The pairs of domains that a group of tensors is about, and the beginning of their names."""
+    names = {name.split(".")[1] for name in tensors if name.startswith(f"{group}.")}
+    return [((int(n.split("-")[0]), int(n.split("-")[1])), f"{group}.{n}") for n in sorted(names)]
 
 
 def _domain(

@@ -17,6 +17,7 @@ from micrec_core.training.bridge import Bridge
 from micrec_core.training.profiles import Scaling
 
 Floats = NDArray[np.float32]
+BRIDGE_ARRAYS = ("weight", "bias", "source", "target")
 Space: TypeAlias = NDArray[np.float32] | csr_matrix
 
 
@@ -91,7 +92,8 @@ class Bundle:
     k, temperature, cross_profile : how neighbours are found and weighed
     project : modality -> [dim, width]
     transfer : (source, target) -> [dim, dim]; empty where nothing crosses domains
-    bridge : (source, target) -> Bridge, where users are shared
+    bridge : (source, target) -> what takes a user to a domain where they took nothing; the
+        overlapping users it knows are those of ``links``, in that order
     links : (source, target) -> rows of the users trained on in both
     means : modality -> float32 [n_domains, width], what was subtracted from the features
     encoders : modality -> (meta, arrays) of ``features.load_encoder``
@@ -122,7 +124,8 @@ class Bundle:
     @property
     def sources(self) -> tuple[str, ...]:
         """The sources a score is split by, in the order of every array with a source axis."""
-        return ("id", *self.modalities, *(("bridge",) if self.transfer else ()))
+        crossing = ("bridge",) if self.transfer or self.bridge else ()
+        return ("id", *self.modalities, *crossing)
 
     @property
     def can_fold_in(self) -> bool:
@@ -143,7 +146,7 @@ class Bundle:
         for (a, b), matrix in self.transfer.items():
             out[f"transfer.{a}-{b}"] = matrix
         for (a, b), bridge in self.bridge.items():
-            for name in ("weight", "bias", "source", "target"):
+            for name in BRIDGE_ARRAYS:
                 out[f"bridge.{a}-{b}.{name}"] = getattr(bridge, name)
             out[f"bridge.{a}-{b}.share"] = np.asarray(bridge.share)
         return out

@@ -18,7 +18,7 @@ from micrec_core.serving.forward import DomainTables, forward, gate_weights
 from micrec_core.serving.profiles import Profile, profile_of
 from micrec_core.serving.search import Index, Query, softmax_weights
 from micrec_core.serving.users import User
-from micrec_core.training.bridge import Bridge
+from micrec_core.training.bridge import NEAREST, TEMPERATURE
 
 Vectors = NDArray[np.float64]
 NO_ROWS = np.zeros(0, np.int64)
@@ -109,6 +109,7 @@ class FoldIn:
             {m: Index(part.modalities[m].features.space) for m in bundle.modalities}
             for part in bundle.domains
         ]
+        self._overlap = {pair: Index(b.source) for pair, b in bundle.bridge.items()}
         self._anchors = [
             {m: part.modalities[m].features.present & (t.item_degree > 0) for m in part.modalities}
             for part, t in zip(bundle.domains, self.tables, strict=True)
@@ -121,27 +122,28 @@ class FoldIn:
         rows = user.items[d]
         return rows[self.tables[d].item_degree[rows] > 0]
 
-    def user(self, user: User, d: int) -> Folded:
-        """A user in a domain: hot, warm or cold, whatever there is to go by."""
+    def user(self, user: User, d: int, alone: bool = False) -> Folded:
+        """A user in a domain: hot, warm or cold, whatever there is to go by.
+
+        ``alone``: without anything from another domain, which is what bridges start from.
+        """
         bundle, items = self.bundle, self.known(user, d)
-        others = [s for s in range(len(bundle.domains)) if s != d and len(self.known(user, s))]
-        bridged = [s for s in others if (s, d) in bundle.bridge]
-        if not len(items) and bridged:
-            return self._bridged(user, d, bridged)
-        crossing = others if bundle.cross_profile else []
-        profiles = {
-            m: profile_of(bundle, user, d, m, crossing, len(items)) for m in bundle.modalities
-        }
-        blocks = self._own(user, d, items)
-        if bundle.transfer:
-            blocks += self._crossing(user, d, others)
-        weights, signals, near, messages = self._aggregate(user, d, profiles, len(items))
+        domains = range(len(bundle.domains))
+        others = [s for s in domains if s != d and not alone and len(self.known(user, s))]
+        mixing = others if bundle.cross_profile and len(items) else []
+        profiles = {m: profile_of(bundle, user, d, m, mixing) for m in bundle.modalities}
+        bridged = [] if len(items) else self._bridged(user, d, others)
+        # Whoever comes over a bridge has its constant instead of the target's global vector.
+        blocks = bridged or self._own(user, d, items)
+        if bundle.transfer and len(items):
+            blocks += self._transferred(user, d, others)
+        weights, signals, near, messages = self._aggregate(user, d, profiles, len(items), others)
         blocks += messages
         if len(items):
             blocks = self._propagate(d, items, blocks)
-        has = any(p.has for p in profiles.values()) or bool(bundle.transfer and others)
         owned = bundle.templates or user.unchanged[d]
-        empty = not has and not (len(items) and owned)
+        known = bool(bridged) or any(p.has for p in profiles.values())
+        empty = not known and not (len(items) and owned)
         return Folded(d, tuple(blocks), len(items), weights, signals, near, profiles, empty)
 
     def _own(self, user: User, d: int, items: NDArray[np.int64]) -> list[Block]:
@@ -160,59 +162,56 @@ class FoldIn:
         vectors = scale * part.items[items].astype(np.float64)
         return [Block("id", "template of your item", vectors, "item", d, items), everyone]
 
-    def _crossing(self, user: User, d: int, others: list[int]) -> list[Block]:
-        """What other domains lend: their templates, transferred."""
+    def _transferred(self, user: User, d: int, others: list[int]) -> list[Block]:
+        """What the user's templates of other domains bring beside those of this one."""
         blocks = []
         for s in others:
             move = self.bundle.transfer[s, d].astype(np.float64)
             name = self.bundle.domains[s].label
             for block in self._own(user, s, self.known(user, s)):
-                moved = block.vectors @ move.T
-                via = f"{block.via} in {name}, transferred"
+                via, moved = f"{block.via} in {name}, transferred", block.vectors @ move.T
                 blocks.append(replace(block, source="bridge", via=via, vectors=moved))
         return blocks
 
-    def _bridged(self, user: User, d: int, sources: list[int]) -> Folded:
-        """Cold here and known elsewhere: the bridges from there, averaged (training.bridge)."""
-        blocks: list[Block] = []
-        for s in sources:
-            alone = self.user(user.only(s), s)
+    def _bridged(self, user: User, d: int, others: list[int]) -> list[Block]:
+        """What the bridges make of the user alone in other domains (the mean of several)."""
+        pairs = [(s, d) for s in others if (s, d) in self.bundle.bridge]
+        blocks = []
+        for s, _ in pairs:
             bridge, name = self.bundle.bridge[s, d], self.bundle.domains[s].label
-            weight = bridge.weight.astype(np.float64)
-            for block in alone.blocks:
-                via = f"{block.via} in {name}, bridged"
-                blocks.append(
-                    replace(block, source="bridge", via=via, vectors=block.vectors @ weight.T)
-                )
-            constant = bridge.bias.astype(np.float64)[None, :]
-            blocks.append(Block("bridge", f"bridge from {name}, constant", constant))
-            blocks += self._lent(user, d, s, alone.vector(), bridge)
-        n = len(self.bundle.modalities)
-        share = 1.0 / len(sources)
-        return Folded(
-            d,
-            tuple(block.times(share) for block in blocks),
-            0,
-            np.zeros(n, np.float32),
-            np.zeros((n, 2), np.float32),
-            {},
-        )
+            weight = bridge.weight.astype(np.float64) / len(pairs)
+            there = self.user(user, s, alone=True)
+            for block in there.blocks:
+                via, moved = f"{block.via} in {name}, bridged", block.vectors @ weight.T
+                blocks.append(replace(block, source="bridge", via=via, vectors=moved))
+            constant = bridge.bias[None, :].astype(np.float64) / len(pairs)
+            blocks.append(Block("bridge", f"what users from {name} share", constant))
+            if bridge.share:
+                lent = self._lenders(user, s, d, there.vector())
+                blocks.append(lent.times(bridge.share / len(pairs)))
+        return blocks
 
-    def _lent(self, user: User, d: int, s: int, vector: Vectors, bridge: Bridge) -> list[Block]:
-        """Final embeddings here of the users of both domains who are nearest in ``s``."""
-        if not bridge.share:
-            return []
-        there, here = self.bundle.links[s, d]
-        mine = np.flatnonzero(there == user.rows[s]) if user.rows[s] >= 0 else NO_ROWS
-        same = np.array([mine[0] if len(mine) else -1])
-        rows, weights = bridge.lenders(vector[None, :].astype(np.float32), same)
-        rows, weights = rows[0][rows[0] >= 0], weights[0][rows[0] >= 0]
-        lent = bridge.target[rows] * (bridge.share * weights.astype(np.float64))[:, None]
+    def _lenders(self, user: User, s: int, d: int, alone: Vectors) -> Block:
+        """The target embeddings of the users of both domains who are nearest in the source."""
+        bridge, (there, here) = self.bundle.bridge[s, d], self.bundle.links[s, d]
+        own = np.flatnonzero(there == user.rows[s])
+        rows, cosines = self._overlap[s, d].nearest(
+            Query(alone / max(float(np.linalg.norm(alone)), 1e-12)),
+            NEAREST,
+            without=int(own[0]) if len(own) else -1,
+        )
+        weights = softmax_weights(cosines, TEMPERATURE)
+        vectors = bridge.target[rows].astype(np.float64) * weights[:, None]
         via = f"user of both, alike in {self.bundle.domains[s].label}"
-        return [Block("bridge", via, lent, "user", d, here[rows])]
+        return Block("bridge", via, vectors, "user", d, here[rows])
 
     def _aggregate(
-        self, user: User, d: int, profiles: dict[str, Profile], degree: int
+        self,
+        user: User,
+        d: int,
+        profiles: dict[str, Profile],
+        degree: int,
+        others: list[int],
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], dict[str, Near], list[Block]]:
         """3.2: gate weights, signals, neighbours and messages of a user."""
         bundle, part = self.bundle, self.bundle.domains[d]
@@ -227,7 +226,7 @@ class FoldIn:
         for place, m in enumerate(bundle.modalities):
             if not has[0, place]:
                 continue
-            found = near[m] = self._near_users(user, d, m, profiles[m])
+            found = near[m] = self._near_users(user, d, m, profiles[m], others)
             weight = float(weights[place])
             lent = self.tables[d].own_users[found.rows] * (weight * found.weights)[:, None]
             blocks.append(Block(m, f"user alike by {m}", lent, "user", d, found.rows))
@@ -239,10 +238,10 @@ class FoldIn:
                 blocks.append(Block(m, words, vectors, kind, evidence.domain, evidence.rows))
         return weights, signals[0], near, blocks
 
-    def _near_users(self, user: User, d: int, m: str, profile: Profile) -> Near:
+    def _near_users(self, user: User, d: int, m: str, profile: Profile, others: list[int]) -> Near:
         """Neighbours by profile; those of training for a user who is as in training."""
         row = user.rows[d]
-        if row >= 0 and user.unchanged[d] and self._as_trained(user):
+        if user.unchanged[d] and self._as_trained(user, d, others):
             kept = self.bundle.domains[d].modalities[m].user_neighbours
             there = kept.rows[row] >= 0
             rows, cosines = kept.rows[row][there].astype(np.int64), kept.similarity[row][there]
@@ -251,10 +250,14 @@ class FoldIn:
             rows, cosines = index.nearest(profile.query.as_profile(), k, without=row)
         return Near(rows, cosines, softmax_weights(cosines, self.bundle.temperature))
 
-    def _as_trained(self, user: User) -> bool:
-        return not user.documents and all(
-            same or (row < 0 and not len(items))
-            for same, row, items in zip(user.unchanged, user.rows, user.items, strict=True)
+    def _as_trained(self, user: User, d: int, others: list[int]) -> bool:
+        """Whether what comes from other domains is what came in training, no more and no less."""
+        if not self.bundle.cross_profile:
+            return True
+        rest = [s for s in range(len(user.rows)) if s != d]
+        return all(
+            user.unchanged[s] and s in others if user.rows[s] >= 0 else s not in others
+            for s in rest
         )
 
     def _propagate(self, d: int, items: NDArray[np.int64], blocks: list[Block]) -> list[Block]:

@@ -87,8 +87,9 @@ def _domain(bundle: Bundle, d: int, users: Floats, items: Floats, crossed: Float
     own_users = users + crossed
     user_messages, user_weights = _user_messages(bundle, d, own_users)
     item_messages, item_weights = _item_messages(bundle, part, items)
-    there = [crossed] if bundle.transfer else []
-    none = [np.zeros_like(items)] if bundle.transfer else []
+    crosses = "bridge" in bundle.sources
+    there = [crossed] if crosses else []
+    none = [np.zeros_like(items)] if crosses else []
     mixed_users = np.stack([users, *user_messages, *there], axis=1)
     mixed_items = np.stack([items, *item_messages, *none], axis=1)
     final_items, lend_users, lend_items = _propagate(bundle, part, mixed_users, mixed_items)

@@ -71,21 +71,12 @@ class Profile:
         return [(e, e.dense / length) for e in self.evidence] if length > 1e-12 else []
 
 
-def profile_of(
-    bundle: Bundle, user: User, d: int, m: str, others: list[int], known: int
-) -> Profile:
-    """The profile of a user in modality ``m`` of domain ``d``.
-
-    Parameters
-    ----------
-    others : domains whose items count too: half beside ``known`` > 0 likes here (as in training),
-        else in full (as for users trained to be cold)
-    """
+def profile_of(bundle: Bundle, user: User, d: int, m: str, others: list[int]) -> Profile:
+    """The profile of a user in modality ``m`` of domain ``d``; items of ``others`` count half."""
     own = [_items(bundle, d, m, user.items[d], 1.0)]
     if m in user.documents:
         own.append(_document(centre(user.documents[m], bundle.means[m][d])))
-    weight = OTHER_DOMAIN if known else 1.0
-    rest = [_items(bundle, s, m, user.items[s], weight) for s in others]
+    rest = [_items(bundle, s, m, user.items[s], OTHER_DOMAIN) for s in others]
     squared = _squared(_sum(own))
     count = np.array([sum(e.count for e in own)], np.float32)
     coherence = float(coherence_of(np.array([squared], np.float32), count)[0])

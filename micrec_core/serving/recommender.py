@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,7 @@ from micrec_core.serving.items import (
     similar_by_content,
     similar_by_embedding,
 )
+from micrec_core.serving.lists import NOBODY, PER_USER, Recommendation
 from micrec_core.serving.search import repeated_rows, top_rows
 from micrec_core.serving.steps import Step, make_steps
 from micrec_core.serving.users import Directory, User, assemble, make_user
@@ -37,31 +38,6 @@ from micrec_core.serving.users import Directory, User, assemble, make_user
 if TYPE_CHECKING:
     from micrec_core.features import Encoder
     from micrec_core.runs import Run
-
-NOBODY = "Nothing is known about this user here, so these are the most popular items."
-PER_USER = (
-    "This model owns a vector per user and has none for someone new, so these are the most "
-    "popular items."
-)
-
-
-@dataclass(frozen=True)
-class Recommendation:
-    """A ranked list.
-
-    Attributes
-    ----------
-    items : item_id, title, score and a column per source; the sources add up to the score
-    milliseconds : from user to list
-    kind : ``hot``, ``warm`` or ``cold``
-    note : sentences on what could not be used or why the list is not personal; often empty
-    """
-
-    domain: str
-    items: pd.DataFrame
-    milliseconds: float
-    kind: str
-    note: str = ""
 
 
 class Recommender:
@@ -372,9 +348,11 @@ class Recommender:
             return 1 + int((scores[allowed] >= score).sum()), score, int(allowed.sum()) + 1
         row = self._directory.item(d, item)
         allowed[row] = True
+        final = self._fold.tables[d].final_items[row].astype(np.float64).sum(axis=0)
+        score = float(scores[row] if folded.empty else folded.vector() @ final)
         better = scores > scores[row]
         better[:row] |= scores[:row] == scores[row]
-        return 1 + int((better & allowed).sum()), float(scores[row]), int(allowed.sum())
+        return 1 + int((better & allowed).sum()), score, int(allowed.sum())
 
     # Proof ---------------------------------------------------------------------------------------
 

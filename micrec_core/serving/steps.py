@@ -106,9 +106,11 @@ def _crossing(folded: Folded) -> list[Step]:
         }
     ).head(_ROWS)
     words = (
-        "What is known in the other domain comes over by linear maps that were learned from users "
-        "of both: the templates by one"
-        + ("." if folded.degree else ", the finished embedding by another.")
+        "The user's template embedding of the other domain is added through a learned linear map."
+        if folded.degree
+        else "Nothing was taken here, so the user comes over a bridge that was fitted on the users "
+        "of both domains: a linear map of the embedding there, and what the users of both who are "
+        "nearest there are here."
     )
     return [Step("From the other domain", words, total)]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -45,16 +45,6 @@ class User:
     items: tuple[NDArray[np.int64], ...] = ()
     unchanged: tuple[bool, ...] = ()
     documents: Mapping[str, FeatureMatrix] = field(default_factory=dict)
-
-    def only(self, d: int) -> User:
-        """The same user with domain ``d`` as all that is known of them."""
-        nothing = np.zeros(0, np.int64)
-        return replace(
-            self,
-            rows=tuple(row if s == d else -1 for s, row in enumerate(self.rows)),
-            items=tuple(items if s == d else nothing for s, items in enumerate(self.items)),
-            unchanged=tuple(same and s == d for s, same in enumerate(self.unchanged)),
-        )
 
 
 class Directory:

@@ -19,6 +19,7 @@ from micrec_core.models.inputs import ModelInputs
 from micrec_core.models.micrec import Encoded, MICRec
 from micrec_core.runs import Run, RunWriter, open_run
 from micrec_core.serving import Recommender, write_bundle
+from micrec_core.training.bridge import Bridge, alone_users, fit_bridge
 from micrec_core.training.build import build_model, effective_training, used_modalities
 from micrec_core.training.inputs import (
     Knowledge,
@@ -47,6 +48,7 @@ class Trained:
     inputs: ModelInputs
     model: MICRec
     encoded: list[Encoded]
+    bridges: dict[tuple[int, int], Bridge]
     run: Run
     recommender: Recommender
 
@@ -103,11 +105,19 @@ def _train(world: World, folder: Path, name: str, without: tuple[str, ...], epoc
     model.eval()
     with torch.no_grad():
         encoded = model(inputs)
+    bridges = {}
+    if model.settings.transfer:
+        for (source, target), (there, here) in knowledge.links.items():
+            alone = alone_users(model, knowledge, inputs, encoded, source, there)
+            users = encoded[target].users[here].numpy()
+            bridges[source, target] = fit_bridge(alone, users, ridge=1.0, share=0.5)
     writer = RunWriter(folder / "tiny", {"model": name, "split": "inductive"})
     write_bundle(
         writer, dataset=world.dataset, split=world.split, knowledge=knowledge,
-        features=world.features, model=model, encoded=encoded, extra={"note": "a test"},
+        features=world.features, model=model, encoded=encoded, bridges=bridges,
+        extra={"note": "a test"},
     )  # fmt: skip
     writer.finish()
     run = open_run(folder / "tiny")
-    return Trained(world, knowledge, inputs, model, encoded, run, Recommender.open(run))
+    recommender = Recommender.open(run)
+    return Trained(world, knowledge, inputs, model, encoded, bridges, run, recommender)
