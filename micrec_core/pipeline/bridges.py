@@ -13,7 +13,7 @@ from micrec_core.pipeline.prepare import Prepared
 from micrec_core.training.bridge import RIDGES, SHARES, Bridge, alone_users, fit_bridge
 
 _CUTOFF = 20
-_MOST_USERS = 4000
+_MOST_USERS = 2000
 _DEFAULT = (10.0, 0.5)
 
 
@@ -48,25 +48,30 @@ def _choose(
     final: NDArray[np.float32],
     items: NDArray[np.float32],
 ) -> tuple[float, float]:
+    """Penalty and share; each half of the overlapping users is asked of a fit on the other."""
     domain = prepared.dataset.domains[target]
     valid = prepared.split.domains[target].valid.matrix(domain.n_users, domain.n_items)[here]
-    asked = np.flatnonzero(np.diff(valid.indptr))
-    if len(asked) == 0:
-        return _DEFAULT
-    if len(asked) > _MOST_USERS:
-        picked = np.random.default_rng(0).choice(asked, _MOST_USERS, replace=False)
-        asked = np.sort(picked)
-    taken = sparse.csr_matrix(prepared.knowledge.domains[target].train[here[asked]])
+    taken = prepared.knowledge.domains[target].train[here]
     candidates = prepared.material.catalogues[target]
-    best, chosen = -1.0, _DEFAULT
-    for ridge in RIDGES:
-        mapped = fit_bridge(alone, final, ridge, 0.0)(alone[asked])
-        lent = fit_bridge(alone, final, ridge, 1.0)(alone[asked], asked) - mapped
-        for share in SHARES:
-            users = mapped + share * lent
-            ranked = rank_embeddings(users, items, None, taken, candidates, _CUTOFF)
-            found = ranking_metrics(ranked, valid[asked], (_CUTOFF,))
-            score = float(found[f"ndcg@{_CUTOFF}"].mean())
-            if score > best:
-                best, chosen = score, (ridge, share)
-    return chosen
+    generator = np.random.default_rng(0)
+    half = generator.permutation(len(here)) % 2 == 0
+    scores = np.zeros((len(RIDGES), len(SHARES)))
+    for fitted in (half, ~half):
+        asked = np.flatnonzero(~fitted & (np.diff(valid.indptr) > 0))
+        if len(asked) == 0 or fitted.sum() < 2:
+            continue
+        if len(asked) > _MOST_USERS:
+            asked = np.sort(generator.choice(asked, _MOST_USERS, replace=False))
+        mask = sparse.csr_matrix(taken[asked])
+        for i, ridge in enumerate(RIDGES):
+            mapped = fit_bridge(alone[fitted], final[fitted], ridge, 0.0)(alone[asked])
+            lent = fit_bridge(alone[fitted], final[fitted], ridge, 1.0)(alone[asked]) - mapped
+            for j, share in enumerate(SHARES):
+                users = mapped + share * lent
+                ranked = rank_embeddings(users, items, None, mask, candidates, _CUTOFF)
+                found = ranking_metrics(ranked, valid[asked], (_CUTOFF,))
+                scores[i, j] += float(found[f"ndcg@{_CUTOFF}"].sum())
+    if not scores.any():
+        return _DEFAULT
+    i, j = np.unravel_index(int(scores.argmax()), scores.shape)
+    return RIDGES[i], SHARES[j]
