@@ -1,8 +1,7 @@
-"""``python -m micrec_core.pipeline.bundle``: make the runs that come with the app, anew.
+"""``python -m micrec_core.pipeline.bundle``: make the run that comes with the app, anew.
 
-``sample`` is trained on everything and holds the comparison with every variant and baseline;
-``sample-inductive`` withholds new users, new items and cold users, and holds what is claimed of
-them.
+``sample`` withholds new users, new items and cold users, so that every page's claims come from a
+run that withheld for them, and holds the comparison with every variant and baseline.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from micrec_core.pipeline.prepare import Progress, cache_folder, silent
 from micrec_core.pipeline.train import train_run
 from micrec_core.pipeline.variants import train_variants
 
-RUNS = {"sample": "known", "sample-inductive": "inductive"}
+RUNS = {"sample": "inductive"}
 MOST_BYTES = 12 * 2**20
 _ROOT = Path(__file__).resolve().parents[2]
 
