@@ -1,5 +1,6 @@
 import streamlit as st
 
+from micrec_core.ui import serve
 from micrec_core.ui.lists import beside_simpler, proof, show_lists, steps
 from micrec_core.ui.makeup import build
 from micrec_core.ui.sidebar import opened
@@ -17,6 +18,7 @@ if not (this.run.has("serving.json") and this.run.has("catalogue.parquet")):
     cannot_be_asked()
     st.stop()
 
+serve.recommender(this)  # a run that cannot be served says so before anything is drawn
 grid = st.grid(3, min_column_width=250, gap="medium")
 left, right = grid.cell(), grid.cell(column_span=2)
 with left:

@@ -23,14 +23,14 @@ def show_weights(weights: pd.DataFrame) -> None:
     left, right = cells(2, 400)
     with left:
         st.subheader("Text against image", anchor=False, help=words("modality"))
-        both = long[long["have"] == "text and image"]
+        table = figures.quantiles(long)
         chart(
-            figures.distributions(both, this.labels),
-            both.groupby(["entity", "domain", "modality"])["weight"].describe().reset_index(),
+            figures.distributions(table, this.labels),
+            table,
             "mo_weights",
             alt="Box plots of the text and the image weight by domain, for users and items",
-            caption="Entities that have both; box: middle half, line: median, whiskers: range "
-            "without outliers. The two weights of an entity add up to 1.",
+            caption="Entities that have both; line: median, box: middle half, whiskers: middle "
+            "nine tenths. The two weights of an entity add up to 1.",
         )
     with right:
         st.subheader("Where the score comes from", anchor=False)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from micrec_core.figures import theme
 
 COLOUR_BY = {"domain": "Domain", "degree": "Interactions", "distance": "Pair distance"}
+SAME, RANDOM = "The same person", "Random pairs"
 MAX_LINES = 200
 _DEGREES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 MAX_USERS = 12_500
@@ -159,36 +160,68 @@ def _cloud(
     )
 
 
-def distance_histogram(distances: Mapping[str, tuple[NDArray, NDArray]]) -> go.Figure:
-    """Cosine distance of true pairs against random pairs, one column per stage.
+def distance_shares(
+    distances: Mapping[str, tuple[NDArray, NDArray]], width: float = 0.05
+) -> pd.DataFrame:
+    """Shares of pairs per bin of distance: stage, pair, low, high, share, n.
 
-    ``distances`` maps a stage's title to (true [n], random [m]); both are shown as shares.
+    ``distances`` maps a stage's title to the cosine distances of (true [n], random [m]) pairs.
     """
-    figure = theme.facets(list(distances), shared_y=True)
-    bins = {"start": 0.0, "end": 2.0, "size": 0.05}
-    for column, (true, random) in enumerate(distances.values(), start=1):
-        for name, values, colour, shape in (
-            ("Random pairs", random, theme.NEUTRAL, "/"),
-            ("The same person", true, theme.SOURCE_COLOURS["bridge"], ""),
-        ):
+    edges = np.arange(0.0, 2.0 + width / 2, width)
+    parts = []
+    for stage, pair in distances.items():
+        for kind, values in zip((SAME, RANDOM), pair, strict=True):
+            inside = np.clip(values, 0.0, 2.0)
+            counts = np.histogram(inside, edges)[0]
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "stage": stage,
+                        "pair": kind,
+                        "low": edges[:-1],
+                        "high": edges[1:],
+                        "share": counts / max(len(values), 1),
+                        "n": len(values),
+                    }
+                )
+            )
+    return pd.concat(parts, ignore_index=True)
+
+
+def distance_histogram(shares: pd.DataFrame) -> go.Figure:
+    """True pairs against random pairs, one column per stage; ``shares`` of ``distance_shares``.
+
+    The shares are counted beforehand, so that millions of pairs cost the browser nothing.
+    """
+    stages = list(dict.fromkeys(shares["stage"]))
+    figure = theme.facets(stages, shared_y=True)
+    styles = {RANDOM: (theme.NEUTRAL, "/"), SAME: (theme.SOURCE_COLOURS["bridge"], "")}
+    for column, stage in enumerate(stages, start=1):
+        for kind, (colour, shape) in styles.items():
+            rows = shares[(shares["stage"] == stage) & (shares["pair"] == kind)]
             figure.add_trace(
-                go.Histogram(
-                    x=values,
-                    name=name,
-                    legendgroup=name,
+                go.Bar(
+                    x=(rows["low"] + rows["high"]) / 2,
+                    y=rows["share"],
+                    width=(rows["high"] - rows["low"]).to_numpy(),
+                    name=kind,
+                    legendgroup=kind,
                     showlegend=column == 1,
-                    histnorm="probability",
-                    xbins=bins,
                     opacity=0.7,
-                    marker={"color": colour, "pattern": {"shape": shape}},
-                    hovertemplate=f"distance %{{x}}: %{{y:.1%}}<extra>{name}</extra>",
+                    marker={"color": colour, "pattern": {"shape": shape}, "line_width": 0},
+                    hovertemplate=f"distance about %{{x:.2f}}: %{{y:.1%}}<extra>{kind}</extra>",
                 ),
                 1,
                 column,
             )
-    figure.update_xaxes(title_text="Cosine distance in all dimensions")
-    figure.update_yaxes(tickformat=".0%", title_text="Share of pairs", col=1)
-    return theme.legend_below(figure).update_layout(height=340, barmode="overlay")
+    some = shares[shares["share"] > 0]
+    figure.update_xaxes(
+        title_text="Cosine distance in all dimensions",
+        range=[some["low"].min() - 0.05, some["high"].max() + 0.05],
+    )
+    figure.update_yaxes(tickformat=".0%")
+    figure.update_yaxes(title_text="Share of pairs", col=1)
+    return theme.legend_below(figure).update_layout(height=340, barmode="overlay", bargap=0)
 
 
 def metric_curve(alignment: pd.DataFrame, metric: str, title: str) -> go.Figure:

@@ -37,29 +37,44 @@ def long_weights(weights: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)[keep]
 
 
-def distributions(long: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
-    """Box of the weight per domain and entity, text beside image, for those that have both."""
+def quantiles(long: pd.DataFrame) -> pd.DataFrame:
+    """Weights of entities that have both: entity, domain, modality, n, mean, q05 ... q95."""
     both = long[long["have"] == "text and image"]
-    entities = [e for e in ("user", "item") if e in set(both["entity"])]
+    groups = both.groupby(["entity", "domain", "modality"], sort=False)["weight"]
+    shares = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
+    out = groups.agg(n="size", mean="mean")
+    for name, share in shares.items():
+        out[name] = groups.quantile(share)
+    return out.reset_index()
+
+
+def distributions(table: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
+    """Box of the weight per domain and entity, text beside image; ``table`` of ``quantiles``."""
+    entities = [e for e in ("user", "item") if e in set(table["entity"])]
     figure = theme.facets([f"{e.capitalize()}s" for e in entities], shared_y=True)
     for column, entity in enumerate(entities, start=1):
         for modality in MODALITIES:
-            part = both[(both["entity"] == entity) & (both["modality"] == modality)]
+            part = table[(table["entity"] == entity) & (table["modality"] == modality)]
             figure.add_trace(
                 go.Box(
                     x=part["domain"].map(labels),
-                    y=part["weight"],
+                    q1=part["q25"],
+                    median=part["q50"],
+                    q3=part["q75"],
+                    lowerfence=part["q05"],
+                    upperfence=part["q95"],
+                    mean=part["mean"],
                     name=theme.source_label(modality),
                     legendgroup=modality,
                     showlegend=column == 1,
                     marker_color=theme.SOURCE_COLOURS[modality],
-                    boxpoints=False,
                     offsetgroup=modality,
                 ),
                 1,
                 column,
             )
-    figure.update_yaxes(title_text="Weight", range=[0, 1], col=1)
+    figure.update_yaxes(range=[0, 1])
+    figure.update_yaxes(title_text="Weight", col=1)
     return theme.legend_below(figure).update_layout(height=360, boxmode="group")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import wrap
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,11 @@ def sources(items: pd.DataFrame) -> list[str]:
 def short(text: str, length: int = 42) -> str:
     """A title that fits beside a bar."""
     return text if len(text) <= length else text[: length - 1].rstrip() + "…"
+
+
+def wrapped(text: str, width: int = 26) -> str:
+    """A label on several lines, so that it leaves room for the bars."""
+    return "<br>".join(wrap(text, width)) or text
 
 
 def reasons(items: pd.DataFrame) -> go.Figure:
@@ -68,6 +74,7 @@ def by_path(table: pd.DataFrame) -> pd.DataFrame:
 
 def paths(table: pd.DataFrame) -> go.Figure:
     """All of a score by path, stacked by source; ``table`` from ``by_path``."""
+    table = table.assign(path=[wrapped(p) for p in table["path"]])
     totals = table.groupby("path")["contribution"].sum()
     order = totals.abs().sort_values(ascending=False).index.tolist()
     figure = go.Figure()
@@ -86,7 +93,7 @@ def paths(table: pd.DataFrame) -> go.Figure:
     figure.update_yaxes(autorange="reversed", categoryorder="array", categoryarray=order)
     figure.update_xaxes(title_text="Contribution to the score")
     return theme.legend_below(figure).update_layout(
-        barmode="relative", height=rows_height(len(order), each=28, extra=140)
+        barmode="relative", height=rows_height(len(order), each=34, extra=140)
     )
 
 

@@ -224,9 +224,9 @@ def _weight_sections(frame: Frame, labels: Mapping[str, str]) -> Iterator[Sectio
     long = modalities.long_weights(weights)
     yield Section(
         "Text against image",
-        modalities.distributions(long, labels),
-        mean_interval(long, ["entity", "domain", "modality"], "weight"),
-        "Weights of entities that have both; the table has the mean with its 95 % interval.",
+        modalities.distributions(modalities.quantiles(long), labels),
+        modalities.quantiles(long),
+        "Weights of entities that have both: median, middle half and middle nine tenths.",
     )
     yield Section(
         "By what is missing",

@@ -14,6 +14,7 @@ from micrec_core.ui.state import session
 from micrec_core.ui.widgets import cells, chart, metric, plain
 from micrec_core.ui.words import word
 
+_PEOPLE = 100
 METRICS = {
     "paired_cosine": ("Cosine of true pairs", word("paired cosine")),
     "mrr": ("Partner found (MRR)", word("MRR")),
@@ -79,14 +80,10 @@ def show_distances(opened: Opened, first: int, final: int) -> None:
     for name, epoch in (("Before", first), ("After", final)):
         vectors = library.snapshot(opened, epoch)
         both[f"{name} (epoch {epoch})"] = pair_distances(vectors["a"], vectors["b"])
-    parts = [
-        pd.DataFrame({"stage": stage_, "pair": kind, "distance": values})
-        for stage_, pair in both.items()
-        for kind, values in zip(("same person", "random"), pair, strict=True)
-    ]
+    shares = figures.distance_shares(both)
     chart(
-        figures.distance_histogram(both),
-        pd.concat(parts),
+        figures.distance_histogram(shares),
+        shares,
         "al_distances",
         alt="Distribution of the distance of true pairs beside random pairs, before and after",
         caption="After training, the coloured hump should lie left of the grey, hatched one.",
@@ -97,10 +94,14 @@ def show_nearest(opened: Opened, users: pd.DataFrame, epoch: int) -> None:
     """One person's nearest neighbours in the other domain, in all dimensions."""
     a, b = opened.pair_labels.values()
     st.subheader(f"Who in {plain(b)} is nearest to one person of {plain(a)}", anchor=False)
-    ids = users["user_id"].tolist()
-    wanted = [u for u in (st.session_state.get("user"), *session().lit) if u in ids]
+    ids = users["user_id"]
+    chosen = [st.session_state.get("user"), *session().lit]
+    some = dict.fromkeys([*(u for u in chosen if u in set(ids)), *ids.iloc[:_PEOPLE]])
     person = st.selectbox(
-        "Person", ids, index=ids.index(wanted[0]) if wanted else 0, help=word("overlapping user")
+        "Person",
+        list(some)[:_PEOPLE],
+        help="The user of the sidebar, those selected in the map, and the first of the rest. "
+        + word("overlapping user"),
     )
     vectors = library.snapshot(opened, epoch)
     table = figures.neighbours(users, vectors["a"], vectors["b"], person)

@@ -13,6 +13,7 @@ import streamlit as st  # noqa: E402
 
 from micrec_core.errors import MicrecError  # noqa: E402
 from micrec_core.ui.navigation import is_home, pages  # noqa: E402
+from micrec_core.ui.serve import warm_up  # noqa: E402
 from micrec_core.ui.sidebar import sidebar  # noqa: E402
 from micrec_core.ui.tour import banner, lead  # noqa: E402
 from micrec_core.ui.widgets import problem  # noqa: E402
@@ -27,3 +28,4 @@ try:
     page.run()
 except MicrecError as error:
     problem(str(error))
+warm_up()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from importlib import import_module
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -27,6 +29,18 @@ def _recommender(key: str, _run: Run) -> tuple[Recommender, str]:
 def recommender(opened: Opened) -> Recommender:
     """The run's recommender; RunError where the run lacks what it needs."""
     return _recommender(opened.run.key, opened.run)[0]
+
+
+@st.cache_resource(show_spinner=False)
+def warm_up() -> Thread:
+    """Import the recommender's libraries in the background, once per server.
+
+    They take seconds; whoever reads the first page does not wait for them, and the next page does
+    not either.
+    """
+    thread = Thread(target=import_module, args=("micrec_core.serving",), daemon=True)
+    thread.start()
+    return thread
 
 
 def hash_at_opening(opened: Opened) -> str:

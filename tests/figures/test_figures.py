@@ -348,3 +348,25 @@ def test_a_run_on_its_own_is_shown_without_differences():
     rows = ablations.labelled(tables.pick(own, protocol="cold-domain"))
     assert rows["row"].unique().tolist() == ["Full model", "Popularity", "Ridge map"]
     assert len(ablations.scores(rows, LABELS).data) == 6
+
+
+def test_shares_of_distances_are_counted_beforehand():
+    rng = np.random.default_rng(0)
+    pairs = {"A": (rng.uniform(0, 2, 1000), np.array([0.0, 2.0, 2.1, -1e-9]))}
+    shares = alignment.distance_shares(pairs)
+    assert shares.groupby("pair")["share"].sum().round(9).tolist() == [1.0, 1.0]
+    first = shares[(shares["pair"] == alignment.SAME) & (shares["low"] == 0)]
+    assert first["share"].item() == pytest.approx((pairs["A"][0] < 0.05).mean())
+    assert len(alignment.distance_histogram(shares).data) == 2
+
+
+def test_boxes_hold_quantiles_and_not_every_value():
+    weights = ui_run._weights(np.random.default_rng(2), ("text", "image"))
+    table = modalities.quantiles(modalities.long_weights(weights))
+    both = weights[weights["has_text"] & weights["has_image"]]
+    users = both[(both["entity"] == "user") & (both["domain"] == "food")]["w_text"]
+    row = tables.pick(table, entity="user", domain="food", modality="text").iloc[0]
+    assert row["n"] == len(users)
+    assert row["q25"] == pytest.approx(users.quantile(0.25))
+    figure = modalities.distributions(table, LABELS)
+    assert all(len(t.q1) == 2 for t in figure.data)

@@ -91,3 +91,11 @@ def test_an_address_chooses_run_and_page_state(app, full_run):
     test = app(full_run, "overview", run="../../etc")
     healthy(test)
     assert test.sidebar.selectbox(key="run").value == "tiny"
+
+
+def test_three_hundred_thousand_users(app, tmp_path):
+    write_run(tmp_path, "large", n_snapshot_users=300_000)
+    test = app(tmp_path, "alignment")
+    healthy(test)
+    assert "Showing 12,500 of" in words(test)
+    assert len(test.selectbox[1].options) <= 100

@@ -1,0 +1,74 @@
+"""The pages over a run that the pipeline wrote and the real recommender serves."""
+
+import pytest
+
+from micrec_core.ui.navigation import ROOT, SECTIONS
+from tests.pages.conftest import ROUTER, healthy, words
+
+PAGES = [entry.file for group in SECTIONS.values() for entry in group]
+
+
+@pytest.fixture(scope="module")
+def real_runs(tmp_path_factory):
+    if not (ROOT / "sample_data" / "items.csv").is_file():
+        pytest.skip("the sample dataset is not there")
+    from micrec_core.config import RunSettings
+    from micrec_core.pipeline.train import train_run
+
+    folder = tmp_path_factory.mktemp("real")
+    settings = RunSettings(training={"epochs": 2}, split="inductive")
+    train_run(ROOT / "sample_data", folder / "short", settings, device="cpu", umap=False)
+    return folder
+
+
+@pytest.fixture
+def open_page(real_runs, monkeypatch, tmp_path):
+    from streamlit.testing.v1 import AppTest
+
+    def opened(page, **query):
+        monkeypatch.setenv("MICREC_BUNDLED", str(tmp_path / "none"))
+        monkeypatch.setenv("MICREC_RUNS", str(real_runs))
+        test = AppTest.from_file(ROUTER, default_timeout=60)
+        for key, value in query.items():
+            test.query_params[key] = value
+        test.run()
+        return test if page == "overview" else test.switch_page(f"../../pages/{page}.py").run()
+
+    return opened
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page(open_page, page):
+    test = open_page(page)
+    healthy(test)
+    assert not test.error
+
+
+def test_everyone_gets_lists_in_both_domains(open_page):
+    test = open_page("cold_start")
+    assert [s.value for s in test.subheader] == ["Food", "Kitchen"]
+    assert " parameters changed" in words(test)
+    assert "**0 of " in words(test)
+    places = [t.value for t in test.text if t.value.startswith("1. ")]
+    assert len(places) == 2
+    button = next(b for b in test.button if b.label == "Start over")
+    button.click().run()
+    test.text_area(key="cold_text").set_value("green tea for a Japanese breakfast").run()
+    healthy(test)
+    assert not test.error
+    assert len([t.value for t in test.text if t.value.startswith("1. ")]) == 2
+
+
+def test_the_steps_of_the_computation(open_page):
+    test = open_page("cold_start")
+    test.session_state["cold_tabs"] = "Step by step"
+    test.run()
+    healthy(test)
+    assert "What is known" in words(test)
+
+
+def test_an_explanation_adds_up(open_page):
+    said = words(open_page("recommendations"))
+    line = next(part for part in said.splitlines() if "contributions add up to" in part)
+    total, score = line.split("add up to ")[1].split("; the score is ")
+    assert float(total) == pytest.approx(float(score.split(" ")[0].rstrip(".")), abs=2e-4)
