@@ -73,5 +73,5 @@ def _choose(
                 scores[i, j] += float(found[f"ndcg@{_CUTOFF}"].sum())
     if not scores.any():
         return _DEFAULT
-    i, j = np.unravel_index(int(scores.argmax()), scores.shape)
-    return RIDGES[i], SHARES[j]
+    best_ridge, best_share = divmod(int(scores.argmax()), len(SHARES))
+    return RIDGES[best_ridge], SHARES[best_share]

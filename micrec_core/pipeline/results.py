@@ -16,8 +16,10 @@ import numpy as np
 import pandas as pd
 import typer
 
+from micrec_core.errors import RunError
 from micrec_core.evaluation.significance import compare_table
 from micrec_core.runs import Run, open_run
+from micrec_core.runs.schema import DatasetInfo
 
 METRICS = ("ndcg@10", "ndcg@20", "recall@10", "recall@20")
 FULL = "micrec"
@@ -34,6 +36,13 @@ and selection rule.
 """
 
 
+def dataset_of(run: Run) -> DatasetInfo:
+    """What the run says of its data; RunError where it says nothing."""
+    if run.info.dataset is None:
+        raise RunError(f"run '{run.name}' does not say what it was trained on; train it anew")
+    return run.info.dataset
+
+
 def label(run: Run) -> str:
     """``micrec``, ``micrec without text``, ``inmo``, ..."""
     info = run.info
@@ -45,7 +54,7 @@ def write_results(paths: Iterable[Path], out: Path) -> None:
     groups: dict[tuple[str, str], list[Run]] = defaultdict(list)
     for path in paths:
         run = open_run(path)
-        groups[run.info.dataset.name, run.info.split].append(run)
+        groups[dataset_of(run).name, run.info.split].append(run)
     folder = out.parent / out.stem
     folder.mkdir(parents=True, exist_ok=True)
     parts = [INTRODUCTION]
@@ -70,7 +79,7 @@ def _known(runs: Sequence[Run], folder: Path) -> list[str]:
     stored = [_summary(run, run.info.model, "known").assign(label=label(run)) for run in runs]
     stored.append(popular.assign(label="popularity"))
     pd.concat(stored).to_csv(folder / f"{_slug(runs[0])}.csv", index=False)
-    for domain in [d.name for d in runs[0].info.dataset.domains]:
+    for domain in [d.name for d in dataset_of(runs[0]).domains]:
         rows.append(f"**{domain}**, n = {_count(popular, domain)} users\n")
         rows.append(f"| model | {' | '.join(METRICS)} | NDCG@20 over seeds | against full |")
         rows.append("|" + "---|" * (len(METRICS) + 3))
@@ -180,7 +189,7 @@ def _seeds(members: Sequence[Run], domain: str) -> str:
 
 
 def _slug(run: Run) -> str:
-    name = "".join(c if c.isalnum() else "-" for c in run.info.dataset.name.lower())
+    name = "".join(c if c.isalnum() else "-" for c in dataset_of(run).name.lower())
     return f"{name}-{run.info.split}"
 
 
@@ -197,7 +206,9 @@ def _sources(runs: Sequence[Run]) -> str:
         )
     first = runs[0].info
     config = json.dumps(first.config, default=str)
-    lines.append(f"\nDataset fingerprint `{first.dataset.fingerprint}`; settings `{config}`.\n")
+    lines.append(
+        f"\nDataset fingerprint `{dataset_of(runs[0]).fingerprint}`; settings `{config}`.\n"
+    )
     lines.append("</details>\n")
     return "\n".join(lines)
 
