@@ -102,10 +102,10 @@ if variants is not None:
 else:
     if summary is not None:
         show_variants(figures.from_summary(summary))
-    missing(this.run.name, "variants", "metrics/variants.parquet", baselines=True)
+    missing(this.run.path, "variants", "metrics/variants.parquet", compared=True)
 cutoff = this.frame("metrics/cutoff.parquet")
 if cutoff is None:
-    missing(this.run.name, "curves over the list length", "metrics/cutoff.parquet")
+    missing(this.run.path, "curves over the list length", "metrics/cutoff.parquet")
 else:
     show_cutoff(cutoff)
 for stress, title in figures.STRESSES.items():

@@ -27,7 +27,7 @@ metrics = this.frame("metrics/alignment.parquet")
 if metrics is not None:
     key_numbers(metrics)
 else:
-    missing(this.run.name, "alignment metrics", "metrics/alignment.parquet")
+    missing(this.run.path, "alignment metrics", "metrics/alignment.parquet")
 if len(labels) < 2 or not epochs:
     empty(
         "No snapshots in this run",

@@ -95,14 +95,14 @@ def drill(items: pd.DataFrame) -> None:
 
 
 if degree is None:
-    missing(this.run.name, "degree bins", "metrics/degree.parquet", baselines=True)
+    missing(this.run.path, "degree bins", "metrics/degree.parquet", compared=True)
 else:
     show_bins(degree)
 if beyond is None:
-    missing(this.run.name, "coverage or popularity", "metrics/beyond.parquet", baselines=True)
+    missing(this.run.path, "coverage or popularity", "metrics/beyond.parquet", compared=True)
 else:
     show_beyond(beyond)
 if items is None:
-    missing(this.run.name, "per-item results", "metrics/degree_items.parquet")
+    missing(this.run.path, "per-item results", "metrics/degree_items.parquet")
 else:
     drill(items)

@@ -75,7 +75,7 @@ def show_effect() -> None:
         rows = own_seed(pick(variants, protocol="known", cohort="all", metric="ndcg@20"), this.seed)
         rows = pick(rows, model="micrec", variant=["text", "image", "modality"])
     if rows is None or rows["diff"].notna().sum() == 0:
-        missing(this.run.name, "ablation", "metrics/variants.parquet", baselines=True)
+        missing(this.run.path, "ablation", "metrics/variants.parquet", compared=True)
         return
     chart(
         ablations.differences(ablations.labelled(rows), this.labels),

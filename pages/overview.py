@@ -35,7 +35,7 @@ def show_findings() -> None:
     tables = {t: this.frame(f"metrics/{t}.parquet") for t in findings.TABLES}
     cards = findings.all_findings(tables, this.labels, this.seed)
     if not cards:
-        missing(this.run.name, "findings", "metrics/")
+        missing(this.run.path, "findings", "metrics/")
         return
     st.subheader("What was found", anchor=False, help=words("NDCG", "Recall", "interval"))
     grid = st.grid(3, min_column_width=250, border=True)

@@ -5,8 +5,7 @@ from micrec_core.ui import training
 from micrec_core.ui.navigation import link
 from micrec_core.ui.sidebar import opened_or_none
 from micrec_core.ui.state import session
-from micrec_core.ui.widgets import cells, empty, page_head, plain, problem
-from micrec_core.ui.words import words
+from micrec_core.ui.widgets import empty, page_head, plain, problem
 
 page_head(
     "retrain",
@@ -35,29 +34,18 @@ def settings() -> None:
             see="data",
         )
         return
-    left, right = cells(2, 300)
-    with left:
-        dataset = st.selectbox("Dataset", choices, format_func=lambda p: p.name, key="rt_dataset")
-        name = st.text_input("Name of the run", placeholder="chosen for you", key="rt_name",
-                             max_chars=64, help=words("run"))  # fmt: skip
-        without = st.multiselect(
-            "Switch off", training.WITHOUT, key="rt_without", help=words("variant")
-        )
-    with right:
-        epochs = st.slider("Epochs at most", 1, training.MAX_EPOCHS, 30, key="rt_epochs")
-        seed = st.number_input("Seed", 0, 2**31 - 1, 0, key="rt_seed")
-    interactions = training.n_interactions(dataset)
+    wanted = training.choose_settings(choices)
+    interactions = training.n_interactions(wanted.dataset)
     too_many = interactions > training.MAX_INTERACTIONS
     if too_many:
         problem(
-            f"{dataset.name} has {interactions:,} interactions and this server allows "
+            f"{wanted.dataset.name} has {interactions:,} interactions and this server allows "
             f"{training.MAX_INTERACTIONS:,}; train it on the command line instead."
         )
     st.caption(
         f"{interactions:,} interactions of {training.MAX_INTERACTIONS:,} allowed. "
-        + training.estimate(this, interactions, epochs)
+        + training.estimate(this, interactions, wanted.epochs)
     )
-    wanted = training.Settings(dataset, name.strip(), tuple(without), int(epochs), int(seed))
     st.button(
         "Start training",
         type="primary",

@@ -28,7 +28,7 @@ def short(text: str, length: int = 42) -> str:
     return text if len(text) <= length else text[: length - 1].rstrip() + "…"
 
 
-def wrapped(text: str, width: int = 26) -> str:
+def wrapped(text: str, width: int = 30) -> str:
     """A label on several lines, so that it leaves room for the bars."""
     return "<br>".join(wrap(text, width)) or text
 
@@ -93,7 +93,7 @@ def paths(table: pd.DataFrame) -> go.Figure:
     figure.update_yaxes(autorange="reversed", categoryorder="array", categoryarray=order)
     figure.update_xaxes(title_text="Contribution to the score")
     return theme.legend_below(figure).update_layout(
-        barmode="relative", height=rows_height(len(order), each=34, extra=140)
+        barmode="relative", height=rows_height(len(order), each=38, extra=140)
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 import streamlit as st
 
@@ -13,14 +15,22 @@ _SHOWN = 50
 
 
 def find_items(frame: pd.DataFrame, query: str, limit: int = _SHOWN) -> pd.DataFrame:
-    """Items whose title, description or id holds every word of the query, best known first."""
-    keep = pd.Series(True, index=frame.index)
-    haystack = frame["title"].fillna("") + " " + frame["item_id"].astype(str)
+    """Items whose title, description or id holds every word of the query.
+
+    Those whose titles have words beginning so come first, then the best known.
+    """
+    titles = frame["title"].fillna("")
+    texts = titles + " " + frame["item_id"].astype(str)
     if "description" in frame:
-        haystack = haystack + " " + frame["description"].fillna("")
+        texts = texts + " " + frame["description"].fillna("")
+    keep = pd.Series(True, index=frame.index)
+    in_title = pd.Series(0, index=frame.index)
     for part in query.split():
-        keep &= haystack.str.contains(part, case=False, regex=False)
-    return frame[keep].nlargest(limit, "degree")
+        keep &= texts.str.contains(part, case=False, regex=False)
+        in_title += titles.str.contains(rf"(?i)\b{re.escape(part)}", regex=True)
+    found = frame[keep].assign(_first=in_title[keep])
+    found = found.sort_values(["_first", "degree"], ascending=False, kind="stable")
+    return found.head(limit).drop(columns="_first")
 
 
 def pick_item(opened: Opened, key: str) -> tuple[str, pd.Series] | None:

@@ -18,9 +18,14 @@ from micrec_core.ui.library import Opened, runs_folder
 from micrec_core.ui.navigation import ROOT
 from micrec_core.ui.state import session
 from micrec_core.ui.widgets import cells, chart, plain
+from micrec_core.ui.words import words
 
 MAX_EPOCHS = int(os.environ.get("MICREC_MAX_EPOCHS", "200"))
 MAX_INTERACTIONS = int(os.environ.get("MICREC_MAX_INTERACTIONS", "1000000"))
+SPLITS = {
+    "inductive": "Withhold new users, new items and cold users",
+    "known": "Train on every training interaction",
+}
 WITHOUT = ("text", "image", "modality", "contrast", "self-enhanced", "templates", "cross-domain")
 
 
@@ -33,10 +38,13 @@ class Settings:
     without: tuple[str, ...]
     epochs: int
     seed: int
+    split: str = "inductive"
+    umap: bool = False
 
     def arguments(self) -> list[str]:
         """The words after ``python -m micrec_core train``."""
         words = [str(self.dataset), "--epochs", str(self.epochs), "--seed", str(self.seed)]
+        words += ["--split", self.split, "--umap" if self.umap else "--no-umap"]
         return words + (["--without", ",".join(self.without)] if self.without else [])
 
 
@@ -55,6 +63,28 @@ def dataset_choices() -> list[Path]:
     checked = session().dataset
     bundled = [ROOT / "sample_data"] if (ROOT / "sample_data").is_dir() else []
     return ([checked] if checked else []) + [d for d in bundled if d != checked]
+
+
+def choose_settings(choices: list[Path]) -> Settings:
+    """The widgets of a new training."""
+    left, right = cells(2, 300)
+    with left:
+        dataset = st.selectbox("Dataset", choices, format_func=lambda p: p.name, key="rt_dataset")
+        name = st.text_input("Name of the run", placeholder="chosen for you", key="rt_name",
+                             max_chars=64, help=words("run"))  # fmt: skip
+        without = st.multiselect("Switch off", WITHOUT, key="rt_without", help=words("variant"))
+    with right:
+        epochs = st.slider("Epochs at most", 1, MAX_EPOCHS, 30, key="rt_epochs")
+        seed = st.number_input("Seed", 0, 2**31 - 1, 0, key="rt_seed")
+        split = st.selectbox(
+            "What it may see",
+            list(SPLITS),
+            format_func=lambda s: SPLITS[s],
+            key="rt_split",
+            help="Only a run that withheld them can say how new users and items fare.",
+        )
+        umap = st.checkbox("UMAP maps too (a minute more; PCA is always there)", key="rt_umap")
+    return Settings(dataset, name.strip(), tuple(without), int(epochs), int(seed), split, umap)
 
 
 @st.cache_data(max_entries=8, show_spinner="Reading the dataset")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
@@ -12,7 +13,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from micrec_core.figures.theme import themed
-from micrec_core.ui.navigation import entry, link
+from micrec_core.ui.navigation import ROOT, entry, link
 
 _CHART_CONFIG = {
     "displaylogo": False,
@@ -167,14 +168,23 @@ def cannot_be_asked() -> None:
     )
 
 
-def missing(opened_name: str, what: str, needs: str, *, baselines: bool = False) -> None:
-    """The state of a chart whose table this run does not have."""
-    command = (
-        "python -m micrec_core compare DATASET --models micrec,inmo,lightgcn,popularity --out RUN"
-        if baselines
-        else f"python -m micrec_core evaluate runs/{opened_name} --protocol all --dataset DATASET"
+def missing(path: Path, what: str, needs: str, *, compared: bool = False) -> None:
+    """The state of a chart whose table the run at ``path`` does not have.
+
+    ``compared`` says that the table comes from training variants and baselines as well.
+    """
+    run = path.relative_to(ROOT) if path.is_relative_to(ROOT) else Path("runs") / path.name
+    do = f"variants {run}" if compared else f"evaluate {run} --protocol all"
+    how = (
+        "It comes from training variants and baselines on the same data:"
+        if compared
+        else "It is written when a run is evaluated:"
     )
-    empty(f"No {what} in this run", f"This chart is drawn from `{needs}`, which it lacks.", command)
+    empty(
+        f"No {what} in this run",
+        f"This is drawn from `{needs}`, which the run lacks. {how}",
+        f"python -m micrec_core {do} --dataset DATASET",
+    )
 
 
 def choose_domain(

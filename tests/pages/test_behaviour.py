@@ -142,6 +142,14 @@ def test_search_takes_every_word_from_title_description_or_id():
     assert find_items(food, "", limit=5)["degree"].is_monotonic_decreasing
 
 
+def test_titles_come_before_mentions():
+    frame = ui_run.pd.DataFrame(
+        {"item_id": ["a", "b", "c"], "title": ["Steady rice", "Green tea", "Cup"],
+         "description": ["", "", "for tea"], "degree": [9, 1, 5]}
+    )  # fmt: skip
+    assert find_items(frame, "tea")["item_id"].tolist() == ["b", "a", "c"]
+
+
 def test_a_reason_bar_shows_every_part_to_scale():
     svg, said = reason_bar({"id": 1.0, "text": 0.5, "image": -0.25}, scale=1.5)
     assert svg.count("<rect") == 3
@@ -267,7 +275,10 @@ def test_train_and_use_the_candidate(app, trainer, tmp_path):
     test.multiselect(key="rt_without").set_value(["text", "contrast"]).run()
     press(test, "Start training")
     job = wait(manager, "complete")
-    assert job.arguments[1:] == ("--epochs", "7", "--seed", "0", "--without", "text,contrast")
+    assert job.arguments[1:] == (
+        *("--epochs", "7", "--seed", "0", "--split", "inductive", "--no-umap"),
+        *("--without", "text,contrast"),
+    )
     assert not (tmp_path / "runs" / "mine").exists()
     test.run()
     assert "It is a candidate" in words(test)
