@@ -1,0 +1,76 @@
+"""The run that comes with the app: whole, small, and holding what the pages claim of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from micrec_core.runs import Run, open_run
+
+RUN = Path(__file__).resolve().parents[1] / "assets" / "runs" / "sample"
+THIRD = 1 / 3
+
+
+@pytest.fixture(scope="module")
+def run() -> Run:
+    return open_run(RUN)
+
+
+@pytest.fixture(scope="module")
+def users(run: Run) -> pd.DataFrame:
+    """Training users with both modalities, and how their modality weights are shared."""
+    weights = run.frame("weights.parquet")
+    rows = weights[(weights["entity"] == "user") & weights["has_text"] & weights["has_image"]]
+    rows = rows[rows["degree"] >= 3].copy()
+    rows["text_share"] = rows["w_text"] / (rows["w_text"] + rows["w_image"])
+    rows["lean"] = rows["coherence_text"] - rows["coherence_image"]
+    return rows
+
+
+def mean_ndcg(run: Run, model: str, protocol: str, domain: str) -> float:
+    rows = run.frame("metrics/summary.parquet")
+    rows = rows[(rows["cohort"] == "all") & (rows["metric"] == "ndcg@20")]
+    found = rows[
+        (rows["model"] == model) & (rows["protocol"] == protocol) & (rows["domain"] == domain)
+    ]
+    return float(found["mean"].iloc[0])
+
+
+def test_it_is_synthetic_and_small(run: Run) -> None:
+    assert run.info.dataset is not None and run.info.dataset.synthetic
+    assert sum(f.stat().st_size for f in RUN.rglob("*") if f.is_file()) < 12 * 2**20
+
+
+def test_a_missing_modality_weighs_nothing(run: Run) -> None:
+    weights = run.frame("weights.parquet")
+    for modality in ("text", "image"):
+        missing = weights[~weights[f"has_{modality}"]]
+        assert len(missing) and (missing[f"w_{modality}"] == 0).all()
+
+
+@pytest.mark.parametrize("domain", ["food", "kitchen"])
+def test_an_uninformative_modality_weighs_less(users: pd.DataFrame, domain: str) -> None:
+    """Users whose items say little in common by text (against pictures) lean on text less."""
+    rows = users[users["domain"] == domain]
+    low, high = rows["lean"].quantile([THIRD, 1 - THIRD])
+    little = rows.loc[rows["lean"] <= low, "text_share"]
+    much = rows.loc[rows["lean"] >= high, "text_share"]
+    assert much.mean() - little.mean() > 0.02
+    assert rows["text_share"].corr(rows["lean"], method="spearman") > 0.4
+
+
+@pytest.mark.parametrize("domain", ["food", "kitchen"])
+def test_no_source_takes_everything(users: pd.DataFrame, domain: str) -> None:
+    shares = users.loc[users["domain"] == domain, ["share_id", "share_text", "share_image"]]
+    assert (shares.mean() > 0.1).all() and (shares.mean() < 0.7).all()
+
+
+@pytest.mark.parametrize("domain", ["food", "kitchen"])
+def test_new_items_and_cold_users_beat_what_they_must(run: Run, domain: str) -> None:
+    full = mean_ndcg(run, "micrec", "new-items", domain)
+    assert full > 3 * mean_ndcg(run, "inmo", "new-items", domain)
+    cold = mean_ndcg(run, "micrec", "cold-domain", domain)
+    assert cold > mean_ndcg(run, "popularity", "cold-domain", domain)
+    assert cold > mean_ndcg(run, "ridge", "cold-domain", domain)
