@@ -99,15 +99,14 @@ def features(
 
     from micrec_core.data import read_dataset
     from micrec_core.features import encode_dataset
-    from micrec_core.pipeline.prepare import choose_device
+    from micrec_core.pipeline.prepare import check_encoders, choose_device
 
     started = time.perf_counter()
-    folder = cache or _cache()
+    check_encoders(text, image)
+    device, folder, dataset = choose_device(device), cache or _cache(), read_dataset(path)
     progress = Progress()
     progress("encoding texts and pictures", 0, 0)
-    found = encode_dataset(
-        read_dataset(path), text=text, image=image, cache=folder, device=choose_device(device)
-    )
+    found = encode_dataset(dataset, text=text, image=image, cache=folder, device=device)
     progress.close()
     about = {
         m: {

@@ -122,6 +122,19 @@ def cache_folder() -> Path | None:
     return folder if os.access(folder, os.W_OK) else None
 
 
+def check_encoders(text: str, image: str) -> None:
+    """Refuse an encoder that there is not, before anything is read or written.
+
+    Raises
+    ------
+    ConfigError
+        The first that is not known.
+    """
+    for modality, spec in (("text", text), ("image", image)):
+        if spec != "none":
+            make_encoder(spec, modality)
+
+
 def load_dataset(path: Path, settings: RunSettings) -> tuple[Dataset, Split]:
     """Read and split a dataset as the settings say.
 
@@ -132,9 +145,7 @@ def load_dataset(path: Path, settings: RunSettings) -> tuple[Dataset, Split]:
     ConfigError
         An encoder or option is not known.
     """
-    for modality, spec in (("text", settings.text), ("image", settings.image)):
-        if spec != "none":
-            make_encoder(spec, modality)
+    check_encoders(settings.text, settings.image)
     dataset = read_dataset(
         path,
         unknown_items=settings.unknown_items,
