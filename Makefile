@@ -1,6 +1,7 @@
 # make app    start the app on this computer (PORT=8501)
 # make test   every check and every test
 # Both use the active virtual environment, or make one in .venv.
+# make sample-run  train the run that comes with the app anew (assets/runs/sample)
 
 PYTHON  ?= python3
 PORT    ?= 8501
@@ -10,13 +11,14 @@ BIN     := $(VENV)/bin
 STAMP   := $(VENV)/.micrec-requirements
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser app test check format
+.PHONY: help setup browser app test check format sample-run
 
 help:
 	@echo "make app [PORT=8501]   install what is needed, start the app at http://localhost:8501"
 	@echo "make test              install what is needed, run every check and every test"
 	@echo "make check             formatting, types and import directions only"
 	@echo "make format            put the code in order"
+	@echo "make sample-run        train the run that comes with the app anew"
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -63,3 +65,7 @@ test: check browser
 format: setup
 	"$(BIN)/python" -m ruff check --fix .
 	"$(BIN)/python" -m ruff format .
+
+# One thread: the sample is small, and threads that wait for each other cost more than they bring.
+sample-run: setup
+	OMP_NUM_THREADS=1 "$(BIN)/python" -m micrec_core.pipeline.bundle

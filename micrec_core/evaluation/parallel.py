@@ -12,9 +12,10 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from typing import TypeVar
 
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
@@ -32,8 +33,14 @@ def n_cores() -> int:
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
     """Keep BLAS to one thread; whoever else asks for it meanwhile waits."""
-    with _LIMIT, threadpool_limits(1, user_api="blas"):
+    with _LIMIT, _libraries().limit(limits=1, user_api="blas"):
         yield
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """The loaded BLAS libraries; looking for them takes 20 ms, and NumPy's is there by now."""
+    return ThreadpoolController()
 
 
 def map_pieces(work: Callable[[Piece], Result], pieces: Iterable[Piece]) -> list[Result]:

@@ -1,0 +1,362 @@
+"""Runs made end to end on a tiny sample: whole, resumable, and trained on nothing but train."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numba
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from micrec_core.config import RunSettings, TrainSettings
+from micrec_core.data import TEST, read_dataset
+from micrec_core.data.sample import generate_sample
+from micrec_core.errors import ConfigError, RunError
+from micrec_core.pipeline.evaluate import evaluate_run
+from micrec_core.pipeline.export import export_run
+from micrec_core.pipeline.train import TrainResult, train_run
+from micrec_core.pipeline.variants import train_variants
+from micrec_core.runs import Run, live_history, open_run
+
+SHORT = {"batch_size": 256, "validate_every": 1}
+ROOT = Path(__file__).resolve().parents[1]
+EPOCHS = 2
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+
+
+def settings(split: str = "known", epochs: int = EPOCHS, **training: object) -> RunSettings:
+    return RunSettings(
+        split=split,  # type: ignore[arg-type]
+        training=TrainSettings(epochs=epochs, **SHORT, **training),  # type: ignore[arg-type]
+    )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """As the processes that tests start: on a busy machine threads that wait cost most."""
+    before = torch.get_num_threads(), numba.get_num_threads()
+    torch.set_num_threads(1)
+    numba.set_num_threads(1)
+    yield
+    torch.set_num_threads(before[0])
+    numba.set_num_threads(before[1])
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pipeline")
+    generate_sample(folder / "tiny", users=120, items=(60, 50), seed=3, picture_size=32)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def known(place: Path) -> TrainResult:
+    return train_run(
+        place / "tiny", place / "known", settings(), device="cpu", cache=place / "cache", umap=False
+    )
+
+
+@pytest.fixture(scope="module")
+def inductive(place: Path) -> TrainResult:
+    return train_run(
+        place / "tiny", place / "inductive", settings("inductive"), device="cpu",
+        cache=place / "cache", umap=False,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def run(inductive: TrainResult) -> Run:
+    return open_run(inductive.run)
+
+
+def test_a_run_has_every_file_of_the_contract(run: Run) -> None:
+    wanted = {
+        *("model.safetensors", "catalogue.parquet", "weights.parquet", "history.jsonl"),
+        *("serving.safetensors", "serving.json", "snapshots/users.parquet"),
+        *("snapshots/layouts.parquet", "snapshots/epoch_0000.safetensors"),
+        *(f"metrics/{n}.parquet" for n in ("summary", "degree", "degree_items", "cutoff")),
+        *(f"metrics/{n}.parquet" for n in ("alignment", "beyond", "users_known")),
+        *(f"metrics/users_{n}.parquet" for n in ("new-users", "new-items", "cold-domain")),
+    }
+    assert wanted <= set(run.files)
+    assert not any(name.startswith("checkpoint") for name in run.files)
+    info = run.info
+    assert (info.status, info.model, info.variant, info.split) == (
+        "complete", "micrec", "full", "inductive",
+    )  # fmt: skip
+    assert RunSettings.model_validate(info.config) == settings("inductive")
+    assert info.dataset and info.dataset.synthetic and len(info.dataset.domains) == 2
+    assert set(info.encoders) == {"text", "image"}
+    assert info.n_parameters and info.best_epoch and 1 <= info.best_epoch <= EPOCHS
+    assert {"train", "evaluate", "serving"} <= set(info.timings)
+
+
+def test_every_protocol_is_answered_with_references(
+    run: Run, inductive: TrainResult, known: TrainResult
+) -> None:
+    summary = run.frame("metrics/summary.parquet")
+    models = summary.groupby("protocol")["model"].agg(set)
+    for protocol in ("known", "new-users", "new-items", "cold-domain"):
+        assert {"micrec", "popularity"} <= models[protocol]
+    assert "ridge" in models["cold-domain"]
+    assert {"all", "full list"} == set(summary[summary["protocol"] == "new-items"]["cohort"])
+    assert {"all", "overlap", "single"} == set(summary[summary["protocol"] == "known"]["cohort"])
+    assert (summary["low"] <= summary["mean"] + 1e-9).all()
+    assert (summary["mean"] <= summary["high"] + 1e-9).all()
+    users = run.frame("metrics/users_known.parquet")
+    food = users[users["domain"] == "food"]
+    assert inductive.metrics["known"]["food"]["ndcg@20"]["mean"] == pytest.approx(
+        food["ndcg@20"].mean()
+    )
+    assert inductive.metrics["known"]["food"]["ndcg@20"]["n"] == len(food)
+    assert set(known.metrics) == {"known"}
+
+
+def test_history_snapshots_and_alignment_tell_the_same_epochs(run: Run) -> None:
+    history = run.history()
+    assert history["epoch"].tolist() == list(range(1, EPOCHS + 1))
+    validated = history.dropna(subset=["valid.food.ndcg@20"])
+    assert {"loss.total", "alignment.paired_cosine", "alignment.mrr"} <= set(history.columns)
+    assert validated["alignment.mrr"].between(0, 1).all()
+    best = run.info.best_epoch
+    vectors = sorted(f for f in run.files if f.startswith("snapshots/epoch_"))
+    epochs = [int(f[-16:-12]) for f in vectors]
+    assert epochs[0] == 0 and epochs[-1] == best
+    layouts = run.frame("snapshots/layouts.parquet")
+    alignment = run.frame("metrics/alignment.parquet")
+    assert sorted(layouts["epoch"].unique()) == sorted(alignment["epoch"].unique()) == epochs
+    users = run.frame("snapshots/users.parquet")
+    tensors = run.tensors(vectors[-1])
+    assert tensors["a"].shape == tensors["b"].shape == (len(users), 64)
+    assert tensors["a"].dtype == np.float16
+    assert (users[["degree_a", "degree_b"]] > 0).all(axis=None)
+    assert len(layouts) == len(epochs) * 2 * len(users)
+    assert np.isfinite(layouts[["x", "y"]].to_numpy()).all()
+
+
+def test_the_catalogue_shows_all_items_with_small_pictures(run: Run, place: Path) -> None:
+    from micrec_core.features import load_image
+
+    catalogue = run.frame("catalogue.parquet")
+    dataset = read_dataset(place / "tiny")
+    for domain in dataset.domains:
+        rows = catalogue[catalogue["domain"] == domain.name]
+        assert rows["item_id"].tolist() == domain.item_ids.tolist()
+        assert rows["row"].tolist() == list(range(domain.n_items))
+        assert [bool(x) for x in rows["has_image"]] == [bool(x) for x in domain.images]
+        assert [t is not None for t in rows["thumbnail"]] == [bool(x) for x in domain.images]
+    pictures = [t for t in catalogue["thumbnail"] if t is not None]
+    assert max(load_image(p).size for p in pictures[:5]) <= (96, 96)
+
+
+def test_weights_are_shares_of_what_is_there(run: Run) -> None:
+    weights = run.frame("weights.parquet")
+    assert set(weights["entity"]) == {"user", "item"}
+    for m in ("text", "image"):
+        assert (weights.loc[~weights[f"has_{m}"], f"w_{m}"] == 0).all()
+    some = weights[weights["has_text"] | weights["has_image"]]
+    np.testing.assert_allclose(some["w_text"] + some["w_image"], 1, atol=1e-5)
+    shares = weights[["share_id", "share_text", "share_image"]].sum(axis=1)
+    np.testing.assert_allclose(shares, 1, atol=1e-5)
+    assert (weights.loc[weights["entity"] == "user", "degree"] > 0).all()
+
+
+def test_evaluating_anew_gives_what_the_run_holds(run: Run, place: Path) -> None:
+    before = {p: p.stat().st_mtime_ns for p in run.path.rglob("*")}
+    stored = evaluate_run(run.path)
+    anew = evaluate_run(run.path, place / "tiny", device="cpu", cache=place / "cache")
+    pd.testing.assert_frame_equal(stored.summary, anew.summary, rtol=1e-6)
+    assert stored.metrics == evaluate_run(run.path, protocol="all").metrics
+    assert set(evaluate_run(run.path, protocol="new-items").metrics) == {"new-items"}
+    assert {p: p.stat().st_mtime_ns for p in run.path.rglob("*")} == before
+
+
+def test_evaluation_refuses_what_it_cannot_answer(
+    known: TrainResult, run: Run, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match="no protocol 'knwon'"):
+        evaluate_run(run.path, protocol="knwon")
+    with pytest.raises(ConfigError, match="withholds nothing for 'new-items'"):
+        evaluate_run(known.run, protocol="new-items")
+    generate_sample(tmp_path / "other", users=100, items=(40, 40), seed=4, pictures=False)
+    with pytest.raises(RunError, match="trained on other data"):
+        evaluate_run(run.path, tmp_path / "other", device="cpu")
+
+
+def test_variants_are_added_to_the_run(known: TrainResult, place: Path) -> None:
+    key = open_run(known.run).key
+    table = train_variants(
+        known.run, place / "tiny", names=["image", "lightgcn"], seeds=[0, 1], device="cpu",
+        cache=place / "cache",
+    )  # fmt: skip
+    run = open_run(known.run)
+    assert run.key != key
+    pd.testing.assert_frame_equal(run.frame("metrics/variants.parquet"), table)
+    trained = set(table[["model", "variant", "seed"]].itertuples(index=False, name=None))
+    assert {("micrec", "full", 0), ("micrec", "full", 1), ("lightgcn", "full", 1)} <= trained
+    assert {("micrec", "image", -1), ("popularity", "full", 0)} <= trained
+    full = table[(table["model"] == "micrec") & (table["variant"] == "full")]
+    assert full["diff"].isna().all() and table["diff"].notna().any()
+    degree = run.frame("metrics/degree.parquet")
+    assert {"micrec", "lightgcn", "popularity"} == set(degree["model"])
+    assert {"micrec", "lightgcn", "popularity"} == set(
+        run.frame("metrics/summary.parquet")["model"]
+    )
+    with pytest.raises(ConfigError, match="no variant or baseline 'imgae'"):
+        train_variants(known.run, place / "tiny", names=["imgae"], device="cpu")
+
+
+@pytest.mark.parametrize("name", ["inmo", "lightgcn"])
+def test_baselines_make_whole_runs_too(name: str, place: Path) -> None:
+    given = settings("inductive", epochs=1).model_dump()
+    given["model"]["name"] = name
+    wanted = RunSettings.model_validate(given)
+    made = train_run(
+        place / "tiny", place / f"run-{name}", wanted, device="cpu", cache=place / "cache",
+        umap=False,
+    )  # fmt: skip
+    run = open_run(made.run)
+    assert ("cold-domain" in made.metrics) == (name == "inmo")
+    weights = run.frame("weights.parquet")
+    assert (weights.loc[weights["degree"] > 0, "share_id"].round(5) == 1).all()
+
+
+def test_exports(run: Run, tmp_path: Path) -> None:
+    html = export_run(run.path, "html", tmp_path / "report.html")[0].read_text()
+    assert html.startswith("<!doctype html>") and "<script src=" not in html
+    table = export_run(run.path, "tsv", tmp_path / "items.tsv")[0]
+    rows = list(csv.reader(table.open(encoding="utf-8"), delimiter="\t"))
+    assert len(rows) == 111 and {len(r) for r in rows} == {4 + 64}
+    vectors, metadata = export_run(run.path, "projector", tmp_path / "projector")
+    assert len(vectors.read_text().splitlines()) == 110
+    assert len(metadata.read_text().splitlines()) == 111
+    with pytest.raises(ConfigError, match="no format 'pdf'"):
+        export_run(run.path, "pdf", tmp_path / "x.pdf")
+
+
+def as_table(dataset_path: Path, out: Path, change: Callable | None = None) -> Path:
+    """The same dataset with its split written down, and perhaps its test interactions changed."""
+    dataset = read_dataset(dataset_path)
+    out.mkdir()
+    shutil.copy(dataset_path / "items.csv", out)
+    shutil.copytree(dataset_path / "images", out / "images")
+    with (out / "interactions.csv").open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["user_id", "item_id", "domain", "split"])
+        for d in dataset.domains:
+            taken = d.edges.matrix(d.n_users, d.n_items).toarray() > 0
+            for user, item, part in zip(d.edges.user, d.edges.item, d.split, strict=True):
+                if part == TEST and change is not None:
+                    item = change(taken[user])
+                    taken[user, item] = True
+                name = ("train", "valid", "test")[part]
+                writer.writerow([d.user_ids[user], d.item_ids[item], d.name, name])
+    return out
+
+
+def test_corrupting_every_test_interaction_changes_no_parameter(
+    place: Path, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    clean = as_table(place / "tiny", tmp_path / "clean")
+    spoilt = as_table(
+        place / "tiny", tmp_path / "spoilt", lambda taken: rng.choice(np.flatnonzero(~taken))
+    )
+    runs = [
+        train_run(data, tmp_path / f"run-{data.name}", settings(), device="cpu", umap=False)
+        for data in (clean, spoilt)
+    ]
+    first, second = ((r.run / "model.safetensors").read_bytes() for r in runs)
+    assert first == second
+    assert runs[0].metrics != runs[1].metrics
+
+
+def command(data: Path, out: Path, *words: str) -> list[str]:
+    return [
+        sys.executable, "-m", "micrec_core", "train", str(data), "--out", str(out), "--device",
+        "cpu", "--no-umap", "--set", "patience=100", "--set", "batch_size=256", "--set",
+        "validate_every=1", *words,
+    ]  # fmt: skip
+
+
+def started(words: list[str], out: Path, epochs: int, cache: Path) -> subprocess.Popen:
+    """A training as a process of its own, once it has come so far."""
+    child = subprocess.Popen(
+        words, cwd=ROOT, env=os.environ | ONE_THREAD | {"MICREC_CACHE": str(cache)},
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 250
+    while not out.exists() or len(live_history(out)) < epochs:
+        assert child.poll() is None, child.stderr and child.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return child
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_killed_and_resumed_ends_in_the_same_parameters(place: Path, tmp_path: Path) -> None:
+    long = 12
+    whole = train_run(
+        place / "tiny", tmp_path / "whole",
+        settings(epochs=long, patience=100), device="cpu", cache=place / "cache", umap=False,
+    )  # fmt: skip
+    out = tmp_path / "killed"
+    words = command(place / "tiny", out, "--epochs", str(long))
+    child = started(words, out, 3, place / "cache")
+    os.kill(child.pid, signal.SIGKILL)
+    child.communicate()
+    with pytest.raises(RunError, match="unfinished"):
+        open_run(out)
+    assert len(live_history(out)) < long
+    resumed = train_run(
+        place / "tiny", out, settings(epochs=long, patience=100), device="cpu", resume=True,
+        cache=place / "cache", umap=False,
+    )  # fmt: skip
+    assert resumed.best_epoch == whole.best_epoch and resumed.metrics == whole.metrics
+    files = ["model.safetensors", "serving.safetensors", "metrics/alignment.parquet"]
+    for name in files:
+        assert (out / name).read_bytes() == (whole.run / name).read_bytes(), name
+    ours, theirs = live_history(out), live_history(whole.run)
+    seconds = ["seconds"]
+    pd.testing.assert_frame_equal(ours.drop(columns=seconds), theirs.drop(columns=seconds))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_sigterm_marks_the_run_cancelled(place: Path, tmp_path: Path) -> None:
+    out = tmp_path / "stopped"
+    child = started(command(place / "tiny", out, "--epochs", "500"), out, 2, place / "cache")
+    child.terminate()
+    _, said = child.communicate(timeout=60)
+    assert child.returncode == 143
+    assert said.splitlines()[-1] == "stopped before its end; go on with --resume"
+    with pytest.raises(RunError, match="was cancelled"):
+        open_run(out)
+
+
+def test_a_failed_training_says_why_and_other_settings_are_not_resumed(
+    place: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "fails"
+    wild = settings(learning_rate=1e30)
+    with pytest.raises(RunError, match="training stopped: the loss term"):
+        train_run(place / "tiny", out, wild, device="cpu", umap=False)
+    with pytest.raises(RunError, match="failed in training"):
+        open_run(out)
+    with pytest.raises(RunError, match=r"training.learning_rate = 1e\+30 and not 0.00"):
+        train_run(place / "tiny", out, settings(), device="cpu", resume=True)
+    with pytest.raises(RunError, match="there is no run at"):
+        train_run(place / "tiny", tmp_path / "none", settings(), device="cpu", resume=True)
+    with pytest.raises(ConfigError, match="exists already"):
+        train_run(place / "tiny", out, settings(), device="cpu")
