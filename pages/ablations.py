@@ -3,9 +3,9 @@ import streamlit as st
 
 from micrec_core.figures import ablations as figures
 from micrec_core.figures.tables import pick
-from micrec_core.figures.theme import COHORT_LABELS, PROTOCOL_LABELS, metric_label
+from micrec_core.figures.theme import COHORT_LABELS, PROTOCOL_LABELS, metric_label, variant_label
 from micrec_core.ui.sidebar import opened
-from micrec_core.ui.widgets import cells, chart, missing, page_head
+from micrec_core.ui.widgets import cells, chart, choose_value, missing, page_head
 from micrec_core.ui.words import words
 
 page_head(
@@ -17,27 +17,18 @@ this = opened()
 variants = this.frame("metrics/variants.parquet")
 
 
-def choice(label: str, column: str, frame: pd.DataFrame, first: str, words_: dict) -> str:
-    options = sorted(frame[column].unique(), key=lambda v: (v != first, v))
-    return st.selectbox(
-        label,
-        options,
-        key=f"abl_{column}",
-        bind="query-params",
-        format_func=lambda v: words_.get(v) or metric_label(v),
-    )
-
-
 def show_variants(variants: pd.DataFrame) -> None:
     columns = cells(3, 180)
     with columns[0]:
-        protocol = choice("Question", "protocol", variants, "known", PROTOCOL_LABELS)
+        protocol = choose_value(
+            "Question", "abl_protocol", variants["protocol"], "known", PROTOCOL_LABELS
+        )
     rows = pick(variants, protocol=protocol)
     with columns[1]:
-        metric = choice("Metric", "metric", rows, "ndcg@20", {})
+        metric = choose_value("Metric", "abl_metric", rows["metric"], "ndcg@20", {})
     rows = pick(rows, metric=metric)
     with columns[2]:
-        cohort = choice("Users", "cohort", rows, "all", COHORT_LABELS)
+        cohort = choose_value("Users", "abl_cohort", rows["cohort"], "all", COHORT_LABELS)
     rows = figures.labelled(pick(rows, cohort=cohort))
     labels = {d: name for d, name in this.labels.items() if d in set(rows["domain"])}
     st.subheader(f"{metric_label(metric)}, measured", anchor=False, help=words("variant", "NDCG"))
@@ -57,7 +48,8 @@ def show_variants(variants: pd.DataFrame) -> None:
             "abl_differences",
             alt="Paired difference from the full model per row and domain, with intervals",
             caption="Paired by user: left of the dotted line, doing without it hurts. Filled: "
-            "significant after Holm's correction (p < 0.05); hollow: not.",
+            "significant after Holm's correction (p < 0.05); hollow: not. Popularity is far to the "
+            "left and only in the table.",
         )
     else:
         st.caption("No paired differences from the full model were stored for this choice.")
@@ -86,7 +78,16 @@ def show_cutoff(cutoff: pd.DataFrame) -> None:
         bind="query-params",
         format_func=metric_label,
     )
-    rows = pick(cutoff, metric=metric)
+    others = [v for v in cutoff["variant"].unique() if v != "full"]
+    other = st.selectbox(
+        "One variant beside the full model",
+        others,
+        index=None,
+        key="abl_curve_variant",
+        format_func=variant_label,
+        width=320,
+    )
+    rows = pick(cutoff, metric=metric, variant=["full", other])
     chart(
         figures.cutoff_curves(rows, this.labels),
         rows,

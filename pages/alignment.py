@@ -40,9 +40,9 @@ users = library.snapshot_users(this)
 
 @st.fragment
 def maps() -> None:
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="medium"):
         first, final = st.select_slider(
-            "Epochs compared", epochs, value=(epochs[0], epochs[-1]), key="al_epochs", width=220
+            "Epochs compared", epochs, value=(epochs[0], epochs[-1]), key="al_epochs", width=190
         )
         methods = sorted(library.layouts(this)["method"].unique(), reverse=True)
         method = st.segmented_control(
@@ -64,7 +64,7 @@ def maps() -> None:
             format_func=figures.COLOUR_BY.get,
         )
         worst = st.number_input(
-            "Worst pairs joined", 0, 50, 10, key="al_worst", bind="query-params", width=150
+            "Worst pairs joined", 0, 50, 10, key="al_worst", bind="query-params", width=140
         )
     stages = {
         f"{word_} (epoch {epoch})": stage(this, method, epoch)

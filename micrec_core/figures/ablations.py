@@ -95,9 +95,11 @@ def scores(variants: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
 def differences(variants: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
     """Paired difference of every row from the full model; hollow where Holm's p is above 0.05.
 
-    Differences pooled over seeds are drawn alone where they are stored.
+    Differences pooled over seeds are drawn alone where they are stored. Popularity is so far off
+    that it would hide the rest; it is left to the table.
     """
     frame = variants.dropna(subset=["diff"])
+    frame = frame[frame["model"] != "popularity"]
     if (frame["seed"] == POOLED).any():
         frame = frame[frame["seed"] == POOLED]
     names = list(dict.fromkeys(frame["row"]))
@@ -119,6 +121,10 @@ def differences(variants: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
             figure.add_trace(trace, 1, index + 1)
         zero_line(figure, row=1, col=index + 1)
     return name_rows(figure, names)
+
+
+def _is_variant(line: pd.DataFrame) -> bool:
+    return bool(((line["model"] == "micrec") & (line["variant"] != "full")).any())
 
 
 def _places(rows: pd.DataFrame, names: list[str], above: bool = False) -> list[float]:
@@ -162,7 +168,9 @@ def cutoff_curves(cutoff: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
                     showlegend=row not in shown,
                     line={
                         "color": colours[model],
-                        "dash": theme.MODEL_DASHES.get(str(model), "dot"),
+                        "dash": "longdash"
+                        if _is_variant(line)
+                        else theme.MODEL_DASHES.get(str(model), "dot"),
                     },
                     marker={
                         "size": 7,

@@ -192,7 +192,8 @@ def _ablation_sections(frame: Frame, labels: Mapping[str, str]) -> Iterator[Sect
             )
     cutoff = frame("metrics/cutoff.parquet")
     if cutoff is not None:
-        rows = pick(cutoff, metric=sorted(cutoff["metric"].unique())[:1])
+        first = "ndcg" if (cutoff["metric"] == "ndcg").any() else cutoff["metric"].iloc[0]
+        rows = pick(cutoff, metric=first, variant="full")
         yield Section(
             "By length of the list",
             ablations.cutoff_curves(rows, labels),

@@ -12,7 +12,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from micrec_core.figures.theme import themed
+from micrec_core.figures.theme import metric_label, themed
 from micrec_core.ui.navigation import ROOT, entry, link
 
 _CHART_CONFIG = {
@@ -133,7 +133,7 @@ def metric(
         if note:
             words.append(note)
         if n is not None:
-            words.append(f"n = {n:,}")
+            words.append(f"n\u00a0=\u00a0{n:,}")
         st.caption(" · ".join(words))
 
 
@@ -199,4 +199,17 @@ def choose_domain(
         key=key,
         bind="query-params" if bind else None,
         format_func=lambda domain: labels[domain],
+    )
+
+
+def choose_value(
+    label: str, key: str, values: pd.Series, first: str, labels: Mapping[str, str]
+) -> str:
+    """One of the values a column has, ``first`` first where it is there; part of the address."""
+    return st.selectbox(
+        label,
+        sorted(values.unique(), key=lambda v: (v != first, v)),
+        key=key,
+        bind="query-params",
+        format_func=lambda v: labels.get(v) or metric_label(v),
     )

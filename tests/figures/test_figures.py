@@ -70,7 +70,7 @@ def test_pooled_seeds_are_the_large_marks():
     assert {x for t in large for x in t.x} == {0.5}
     assert ablations.seeds_said(frame).startswith("Large: mean over 1 seeds")
     only = ablations.differences(ablations.labelled(frame), LABELS)
-    assert sum(len(t.x) for t in only.data) == 18
+    assert sum(len(t.x) for t in only.data) == 16, "all but popularity and the full model"
 
 
 def test_differences_are_hollow_where_not_significant():
@@ -370,3 +370,13 @@ def test_boxes_hold_quantiles_and_not_every_value():
     assert row["q25"] == pytest.approx(users.quantile(0.25))
     figure = modalities.distributions(table, LABELS)
     assert all(len(t.q1) == 2 for t in figure.data)
+
+
+def test_a_variant_beside_the_full_model_has_a_dash_of_its_own():
+    cutoff = ui_run._cutoff(RNG)
+    both = pd.concat([cutoff, tables.pick(cutoff, model="micrec").assign(variant="text")])
+    figure = ablations.cutoff_curves(tables.pick(both, metric="ndcg"), LABELS)
+    dashes = {t.name: t.line.dash for t in figure.data}
+    assert dashes["Full model"] == "solid"
+    assert dashes["without text"] == "longdash"
+    assert len(set(dashes.values())) == len(dashes)
