@@ -1,14 +1,12 @@
-"""A small made-up run and a made-up recommender for tests of the pages. Nothing here is measured.
+"""A small made-up run for tests of the pages. Nothing here is measured.
 
-The run has the files and columns of a real one; its numbers are drawn at random. The recommender
-answers with the types a real one answers with, whose parts add up.
+It has the files and columns of a real one; its numbers are drawn at random.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -300,113 +298,3 @@ def _epoch(epoch: int) -> dict[str, Any]:
         "valid": {d: {"ndcg@20": score, "recall@20": 2 * score} for d in DOMAINS},
         "alignment": {"paired_cosine": score * 4, "mrr": score},
     }
-
-
-@dataclass(frozen=True)
-class _User:
-    id: str | None
-    likes: Mapping[str, Sequence[str]]
-    kind: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class _Answer:
-    domain: str
-    items: pd.DataFrame
-    milliseconds: float
-    kind: str
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class _Explanation:
-    score: float
-    table: pd.DataFrame
-    cells: pd.DataFrame
-
-
-@dataclass(frozen=True)
-class _Step:
-    title: str
-    text: str
-    table: pd.DataFrame | None
-
-
-class StubRecommender:
-    """Answers like a recommender, from item numbers alone."""
-
-    n_parameters = 12_345
-    modalities = ("text", "image")
-
-    def __init__(self, run: Any) -> None:
-        self.run = run
-        self.domains = DOMAINS
-        self._items = run.frame("catalogue.parquet")
-
-    def parameter_hash(self) -> str:
-        return "ab" * 32
-
-    def user_ids(self, domain: str) -> np.ndarray:
-        return np.array(
-            [f"u{i}" for i in range(N_USERS) if domain == "food" or i % 2], dtype=object
-        )
-
-    def user(self, *, id=None, likes=None, text=None, image=None) -> _User:
-        likes = likes or ({"food": ("f1", "f2")} if id else {})
-        kind = {d: "hot" if id else "warm" if likes.get(d) else "cold" for d in DOMAINS}
-        return _User(id, likes, kind)
-
-    def _ranked(self, domain: str, k: int, salt: int) -> pd.DataFrame:
-        items = self._items[self._items["domain"] == domain].reset_index(drop=True)
-        order = np.argsort([(i * 7919 + salt * 104729) % 101 for i in range(len(items))])
-        return items.iloc[order[:k]].reset_index(drop=True)
-
-    def recommend(self, user: _User, domain: str, k: int = 10, exclude=()) -> _Answer:
-        salt = sum(len(ids) for ids in user.likes.values())
-        items = self._ranked(domain, k, salt)[["item_id", "title"]].copy()
-        score = np.linspace(2.0, 1.0, len(items))
-        items["score"] = score
-        items["id"], items["text"], items["image"] = score * 0.5, score * 0.7, -score * 0.2
-        return _Answer(domain, items, 1.8, user.kind[domain])
-
-    def explain(self, user: _User, domain: str, item_id: str) -> _Explanation:
-        rows = [
-            {"source": s, "via": v, "contributor_id": f"f{i}", "title": f"Item {i}",
-             "side": "user" if i % 2 else "item", "domain": domain,
-             "contribution": 0.4 / (i + 1) * (-1 if i == 4 else 1)}
-            for i in range(16) for s, v in [(("id", "text", "image")[i % 3], "your item")]
-        ]  # fmt: skip
-        table = pd.DataFrame(rows)
-        score = float(table["contribution"].sum())
-        pairs = [(u, i) for u in ("id", "text", "image") for i in ("id", "text", "image")]
-        cells = pd.DataFrame(pairs, columns=["user_source", "item_source"])
-        return _Explanation(score, table, cells.assign(contribution=score / 9))
-
-    def without(self, user: _User, domain: str, item_id: str) -> _User:
-        likes = {d: tuple(i for i in ids if i != item_id) for d, ids in user.likes.items()}
-        return _User(user.id, likes, user.kind)
-
-    def rank(self, user: _User, domain: str, item: str) -> tuple[int, float, int]:
-        return 1 + sum(len(ids) for ids in user.likes.values()), 0.5, N_ITEMS
-
-    def similar(self, domain: str, item_id: str, k: int = 10, modality=None) -> pd.DataFrame:
-        near = self._ranked(domain, k, len(str(modality)))[["item_id", "title"]]
-        return near.assign(similarity=np.linspace(0.9, 0.5, len(near)))
-
-    def popular(self, domain: str, k: int = 10) -> pd.DataFrame:
-        items = self._items[self._items["domain"] == domain]
-        return items.nlargest(k, "degree")[["item_id", "title", "degree"]]
-
-    def content_only(self, user: _User, domain: str, k: int = 10) -> pd.DataFrame:
-        near = self._ranked(domain, k, 5)[["item_id", "title"]]
-        return near.assign(score=np.linspace(1, 0.5, len(near)))
-
-    def history(self, user_id: str, domain: str) -> pd.DataFrame:
-        return self._ranked(domain, 8, 3)[["item_id", "title"]]
-
-    def steps(self, user: _User, domain: str) -> list[_Step]:
-        table = pd.DataFrame({"template": ["f3", "f4"], "weight": [0.5, 0.5]})
-        return [
-            _Step("Templates found", "The liked items own trained vectors.", table),
-            _Step("Neighbours", "The nearest users by text.", None),
-        ]

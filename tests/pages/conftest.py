@@ -3,7 +3,8 @@ from streamlit.testing.v1 import AppTest
 
 from micrec_core.ui import serve
 from micrec_core.ui.navigation import ROOT, SECTIONS
-from tests.ui_run import StubRecommender, write_run
+from tests.ui_run import write_run
+from tests.ui_stub import StubRecommender
 
 PAGES = [entry.file for group in SECTIONS.values() for entry in group]
 ROUTER = str(ROOT / "micrec_core" / "ui" / "router.py")
