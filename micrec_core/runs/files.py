@@ -116,7 +116,7 @@ def write_tensors(
     TypeError
         If an array is of Python objects.
     """
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     arrays = {}
     for name, value in tensors.items():
@@ -125,7 +125,8 @@ def write_tensors(
         if array.dtype.hasobject or array.dtype.kind not in "biuf":
             raise TypeError(f"tensor '{name}' is of {array.dtype}, not of numbers")
         arrays[name] = array.astype(array.dtype.newbyteorder("<"), copy=False)
-    save_file(arrays, path, metadata=dict(metadata) if metadata else None)
+    # Not save_file: it makes the file readable by its owner alone, whatever the umask says.
+    path.write_bytes(save(arrays, metadata=dict(metadata) if metadata else None))
 
 
 def read_json(path: Path, where: str) -> Any:
