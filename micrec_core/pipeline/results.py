@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +18,7 @@ import typer
 
 from micrec_core.errors import RunError
 from micrec_core.evaluation.significance import compare_table
+from micrec_core.evaluation.tables import POOLED
 from micrec_core.runs import Run, open_run
 from micrec_core.runs.schema import DatasetInfo
 
@@ -49,8 +50,12 @@ def label(run: Run) -> str:
     return info.model + (f" without {', '.join(info.without)}" if info.without else "")
 
 
-def write_results(paths: Iterable[Path], out: Path) -> None:
-    """Write the report and, beside it, a folder of the tables as CSV."""
+def write_results(paths: Iterable[Path], out: Path, notes: Mapping[str, str] | None = None) -> None:
+    """Write the report and, beside it, a folder of the tables as CSV.
+
+    ``notes``: dataset name -> a sentence that must stand above its tables.
+    """
+    notes = notes or {}
     groups: dict[tuple[str, str], list[Run]] = defaultdict(list)
     for path in paths:
         run = open_run(path)
@@ -61,11 +66,16 @@ def write_results(paths: Iterable[Path], out: Path) -> None:
     for (dataset, split), runs in groups.items():
         runs.sort(key=lambda r: (r.info.model != FULL, label(r), r.info.seed))
         parts.append(f"## {dataset}, {'trained on everything' if split == 'known' else split}\n")
+        if dataset in notes:
+            parts.append(f"{notes[dataset]}\n")
         if split == "known":
             parts += _known(runs, folder)
             parts += _degree(runs)
         else:
             parts += _inductive(runs, folder)
+        for run in runs:
+            if run.has("metrics/variants.parquet"):
+                parts += _variants(run)
         parts.append(_sources(runs))
     out.write_text("\n".join(parts), encoding="utf-8")
 
@@ -133,6 +143,28 @@ def _inductive(runs: Sequence[Run], folder: Path) -> list[str]:
         rows.append("")
     pd.concat(stored).to_csv(folder / f"{_slug(runs[0])}.csv", index=False)
     return rows
+
+
+def _variants(run: Run) -> list[str]:
+    """NDCG@20 of every variant and baseline stored in one run, over its seeds where several."""
+    frame = run.frame("metrics/variants.parquet")
+    frame = frame[(frame["metric"] == "ndcg@20") & (frame["cohort"] == "all")]
+    several = (frame["seed"] == POOLED).any()
+    frame = frame[frame["seed"] == POOLED] if several else frame
+    rows = [f"**Variants and baselines in run {run.name}**, NDCG@20, mean of its seeds\n"]
+    rows.append("| protocol | domain | model | NDCG@20 | difference from full | p (Holm) |")
+    rows.append("|---|---|---|---|---|---|")
+    for row in frame.sort_values(["protocol", "domain"], kind="stable").itertuples():
+        name = row.model if row.variant == "full" else f"{row.model} without {row.variant}"
+        tested = "| |"
+        if row.diff == row.diff:
+            gap = f"{row.diff:+.4f} [{row.diff_low:+.4f}, {row.diff_high:+.4f}]"
+            tested = f"{gap} | {row.p_holm:.3f} |"
+        rows.append(
+            f"| {row.protocol} | {row.domain} | {name} | "
+            f"{row.mean:.4f} [{row.low:.4f}, {row.high:.4f}] | {tested}"
+        )
+    return [*rows, ""]
 
 
 def _degree(runs: Sequence[Run]) -> list[str]:
@@ -216,9 +248,13 @@ def _sources(runs: Sequence[Run]) -> str:
 def main(
     runs: Annotated[list[Path], typer.Argument(help="Run directories.")],
     out: Annotated[Path, typer.Option(help="The report to write.")] = Path("docs/results.md"),
+    note: Annotated[
+        list[str] | None, typer.Option(help="DATASET=SENTENCE above its tables.")
+    ] = None,
 ) -> None:
     """Write docs/results.md and its tables from stored runs."""
-    write_results(runs, out)
+    pairs = (words.partition("=") for words in note or [])
+    write_results(runs, out, {name: sentence for name, _, sentence in pairs})
 
 
 if __name__ == "__main__":
