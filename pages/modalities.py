@@ -1,3 +1,5 @@
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
@@ -18,13 +20,23 @@ this = opened()
 weights = this.frame("weights.parquet")
 
 
+def weigh(both: pd.DataFrame, *drawn: Any, **words: str) -> None:
+    """A chart of those that have both modalities, or why there is none."""
+    if len(both):
+        chart(*drawn, **words)
+    else:
+        st.info("Nothing in this run has both a text and an image, so there is nothing to weigh.")
+
+
 def show_weights(weights: pd.DataFrame) -> None:
     long = figures.long_weights(weights)
+    both = long[long["have"] == "text and image"]
     left, right = cells(2, 400)
     with left:
         st.subheader("Text against image", anchor=False, help=words("modality"))
         table = figures.quantiles(long)
-        chart(
+        weigh(
+            both,
             figures.distributions(table, this.labels),
             table,
             "mo_weights",
@@ -44,8 +56,8 @@ def show_weights(weights: pd.DataFrame) -> None:
     left, right = cells(2, 400)
     with left:
         st.subheader("By number of interactions", anchor=False, help=words("degree"))
-        both = long[long["have"] == "text and image"]
-        chart(
+        weigh(
+            both,
             figures.by_degree(long),
             mean_interval(both, ["modality", "bin"], "weight"),
             "mo_degree",
