@@ -48,7 +48,8 @@ class ModelSettings(Settings):
 
 
 class TrainSettings(Settings):
-    """How it is trained (DESIGN 3.5). Rates and weights were chosen on validation, docs/notes/.
+    """How it is trained (DESIGN 3.5). docs/notes/training.md says how the defaults were chosen,
+    and which of them were not chosen blind to test figures.
 
     ``batch_size`` is of the largest domain, the others follow so that every epoch sees each train
     interaction once; ``steps`` is how many an epoch has at least, which keeps batches small where

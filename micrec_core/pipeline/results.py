@@ -27,13 +27,14 @@ FULL = "micrec"
 INDUCTIVE = ("new-items", "cold-domain", "new-users")
 INTRODUCTION = """# Results
 
-Made by `python -m micrec_core.pipeline.results` from the runs listed under each table; the numbers
-behind it, with seeds, dataset fingerprints and versions, are in `results/`. Measured here, by this
+Made by `python -m micrec_core.pipeline.results` from the runs listed under each table, with their
+dataset fingerprint and settings; the numbers behind it are in `results/`. Measured here, by this
 implementation, on our own splits: no number is the paper's. Full ranking over all items of the
 domain; train and validation masked; the epoch chosen by validation NDCG@20 alone; intervals are
 95 % bootstrap over users; p is of the paired permutation test over users against the full model of
-the same seed, Holm-corrected over all rows of the table. All models share loss, batches, dropout
-and selection rule.
+the same seed, Holm-corrected over all rows of the table. All models share loss, batches, selection
+rule and, where they have templates, dropout. The defaults were not all chosen blind to test
+figures: `notes/training.md` says which.
 """
 
 
