@@ -233,20 +233,12 @@ class MICRec(nn.Module):
         Templates of the domain, ``side`` with features inferred from its items alone, and the
         items' layers as they are; for whoever took nothing elsewhere, the embedding they have.
         """
-        found, graph = encoded[d], inputs.graph
+        found = encoded[d]
         own = found.template_users[rows]
-        total = self.aggregate(own, found.own_users, side, self.domain(d).user_gate)
-        user_scale = inputs.users.degree.clamp(min=1.0) ** -0.5
-        item_scale = inputs.items.degree.clamp(min=1.0) ** -0.5
-        users, items = found.mixed_users, found.mixed_items
-        for _ in range(self.settings.layers):
-            users, items = (
-                graph.to_users(items, user_scale, item_scale),
-                graph.to_items(users, item_scale, user_scale),
-            )
-            total = total + users[rows]
+        mixed = self.aggregate(own, found.own_users, side, self.domain(d).user_gate)
+        # Propagation is linear: what comes through the items stays, only E' of the user changes.
         mean = torch.where(inputs.users.degree[rows] > 0, 1.0 / (self.settings.layers + 1), 1.0)
-        return total * mean[:, None]
+        return found.users[rows] + mean[:, None] * (mixed - found.mixed_users[rows])
 
     def new_items(self, d: int, encoded: list[Encoded], items: Side) -> Tensor:
         """Embeddings of the items as if each were brand-new, from features alone: [n, dim]."""
