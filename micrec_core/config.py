@@ -60,6 +60,7 @@ class TrainSettings(Settings):
     batch_size: int = Field(8192, ge=16)
     steps: int = Field(20, ge=1)
     learning_rate: float = Field(2e-3, gt=0)
+    average: float = Field(0.99, ge=0, lt=1)
     loss: Literal["softmax", "bpr"] = "softmax"
     negatives: int = Field(512, ge=1)
     l2: float = Field(1e-4, ge=0)

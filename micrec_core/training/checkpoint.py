@@ -29,6 +29,7 @@ def save_checkpoint(folder: Path, trainer: Trainer) -> None:
     name = TENSORS.format(state.epoch)
     tensors = {f"model.{k}": v for k, v in trainer.model.state_dict().items()}
     tensors |= {f"best.{k}": v for k, v in state.best.items()}
+    tensors |= {f"average.{k}": v for k, v in trainer.average.mean.items()}
     for index, slots in trainer.optimiser.state_dict()["state"].items():
         tensors |= {f"adam.{index}.{slot}": value for slot, value in slots.items()}
     tensors["generator"] = trainer.generator.get_state()
@@ -42,6 +43,7 @@ def save_checkpoint(folder: Path, trainer: Trainer) -> None:
         "best_epoch": state.best_epoch,
         "best_score": state.best_score if state.best else None,
         "stale": state.stale,
+        "steps": trainer.average.steps,
     }
     part = folder / (STATE + ".part")
     part.write_text(json.dumps(record), encoding="utf-8")
@@ -70,6 +72,7 @@ def load_checkpoint(folder: Path, trainer: Trainer) -> None:
         saved = trainer.optimiser.state_dict()
         saved["state"] = _adam_slots(tensors)
         trainer.optimiser.load_state_dict(saved)
+        trainer.average.restore(_under(tensors, "average."), int(record["steps"]))
         state = trainer.state
         state.epoch, state.stale = int(record["epoch"]), int(record["stale"])
         state.best_epoch, state.best = int(record["best_epoch"]), _under(tensors, "best.")

@@ -18,6 +18,7 @@ from micrec_core.errors import RunError
 from micrec_core.graphs.operators import Dropout
 from micrec_core.models.inputs import ModelInputs
 from micrec_core.models.micrec import MICRec
+from micrec_core.training.average import ParameterAverage
 from micrec_core.training.checkpoint import load_checkpoint, save_checkpoint
 from micrec_core.training.objective import Batch, Objective
 
@@ -38,6 +39,9 @@ class TrainState:
 
 class Trainer:
     """Trains a model on its inputs; deterministic under ``seed`` on the CPU.
+
+    What is validated, shown to ``on_epoch`` and left in place is the mean of the parameters over
+    the last steps (``ParameterAverage``), not their last values.
 
     Parameters
     ----------
@@ -70,6 +74,7 @@ class Trainer:
         trained = [torch.unique(items).to(device) for items in self.items]
         self.objective = Objective(model, inputs, settings, trained)
         self.optimiser = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
+        self.average = ParameterAverage(model, settings.average)
         self.state = TrainState()
 
     def fit(self, resume: bool = False) -> TrainState:
@@ -90,9 +95,10 @@ class Trainer:
             self.state.epoch += 1
             record["seconds"] = time.perf_counter() - started
             last = self.state.epoch == settings.epochs
-            if last or self.state.epoch % settings.validate_every == 0:
-                record |= self._check()
-            self.on_epoch(record, self.model)
+            with self.average.in_place():
+                if last or self.state.epoch % settings.validate_every == 0:
+                    record |= self._check()
+                self.on_epoch(record, self.model)
             if self.checkpoint is not None:
                 save_checkpoint(self.checkpoint, self)
         if self.state.best:
@@ -140,6 +146,7 @@ class Trainer:
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         self.optimiser.step()
+        self.average.update()
         return values
 
     def _check(self) -> dict[str, Any]:

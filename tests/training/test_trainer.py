@@ -165,3 +165,21 @@ def test_terms_that_only_together_overflow_are_named_as_the_total(trainer) -> No
     made.objective = both
     with pytest.raises(RunError, match=r"'total' became inf in epoch 1, batch 1"):
         made.fit()
+
+
+def test_what_is_validated_and_left_in_place_is_the_mean_of_the_parameters(trainer) -> None:
+    seen: list[torch.Tensor] = []
+
+    def score(model) -> float:
+        seen.append(model.domain(0).users.detach().clone())
+        return float(len(seen))
+
+    made = trainer(training={"average": 0.9}, score=score)
+    last: list[torch.Tensor] = []
+    step = made._step
+    made._step = lambda *given: (step(*given), last.append(made.model.domain(0).users.clone()))[0]
+    made.fit()
+    mean = made.average.mean["domains.0.users"]
+    assert torch.equal(seen[-1], mean)
+    assert torch.equal(made.model.domain(0).users, mean)
+    assert not torch.equal(last[-1], mean)
