@@ -53,7 +53,7 @@ def test_the_mean_is_in_place_only_as_long_as_asked_even_when_it_fails() -> None
 
 
 def test_a_saved_mean_goes_on_as_if_it_had_not_stopped() -> None:
-    model, average = follow([1.0, 3.0, 2.0], 0.9)
+    _, average = follow([1.0, 3.0, 2.0], 0.9)
     other = ParameterAverage(linear(7.0), 0.9)
     other.restore({"weight": average.mean["weight"].clone()}, average.steps)
     for held in (average, other):
