@@ -17,6 +17,9 @@ from micrec_core.graphs.operators import Dropout
 from micrec_core.models.gate import Gate
 from micrec_core.models.inputs import DomainInputs, Link, ModelInputs, Side
 
+# Where the learned refinement of templates starts.
+REFINE = 0.5
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -64,6 +67,8 @@ class DomainParameters(nn.Module):
         self.any_item = nn.Parameter(torch.zeros(dim))
         self.self_enhanced = nn.Parameter(torch.ones(dim))
         n = len(settings.modalities)
+        # How much of their neighbours' template vectors items take in.
+        self.refine = nn.Parameter(torch.tensor(REFINE))
         self.user_gate = Gate(n)
         self.item_gate = Gate(n)
 
@@ -110,17 +115,48 @@ class MICRec(nn.Module):
                 continue
             if leaf == "self_enhanced":
                 nn.init.ones_(parameter)
+            elif leaf == "refine":
+                nn.init.constant_(parameter, REFINE)
             elif name.startswith("transfer"):
-                with torch.no_grad():
-                    parameter.zero_()
+                nn.init.zeros_(parameter)
             else:
                 with torch.no_grad():
                     parameter.normal_(0.0, self.settings.init, generator=generator)
 
     # 3.1 ---------------------------------------------------------------------------------------
 
+    def item_templates(self, d: int, inputs: DomainInputs) -> dict[str, Tensor]:
+        """Refined item templates by source (ours): t~_i = t_i + c sum_m beta_im S_m t.
+
+        What an item says of its takers, items alike say in part too: they share what is learned,
+        of which low-degree ones learn too little alone. ``id`` holds t, a modality what neighbours
+        in it bring; beta are the gate's shares. Those of users are not refined: it helped no more.
+        """
+        own, side = self.domain(d), inputs.items
+        parts: dict[str, Tensor] = {"id": own.items}
+        if self.settings.modalities:
+            shares = own.refine * own.item_gate.shares(side.signals, side.has)
+            for place, m in enumerate(self.settings.modalities):
+                parts[m] = shares[:, place, None] * (side.neighbours[m] @ own.items)
+        return parts
+
+    def own_users(self, d: int, inputs: DomainInputs) -> dict[str, Tensor]:
+        """Template embeddings of users by source; they add up to those of ``own``.
+
+        The global vector is of the source ``id``.
+        """
+        own = self.domain(d)
+        if not self.settings.templates:
+            return {"id": own.users}
+        return {
+            source: self._sum_users(
+                inputs, templates, own.any_user if source == "id" else None, None
+            )
+            for source, templates in self.item_templates(d, inputs).items()
+        }
+
     def own(self, d: int, inputs: DomainInputs, drop: Dropout | None) -> tuple[Tensor, Tensor]:
-        """Template embeddings, e_u = r_u^-alpha (sum of t_i over N_u + g_U), items symmetric.
+        """Template embeddings, e_u = r_u^-alpha (sum of t~_i over N_u + g_U), items symmetric.
 
         INMO eq. 4-5 with the exponent of its annealed normalisation; r counts the global vector.
         Without templates: the free vectors themselves.
@@ -128,17 +164,22 @@ class MICRec(nn.Module):
         own = self.domain(d)
         if not self.settings.templates:
             return own.users, own.items
+        id_part, *refined = self.item_templates(d, inputs).values()
+        users = self._sum_users(inputs, sum(refined, start=id_part), own.any_user, drop)
         rescale = 1.0 if drop is None else 1.0 / (1.0 - drop.rate)
-        user_scale = (inputs.users.degree + 1.0) ** -self.alpha
-        item_scale = (inputs.items.degree + 1.0) ** -self.alpha
-        ones_users, ones_items = torch.ones_like(user_scale), torch.ones_like(item_scale)
-        graph = inputs.graph
-        users = graph.to_users(own.items, user_scale * rescale, ones_items, drop)
-        items = graph.to_items(own.users, item_scale * rescale, ones_users, drop)
-        return (
-            users + user_scale[:, None] * own.any_user,
-            items + item_scale[:, None] * own.any_item,
-        )
+        scale = (inputs.items.degree + 1.0) ** -self.alpha
+        ones = torch.ones_like(inputs.users.degree)
+        items = inputs.graph.to_items(own.users, scale * rescale, ones, drop)
+        return users, items + scale[:, None] * own.any_item
+
+    def _sum_users(
+        self, inputs: DomainInputs, templates: Tensor, shared: Tensor | None, drop: Dropout | None
+    ) -> Tensor:
+        rescale = 1.0 if drop is None else 1.0 / (1.0 - drop.rate)
+        scale = (inputs.users.degree + 1.0) ** -self.alpha
+        ones = torch.ones_like(inputs.items.degree)
+        users = inputs.graph.to_users(templates, scale * rescale, ones, drop)
+        return users if shared is None else users + scale[:, None] * shared
 
     def add_transfer(
         self, own: list[tuple[Tensor, Tensor]], links: tuple[Link, ...]

@@ -61,7 +61,11 @@ def embedding_parts(
     users: dict[str, Tensor] = {}
     items: dict[str, Tensor] = {}
     with torch.no_grad():
-        users["id"], items["id"] = model.propagate(encoded.own_users, encoded.own_items, domain)
+        own = model.own_users(d, domain)
+        refined = sum((own[m] for m in model.settings.modalities), start=torch.zeros(()))
+        users["id"], items["id"] = model.propagate(
+            encoded.own_users - refined, encoded.own_items, domain
+        )
         for m in model.settings.modalities:
             gates = model.get_submodule(f"domains.{d}")
             mixed = [
@@ -71,7 +75,7 @@ def embedding_parts(
                     (domain.items, "item_gate", encoded.own_items),
                 )
             ]
-            users[m], items[m] = model.propagate(mixed[0], mixed[1], domain)
+            users[m], items[m] = model.propagate(mixed[0] + own[m], mixed[1], domain)
     return users, items
 
 

@@ -24,6 +24,7 @@ from micrec_core.graphs.neighbours import Neighbours
 from micrec_core.models.gate import Gate
 from micrec_core.serving.contents import (
     BRIDGE_ARRAYS,
+    VECTORS,
     Bundle,
     DomainPart,
     Floats,
@@ -41,7 +42,9 @@ if TYPE_CHECKING:
 
 TENSORS, ABOUT = "serving.safetensors", "serving.json"
 IDS, ENCODERS = "serving_ids.parquet", "serving_encoders.json"
-VERSION = 1
+VERSION = 2
+# Version 1 had no refined templates, which is a refinement of nothing.
+READABLE = (1, 2)
 Tensors = dict[str, NDArray[Any]]
 
 
@@ -108,7 +111,7 @@ def read_bundle(run: Run) -> Bundle:
         raise RunError(f"{where} holds nothing to serve from: train it anew.")
     about = run.json(ABOUT)
     version = about.get("version") if isinstance(about, dict) else None
-    if version != VERSION:
+    if version not in READABLE:
         raise RunError(
             f"{where} has a serving bundle of version {version} and this program reads "
             f"{VERSION}: train it anew or use the matching version."
@@ -140,10 +143,7 @@ def _pack_shared(model: MICRec, knowledge: Knowledge, features: DatasetFeatures)
 
 def _pack_domain(d: int, part: DomainKnowledge, model: MICRec) -> Tensors:
     parameters = model.domain(d)
-    out: Tensors = {
-        f"{d}.{name}": _numpy(getattr(parameters, name))
-        for name in ("users", "items", "any_user", "any_item")
-    }
+    out: Tensors = {f"{d}.{name}": _numpy(getattr(parameters, name)) for name in VECTORS}
     for side in ("user", "item"):
         for leaf, value in getattr(parameters, f"{side}_gate").state_dict().items():
             out[f"{d}.{side}_gate.{leaf}"] = _numpy(value)
@@ -343,6 +343,7 @@ def _domain(
         items=tensors[f"{d}.items"],
         any_user=tensors[f"{d}.any_user"],
         any_item=tensors[f"{d}.any_item"],
+        refine=tensors.get(f"{d}.refine", np.zeros(1, np.float32)),
         user_gate=_gate(tensors, f"{d}.user_gate.", len(modalities)),
         item_gate=_gate(tensors, f"{d}.item_gate.", len(modalities)),
         user_scaling=_scaling(tensors, f"{d}.user_scaling"),

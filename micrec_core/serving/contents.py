@@ -17,6 +17,8 @@ from micrec_core.training.bridge import Bridge
 from micrec_core.training.profiles import Scaling
 
 Floats = NDArray[np.float32]
+# Learned arrays of a domain beside its gates.
+VECTORS = ("users", "items", "any_user", "any_item", "refine")
 BRIDGE_ARRAYS = ("weight", "bias", "source", "target")
 Space: TypeAlias = NDArray[np.float32] | csr_matrix
 
@@ -49,6 +51,7 @@ class DomainPart:
     train : binary CSR [n_users, n_items]
     users, items : float32 [n, dim], template vectors (free vectors where there are no templates)
     any_user, any_item : float32 [dim], the global vectors
+    refine : float32 [1], how much of their neighbours' template vectors items take in
     coherence : float32 [n_users, n_modalities]
     user_scaling, item_scaling : of the signals that the gates look at
     """
@@ -63,6 +66,7 @@ class DomainPart:
     items: Floats
     any_user: Floats
     any_item: Floats
+    refine: Floats
     user_gate: Gate
     item_gate: Gate
     user_scaling: Scaling
@@ -136,7 +140,7 @@ class Bundle:
         """Every learned array by name, as it is in memory now."""
         out: dict[str, NDArray[Any]] = {"alpha": np.asarray(self.alpha)}
         for d, part in enumerate(self.domains):
-            for name in ("users", "items", "any_user", "any_item"):
+            for name in VECTORS:
                 out[f"{d}.{name}"] = getattr(part, name)
             for side in ("user_gate", "item_gate"):
                 for leaf, value in getattr(part, side).state_dict().items():

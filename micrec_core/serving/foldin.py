@@ -22,6 +22,7 @@ from micrec_core.training.bridge import NEAREST, TEMPERATURE
 
 Vectors = NDArray[np.float64]
 NO_ROWS = np.zeros(0, np.int64)
+TEMPLATE = "template of your item"
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,17 @@ class FoldIn:
         if not len(items):
             return [everyone]
         vectors = scale * part.items[items].astype(np.float64)
-        return [Block("id", "template of your item", vectors, "item", d, items), everyone]
+        refined = scale * self.tables[d].refined_items[items].astype(np.float64)  # [n, M, dim]
+        return [
+            Block("id", TEMPLATE, vectors, "item", d, items),
+            everyone,
+            *(
+                Block(
+                    m, f"items alike by {m}, through your item", refined[:, place], "item", d, items
+                )
+                for place, m in enumerate(bundle.modalities)
+            ),
+        ]
 
     def _transferred(self, user: User, d: int, others: list[int]) -> list[Block]:
         """What the user's templates of other domains bring beside those of this one."""

@@ -28,6 +28,7 @@ class DomainTables:
     Attributes
     ----------
     user_degree, item_degree : float32 [n]
+    refined_items : [n_items, n_modalities, dim], what neighbours bring to the items' templates
     own_users, own_items : [n, dim], what neighbours lend
     mixed_items : [n_items, S, dim], E' of the items
     final_items : [n_items, S, dim]
@@ -39,6 +40,7 @@ class DomainTables:
 
     user_degree: Floats
     item_degree: Floats
+    refined_items: Floats
     own_users: Floats
     own_items: Floats
     mixed_items: Floats
@@ -61,64 +63,109 @@ def gate_weights(
     return found.numpy()
 
 
+@dataclass(frozen=True)
+class _Side:
+    """What the aggregation sees of the users or the items of a domain.
+
+    ``weights`` [n, n_modalities]; ``content``: modality -> [n, width]; ``near``: modality -> CSR
+    [n, n].
+    """
+
+    weights: Floats
+    share: Floats
+    content: dict[str, Floats]
+    near: dict[str, sparse.csr_matrix]
+
+
 def forward(bundle: Bundle) -> tuple[DomainTables, ...]:
     """The tables of every domain."""
-    templates = [_templates(bundle, part) for part in bundle.domains]
-    crossed = [np.zeros_like(users) for users, _ in templates]
+    parts = bundle.domains
+    sides = [(_user_side(bundle, d), _item_side(bundle, part)) for d, part in enumerate(parts)]
+    refined = [_refined(bundle, d, side) for d, (_, side) in enumerate(sides)]
+    own = [_own(bundle, *given) for given in zip(parts, refined, strict=True)]
+    crossed = [np.zeros_like(users[:, 0]) for users, _ in own]
     for (a, b), weight in bundle.transfer.items():
         there, here = bundle.links.get((a, b), (np.zeros(0, int), np.zeros(0, int)))
-        crossed[b][here] += templates[a][0][there] @ weight.T
-    return tuple(_domain(bundle, d, *templates[d], crossed[d]) for d in range(len(bundle.domains)))
+        crossed[b][here] += own[a][0][there].sum(axis=1) @ weight.T
+    return tuple(
+        _domain(bundle, d, sides[d], refined[d], own[d], crossed[d]) for d in range(len(parts))
+    )
 
 
-def _templates(bundle: Bundle, part: DomainPart) -> tuple[Floats, Floats]:
-    """e_u = (r_u + 1)^-alpha (sum of t_i + g), items symmetric; or the free vectors."""
+def _refined(bundle: Bundle, d: int, items: _Side) -> Floats:
+    """What neighbours bring to the item templates, [n_items, n_modalities, dim]."""
+    part = bundle.domains[d]
+    out = np.zeros((len(part.items), len(bundle.modalities), bundle.dim), np.float32)
+    if bundle.templates:
+        shares = items.weights / np.maximum(items.weights.sum(axis=1, keepdims=True), 1e-30)
+        for place, m in enumerate(bundle.modalities):
+            out[:, place] = part.refine * shares[:, place, None] * (items.near[m] @ part.items)
+    return out
+
+
+def _own(bundle: Bundle, part: DomainPart, refined: Floats) -> tuple[Floats, Floats]:
+    """e_u = (r_u + 1)^-alpha (sum of t~_i + g), items symmetric; or the free vectors.
+
+    Users by source [n_users, 1 + n_modalities, dim], items [n_items, dim].
+    """
     if not bundle.templates:
-        return part.users, part.items
+        nothing = np.zeros((len(part.users), refined.shape[1], bundle.dim), np.float32)
+        return np.concatenate([part.users[:, None], nothing], axis=1), part.items
     user_scale = (part.user_degree + 1.0) ** -bundle.alpha
     item_scale = (part.item_degree + 1.0) ** -bundle.alpha
-    users = user_scale[:, None] * (part.train @ part.items + part.any_user)
+    templates = np.concatenate([part.items[:, None], refined], axis=1)
+    users = part.train @ templates.reshape(len(templates), -1)
+    users = users.reshape(-1, *templates.shape[1:])
+    users[:, 0] += part.any_user
     items = item_scale[:, None] * (part.train.T @ part.users + part.any_item)
-    return users.astype(np.float32), items.astype(np.float32)
+    return (user_scale[:, None, None] * users).astype(np.float32), items.astype(np.float32)
 
 
-def _domain(bundle: Bundle, d: int, users: Floats, items: Floats, crossed: Floats) -> DomainTables:
-    part = bundle.domains[d]
-    own_users = users + crossed
-    user_messages, user_weights = _user_messages(bundle, d, own_users)
-    item_messages, item_weights = _item_messages(bundle, part, items)
-    crosses = "bridge" in bundle.sources
-    there = [crossed] if crosses else []
-    none = [np.zeros_like(items)] if crosses else []
-    mixed_users = np.stack([users, *user_messages, *there], axis=1)
-    mixed_items = np.stack([items, *item_messages, *none], axis=1)
+def _domain(
+    bundle: Bundle,
+    d: int,
+    sides: tuple[_Side, _Side],
+    refined: Floats,
+    own: tuple[Floats, Floats],
+    crossed: Floats,
+) -> DomainTables:
+    part, (by_source, items) = bundle.domains[d], own
+    users = by_source.sum(axis=1) + crossed
+    mixed_users = by_source.copy()
+    mixed_users[:, 1:] += _messages(bundle, sides[0], users)
+    mixed_items = np.concatenate([items[:, None], _messages(bundle, sides[1], items)], axis=1)
+    if "bridge" in bundle.sources:
+        mixed_users = np.concatenate([mixed_users, crossed[:, None]], axis=1)
+        mixed_items = np.concatenate([mixed_items, np.zeros_like(items)[:, None]], axis=1)
     final_items, lend_users, lend_items = _propagate(bundle, part, mixed_users, mixed_items)
     return DomainTables(
-        part.user_degree, part.item_degree, own_users, items, mixed_items, final_items,
+        part.user_degree, part.item_degree, refined, users, items, mixed_items, final_items,
         np.ascontiguousarray(final_items.sum(axis=1)), lend_users, lend_items,
-        user_weights, item_weights,
+        sides[0].weights, sides[1].weights,
     )  # fmt: skip
 
 
-def _item_messages(bundle: Bundle, part: DomainPart, own: Floats) -> tuple[list[Floats], Floats]:
-    """w_m h_m of every item, per modality, and the weights."""
-    names = bundle.modalities
-    found = [part.modalities[m].item_neighbours for m in names]
-    has = _columns([part.modalities[m].features.present for m in names], len(own)).astype(bool)
-    density = _columns([n.density() for n in found], len(own))
-    degree = part.item_degree
+def _messages(bundle: Bundle, side: _Side, own: Floats) -> Floats:
+    """w_m h_m of everyone, [n, n_modalities, dim]."""
+    out = np.zeros((len(own), len(bundle.modalities), bundle.dim), np.float32)
+    for place, m in enumerate(bundle.modalities):
+        content = side.content[m] @ bundle.project[m].T
+        message = side.near[m] @ own + side.share[:, None] * content
+        out[:, place] = side.weights[:, place, None] * message
+    return out
+
+
+def _item_side(bundle: Bundle, part: DomainPart) -> _Side:
+    names, degree, n = bundle.modalities, part.item_degree, len(part.item_ids)
+    found = {m: part.modalities[m].item_neighbours for m in names}
+    has = _columns([part.modalities[m].features.present for m in names], n).astype(bool)
+    density = _columns([found[m].density() for m in names], n)
     weights = gate_weights(part.item_gate, part.item_scaling.apply(density, degree), has)
-    share = 1.0 / (1.0 + degree)
-    out = []
-    for place, m in enumerate(names):
-        content = part.modalities[m].features.dense @ bundle.project[m].T
-        lent = neighbour_matrix(found[place], bundle.temperature, len(own)) @ own
-        out.append(weights[:, place, None] * (lent + share[:, None] * content))
-    return out, weights
+    content = {m: part.modalities[m].features.dense for m in names}
+    return _side(bundle, weights, degree, content, found)
 
 
-def _user_messages(bundle: Bundle, d: int, own: Floats) -> tuple[list[Floats], Floats]:
-    """w_m h_m of every user, per modality, and the weights."""
+def _user_side(bundle: Bundle, d: int) -> _Side:
     part, names = bundle.domains[d], bundle.modalities
     profiles = []
     for m in names:
@@ -129,17 +176,24 @@ def _user_messages(bundle: Bundle, d: int, own: Floats) -> tuple[list[Floats], F
                 theirs = infer_profiles(source.train, _dense_only(source, m))
                 mine = mine.plus(theirs, OTHER_DOMAIN, here, there)
         profiles.append(mine)
-    has = _columns([p.has for p in profiles], len(own)).astype(bool)
     degree = part.user_degree
+    has = _columns([p.has for p in profiles], len(degree)).astype(bool)
     weights = gate_weights(part.user_gate, part.user_scaling.apply(part.coherence, degree), has)
-    share = 1.0 / (1.0 + degree)
-    out = []
-    for place, m in enumerate(names):
-        content = profiles[place].content() @ bundle.project[m].T
-        found = part.modalities[m].user_neighbours
-        lent = neighbour_matrix(found, bundle.temperature, len(own)) @ own
-        out.append(weights[:, place, None] * (lent + share[:, None] * content))
-    return out, weights
+    content = {m: p.content() for m, p in zip(names, profiles, strict=True)}
+    found = {m: part.modalities[m].user_neighbours for m in names}
+    return _side(bundle, weights, degree, content, found)
+
+
+def _side(
+    bundle: Bundle,
+    weights: Floats,
+    degree: Floats,
+    content: dict[str, Floats],
+    found: dict[str, Neighbours],
+) -> _Side:
+    n = len(degree)
+    near = {m: neighbour_matrix(found[m], bundle.temperature, n) for m in bundle.modalities}
+    return _Side(weights, 1.0 / (1.0 + degree), content, near)
 
 
 def _dense_only(part: DomainPart, m: str) -> FeatureMatrix:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from micrec_core.serving.contents import Bundle
 from micrec_core.serving.explanation import Explanation
-from micrec_core.serving.foldin import Folded
+from micrec_core.serving.foldin import TEMPLATE, Folded
 from micrec_core.serving.users import User
 
 _ROWS = 10
@@ -69,7 +69,7 @@ def _templates(bundle: Bundle, folded: Folded) -> list[Step]:
     if not bundle.templates:
         words = "This model owns a vector per user instead of deriving one from what they took."
         return [Step("No templates", words)]
-    blocks = [b for b in folded.blocks if b.source == "id" and b.via == "template of your item"]
+    blocks = [b for b in folded.blocks if b.source == "id" and b.via == TEMPLATE]
     if not blocks:
         words = (
             "With no interaction here there is no item whose vector could stand for the user: only "
@@ -91,6 +91,9 @@ def _templates(bundle: Bundle, folded: Folded) -> list[Step]:
         f"users share, times ({count} + 1)^-{bundle.alpha:.2f} = {weight:.3f}, is the user's "
         "template embedding: a user is nothing but what they took, so anyone new has one too."
     )
+    if bundle.modalities:
+        names = " and ".join(bundle.modalities)
+        words += f" To each vector, those of items alike by {names} have been added in part."
     return [Step("Templates", words, table)]
 
 

@@ -207,6 +207,17 @@ def template(taken: Array, vectors: Array, anyone: Array, alpha: float) -> Array
     return out
 
 
+def refined(vectors: Array, side: OracleSide, w: Array, amount: float, modalities) -> Array:
+    """t~ = t + c sum_m beta_m S_m t, beta the weights w made to sum to 1."""
+    out = vectors.copy()
+    for v in range(len(vectors)):
+        for k, m in enumerate(modalities):
+            for other, share in enumerate(side.neighbours[m][v]):
+                if share:
+                    out[v] += amount * w[v, k] / w[v].sum() * share * vectors[other]
+    return out
+
+
 def aggregate(embedding, lenders, side, w, state, modalities, degree=None) -> Array:
     degree = side.degree if degree is None else degree
     out = embedding.copy()
@@ -257,8 +268,19 @@ def encode(
     n = len(world.dataset.domains)
     alpha, taken = float(state["alpha"]), [interactions(world, d) for d in range(n)]
     p = [under(state, f"domains.{d}.") for d in range(n)]
-    alone = [template(taken[d], p[d]["items"], p[d]["any_user"], alpha) for d in range(n)]
-    items = [template(taken[d].T, p[d]["users"], p[d]["any_item"], alpha) for d in range(n)]
+    sides = [(user_side(world, d, modalities), item_side(world, d, modalities)) for d in range(n)]
+    weights = [
+        [
+            gate(side, under(p[d], name), modalities)
+            for side, name in zip(sides[d], ("user_gate.", "item_gate."), strict=True)
+        ]
+        for d in range(n)
+    ]
+    alone, items = [], []
+    for d in range(n):
+        t_items = refined(p[d]["items"], sides[d][1], weights[d][1], p[d]["refine"], modalities)
+        alone.append(template(taken[d], t_items, p[d]["any_user"], alpha))
+        items.append(template(taken[d].T, p[d]["users"], p[d]["any_item"], alpha))
     users = [e.copy() for e in alone]
     for a in range(n):
         for b in range(n):
@@ -266,12 +288,9 @@ def encode(
                 users[b][here] += state[f"transfer.{a}-{b}.weight"] @ alone[a][there]
     out = []
     for d in range(n):
-        sides = user_side(world, d, modalities), item_side(world, d, modalities)
         mixed = [
-            aggregate(e, e, side, gate(side, under(p[d], name), modalities), state, modalities)
-            for e, side, name in zip(
-                (users[d], items[d]), sides, ("user_gate.", "item_gate."), strict=True
-            )
+            aggregate(e, e, side, w, state, modalities)
+            for e, side, w in zip((users[d], items[d]), sides[d], weights[d], strict=True)
         ]
         final = propagate(taken[d], *mixed, layers)
         out.append(OracleDomain(alone[d], users[d], items[d], *mixed, *final))

@@ -101,6 +101,26 @@ def test_inmo_configuration_equals_its_formula(world) -> None:
             check(getattr(found, a), b)
 
 
+def test_the_sources_of_template_embeddings_add_up(built, encoded) -> None:
+    model, inputs = built
+    with torch.no_grad():
+        for d, domain in enumerate(inputs.domains):
+            parts = model.own_users(d, domain)
+            assert set(parts) == {"id", *MODALITIES}
+            assert all(part.abs().sum() > 0 for part in parts.values())
+            torch.testing.assert_close(sum(parts.values()), encoded[d].template_users)
+
+
+def test_without_refinement_templates_are_as_they_were_learned(world) -> None:
+    model, inputs = world.build(dim=6)
+    with torch.no_grad():
+        for d, domain in enumerate(inputs.domains):
+            model.domain(d).refine.zero_()
+            parts = model.item_templates(d, domain)
+            assert parts["text"].abs().max() == parts["image"].abs().max() == 0
+            assert parts["id"] is model.domain(d).items
+
+
 def test_an_entity_without_edges_keeps_its_embedding(encoded, world) -> None:
     for d, found in enumerate(encoded):
         taken = oracle.interactions(world, d)
@@ -163,8 +183,11 @@ def test_dropout_takes_the_same_edges_for_users_and_items(world, built) -> None:
         left = taken * drop.keep(users.ravel(), items.ravel()).reshape(taken.shape)
         p = oracle.under(state, f"domains.{d}.")
         found = model.own(d, domain, drop)
+        side = oracle.item_side(world, d, MODALITIES)
+        w = oracle.gate(side, oracle.under(p, "item_gate."), MODALITIES)
+        refined = oracle.refined(p["items"], side, w, p["refine"], MODALITIES)
         for x, rows, degree, anyone, got in (
-            (p["items"], left, taken.sum(1), p["any_user"], found[0]),
+            (refined, left, taken.sum(1), p["any_user"], found[0]),
             (p["users"], left.T, taken.sum(0), p["any_item"], found[1]),
         ):
             scale = (degree + 1.0)[:, None] ** -0.7
