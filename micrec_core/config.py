@@ -79,13 +79,18 @@ class TrainSettings(Settings):
 
 
 class RunSettings(Settings):
-    """All that ``train`` was told; stored in ``run.json`` and enough to train again."""
+    """All that ``train`` was told; stored in ``run.json`` and enough to train again.
+
+    ``split_seed`` draws what is withheld and ``seed`` the training, so that seeds of a training
+    can be compared on the same split.
+    """
 
     model: ModelSettings = ModelSettings()
     training: TrainSettings = TrainSettings()
     text: str = "classic"
     image: str = "classic"
     split: Literal["known", "inductive"] = "known"
+    split_seed: int = Field(0, ge=0, lt=2**31)
     seed: int = Field(0, ge=0, lt=2**31)
     rating_threshold: float | None = None
     k_core: int = Field(0, ge=0)

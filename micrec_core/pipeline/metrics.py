@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,6 +33,7 @@ from micrec_core.pipeline.prepare import Prepared
 
 # Of each list, what "beyond accuracy" and the degree bins look at.
 SHOWN = 20
+COLD = "metrics/cold_domain.parquet"
 DEGREE_COLUMNS = [
     *("model", "variant", "domain", "bin"),
     *("n_items", "n_positives", "recall", "low", "high"),
@@ -56,9 +59,21 @@ def own_frames(
     listed = own.users("new-items", FULL_LIST)
     if len(listed):
         frames["metrics/users_new-items-full-list.parquet"] = listed
+    if own.of("cold-domain"):
+        frames[COLD] = _cold(everyone)
     if own.of("known"):
         frames["metrics/degree_items.parquet"] = _degree_items(prepared, own)
     return frames | comparison_frames(prepared, everyone)
+
+
+def _cold(everyone: Sequence[Outcome]) -> pd.DataFrame:
+    """Popularity and the maps between user spaces, each with its paired difference from the model.
+
+    ``everyone`` begins with the run's model, which is the reference.
+    """
+    own = everyone[0]
+    cold = [replace(o, answers=tuple(o.of("cold-domain"))) for o in everyone]
+    return tabulate(partial(variants_table, reference=(own.model, own.variant)), cold)
 
 
 def comparison_frames(prepared: Prepared, outcomes: Sequence[Outcome]) -> dict[str, pd.DataFrame]:

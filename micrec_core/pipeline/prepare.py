@@ -29,9 +29,6 @@ from micrec_core.training.inputs import (
 # (what is being done, done, of how many); 0 of 0 where there is nothing to count.
 Progress = Callable[[str, int, int], None]
 
-# What is withheld does not depend on the seed of the training, so that seeds can be compared.
-SPLIT_SEED = 0
-
 
 def silent(what: str, done: int, total: int) -> None:
     """A progress that nobody watches."""
@@ -151,9 +148,9 @@ def load_dataset(path: Path, settings: RunSettings) -> tuple[Dataset, Split]:
         unknown_items=settings.unknown_items,
         rating_threshold=settings.rating_threshold,
         k_core=settings.k_core,
-        seed=SPLIT_SEED,
+        seed=settings.split_seed,
     )
-    split = make_split(dataset, settings.split, SPLIT_SEED)
+    split = make_split(dataset, settings.split, settings.split_seed)
     if not any(len(part.valid) for part in split.domains):
         raise DataError(
             f"dataset '{dataset.name}' has no validation interaction, by which the best epoch is "

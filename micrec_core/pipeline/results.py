@@ -10,7 +10,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ import typer
 from micrec_core.errors import RunError
 from micrec_core.evaluation.significance import compare_table
 from micrec_core.evaluation.tables import POOLED
+from micrec_core.pipeline.metrics import COLD
 from micrec_core.runs import Run, open_run
 from micrec_core.runs.schema import DatasetInfo
 
@@ -51,22 +52,28 @@ def label(run: Run) -> str:
     return info.model + (f" without {', '.join(info.without)}" if info.without else "")
 
 
+def split_seed(run: Run) -> int:
+    """The seed by which users and items were withheld."""
+    return int(run.info.config.get("split_seed", 0))
+
+
 def write_results(paths: Iterable[Path], out: Path, notes: Mapping[str, str] | None = None) -> None:
     """Write the report and, beside it, a folder of the tables as CSV.
 
     ``notes``: dataset name -> a sentence that must stand above its tables.
     """
     notes = notes or {}
-    groups: dict[tuple[str, str], list[Run]] = defaultdict(list)
+    groups: dict[tuple[str, str, int], list[Run]] = defaultdict(list)
     for path in paths:
         run = open_run(path)
-        groups[dataset_of(run).name, run.info.split].append(run)
+        groups[dataset_of(run).name, run.info.split, split_seed(run)].append(run)
     folder = out.parent / out.stem
     folder.mkdir(parents=True, exist_ok=True)
     parts = [INTRODUCTION]
-    for (dataset, split), runs in groups.items():
+    for (dataset, split, drawn), runs in groups.items():
         runs.sort(key=lambda r: (r.info.model != FULL, label(r), r.info.seed))
-        parts.append(f"## {dataset}, {'trained on everything' if split == 'known' else split}\n")
+        withheld = f"{split}, drawn with seed {drawn}"
+        parts.append(f"## {dataset}, {'trained on everything' if split == 'known' else withheld}\n")
         if dataset in notes:
             parts.append(f"{notes[dataset]}\n")
         if split == "known":
@@ -104,46 +111,65 @@ def _known(runs: Sequence[Run], folder: Path) -> list[str]:
     return rows
 
 
-def _tests(runs: Sequence[Run]) -> dict[tuple[str, str], str]:
+def _tests(runs: Sequence[Run], protocol: str = "known") -> dict[tuple[str, str], str]:
     """Paired differences of NDCG@20 from the full model of the same (lowest common) seed."""
+    stored = f"metrics/users_{protocol}.parquet"
     full = {run.info.seed: run for run in runs if label(run) == FULL}
-    frames, out = {}, {}
-    for run in sorted(runs, key=lambda r: r.info.seed):
-        if run.info.seed in full and run.info.seed == min(full) and label(run) != FULL:
-            frames[label(run)] = run.frame("metrics/users_known.parquet")
-    if not frames:
+    frames = {}
+    for run in runs:
+        if run.info.seed in full and run.info.seed == min(full) and run.has(stored):
+            frames[label(run)] = run.frame(stored)
+    if FULL not in frames or len(frames) < 2:
         return {}
-    frames[FULL] = full[min(full)].frame("metrics/users_known.parquet")
-    for row in compare_table(frames, FULL, ["ndcg@20"]).itertuples():
-        gain = -row.diff / row.mean if row.mean else float("nan")
-        p = "< 0.001" if row.p_holm < 0.001 else f"= {row.p_holm:.3f}"
-        out[row.name, row.domain] = (
-            f"full is {100 * gain:+.1f} % ({-row.diff_high:+.4f} to {-row.diff_low:+.4f}), p {p}"
-        )
-    return out
+    table = compare_table(frames, FULL, ["ndcg@20"])
+    return {(row["name"], row["domain"]): _gain(row) for _, row in table.iterrows()}
 
 
 def _inductive(runs: Sequence[Run], folder: Path) -> list[str]:
     rows, stored = [], []
     for protocol in INDUCTIVE:
         rows.append(f"**{protocol}**, NDCG@20 and Recall@20\n")
-        rows.append("| model | domain | NDCG@20 | Recall@20 | n |\n|---|---|---|---|---|")
+        rows.append("| model | domain | NDCG@20 | Recall@20 | n | against full |")
+        rows.append("|---|---|---|---|---|---|")
+        tests = _tests(runs, protocol)
         for run in runs:
             for model in dict.fromkeys(run.frame("metrics/summary.parquet")["model"]):
-                shown = label(run) if model == run.info.model else model
-                if model != run.info.model and label(run) != FULL:
+                own = model == run.info.model
+                shown = label(run) if own else model
+                if not own and label(run) != FULL:
                     continue
                 summary = _summary(run, model, protocol)
-                stored.append(summary.assign(label=shown))
+                stored.append(summary.assign(label=shown, split_seed=split_seed(run)))
                 for domain in dict.fromkeys(summary["domain"]):
                     cells = _cells(summary, domain, ("ndcg@20", "recall@20"))
-                    seed = f", seed {run.info.seed}"
+                    against = tests.get((label(run), domain), "") if own else ""
+                    if not own and protocol == "cold-domain":
+                        against = _against_maps(run, model, domain)
                     rows.append(
-                        f"| {shown}{seed} | {domain} | {cells} | {_count(summary, domain)} |"
+                        f"| {shown}, seed {run.info.seed} | {domain} | {cells} | "
+                        f"{_count(summary, domain)} | {against} |"
                     )
         rows.append("")
     pd.concat(stored).to_csv(folder / f"{_slug(runs[0])}.csv", index=False)
     return rows
+
+
+def _against_maps(run: Run, model: str, domain: str) -> str:
+    """The full model's gain over a map between the user spaces of the same run."""
+    if not run.has(COLD):
+        return ""
+    frame = run.frame(COLD)
+    wanted = (frame["model"] == model) & (frame["domain"] == domain) & (frame["cohort"] == "all")
+    found = frame[wanted & (frame["metric"] == "ndcg@20")]
+    return _gain(found.iloc[0]) if len(found) else ""
+
+
+def _gain(row: Any) -> str:
+    """How much better the full model is than a row's, with interval and p."""
+    gain = -row["diff"] / row["mean"] if row["mean"] else float("nan")
+    p = "< 0.001" if row["p_holm"] < 0.001 else f"= {row['p_holm']:.3f}"
+    bounds = f"{-row['diff_high']:+.4f} to {-row['diff_low']:+.4f}"
+    return f"full is {100 * gain:+.1f} % ({bounds}), p {p}"
 
 
 def _variants(run: Run) -> list[str]:
@@ -223,7 +249,8 @@ def _seeds(members: Sequence[Run], domain: str) -> str:
 
 def _slug(run: Run) -> str:
     name = "".join(c if c.isalnum() else "-" for c in dataset_of(run).name.lower())
-    return f"{name}-{run.info.split}"
+    drawn = f"-{split_seed(run)}" if split_seed(run) else ""
+    return f"{name}-{run.info.split}{drawn}"
 
 
 def _sources(runs: Sequence[Run]) -> str:
