@@ -3,7 +3,8 @@ import streamlit as st
 
 from micrec_core.figures import ablations as figures
 from micrec_core.figures.tables import pick
-from micrec_core.figures.theme import COHORT_LABELS, PROTOCOL_LABELS, metric_label, variant_label
+from micrec_core.figures.theme import COHORT_LABELS, PROTOCOL_LABELS, metric_label
+from micrec_core.ui.ablations import show_cutoff, show_stress
 from micrec_core.ui.sidebar import opened
 from micrec_core.ui.widgets import cells, chart, choose_value, missing, page_head
 from micrec_core.ui.words import words
@@ -53,7 +54,8 @@ def show_variants(variants: pd.DataFrame) -> None:
         )
     else:
         st.caption("No paired differences from the full model were stored for this choice.")
-    table = figures.cost(rows)
+    # Of all trainings: what was chosen above must not change what they cost.
+    table = figures.cost(figures.labelled(variants))
     if len(table) and table.drop(columns="row").notna().any(axis=None):
         st.subheader("What it costs", anchor=False)
         chart(
@@ -61,40 +63,9 @@ def show_variants(variants: pd.DataFrame) -> None:
             table,
             "abl_cost",
             alt="Training seconds and number of parameters per row",
-            caption=f"Mean over the trainings, on {this.info['device'] or 'this machine'}.",
+            caption="Mean over all trainings, whatever is chosen above, on "
+            f"{this.info['device'] or 'this machine'}. Slate: MICRec and variants; grey: others.",
         )
-
-
-@st.fragment
-def show_cutoff(cutoff: pd.DataFrame) -> None:
-    st.subheader("Does it depend on the length of the list?", anchor=False)
-    metrics = sorted(cutoff["metric"].unique(), key=lambda m: (m != "ndcg", m))
-    metric = st.segmented_control(
-        "Metric",
-        metrics,
-        default=metrics[0],
-        required=True,
-        key="abl_curve",
-        bind="query-params",
-        format_func=metric_label,
-    )
-    others = [v for v in cutoff["variant"].unique() if v != "full"]
-    other = st.selectbox(
-        "One variant beside the full model",
-        others,
-        index=None,
-        key="abl_curve_variant",
-        format_func=variant_label,
-        width=320,
-    )
-    rows = pick(cutoff, metric=metric, variant=["full", other])
-    chart(
-        figures.cutoff_curves(rows, this.labels),
-        rows,
-        "abl_cutoff",
-        alt=f"{metric_label(metric)} against the list length for each model and domain",
-        caption="The order of the models should not depend on where the list is cut.",
-    )
 
 
 summary = this.frame("metrics/summary.parquet")
@@ -108,10 +79,8 @@ cutoff = this.frame("metrics/cutoff.parquet")
 if cutoff is None:
     missing(this.run.path, "curves over the list length", "metrics/cutoff.parquet")
 else:
-    show_cutoff(cutoff)
+    show_cutoff(this, cutoff)
 for stress, title in figures.STRESSES.items():
     frame = this.frame(f"metrics/{stress}.parquet")
     if frame is not None:
-        st.subheader(title, anchor=False)
-        rows = pick(frame, metric="ndcg@20")
-        chart(figures.curve(rows, "share", title, this.labels), rows, f"abl_{stress}", alt=title)
+        show_stress(this, frame, stress, title)

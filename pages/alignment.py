@@ -5,8 +5,12 @@ from micrec_core.figures import alignment as figures
 from micrec_core.ui import library
 from micrec_core.ui.alignment import (
     METRICS,
+    choose_view,
+    how_many,
     key_numbers,
     light,
+    made_up_place,
+    selection,
     show_distances,
     show_nearest,
     stage,
@@ -40,66 +44,47 @@ users = library.snapshot_users(this)
 
 @st.fragment
 def maps() -> None:
-    with st.container(horizontal=True, gap="medium"):
-        first, final = st.select_slider(
-            "Epochs compared", epochs, value=(epochs[0], epochs[-1]), key="al_epochs", width=190
-        )
-        methods = sorted(library.layouts(this)["method"].unique(), reverse=True)
-        method = st.segmented_control(
-            "Layout",
-            methods,
-            default=methods[0],
-            required=True,
-            key="al_layout",
-            bind="query-params",
-            format_func=str.upper,
-        )
-        colour = st.segmented_control(
-            "Colour by",
-            list(figures.COLOUR_BY),
-            default="domain",
-            required=True,
-            key="al_colour",
-            bind="query-params",
-            format_func=figures.COLOUR_BY.get,
-        )
-        worst = st.number_input(
-            "Worst pairs joined", 0, 50, 10, key="al_worst", bind="query-params", width=140
-        )
-    stages = {
-        f"{word_} (epoch {epoch})": stage(this, method, epoch)
-        for word_, epoch in (("Before", first), ("After", final))
-    }
-    lit = session().lit
+    view = choose_view(this, epochs)
+    lit = selection(users)
+    titles = {f"{w} (epoch {e})": e for w, e in zip(("Before", "After"), view.epochs, strict=True)}
+    stages = {title: stage(this, view.method, epoch, lit) for title, epoch in titles.items()}
+    marks = {title: found.marks for title, found in stages.items()}
+    at_end = session().made.touched and view.epochs[1] == epochs[-1]
+    placed = made_up_place(this, view.method, epochs[-1]) if at_end else None
+    table = pd.concat([f.assign(stage=name) for name, f in marks.items()])
     chart(
-        figures.before_after(stages, labels, colour_by=colour, selected=lit, worst=int(worst)),
-        pd.concat([f.assign(stage=name) for name, f in stages.items()]),
+        figures.before_after(
+            marks,
+            labels,
+            colour_by=view.colour,
+            selected=lit,
+            worst=view.worst,
+            densities=[found.density for found in stages.values()],
+            placed=placed,
+        ),
+        table,
         "al_map",
         alt="Two maps of the same users, before and after training, one mark per user and domain",
         caption="2-D distances are illustrative: what is measured below is measured in all "
-        "dimensions. Draw a lasso in either map; the same people light up in both.",
+        "dimensions. Draw a lasso in either map; the same people light up in both."
+        + (" Stars: the user you made up, placed approximately." if placed is not None else ""),
         on_select=light,
     )
-    shown = next(iter(stages.values()))["user_id"].nunique()
-    st.caption(
-        f"Showing {shown:,} of {this.info['dataset']['n_overlap']:,} people with interactions in "
-        "both domains (at most 2,000; not those whose interactions were withheld from training); "
-        f"{len(lit):,} selected."
-    )
-    if st.button("Clear selection", disabled=not lit, icon=":material/close:"):
-        session().lit = ()
-        st.rerun(scope="fragment")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(how_many(this, next(iter(stages.values())), len(users), len(lit)))
+        if st.button("Clear selection", disabled=not lit, icon=":material/close:"):
+            session().lit = ()
+            st.rerun(scope="fragment")
     if lit:
-        chosen = pd.concat([f.assign(stage=n) for n, f in stages.items()])
-        table_and_csv(chosen[chosen["user_id"].isin(lit)], "al_selected", label="Selected users")
-    show_distances(this, first, final)
-    show_nearest(this, users, final)
+        table_and_csv(table[table["user_id"].isin(lit)], "al_selected", label="Selected users")
+    show_distances(this, *view.epochs)
+    show_nearest(this, users, view.epochs[1])
 
 
 maps()
 if metrics is not None:
     st.subheader("Over the training", anchor=False)
-    for column, name in zip(cells(2, 380), ("paired_cosine", "mrr"), strict=True):
+    for column, name in zip(cells(2, 340), ("paired_cosine", "mrr"), strict=True):
         rows = metrics[metrics["metric"] == name]
         if len(rows):
             with column:

@@ -1,8 +1,9 @@
 import streamlit as st
 
 from micrec_core.ui import serve
+from micrec_core.ui.alignment import show_map_of_made_up
 from micrec_core.ui.lists import beside_simpler, proof, show_lists, steps
-from micrec_core.ui.makeup import build
+from micrec_core.ui.makeup import build, from_address, into_address
 from micrec_core.ui.sidebar import opened
 from micrec_core.ui.state import session
 from micrec_core.ui.widgets import cannot_be_asked, empty, page_head
@@ -19,10 +20,12 @@ if not (this.run.has("serving.json") and this.run.has("catalogue.parquet")):
     st.stop()
 
 serve.recommender(this)  # a run that cannot be served says so before anything is drawn
+from_address(this)
 grid = st.grid(3, min_column_width=250, gap="medium")
 left, right = grid.cell(), grid.cell(column_span=2)
 with left:
     build(this)
+    into_address()
 with right:
     if session().made.is_empty:
         empty(
@@ -34,12 +37,15 @@ with right:
     user = show_lists(this, k)
     proof(this)
 
-simpler, computation = st.tabs(
-    ["Beside simpler models", "Step by step"], key="cold_tabs", on_change="rerun"
+simpler, on_map, computation = st.tabs(
+    ["Beside simpler models", "On the map", "Step by step"], key="cold_tabs", on_change="rerun"
 )
 if simpler.open:
     with simpler:
         beside_simpler(this, user, 6)
+if on_map.open:
+    with on_map:
+        show_map_of_made_up(this)
 if computation.open:
     with computation:
         st.caption("How the vectors and the score come about.", help=words("fold-in", "template",

@@ -25,8 +25,14 @@ with st.expander("What the tables look like", icon=":material/help:"):
     )
 folder, upload = st.tabs(["A folder on this computer", "Upload tables"])
 with folder:
-    default = str(ROOT / "sample_data") if (ROOT / "sample_data").is_dir() else ""
-    path = st.text_input("Folder", default, key="data_folder", placeholder="/path/to/dataset")
+    default = "sample_data" if (ROOT / "sample_data").is_dir() else ""
+    path = st.text_input(
+        "Folder",
+        default,
+        key="data_folder",
+        placeholder="/path/to/dataset",
+        help="A full path, or one that begins in the app's own folder.",
+    )
     drop = st.checkbox("Drop interactions whose item is not in the item table", key="data_drop")
     if st.button("Check", type="primary", icon=":material/fact_check:", disabled=not path.strip()):
         st.session_state.pop("data_summary", None)

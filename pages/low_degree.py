@@ -36,9 +36,10 @@ def show_bins(degree: pd.DataFrame) -> None:
 
 def show_beyond(beyond: pd.DataFrame) -> None:
     st.subheader("Beyond accuracy", anchor=False)
+    rows = pick(beyond, variant="full")
     chart(
-        figures.beyond_accuracy(pick(beyond, variant="full"), this.labels),
-        beyond,
+        figures.beyond_accuracy(rows, this.labels),
+        rows,
         "low_beyond",
         alt="Coverage, popularity and likeness within lists per model and domain",
         caption="Coverage: share of the catalogue that is in anyone's list. Popularity: mean "
@@ -52,7 +53,8 @@ def drill(items: pd.DataFrame) -> None:
     left, right = cells(2, 240)
     with left:
         domain = choose_domain(this.labels, "low_domain", this.pair[0], bind=True)
-    have = [b for b in DEGREE_BINS if b in set(items["bin"].astype(str))]
+    bins = set(items["bin"].astype(str))
+    have = [b for b in DEGREE_BINS if b in bins]
     with right:
         chosen = st.segmented_control(
             "Interactions in training",

@@ -5,8 +5,8 @@ import streamlit as st
 
 from micrec_core.figures import ablations
 from micrec_core.figures import modalities as figures
-from micrec_core.figures.tables import mean_interval, own_seed, pick
-from micrec_core.ui.modalities import explore
+from micrec_core.figures.tables import own_seed, pick
+from micrec_core.ui.modalities import explore, prepared
 from micrec_core.ui.sidebar import opened
 from micrec_core.ui.widgets import cells, chart, empty, missing, page_head
 from micrec_core.ui.words import words
@@ -29,46 +29,45 @@ def weigh(both: pd.DataFrame, *drawn: Any, **words: str) -> None:
 
 
 def show_weights(weights: pd.DataFrame) -> None:
-    long = figures.long_weights(weights)
-    both = long[long["have"] == "text and image"]
-    left, right = cells(2, 400)
+    data = prepared(this, weights)
+    left, right = cells(2, 360)
     with left:
         st.subheader("Text against image", anchor=False, help=words("modality"))
-        table = figures.quantiles(long)
         weigh(
-            both,
-            figures.distributions(table, this.labels),
-            table,
+            data.both,
+            figures.distributions(data.spread, this.labels),
+            data.spread,
             "mo_weights",
             alt="Box plots of the text and the image weight by domain, for users and items",
-            caption="Entities that have both; line: median, box: middle half, whiskers: middle "
-            "nine tenths. The two weights of an entity add up to 1.",
+            caption="Users and items that have both. Line: median, box: middle half, whiskers: "
+            "middle nine tenths. The two weights of one user or item add up to 1.",
         )
     with right:
         st.subheader("Where the score comes from", anchor=False)
         chart(
-            figures.ternary(weights, this.labels),
-            weights[["entity", "domain", "id", "share_id", "share_text", "share_image"]],
+            figures.ternary(data.marks, this.labels),
+            data.marks[["entity", "domain", "id", "share_id", "share_text", "share_image"]],
             "mo_ternary",
             alt="Triangle of the shares of interactions, text and image in the score, per entity",
-            caption="Exact shares of each entity's top-20 scores. In a corner: that source alone.",
+            caption="One mark per user or item: exact shares of its top-20 scores. In a corner: "
+            f"that source alone. Showing {len(data.marks):,} of {data.n_shares:,}.",
         )
-    left, right = cells(2, 400)
+    left, right = cells(2, 360)
     with left:
         st.subheader("By number of interactions", anchor=False, help=words("degree"))
         weigh(
-            both,
-            figures.by_degree(long),
-            mean_interval(both, ["modality", "bin"], "weight"),
+            data.both,
+            figures.by_degree(data.long),
+            data.by_degree,
             "mo_degree",
             alt="Mean weight of text and of image per degree bin, with intervals",
-            caption="Mean with 95 % interval over the entities of a bin that have both.",
+            caption="Mean with 95 % interval over the users and items of a bin that have both.",
         )
     with right:
         st.subheader("By what is missing", anchor=False)
         chart(
-            figures.by_missingness(long),
-            mean_interval(long, ["modality", "have"], "weight"),
+            figures.by_missingness(data.long),
+            data.by_missing,
             "mo_missing",
             alt="Mean weight of text and of image by what an entity has",
             caption="Where only one is there, it has all of the weight and the other none.",

@@ -18,6 +18,7 @@ from micrec_core.runs import RunWriter
 
 DOMAINS = ("food", "kitchen")
 LABELS = {"food": "Food", "kitchen": "Kitchen"}
+MODALITIES = ("text", "image")
 BINS = ("0", "1-2", "3-5", "6-10", "11-20", "21+")
 N_USERS, N_ITEMS, DIM = 120, 60, 8
 EPOCHS = (0, 5, 12)
@@ -32,7 +33,8 @@ def write_run(
     pictures: bool = True,
     modalities: Sequence[str] = ("text", "image"),
     leave_out: Sequence[str] = (),
-    n_snapshot_users: int = N_USERS,
+    domains: Sequence[str] = DOMAINS,
+    n_users: int = N_USERS,
     seed: int = 0,
 ) -> Path:
     """Write a made-up run and return its directory.
@@ -42,9 +44,12 @@ def write_run(
     pictures : whether the catalogue has thumbnails
     modalities : which of text and image any item has
     leave_out : beginnings of relative paths that are not written
-    n_snapshot_users : users in the alignment snapshots
+    domains : of ``DOMAINS``; with one there are no overlapping users to keep snapshots of
+    n_users : in each domain, all of them in both and in the snapshots
     """
     rng = np.random.default_rng(seed)
+    if len(domains) < 2:
+        leave_out = (*leave_out, "snapshots/", "metrics/alignment")
     frames = {
         "metrics/summary.parquet": _summary(rng),
         "metrics/variants.parquet": _variants(rng),
@@ -53,22 +58,28 @@ def write_run(
         "metrics/cutoff.parquet": _cutoff(rng),
         "metrics/alignment.parquet": _alignment(),
         "metrics/beyond.parquet": _beyond(rng),
-        "snapshots/users.parquet": _snapshot_users(rng, n_snapshot_users),
-        "snapshots/layouts.parquet": _layouts(rng, n_snapshot_users),
-        "weights.parquet": _weights(rng, modalities),
+        "metrics/sparsity.parquet": _stress(rng, (1.0, 0.5, 0.25)),
+        "metrics/missing.parquet": _stress(rng, (0.0, 0.3, 0.6), MODALITIES),
+        "snapshots/users.parquet": _snapshot_users(rng, n_users),
+        "snapshots/layouts.parquet": _layouts(rng, n_users),
+        "weights.parquet": _weights(rng, modalities, n_users),
         "catalogue.parquet": catalogue(rng, pictures, modalities),
     }
-    writer = RunWriter(folder / name, _info(modalities))
+    writer = RunWriter(folder / name, _info(modalities, domains, n_users))
     wanted = {k: v for k, v in frames.items() if not k.startswith(tuple(leave_out))}
     for relative, frame in wanted.items():
+        if "domain" in frame:
+            frame = frame[frame["domain"].isin([*domains, "a", "b"])].reset_index(drop=True)
         writer.write_parquet(relative, frame)
     if not "snapshots/".startswith(tuple(leave_out) or ("-",)):
         for epoch in EPOCHS:
             writer.write_tensors(
-                f"snapshots/epoch_{epoch:04d}.safetensors", _vectors(rng, n_snapshot_users, epoch)
+                f"snapshots/epoch_{epoch:04d}.safetensors", _vectors(rng, n_users, epoch)
             )
     if "serving.json" not in leave_out:
-        writer.write_json("serving.json", {"personas": PERSONAS})
+        people = [p | {"likes": {d: i for d, i in p["likes"].items() if d in domains}}
+                  for p in PERSONAS]  # fmt: skip
+        writer.write_json("serving.json", {"personas": people})
     if "history.jsonl" not in leave_out:
         for epoch in range(1, EPOCHS[-1] + 1):
             writer.append_history(_epoch(epoch))
@@ -90,8 +101,10 @@ PERSONAS = [
 ]
 
 
-def _info(modalities: Sequence[str]) -> dict[str, Any]:
-    counts = {"n_users": N_USERS, "n_items": N_ITEMS, "n_train": 900, "n_valid": 100, "n_test": 120}
+def _info(
+    modalities: Sequence[str], domains: Sequence[str] = DOMAINS, n_users: int = N_USERS
+) -> dict[str, Any]:
+    counts = {"n_users": n_users, "n_items": N_ITEMS, "n_train": 900, "n_valid": 100, "n_test": 120}
     return {
         "model": "micrec",
         "variant": "full",
@@ -103,8 +116,8 @@ def _info(modalities: Sequence[str]) -> dict[str, Any]:
             "synthetic": True,
             "source": "drawn at random for a test",
             "licence": "none",
-            "domains": [{"name": d, "label": LABELS[d], **counts} for d in DOMAINS],
-            "n_overlap": N_USERS,
+            "domains": [{"name": d, "label": LABELS[d], **counts} for d in domains],
+            "n_overlap": n_users if len(domains) > 1 else 0,
             "notes": ["split at random per user"],
         },
         "encoders": {m: f"classic {m}" for m in modalities},
@@ -268,24 +281,37 @@ def _layouts(rng: np.random.Generator, n: int) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _weights(rng: np.random.Generator, modalities: Sequence[str]) -> pd.DataFrame:
-    rows = []
-    for entity, n in (("user", N_USERS), ("item", N_ITEMS)):
+def _weights(
+    rng: np.random.Generator, modalities: Sequence[str], n_users: int = N_USERS
+) -> pd.DataFrame:
+    parts = []
+    for entity, n in (("user", n_users), ("item", N_ITEMS)):
         for domain in DOMAINS:
-            for i in range(n):
-                has = [m in modalities and rng.random() > 0.15 for m in ("text", "image")]
-                raw = np.array([rng.random() + 0.2, rng.random()]) * has
-                w = raw / raw.sum() if raw.sum() else raw
-                share = np.array([0.5, 0.5 * w[0], 0.5 * w[1]])
-                share = share / share.sum()
-                rows.append(
-                    {"entity": entity, "domain": domain,
-                     "id": f"u{i}" if entity == "user" else f"{domain[0]}{i}",
-                     "degree": int(rng.pareto(1.0) * 3), "w_text": w[0], "w_image": w[1],
-                     "share_id": share[0], "share_text": share[1], "share_image": share[2],
-                     "coherence_text": rng.random(), "coherence_image": rng.random(),
-                     "has_text": bool(has[0]), "has_image": bool(has[1])}
-                )  # fmt: skip
+            chance = rng.random((n, 2)) > 0.15
+            has = chance & np.array([m in modalities for m in MODALITIES])
+            raw = (rng.random((n, 2)) + [0.2, 0.0]) * has
+            w = raw / np.maximum(raw.sum(axis=1, keepdims=True), 1e-9)
+            share = np.column_stack([np.full(n, 0.5), 0.5 * w])
+            share /= share.sum(axis=1, keepdims=True)
+            first = "u" if entity == "user" else domain[0]
+            columns = {"entity": entity, "domain": domain, "id": [f"{first}{i}" for i in range(n)],
+                       "degree": (rng.pareto(1.0, n) * 3).astype(int)}  # fmt: skip
+            for m, name in enumerate(MODALITIES):
+                columns[f"w_{name}"], columns[f"share_{name}"] = w[:, m], share[:, m + 1]
+                columns[f"coherence_{name}"], columns[f"has_{name}"] = rng.random(n), has[:, m]
+            parts.append(pd.DataFrame({**columns, "share_id": share[:, 0]}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _stress(
+    rng: np.random.Generator, shares: Sequence[float], modalities: Sequence[str] = ()
+) -> pd.DataFrame:
+    rows = [
+        {"model": m, "variant": "full", "domain": d, "share": s, "metric": "ndcg@20", "n": 150,
+         **({"modality": what} if what else {}), **_interval(b * (1 + s) + 0.002 * rng.random())}
+        for what in modalities or ("",) for m, b in (("micrec", 0.1), ("inmo", 0.08))
+        for d in DOMAINS for s in shares
+    ]  # fmt: skip
     return pd.DataFrame(rows)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tests.ui_run import DOMAINS, N_ITEMS, N_USERS
+from tests.ui_run import DIM, N_ITEMS
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,9 @@ class StubRecommender:
 
     def __init__(self, run: Any) -> None:
         self.run = run
-        self.domains = DOMAINS
+        info = run.info.model_dump()["dataset"]["domains"]
+        self.domains = tuple(d["name"] for d in info)
+        self._n_users = info[0]["n_users"]
         self._items = run.frame("catalogue.parquet")
 
     def parameter_hash(self) -> str:
@@ -58,13 +60,17 @@ class StubRecommender:
 
     def user_ids(self, domain: str) -> np.ndarray:
         return np.array(
-            [f"u{i}" for i in range(N_USERS) if domain == "food" or i % 2], dtype=object
+            [f"u{i}" for i in range(self._n_users) if domain == "food" or i % 2], dtype=object
         )
 
     def user(self, *, id=None, likes=None, text=None, image=None) -> _User:
         likes = likes or ({"food": ("f1", "f2")} if id else {})
-        kind = {d: "hot" if id else "warm" if likes.get(d) else "cold" for d in DOMAINS}
+        kind = {d: "hot" if id else "warm" if likes.get(d) else "cold" for d in self.domains}
         return _User(id, likes, kind)
+
+    def embedding(self, user: _User, domain: str) -> np.ndarray:
+        seed = sum(len(ids) for ids in user.likes.values()) + len(domain)
+        return np.random.default_rng(seed).normal(size=DIM)
 
     def _ranked(self, domain: str, k: int, salt: int) -> pd.DataFrame:
         items = self._items[self._items["domain"] == domain].reset_index(drop=True)

@@ -10,11 +10,15 @@ import plotly.graph_objects as go
 
 from micrec_core.figures import theme
 from micrec_core.figures.common import dot, interval_error, name_rows, rows_height, zero_line
-from micrec_core.figures.tables import POOLED, pick
+from micrec_core.figures.tables import POOLED, own_seed, pick
 
 STRESSES = {
     "sparsity": "Share of the interactions kept",
     "missing": "Share of items that lose a modality",
+}
+STRESS_QUESTIONS = {
+    "sparsity": "How few interactions will do?",
+    "missing": "What if texts or pictures are missing?",
 }
 _ORDER = list(theme.VARIANT_LABELS)
 
@@ -191,9 +195,10 @@ def cutoff_curves(cutoff: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
 
 
 def cost(variants: pd.DataFrame) -> pd.DataFrame:
-    """Seconds of training and number of parameters per row, averaged over seeds."""
+    """Seconds of training and number of parameters per row, averaged over the trainings."""
     have = [c for c in ("seconds", "n_parameters") if c in variants.columns]
-    out = variants.drop_duplicates(["row", "seed"]).groupby("row", sort=False)[have].mean()
+    single = variants[variants["seed"] != POOLED]
+    out = single.drop_duplicates(["row", "seed"]).groupby("row", sort=False)[have].mean()
     return out.dropna(how="all").reset_index()
 
 
@@ -207,7 +212,7 @@ def cost_bars(table: pd.DataFrame) -> go.Figure:
                     x=table[name],
                     y=table["row"],
                     orientation="h",
-                    marker_color=theme.NEUTRAL,
+                    marker_color=[_bar_colour(r) for r in table["row"]],
                     showlegend=False,
                     texttemplate="%{x:,.3s}",
                     textposition="auto",
@@ -220,7 +225,21 @@ def cost_bars(table: pd.DataFrame) -> go.Figure:
     return figure.update_layout(height=rows_height(len(table), each=28))
 
 
+def _bar_colour(row: str) -> str:
+    """Slate for MICRec and variants of it, grey for other models."""
+    others = {theme.model_label(m) for m in theme.MODEL_LABELS if m != "micrec"}
+    return theme.NEUTRAL if row in others else theme.SLATE
+
+
 def curve(frame: pd.DataFrame, x: str, title: str, labels: Mapping[str, str]) -> go.Figure:
-    """A metric against a stress (share of interactions kept, share of items without a modality)."""
-    renamed = frame.rename(columns={x: "k"})
-    return cutoff_curves(renamed, labels).update_xaxes(title_text=title)
+    """A metric against a stress (share of interactions kept, share of items without a modality).
+
+    Of several seeds, the values pooled over them are drawn where there are any, else the first's.
+    """
+    figure = cutoff_curves(own_seed(frame).rename(columns={x: "k"}), labels)
+    figure.update_traces(
+        hovertemplate="%{x:.0%}: %{y:.3f} "
+        "[%{customdata[0]:.3f}, %{customdata[1]:.3f}]<extra>%{fullData.name}</extra>"
+    )
+    figure.update_yaxes(title_text="NDCG@20", rangemode="tozero", col=1)
+    return figure.update_xaxes(title_text=title, tickformat=".0%")

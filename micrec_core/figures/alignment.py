@@ -14,18 +14,17 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from micrec_core.figures import theme
+from micrec_core.figures.placing import Density, density, density_picture, placed_mark, unit
 
 COLOUR_BY = {"domain": "Domain", "degree": "Interactions", "distance": "Pair distance"}
 SAME, RANDOM = "The same person", "Random pairs"
 MAX_LINES = 200
 _DEGREES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+# 50,000 marks in two maps of two domains; above that everyone is in the density picture, and a
+# sample is drawn over it.
 MAX_USERS = 12_500
-
-
-def unit(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Rows divided by their length, float32 [n, D]; zero rows stay zero."""
-    rows = np.asarray(vectors, dtype=np.float32)
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+SAMPLE = 2_500
+MAX_WORST = 50
 
 
 def points(
@@ -54,13 +53,23 @@ def points(
     return pd.concat(parts, ignore_index=True)[keep]
 
 
-def sample_rows(frame: pd.DataFrame, limit: int = MAX_USERS) -> pd.DataFrame:
-    """At most ``limit`` users, evenly over the pair distances: 50,000 marks in two maps."""
+def sample_rows(frame: pd.DataFrame, limit: int = MAX_USERS, sample: int = SAMPLE) -> pd.DataFrame:
+    """All rows of at most ``limit`` users; of more, a sample.
+
+    It is even over the pair distances and has all of the worst pairs that can be asked for.
+    """
     users = frame.drop_duplicates("user_id").sort_values("distance")["user_id"]
     if len(users) <= limit:
         return frame
-    keep = users.iloc[np.linspace(0, len(users) - 1, limit).astype(int)]
-    return frame[frame["user_id"].isin(keep)]
+    even = np.linspace(0, len(users) - 1, sample).astype(int)
+    worst = np.arange(len(users) - MAX_WORST, len(users))
+    return frame[frame["user_id"].isin(users.iloc[np.union1d(even, worst)])]
+
+
+def shown(frame: pd.DataFrame) -> tuple[pd.DataFrame, Density | None]:
+    """What of a map is drawn as marks, and the density of all where that is a sample."""
+    marks = sample_rows(frame)
+    return marks, None if len(marks) == len(frame) else density(frame)
 
 
 def before_after(
@@ -70,6 +79,8 @@ def before_after(
     colour_by: str = "domain",
     selected: Collection[str] = (),
     worst: int = 0,
+    densities: Sequence[Density | None] = (),
+    placed: pd.DataFrame | None = None,
 ) -> go.Figure:
     """Two maps of the same users; the selected ones are lit in both, joined by a line.
 
@@ -79,15 +90,23 @@ def before_after(
     labels : domain -> words shown, in the pair's order
     colour_by : a key of ``COLOUR_BY``
     selected : user ids to light; the lines are theirs, else the ``worst`` pairs' of each map
+    densities : per map, the density of everyone where ``stages`` hold a sample only
+    placed : domain, x, y, likeness of a made-up user, marked in the last map
     """
     figure = theme.facets(list(stages))
     chosen = set(selected)
     for column, frame in enumerate(stages.values(), start=1):
+        if len(densities) >= column and (everyone := densities[column - 1]) is not None:
+            figure.add_trace(density_picture(everyone), 1, column)
         ids = chosen or set(_worst(frame, worst))
         figure.add_trace(_pair_lines(frame, list(labels), ids), 1, column)
         for index, (domain, label) in enumerate(labels.items()):
             part = frame[frame["domain"] == domain]
             figure.add_trace(_cloud(part, label, index, colour_by, chosen, column), 1, column)
+    if placed is not None:
+        for _, row in placed.iterrows():
+            index = list(labels).index(row["domain"])
+            figure.add_trace(placed_mark(row, labels[row["domain"]], index), 1, max(len(stages), 1))
     figure.update_xaxes(showticklabels=False, zeroline=False, showgrid=False)
     figure.update_yaxes(showticklabels=False, zeroline=False, showgrid=False)
     if colour_by != "domain":

@@ -58,3 +58,39 @@ def domain_table(domains: list[dict]) -> pd.DataFrame:
     if {"Users", "Items"} <= set(out) and counts:
         out["Density"] = out[counts].sum(axis=1) / (out["Users"] * out["Items"])
     return out
+
+
+_DESCRIBED = {
+    "n_users": "Users",
+    "n_items": "Items",
+    "n_interactions": "Interactions",
+    "n_train": "Train interactions",
+    "n_valid": "Validation interactions",
+    "n_test": "Test interactions",
+    "density": "Share of all pairs that interact",
+    "user_degree.p50": "Interactions per user, median",
+    "user_degree.p100": "Interactions per user, most",
+    "item_degree.p50": "Interactions per item, median",
+    "item_degree.p100": "Interactions per item, most",
+    "users_without_train": "Users without a train interaction",
+    "items_without_train": "Items without a train interaction",
+    "missing.title": "Items without a title",
+    "missing.text": "Items without any text",
+    "missing.image": "Items without a picture",
+    "missing.both": "Items without text or picture",
+}
+
+
+def described_table(domains: list[dict]) -> pd.DataFrame:
+    """What ``data.describe`` says of a dataset's domains in words, one column per domain."""
+    frame = pd.json_normalize(domains)
+    have = {key: words for key, words in _DESCRIBED.items() if key in frame}
+    columns = {
+        str(row["label"] or row["name"]): [_number(key, row[key]) for key in have]
+        for _, row in frame.iterrows()
+    }
+    return pd.DataFrame({"": list(have.values()), **columns})
+
+
+def _number(key: str, value: float) -> str:
+    return f"{value:.2%}" if key == "density" else f"{value:,.0f}"

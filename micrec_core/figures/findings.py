@@ -84,7 +84,7 @@ def known_users(
         return None
     best = names[0] if len(set(names)) == 1 else "the best baseline"
     title = _claim("For known users", words, best)
-    return Finding(title, tuple(lines), "ablations", "See every variant and baseline")
+    return Finding(title, tuple(lines), "ablations", "See every variant")
 
 
 def known_against_popularity(
@@ -116,7 +116,7 @@ def new_items(summary: pd.DataFrame, labels: Mapping[str, str], seed: int | None
         if rows is not None:
             name = "popularity" if rival == "popularity" else theme.model_label(rival)
             title = _claim("For items without any interaction", rows[0], name)
-            return Finding(title, rows[1], "modalities", "See what text and image weigh")
+            return Finding(title, rows[1], "modalities", "What text and image weigh")
     return None
 
 
@@ -168,7 +168,7 @@ def aligned_users(alignment: pd.DataFrame) -> Finding | None:
     )
     if len(frame) > 1:
         line += f"; it was {first['value']:.2f} at epoch {int(first['epoch'])}"
-    return Finding(title, (line + ".",), "alignment", "See both domains before and after")
+    return Finding(title, (line + ".",), "alignment", "See before and after")
 
 
 def low_degree(degree: pd.DataFrame, labels: Mapping[str, str]) -> Finding | None:
@@ -194,7 +194,7 @@ def low_degree(degree: pd.DataFrame, labels: Mapping[str, str]) -> Finding | Non
         return None
     title = _claim("On items with 1 to 5 interactions", words, "the best baseline")
     title = title.replace("NDCG@20", "recall@20")
-    return Finding(title, tuple(lines), "low-degree", "See all degree bins with intervals")
+    return Finding(title, tuple(lines), "low-degree", "See all degree bins")
 
 
 def _pool_bins(rows: pd.DataFrame) -> pd.DataFrame:
@@ -231,7 +231,7 @@ def content_matters(
         frozenset({"above"}): "Text and images help: taking both away costs accuracy.",
         frozenset({"below"}): "Text and images do not help known users here.",
     }.get(frozenset(words), "Text and images help known users in some domains, not in all.")
-    return Finding(title, tuple(lines), "modalities", "See what each modality weighs")
+    return Finding(title, tuple(lines), "modalities", "What each one weighs")
 
 
 def all_findings(

@@ -29,7 +29,8 @@ def recall_by_bin(degree: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
         subplot_titles=list(labels.values()),
     )
     figure.update_annotations(font_size=14)
-    bins = [b for b in DEGREE_BINS if b in set(degree["bin"].astype(str))]
+    have = set(degree["bin"].astype(str))
+    bins = [b for b in DEGREE_BINS if b in have]
     place = {b: i for i, b in enumerate(bins)}
     shown: set[str] = set()
     for index, domain in enumerate(labels):

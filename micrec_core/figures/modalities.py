@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -24,10 +25,10 @@ def long_weights(weights: pd.DataFrame) -> pd.DataFrame:
 
     An entity that lacks a modality has no weight to speak of there and gives no row.
     """
-    have = list(zip(weights["has_text"], weights["has_image"], strict=True))
+    has = [weights[f"has_{m}"].to_numpy(dtype=bool) for m in MODALITIES]
+    names = np.array([HAVE_LABELS[t, i] for t in (False, True) for i in (False, True)])
     base = weights.assign(
-        bin=degree_bin(weights["degree"]),
-        have=[HAVE_LABELS[bool(t), bool(i)] for t, i in have],
+        bin=degree_bin(weights["degree"]), have=names[2 * has[0].astype(int) + has[1]]
     )
     parts = [
         base[base[f"has_{m}"].astype(bool)].assign(modality=m, weight=base[f"w_{m}"])
@@ -107,7 +108,9 @@ def by_group(long: pd.DataFrame, group: str, order: Sequence[str], title: str) -
             hovertemplate="mean %{y:.3f} [%{customdata[1]:.3f}, %{customdata[2]:.3f}]<br>"
             f"n = %{{customdata[0]:,}}<extra>{theme.source_label(modality)}</extra>",
         )
-    counts = long.drop_duplicates(["entity", "domain", "id"])[group].value_counts()
+    # One row per entity: that of its text, or of its image where it has no text.
+    first = (long["modality"] == "text") | (long["have"] == "image only")
+    counts = long.loc[first, group].value_counts()
     text = [
         f"{g}<br><span style='font-size:10px'>n = {int(counts.get(g, 0)):,}</span>" for g in order
     ]
@@ -120,24 +123,36 @@ def by_group(long: pd.DataFrame, group: str, order: Sequence[str], title: str) -
 def by_degree(long: pd.DataFrame) -> go.Figure:
     """Mean weight per bin of train interactions, for entities with both modalities."""
     both = long[long["have"] == "text and image"]
-    bins = [b for b in DEGREE_BINS if b in set(both["bin"].astype(str))]
+    have = set(both["bin"].unique())
+    bins = [b for b in DEGREE_BINS if b in have]
     return by_group(both, "bin", bins, "Train interactions")
 
 
 def by_missingness(long: pd.DataFrame) -> go.Figure:
     """Mean weight by what the entity has: a missing modality must weigh nothing."""
-    order = [h for h in HAVE_LABELS.values() if h in set(long["have"])]
+    have = set(long["have"].unique())
+    order = [h for h in HAVE_LABELS.values() if h in have]
     return by_group(long, "have", order, "What it has")
 
 
-def ternary(weights: pd.DataFrame, labels: Mapping[str, str], limit: int = 4000) -> go.Figure:
-    """Share of the score that comes from interactions, text and image; one mark per entity."""
+def with_shares(weights: pd.DataFrame) -> pd.DataFrame:
+    """The entities whose score has parts to speak of."""
+    return weights[weights[["share_id", "share_text", "share_image"]].sum(axis=1) > 0]
+
+
+def every(frame: pd.DataFrame, n_domains: int, limit: int = 4000) -> pd.DataFrame:
+    """An even sample of about ``limit`` rows over all domains; all rows where there are fewer."""
+    parts = [part.iloc[:: -(-len(part) * n_domains // limit)] for _, part in
+             frame.groupby("domain", sort=False)]  # fmt: skip
+    return pd.concat(parts) if parts else frame
+
+
+def ternary(weights: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
+    """Share of the score that comes from interactions, text and image; one mark per row."""
     figure = go.Figure()
-    total = weights[["share_id", "share_text", "share_image"]].sum(axis=1)
-    frame = weights[total > 0]
+    frame = with_shares(weights)
     for index, (domain, label) in enumerate(labels.items()):
         part = frame[frame["domain"] == domain]
-        part = part.iloc[:: max(1, len(part) * len(labels) // limit)]
         figure.add_trace(
             go.Scatterternary(
                 a=part["share_id"],
@@ -157,7 +172,13 @@ def ternary(weights: pd.DataFrame, labels: Mapping[str, str], limit: int = 4000)
                 f"<extra>{label}</extra>",
             )
         )
-    corner = {"showticklabels": False, "ticks": "", "min": 0}
+    corner = {
+        "showticklabels": False,
+        "ticks": "",
+        "min": 0,
+        "gridcolor": "rgba(138,138,138,0.35)",
+        "linecolor": theme.NEUTRAL,
+    }
     figure.update_layout(
         height=430,
         margin={"t": 40, "b": 50, "l": 40, "r": 40},

@@ -237,6 +237,12 @@ def _weight_sections(frame: Frame, labels: Mapping[str, str]) -> Iterator[Sectio
     )
 
 
+def _how_many(stages: Mapping[str, pd.DataFrame], users: pd.DataFrame) -> str:
+    drawn = next(iter(stages.values()))["user_id"].nunique()
+    grey = " The grey density has all of them." if drawn < len(users) else ""
+    return f"Showing {drawn:,} of {len(users):,} people.{grey}"
+
+
 def _alignment_sections(
     frame: Frame, vectors: Vectors, labels: Mapping[str, str]
 ) -> Iterator[Section]:
@@ -247,20 +253,21 @@ def _alignment_sections(
         return
     method = max(layouts["method"].unique())
     epochs = sorted(layouts["epoch"].unique())
-    stages, distances = {}, {}
+    stages, distances, densities = {}, {}, []
     for name, epoch in (("Before", epochs[0]), ("After", epochs[-1])):
         both = vectors(int(epoch))
         title = f"{name} (epoch {epoch})"
         layout = pick(layouts, epoch=epoch, method=method)
         points = alignment.points(users, layout, both["a"], both["b"], list(pair))
-        stages[title] = alignment.sample_rows(points)
+        stages[title], everyone = alignment.shown(points)
+        densities.append(everyone)
         distances[title] = points.drop_duplicates("user_id")["distance"]
     yield Section(
         "The same people in both domains",
-        alignment.before_after(stages, pair, worst=10),
+        alignment.before_after(stages, pair, worst=10, densities=densities),
         pd.DataFrame(distances).describe().reset_index(),
-        f"{method.upper()} layout; 2-D distances are illustrative. The table has the cosine "
-        "distance of the same person's two vectors in all dimensions.",
+        f"{method.upper()} layout; 2-D distances are illustrative. {_how_many(stages, users)} "
+        "The table has the cosine distance of the same person's two vectors in all dimensions.",
     )
     if metrics is not None:
         last = metrics[metrics["epoch"] == metrics["epoch"].max()]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pandas as pd
 import streamlit as st
 
 from micrec_core.evaluation.alignment import pair_distances
 from micrec_core.figures import alignment as figures
+from micrec_core.figures.placing import Density, place
 from micrec_core.figures.tables import pick
-from micrec_core.ui import library
+from micrec_core.ui import library, serve
+from micrec_core.ui.address import news, say
 from micrec_core.ui.library import Opened
 from micrec_core.ui.state import session
 from micrec_core.ui.widgets import cells, chart, metric, plain
@@ -16,40 +20,176 @@ from micrec_core.ui.words import word
 
 _PEOPLE = 100
 METRICS = {
-    "paired_cosine": ("Cosine of true pairs", word("paired cosine")),
-    "mrr": ("Partner found (MRR)", word("MRR")),
-    "recall@10": ("Partner in top 10", word("Recall")),
+    "paired_cosine": ("Paired cosine", word("paired cosine")),
+    "mrr": ("Partner MRR", word("MRR")),
+    "recall@10": ("In top 10", "Share of people whose own second vector is among the 10 nearest."),
     "uniformity": (
         "Uniformity",
         "How evenly the vectors cover the sphere; lower is more even, 0 is one point.",
     ),
-    "cka": ("Likeness (CKA)", "Linear CKA of the two spaces; 1 means alike up to rotation."),
+    "cka": (
+        "CKA",
+        "Linear centred kernel alignment: how alike the two spaces are; 1 is alike up to rotation.",
+    ),
 }
+
+
+@dataclass(frozen=True)
+class View:
+    """What the visitor wants to see: epochs before and after, layout, colour, worst pairs."""
+
+    epochs: tuple[int, int]
+    method: str
+    colour: str
+    worst: int
+
+
+def choose_view(opened: Opened, epochs: list[int]) -> View:
+    """The widgets above the maps, all in the address."""
+    with st.container(horizontal=True, gap="medium"):
+        first, final = st.select_slider(
+            "Epochs compared",
+            epochs,
+            value=(epochs[0], epochs[-1]),
+            key="al_epochs",
+            bind="query-params",
+            width=150,
+        )
+        methods = sorted(library.layouts(opened)["method"].unique(), reverse=True)
+        method = st.segmented_control(
+            "Layout",
+            methods,
+            default=methods[0],
+            required=True,
+            key="al_layout",
+            bind="query-params",
+            format_func=str.upper,
+            help="How many dimensions become two. UMAP keeps neighbours near; PCA keeps the "
+            "directions in which people differ most.",
+        )
+        colour = st.segmented_control(
+            "Colour by",
+            list(figures.COLOUR_BY),
+            default="domain",
+            required=True,
+            key="al_colour",
+            bind="query-params",
+            format_func=lambda name: figures.COLOUR_BY[name],
+        )
+        worst = st.number_input(
+            "Worst pairs joined",
+            0,
+            figures.MAX_WORST,
+            10,
+            key="al_worst",
+            bind="query-params",
+            width=130,
+        )
+    worst = min(max(int(worst), 0), figures.MAX_WORST)
+    return View((int(first), int(final)), method, colour, worst)
+
+
+def how_many(opened: Opened, stage: Stage, kept: int, lit: int) -> str:
+    """How many of all people the maps show, and who is not among them."""
+    marks = stage.marks["user_id"].nunique()
+    people = max(opened.info["dataset"]["n_overlap"], kept)
+    grey = "" if stage.density is None else f" The grey density has all {kept:,}."
+    return (
+        f"Showing {marks:,} of {people:,} people with interactions in both domains (kept while "
+        f"training: {kept:,}; none whose interactions were withheld).{grey} {lit:,} selected."
+    )
 
 
 def light() -> None:
     """Keep the users that were selected in the map; an empty selection keeps the old one."""
     points = st.session_state["al_map"].selection.points
-    ids = [str(p["customdata"][0]) for p in points if p.get("customdata")]
+    ids = [str(p["customdata"][0]) for p in points if isinstance(p.get("customdata"), list)]
     if ids:
         session().lit = tuple(dict.fromkeys(ids))
 
 
-@st.cache_data(max_entries=24, show_spinner=False)
-def _stage(
-    key: str, pair: tuple[str, str], method: str, epoch: int, _opened: Opened
-) -> pd.DataFrame:
-    users = library.snapshot_users(_opened)
-    layouts = library.layouts(_opened)
-    vectors = library.snapshot(_opened, epoch)
-    layout = pick(layouts, epoch=epoch, method=method)
-    points = figures.points(users, layout, vectors["a"], vectors["b"], pair)
-    return figures.sample_rows(points)
+def selection(users: pd.DataFrame) -> tuple[str, ...]:
+    """The users selected: by the address where it has new ones that exist, else by the lasso."""
+    asked = news("sel")
+    if asked is not None:
+        known = set(users["user_id"])
+        session().lit = tuple(u for u in dict.fromkeys(asked["sel"]) if u in known)
+    say("sel", session().lit)
+    return session().lit
 
 
-def stage(opened: Opened, method: str, epoch: int) -> pd.DataFrame:
-    """The points of one map, at most 50,000."""
-    return _stage(opened.run.key, opened.pair, method, epoch, opened)
+@dataclass(frozen=True)
+class Stage:
+    """One map: its marks, and the density of everyone where the marks are a sample."""
+
+    marks: pd.DataFrame
+    density: Density | None
+
+
+@st.cache_resource(max_entries=12, show_spinner=False)
+def _stage(key: str, pair: tuple[str, str], method: str, epoch: int, _opened: Opened) -> Stage:
+    return Stage(*figures.shown(_points(_opened, library.snapshot_users(_opened), method, epoch)))
+
+
+def _points(opened: Opened, users: pd.DataFrame, method: str, epoch: int) -> pd.DataFrame:
+    vectors = library.snapshot(opened, epoch)
+    layout = pick(library.layouts(opened), epoch=epoch, method=method)
+    return figures.points(users, layout, vectors["a"], vectors["b"], opened.pair)
+
+
+def stage(opened: Opened, method: str, epoch: int, lit: tuple[str, ...] = ()) -> Stage:
+    """One map, with marks for the selected users even where the others are a sample."""
+    found = _stage(opened.run.key, opened.pair, method, epoch, opened)
+    absent = set(lit) - set(found.marks["user_id"])
+    if not absent:
+        return found
+    users = library.snapshot_users(opened)
+    more = _points(opened, users[users["user_id"].isin(absent)], method, epoch)
+    return Stage(pd.concat([found.marks, more], ignore_index=True), found.density)
+
+
+def made_up_place(opened: Opened, method: str, epoch: int) -> pd.DataFrame | None:
+    """Where the visitor's made-up user belongs in a map of the model's last state, per domain.
+
+    None without such a user, or where the vectors of that epoch are not the served model's.
+    """
+    made = session().made
+    if made.is_empty or not opened.run.has("serving.json"):
+        return None
+    model = serve.recommender(opened)
+    user = serve.made_up_user(model, made)
+    vectors = library.snapshot(opened, epoch)
+    layouts = pick(library.layouts(opened), epoch=epoch, method=method)
+    rows = []
+    for domain, side in zip(opened.pair, "ab", strict=True):
+        embedding = model.embedding(user, domain)
+        layout = layouts[layouts["domain"].isin([domain, side])]
+        if len(embedding) == vectors[side].shape[1]:
+            found = place(layout, vectors[side], embedding)
+            rows += [{"domain": domain, **found}] if found else []
+    return pd.DataFrame(rows) if rows else None
+
+
+def show_map_of_made_up(opened: Opened) -> None:
+    """The last map alone, with the made-up user in it; or why there is none."""
+    epochs = library.snapshot_epochs(opened)
+    if len(opened.pair_labels) < 2 or not epochs:
+        st.caption("This run kept no map of users who are known in two domains.")
+        return
+    method = max(library.layouts(opened)["method"].unique())
+    last = stage(opened, method, epochs[-1])
+    placed = made_up_place(opened, method, epochs[-1])
+    figure = figures.before_after(
+        {"": last.marks}, opened.pair_labels, densities=[last.density], placed=placed
+    )
+    chart(
+        figure,
+        last.marks if placed is None else placed,
+        "cold_map",
+        alt="Map of the users known in both domains, with the made-up user as a star per domain",
+        caption="One star per domain. Placed by the five known users whose vectors are most like "
+        "the made-up user's, so approximate; 2-D distances are illustrative.",
+    )
 
 
 def key_numbers(metrics: pd.DataFrame) -> None:

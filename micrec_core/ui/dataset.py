@@ -14,7 +14,8 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from micrec_core.errors import DataError
-from micrec_core.figures.data import degree_curves
+from micrec_core.figures.data import degree_curves, described_table
+from micrec_core.ui.navigation import ROOT
 from micrec_core.ui.state import session
 from micrec_core.ui.widgets import cells, chart, plain
 
@@ -33,7 +34,7 @@ def check_folder(path: str, drop_unknown: bool = False) -> Summary:
     """Read and describe a dataset; DataError is the refusal. It can then be trained on."""
     from micrec_core.data import describe, read_dataset
 
-    folder = Path(path).expanduser()
+    folder = ROOT / Path(path).expanduser()
     if not folder.is_dir():
         raise DataError(f"there is no folder '{path}'; check the path")
     dataset = read_dataset(folder, unknown_items="drop" if drop_unknown else "error")
@@ -69,20 +70,14 @@ def show_summary(summary: Summary) -> None:
     for column, name, word_ in zip(cells(4, 160), names, words, strict=True):
         column.metric(word_, f"{described[name]:,}", border=True)
     st.dataframe(
-        pd.json_normalize(described["domains"]).T.rename(columns=str).astype(str),
-        width="stretch",
-        height=260,
+        described_table(described["domains"]), width="stretch", height="content", hide_index=True
     )
-    if described["overlap"]:
-        st.dataframe(
-            pd.DataFrame(described["overlap"]),
-            hide_index=True,
-            width="stretch",
-            column_config={
-                "share_of_a": st.column_config.NumberColumn("share of a", format="percent"),
-                "share_of_b": st.column_config.NumberColumn("share of b", format="percent"),
-                "n_users": st.column_config.NumberColumn("users", format="localized"),
-            },
+    labels = {d["name"]: d["label"] or d["name"] for d in described["domains"]}
+    for pair in described["overlap"]:
+        a, b = plain(labels[pair["a"]]), plain(labels[pair["b"]])
+        st.markdown(
+            f"**{pair['n_users']:,}** people are known in both {a} and {b}: "
+            f"{pair['share_of_a']:.0%} of the users of {a}, {pair['share_of_b']:.0%} of {b}."
         )
     for note in described["notes"]:
         st.caption(plain(note))
@@ -94,7 +89,7 @@ def show_summary(summary: Summary) -> None:
         with column:
             parts = [pd.DataFrame({"domain": k, "degree": v}) for k, v in degrees.items()]
             chart(
-                degree_curves(degrees, f"Interactions of a {kind}"),
+                degree_curves(degrees, f"Interactions per {kind}"),
                 pd.concat(parts).value_counts().rename(f"{kind}s").reset_index(),
                 f"data_{kind}",
                 alt=f"Share of {kind}s with at least so many interactions, per domain",

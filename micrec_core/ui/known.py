@@ -11,6 +11,7 @@ from micrec_core.figures import recommendations as figures
 from micrec_core.ui import serve
 from micrec_core.ui.cards import gallery, recommendation_cards, title_of
 from micrec_core.ui.library import Opened, item, listings, open_listed
+from micrec_core.ui.state import choose, follow
 from micrec_core.ui.widgets import cells, chart, plain
 from micrec_core.ui.words import words
 
@@ -59,9 +60,17 @@ def explain(opened: Opened, user: Any, found: dict[str, pd.DataFrame]) -> None:
     }
     if not choices:
         return
+    follow()
     st.subheader("Why this item?", anchor=False)
+    current = next((c for c in choices if c[1] == st.session_state.get("item")), None)
+    if current is not None:
+        st.session_state["rec_item"] = current
     domain, item_id = st.selectbox(
-        "Item", list(choices), format_func=lambda c: choices[c], key="rec_item"
+        "Item",
+        list(choices),
+        format_func=lambda c: choices[c],
+        key="rec_item",
+        on_change=lambda: choose("item", st.session_state["rec_item"][1]),
     )
     model = serve.recommender(opened)
     why = model.explain(user, domain, item_id)
@@ -132,7 +141,12 @@ def compare(opened: Opened, user_id: str, found: dict[str, pd.DataFrame], k: int
     st.subheader("Beside another run", anchor=False)
     others = [n for n, f in listings().items() if f.problem is None and n != opened.run.name]
     name = st.selectbox(
-        "Other run", others, index=None, key="rec_other", placeholder="choose a run"
+        "Other run",
+        others,
+        index=None,
+        key="rec_other",
+        bind="query-params",
+        placeholder="choose a run",
     )
     if not others:
         st.caption("There is no other run yet: the Retrain page makes one.")

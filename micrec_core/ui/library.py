@@ -164,6 +164,11 @@ def item(opened: Opened, domain: str, item_id: str) -> pd.Series | None:
     return None if place is None else frame.iloc[place]
 
 
+def domain_of(opened: Opened, item_id: str) -> str | None:
+    """The first of the run's domains that has this item."""
+    return next((d for d in opened.labels if item(opened, d, item_id) is not None), None)
+
+
 def report(opened: Opened) -> bytes:
     """The self-contained HTML report of the run."""
     from micrec_core.figures.report import html_report

@@ -8,6 +8,7 @@ import streamlit as st
 
 from micrec_core.errors import DataError
 from micrec_core.ui import serve
+from micrec_core.ui.address import news, say
 from micrec_core.ui.cards import thumbnail, title_of
 from micrec_core.ui.library import Opened, catalogue, item
 from micrec_core.ui.search import find_items
@@ -16,13 +17,37 @@ from micrec_core.ui.widgets import choose_domain, plain, problem
 
 _GALLERY = 12
 _PICTURE_BYTES = 10 * 2**20
+_TEXT = 500
+_BETWEEN = "~"
 
 
-def _take_persona(persona: dict[str, Any]) -> None:
+def from_address(opened: Opened) -> None:
+    """Take the made-up user of a shared link; what the run does not know is left out."""
+    asked = news("like", "says")
+    if asked is None:
+        return
+    likes: dict[str, list[str]] = {}
+    for domain, _, item_id in (said.partition(_BETWEEN) for said in asked["like"]):
+        if domain in opened.labels and item(opened, domain, item_id) is not None:
+            likes.setdefault(domain, []).append(item_id)
+    made = MadeUp(likes, (asked["says"] or [""])[0][:_TEXT], touched=True)
+    session().made = made
+    st.session_state["cold_text"] = made.text
+
+
+def into_address() -> None:
+    """Keep what the visitor made up in the address, but for a picture."""
+    made = session().made
+    likes = [f"{d}{_BETWEEN}{i}" for d, ids in made.likes.items() for i in ids]
+    say("like", likes if made.touched else [])
+    say("says", [made.text] if made.touched and made.text.strip() else [])
+
+
+def _take_persona(persona: dict[str, Any], touched: bool = True) -> None:
     likes = {d: [str(i) for i in ids] for d, ids in (persona.get("likes") or {}).items()}
     made = session().made
     text = persona.get("text") or ""
-    session().made = MadeUp(likes, text, None, persona["name"], True, made.lists)
+    session().made = MadeUp(likes, text, None, persona["name"], touched, made.lists)
     st.session_state["cold_text"] = session().made.text
 
 
@@ -49,7 +74,7 @@ def _personas(opened: Opened) -> None:
     personas = serve.personas(opened)
     if personas and session().made.is_empty and not session().made.touched:
         # A first-time visitor sees lists at once instead of an empty page.
-        _take_persona(personas[0])
+        _take_persona(personas[0], touched=False)
     st.markdown("**Start from someone**" if personas else "**Make up someone**")
     with st.container(horizontal=True, gap="small"):
         for place, persona in enumerate(personas):
@@ -130,13 +155,15 @@ def _add_items(opened: Opened) -> None:
 def _sentence_and_picture() -> None:
     made = session().made
     st.session_state.setdefault("cold_text", made.text)
-    made.text = st.text_area(
+    text = st.text_area(
         "Or say what they like",
         key="cold_text",
-        max_chars=500,
+        max_chars=_TEXT,
         height=80,
         placeholder="dark roast coffee, hand-made cups",
     )
+    if text != made.text:
+        made.text, made.touched = text, True
     number = st.session_state.get("cold_upload_no", 0)
     upload = st.file_uploader(
         "Or give a picture",
@@ -147,7 +174,7 @@ def _sentence_and_picture() -> None:
     made.image = None
     if upload is not None:
         try:
-            made.image = checked_picture(upload.getvalue())
+            made.image, made.touched = checked_picture(upload.getvalue()), True
             st.image(made.image, width=120, alt="The picture you gave")
         except DataError as error:
             problem(str(error))

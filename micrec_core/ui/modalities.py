@@ -2,29 +2,78 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pandas as pd
 import streamlit as st
 
 from micrec_core.errors import MicrecError
+from micrec_core.figures import modalities as figures
 from micrec_core.figures import theme
 from micrec_core.figures.modalities import MODALITIES, parts_bar
-from micrec_core.figures.tables import pick
+from micrec_core.figures.tables import mean_interval, pick
 from micrec_core.ui import serve
 from micrec_core.ui.cards import gallery, thumbnail, title_of
 from micrec_core.ui.library import Opened
 from micrec_core.ui.search import pick_item, pick_user
+from micrec_core.ui.state import follow
 from micrec_core.ui.widgets import cells, empty, plain, problem
 from micrec_core.ui.words import word
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The tables that the charts of the page show, made once per run.
+
+    ``long`` and ``both`` are of all entities and of those with text and image; ``spread`` holds
+    quantiles, ``by_degree`` and ``by_missing`` means; ``marks`` are the rows of the triangle, a
+    sample of ``n_shares`` where there are many.
+    """
+
+    long: pd.DataFrame
+    both: pd.DataFrame
+    spread: pd.DataFrame
+    by_degree: pd.DataFrame
+    by_missing: pd.DataFrame
+    marks: pd.DataFrame
+    n_shares: int
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _prepared(key: str, n_domains: int, _weights: pd.DataFrame) -> Prepared:
+    long = figures.long_weights(_weights)
+    both = long[long["have"] == "text and image"]
+    shares = figures.with_shares(_weights)
+    return Prepared(
+        long,
+        both,
+        figures.quantiles(long),
+        mean_interval(both, ["modality", "bin"], "weight"),
+        mean_interval(long, ["modality", "have"], "weight"),
+        figures.every(shares, n_domains),
+        len(shares),
+    )
+
+
+def prepared(opened: Opened, weights: pd.DataFrame) -> Prepared:
+    """What the charts show of a run's weights."""
+    return _prepared(opened.run.key, len(opened.labels), weights)
 
 
 @st.fragment
 def explore(opened: Opened, weights: pd.DataFrame | None) -> None:
     """Pick an item or a user; see what it is, who is near it and why it weighs as it does."""
+    follow()
     if not opened.run.has("catalogue.parquet"):
         empty("No catalogue in this run", "Without `catalogue.parquet` there are no items to show.")
         return
     kind = st.segmented_control(
-        "Look at", ["An item", "A user"], default="An item", required=True, key="mo_kind"
+        "Look at",
+        ["An item", "A user"],
+        default="An item",
+        required=True,
+        key="mo_kind",
+        bind="query-params",
     )
     try:
         if kind == "An item":

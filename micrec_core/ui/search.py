@@ -8,7 +8,8 @@ import pandas as pd
 import streamlit as st
 
 from micrec_core.ui import serve
-from micrec_core.ui.library import Opened, catalogue
+from micrec_core.ui.library import Opened, catalogue, domain_of, item
+from micrec_core.ui.state import choose
 from micrec_core.ui.widgets import choose_domain
 
 _SHOWN = 50
@@ -34,31 +35,39 @@ def find_items(frame: pd.DataFrame, query: str, limit: int = _SHOWN) -> pd.DataF
 
 
 def pick_item(opened: Opened, key: str) -> tuple[str, pd.Series] | None:
-    """Domain, search and choice of one item; None where nothing matches."""
+    """The item of the sidebar, or one found here, which becomes the sidebar's.
+
+    Returns domain and row of the catalogue, or None where nothing matches.
+    """
+    current = st.session_state.get("item") or ""
+    home = domain_of(opened, current)
     left, middle, right = st.columns([1, 1.4, 2.4])
     with left:
-        domain = choose_domain(opened.labels, f"{key}_domain", opened.pair[0], bind=True)
+        domain = choose_domain(opened.labels, f"{key}_domain", home or opened.pair[0], bind=True)
     query = middle.text_input(
         "Search", key=f"{key}_search", placeholder="title, description or id", type="search"
     )
     found = find_items(catalogue(opened, domain), query or "")
+    known = item(opened, domain, current)
+    matching = len(found)
+    if known is not None and current not in set(found["item_id"].astype(str)):
+        found = pd.concat([known.to_frame().T, found])
     if found.empty:
         right.caption("No item matches; try fewer words.")
         return None
     rows = dict(zip(found["item_id"].astype(str), found.itertuples(), strict=True))
+    if known is not None:
+        st.session_state[f"{key}_item"] = current
     chosen = right.selectbox(
-        f"Item (the {len(rows)} best known that match)",
+        f"Item (the {matching} best known that match)",
         list(rows),
         key=f"{key}_item",
+        on_change=lambda: choose("item", st.session_state[f"{key}_item"]),
         format_func=lambda i: (
             f"{rows[i].title or '(no title) ' + i} · {rows[i].degree} interactions"
         ),
     )
     return domain, found[found["item_id"].astype(str) == chosen].iloc[0]
-
-
-def _set_user(user_id: str) -> None:
-    st.session_state["user"] = user_id
 
 
 def pick_user(opened: Opened, key: str) -> str | None:
@@ -81,14 +90,15 @@ def pick_user(opened: Opened, key: str) -> str | None:
     shown = ids[:_SHOWN]
     if known and current not in shown:
         shown = [current, *shown]
+    if known:
+        st.session_state[f"{key}_user"] = current
     if not shown:
         right.caption("No user matches; try fewer letters.")
         return current if known else None
     right.selectbox(
         f"User ({len(ids):,} match{', the first 50 shown' if len(ids) > _SHOWN else ''})",
         shown,
-        index=shown.index(current) if known else 0,
         key=f"{key}_user",
-        on_change=lambda: _set_user(st.session_state[f"{key}_user"]),
+        on_change=lambda: choose("user", st.session_state[f"{key}_user"]),
     )
     return current if known else shown[0]

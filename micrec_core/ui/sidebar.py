@@ -1,4 +1,4 @@
-"""The sidebar that all pages share: which run, which two domains, which user."""
+"""The sidebar that all pages share: which run, two domains, user, item."""
 
 from __future__ import annotations
 
@@ -51,6 +51,14 @@ def sidebar() -> None:
             placeholder="none chosen",
             max_chars=200,
             help="A user of the training data; the pages that show one user follow it.",
+        )
+        st.text_input(
+            "Item id",
+            key="item",
+            bind="query-params",
+            placeholder="none chosen",
+            max_chars=200,
+            help="An item of the catalogue; the pages that look at one item follow it.",
         )
         _copy_link()
 

@@ -98,3 +98,18 @@ def xsrf_token(cookie: object) -> bytes | None:
     if parts[0] != "2" or len(mask) != 4 or len(masked) < 8:
         return None
     return bytes(byte ^ mask[place % 4] for place, byte in enumerate(masked))
+
+
+_CHOSEN = "micrec_chosen"
+
+
+def choose(name: str, value: str) -> None:
+    """Make a user or an item (``name``) the one that all pages look at; for callbacks."""
+    st.session_state[name] = value
+    st.session_state[_CHOSEN] = True
+
+
+def follow() -> None:
+    """In a fragment: run the whole page once after a choice, so that sidebar and address follow."""
+    if st.session_state.pop(_CHOSEN, False):
+        st.rerun()

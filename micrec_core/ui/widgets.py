@@ -20,6 +20,7 @@ _CHART_CONFIG = {
     "modeBarButtonsToRemove": ["zoomIn2d", "zoomOut2d", "autoScale2d"],
     "scrollZoom": False,
 }
+_ROWS = 5_000
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~:$])")
 
 
@@ -95,8 +96,10 @@ def table_and_csv(
     if not box.open:
         return
     with box:
+        if len(table) > _ROWS:
+            st.caption(f"Showing {_ROWS:,} of {len(table):,} rows; the CSV has all of them.")
         st.dataframe(
-            table,
+            table.head(_ROWS),
             hide_index=True,
             width="stretch",
             height=min(420, 38 + 35 * max(len(table), 1)),

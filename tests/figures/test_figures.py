@@ -13,6 +13,7 @@ from micrec_core.figures import (
     findings,
     low_degree,
     modalities,
+    placing,
     recommendations,
     retrain,
     tables,
@@ -141,17 +142,76 @@ def test_without_a_selection_only_the_worst_pairs_are_joined():
 
 def test_many_users_are_sampled_evenly_over_the_distances():
     points = stage(n=400)[2]
-    some = alignment.sample_rows(points, limit=40)
-    assert some["user_id"].nunique() == 40
-    assert len(some) == 80
+    assert alignment.sample_rows(points, limit=400) is points
+    some = alignment.sample_rows(points, limit=399, sample=40)
+    apart = points.drop_duplicates("user_id")
+    worst = apart.nlargest(alignment.MAX_WORST, "distance")["user_id"]
+    assert set(worst) <= set(some["user_id"])
+    assert 80 <= some["user_id"].nunique() < 100
+    assert len(some) == 2 * some["user_id"].nunique()
     assert some["distance"].min() == points["distance"].min()
     assert some["distance"].max() == points["distance"].max()
+
+
+def test_a_density_counts_every_mark():
+    points = stage(n=400)[2]
+    found = placing.density(points, cells=20)
+    assert found.counts.shape == (20, 20)
+    assert found.counts.sum() == len(points)
+    x, y = points["x"].to_numpy(), points["y"].to_numpy()
+    column = int((x[0] - x.min()) / (np.ptp(x) / 20))
+    row = int((y[0] - y.min()) / (np.ptp(y) / 20))
+    assert found.counts[min(row, 19), min(column, 19)] >= 1
+    assert alignment.shown(points)[1] is None
+
+
+def test_a_new_vector_is_placed_where_those_like_it_are():
+    layout = pd.DataFrame({"row": [2, 0, 1], "x": [9.0, 0.0, 4.0], "y": [9.0, 0.0, 2.0]})
+    vectors = np.array([[1.0, 0.0], [0.0, 2.0], [-1.0, 0.0]], np.float16)
+    found = placing.place(layout, vectors, np.array([0.0, 3.0]), k=1)
+    assert (found["x"], found["y"]) == (4.0, 2.0)
+    assert found["likeness"] == pytest.approx(1.0)
+    between = placing.place(layout, vectors, np.array([1.0, 1.0]), k=2)
+    assert (between["x"], between["y"]) == (pytest.approx(2.0), pytest.approx(1.0))
+    assert placing.place(layout, vectors, np.array([0.0, -1.0]), k=1) is None
+    assert placing.place(layout, vectors[:, :1] * 0, np.array([1.0])) is None
+
+
+def test_someone_placed_is_a_star_in_the_last_map_only():
+    points = stage()[2]
+    who = pd.DataFrame([{"domain": "kitchen", "x": 1.0, "y": 2.0, "likeness": 0.5}])
+    labels = {"food": "Food", "kitchen": "Kitchen"}
+    figure = alignment.before_after({"a": points, "b": points}, labels, placed=who)
+    stars = [t for t in figure.data if t.marker.symbol == "star"]
+    assert [(s.xaxis, s.x[0], s.y[0]) for s in stars] == [("x2", 1.0, 2.0)]
+    assert stars[0].marker.color == theme.domain_colour(1)
+
+
+def test_an_even_sample_keeps_both_domains_and_says_nothing_false():
+    frame = pd.DataFrame({"domain": ["food"] * 900 + ["kitchen"] * 100, "share_id": 1.0})
+    assert len(modalities.every(frame, 2, limit=2000)) == 1000
+    some = modalities.every(frame, 2, limit=200)
+    assert some["domain"].value_counts().to_dict() == {"food": 100, "kitchen": 100}
+
+
+def test_a_described_dataset_is_said_in_words():
+    domain = {"name": "a", "label": "", "n_users": 1200, "density": 0.0262,
+              "missing": {"title": 3}, "user_degree": {"p50": 2.0}}  # fmt: skip
+    table = data.described_table([domain, domain | {"name": "b", "label": "Bees"}])
+    assert list(table.columns) == ["", "a", "Bees"]
+    said = dict(zip(table[""], table["Bees"], strict=True))
+    assert said == {
+        "Users": "1,200",
+        "Share of all pairs that interact": "2.62%",
+        "Interactions per user, median": "2",
+        "Items without a title": "3",
+    }
 
 
 def test_neighbours_agree_with_sorting_all_cosines():
     users, vectors, _ = stage()
     table = alignment.neighbours(users, vectors["a"], vectors["b"], "u5", k=3)
-    a, b = (alignment.unit(vectors[k]) for k in "ab")
+    a, b = (placing.unit(vectors[k]) for k in "ab")
     order = np.argsort(-(b @ a[5]))
     assert list(table["user_id"][:3]) == [f"u{i}" for i in order[:3]]
     own = table[table["same"]]

@@ -1,5 +1,6 @@
 """Every page opens on whole, missing, damaged and partial runs, and says what is the matter."""
 
+import json
 import shutil
 
 import pytest
@@ -93,9 +94,39 @@ def test_an_address_chooses_run_and_page_state(app, full_run):
     assert test.sidebar.selectbox(key="run").value == "tiny"
 
 
-def test_three_hundred_thousand_users(app, tmp_path):
-    write_run(tmp_path, "large", n_snapshot_users=300_000)
-    test = app(tmp_path, "alignment")
+@pytest.mark.parametrize("page", PAGES)
+def test_a_run_of_one_domain_by_its_text_alone(app, tmp_path, page):
+    write_run(tmp_path, "one", pictures=False, modalities=("text",), domains=("food",))
+    test = app(tmp_path, page)
     healthy(test)
-    assert "Showing 12,500 of" in words(test)
-    assert len(test.selectbox[1].options) <= 100
+    assert not test.error
+    assert "Kitchen" not in words(test)
+
+
+@pytest.fixture(scope="module")
+def many_users(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("many")
+    write_run(folder, "large", n_users=300_000)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES)
+def test_three_hundred_thousand_users(app, many_users, page):
+    test = app(many_users, page)
+    healthy(test)
+    assert not test.error
+    assert all(len(box.options) <= 100 for box in test.selectbox)
+
+
+@pytest.mark.slow
+def test_many_users_are_a_density_and_a_sample(app, many_users):
+    test = app(many_users, "alignment")
+    said = words(test)
+    assert "of 300,000 people" in said
+    assert "The grey density has all 300,000." in said
+    drawn = json.loads(test.get("plotly_chart")[0].proto.spec)["data"]
+    kinds = [trace["type"] for trace in drawn]
+    assert kinds.count("heatmap") == 2
+    marks = [t for t in drawn if t["type"] == "scattergl" and t["mode"] == "markers"]
+    assert len(marks) == 4

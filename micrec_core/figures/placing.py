@@ -1,0 +1,103 @@
+"""Where someone belongs on a map that was drawn without them, and maps of too many to draw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from micrec_core.figures import theme
+
+NEAREST = 5
+CELLS = 120
+
+
+def unit(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Rows divided by their length, float32 [n, D]; zero rows stay zero."""
+    rows = np.asarray(vectors, dtype=np.float32)
+    return rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-12)
+
+
+def place(
+    layout: pd.DataFrame,
+    vectors: NDArray[np.floating],
+    embedding: NDArray[np.floating],
+    k: int = NEAREST,
+) -> dict[str, float] | None:
+    """The mean place of the users most like a new one, weighed by their likeness.
+
+    A layout cannot be asked for a point it was not made with, so this is an approximation.
+
+    Parameters
+    ----------
+    layout : row, x, y of one domain
+    vectors : [n, D], by ``row``
+    embedding : [D]
+
+    Returns
+    -------
+    x, y and the mean cosine of the nearest ``k`` as likeness; None where none is alike at all
+    """
+    cosine = unit(vectors) @ unit(embedding)
+    known = layout.set_index("row")[["x", "y"]].reindex(np.arange(len(cosine)))
+    cosine = np.where(known["x"].notna().to_numpy(), cosine, -np.inf)
+    near = np.argsort(-cosine, kind="stable")[:k]
+    weights = np.clip(cosine[near], 0.0, None)
+    if not np.isfinite(weights).all() or weights.sum() <= 0:
+        return None
+    x, y = np.average(known.to_numpy()[near], axis=0, weights=weights)
+    return {"x": float(x), "y": float(y), "likeness": float(cosine[near].mean())}
+
+
+def placed_mark(row: pd.Series, label: str, index: int) -> go.Scattergl:
+    """The mark of a made-up user, larger than a known user's and in the colour of the domain."""
+    return go.Scattergl(
+        x=[row["x"]],
+        y=[row["y"]],
+        mode="markers+text",
+        text=[f"  you, {label}"],
+        textposition="middle right",
+        textfont_size=13,
+        marker={
+            "symbol": "star",
+            "size": 20,
+            "color": theme.domain_colour(index),
+            "line": {"width": 2, "color": "#FFFFFF"},
+        },
+        name="Made-up user",
+        showlegend=False,
+        hovertemplate="the made-up user, about here<br>"
+        f"mean cosine to the {NEAREST} nearest: {row['likeness']:.2f}<extra>{label}</extra>",
+    )
+
+
+@dataclass(frozen=True)
+class Density:
+    """Number of marks per cell of a map: ``counts`` [ny, nx] with the cells' middles."""
+
+    x: NDArray[np.floating]
+    y: NDArray[np.floating]
+    counts: NDArray[np.floating]
+
+
+def density(points: pd.DataFrame, cells: int = CELLS) -> Density:
+    """Count all marks of a map; however many there are, the browser draws ``cells`` squared."""
+    counts, x, y = np.histogram2d(points["x"], points["y"], bins=cells)
+    return Density((x[:-1] + x[1:]) / 2, (y[:-1] + y[1:]) / 2, counts.T)
+
+
+def density_picture(found: Density) -> go.Heatmap:
+    """A density in shades of grey on a logarithmic scale; empty cells are clear."""
+    filled = np.where(found.counts > 0, found.counts, np.nan)
+    return go.Heatmap(
+        x=found.x,
+        y=found.y,
+        z=np.log1p(filled),
+        customdata=filled,
+        colorscale=((0.0, "rgba(138,138,138,0.12)"), (1.0, "rgba(138,138,138,0.85)")),
+        showscale=False,
+        hovertemplate="%{customdata:,} marks here<extra>everyone</extra>",
+    )

@@ -1,0 +1,89 @@
+"""The address is the view: it can be copied, gone back from, and written by anyone."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.journeys.app import Server, open_page, settled, sound, title, widget
+from tests.journeys.conftest import Visit
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = pytest.mark.browser
+
+
+def follow_menu(tab: "Page", name: str) -> None:
+    tab.get_by_test_id("stSidebarNavLink").filter(has_text=name).click()
+    tab.locator('[data-testid="stMain"] h1', has_text=name).wait_for()
+    settled(tab)
+
+
+def copied(tab: "Page") -> str:
+    """The address that the sidebar offers."""
+    tab.get_by_role("button", name="Link to this view").click()
+    code = tab.get_by_test_id("stPopoverBody").locator("code")
+    code.wait_for()
+    settled(tab)
+    return str(code.inner_text()).replace("\n", "")
+
+
+def test_a_copied_link_restores_the_view(served: Server, visit: Visit) -> None:
+    tab = visit()
+    open_page(tab, served, "modalities")
+    tab.get_by_role("combobox", name="Item (").click()
+    tab.get_by_role("option").nth(2).click()
+    tab.wait_for_url("**item=**")
+    settled(tab)
+    chosen = widget(tab, "item").locator("input").input_value()
+    shown = widget(tab, "mo_item").inner_text()
+    assert chosen
+
+    other = visit()
+    other.goto(copied(tab))
+    settled(other)
+    assert title(other) == "Modalities"
+    assert widget(other, "item").locator("input").input_value() == chosen
+    widget(other, "mo_item").wait_for()
+    assert widget(other, "mo_item").inner_text() == shown
+    sound(other, served)
+
+
+def test_one_user_through_the_pages_back_and_forward(served: Server, tab: "Page") -> None:
+    open_page(tab, served, "recommendations")
+    tab.get_by_role("combobox", name="User (").click()
+    tab.get_by_role("option").nth(3).click()
+    tab.wait_for_url("**user=**")
+    settled(tab)
+    chosen = widget(tab, "user").locator("input").input_value()
+    follow_menu(tab, "Alignment")
+    follow_menu(tab, "Recommendations")
+    assert widget(tab, "user").locator("input").input_value() == chosen
+    assert chosen in widget(tab, "rec_user").inner_text()
+
+    tab.go_back()
+    tab.locator('[data-testid="stMain"] h1', has_text="Alignment").wait_for()
+    settled(tab)
+    tab.go_forward()
+    tab.locator('[data-testid="stMain"] h1', has_text="Recommendations").wait_for()
+    settled(tab)
+    assert widget(tab, "user").locator("input").input_value() == chosen
+    sound(tab, served)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "recommendations?user=%3Cscript%3E&rec_k=100000&item=../../x",
+        "modalities?item=nothing&mo_domain=nowhere&mo_kind=x",
+        "alignment?al_epochs=999&al_epochs=-1&al_layout=tsne&al_colour=%00",
+        "low-degree?low_bin=7&low_domain=zzz",
+        "ablations?abl_metric=x&abl_protocol=y&abl_cohort=z&abl_curve=w&abl_curve_variant=v",
+        "cold-start?cold_k=0&cold_step=99",
+    ],
+)
+def test_nonsense_in_the_address_is_ignored(served: Server, tab: "Page", address: str) -> None:
+    page, _, query = address.partition("?")
+    open_page(tab, served, page, f"?{query}")
+    assert tab.get_by_test_id("stAlert").count() == 0
+    sound(tab, served)
