@@ -19,6 +19,34 @@ MECHANISMS = (
     "cross-domain",
 )
 
+# Configurations of the class MICRec, which can be served and explained.
+CONFIGURATIONS = ("micrec", "inmo", "inmo-mf", "lightgcn")
+
+# Baselines with a class of their own: name -> option -> (default, lowest, highest). What an option
+# is, the class says (models/baselines).
+BASELINES: dict[str, dict[str, tuple[float, float, float]]] = {
+    "popularity": {},
+    "itemknn": {"nearest": (100, 1, 10_000), "shrink": (0, 0, 1e6)},
+    "ease": {"penalty": (200, 1e-3, 1e9)},
+    "bpr-mf": {},
+    "imc-gae": {"drop": (0.3, 0, 0.9)},
+    "vbpr": {"train_features": (0, 0, 1)},
+    "lattice": {"raw": (0.9, 0, 1), "train_features": (0, 0, 1)},
+    "bm3": {"weight": (2, 0, 100), "drop": (0.3, 0, 0.9), "train_features": (0, 0, 1)},
+    "freedom": {
+        "image_share": (0.1, 0, 1),
+        "drop": (0.8, 0, 0.95),
+        "weight": (1e-3, 0, 1),
+        "train_features": (0, 0, 1),
+    },
+    "mgcn": {"weight": (1e-3, 0, 1), "train_features": (0, 0, 1)},
+    "cmf": {},
+    "emcdr": {"width": (128, 1, 4096), "steps": (500, 1, 100_000)},
+    "bitgcf": {"own": (0.8, 0, 1)},
+    "ptupcdr": {"width": (50, 1, 4096), "steps": (500, 1, 100_000)},
+}
+MODELS = (*CONFIGURATIONS, *BASELINES)
+
 
 class Settings(BaseModel):
     """Frozen; unknown keys are refused."""
@@ -27,15 +55,34 @@ class Settings(BaseModel):
 
 
 class ModelSettings(Settings):
-    """What the model is (DESIGN 3.1 to 3.4)."""
+    """What the model is (DESIGN 3.1 to 3.4); ``options`` are those of a baseline."""
 
-    name: Literal["micrec", "inmo", "lightgcn"] = "micrec"
+    name: str = "micrec"
     without: tuple[str, ...] = ()
+    options: dict[str, float] = {}
     dim: int = Field(64, ge=1, le=1024)
     layers: int = Field(2, ge=0, le=8)
     neighbours: int = Field(10, ge=1, le=200)
     neighbour_temperature: float = Field(0.2, gt=0)
     init: float = Field(0.1, gt=0)
+
+    def option(self, name: str) -> float:
+        """The value of a baseline's option, as set or by default."""
+        return self.options.get(name, BASELINES[self.name][name][0])
+
+    @model_validator(mode="after")
+    def _known_model(self) -> ModelSettings:
+        if self.name not in MODELS:
+            raise ValueError(f"there is no model '{self.name}'{_nearest(self.name, MODELS)}")
+        known = BASELINES.get(self.name, {})
+        for option, value in self.options.items():
+            if option not in known:
+                said = _nearest(option, tuple(known)) if known else "; it has none"
+                raise ValueError(f"{self.name} has no option '{option}'{said}")
+            _, low, high = known[option]
+            if not low <= value <= high:
+                raise ValueError(f"option '{option}' of {self.name} lies from {low:g} to {high:g}")
+        return self
 
     @model_validator(mode="after")
     def _known_mechanisms(self) -> ModelSettings:
@@ -53,7 +100,9 @@ class TrainSettings(Settings):
 
     ``batch_size`` is of the largest domain, the others follow so that every epoch sees each train
     interaction once; ``steps`` is how many an epoch has at least, which keeps batches small where
-    data is.
+    data is. ``average`` is the decay of the mean of the parameters; an interaction counts its
+    user's degree to the power of ``user_weight``; an edge that ``dropout`` takes from a step is
+    missing from templates and propagation alike.
     """
 
     epochs: int = Field(40, ge=1, le=10_000)
@@ -63,6 +112,7 @@ class TrainSettings(Settings):
     average: float = Field(0.99, ge=0, lt=1)
     loss: Literal["softmax", "bpr"] = "softmax"
     negatives: int = Field(512, ge=1)
+    user_weight: float = Field(0.25, ge=-1, le=1)
     l2: float = Field(1e-4, ge=0)
     dropout: float = Field(0.5, ge=0, lt=1)
     self_enhanced: float = Field(0.01, ge=0)

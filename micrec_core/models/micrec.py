@@ -166,7 +166,7 @@ class MICRec(nn.Module):
             return own.users, own.items
         id_part, *refined = self.item_templates(d, inputs).values()
         users = self._sum_users(inputs, sum(refined, start=id_part), own.any_user, drop)
-        rescale = 1.0 if drop is None else 1.0 / (1.0 - drop.rate)
+        rescale = _rescale(drop)
         scale = (inputs.items.degree + 1.0) ** -self.alpha
         ones = torch.ones_like(inputs.users.degree)
         items = inputs.graph.to_items(own.users, scale * rescale, ones, drop)
@@ -175,7 +175,7 @@ class MICRec(nn.Module):
     def _sum_users(
         self, inputs: DomainInputs, templates: Tensor, shared: Tensor | None, drop: Dropout | None
     ) -> Tensor:
-        rescale = 1.0 if drop is None else 1.0 / (1.0 - drop.rate)
+        rescale = _rescale(drop)
         scale = (inputs.users.degree + 1.0) ** -self.alpha
         ones = torch.ones_like(inputs.items.degree)
         users = inputs.graph.to_users(templates, scale * rescale, ones, drop)
@@ -225,17 +225,21 @@ class MICRec(nn.Module):
     # 3.3 ---------------------------------------------------------------------------------------
 
     def propagate(
-        self, users: Tensor, items: Tensor, inputs: DomainInputs
+        self, users: Tensor, items: Tensor, inputs: DomainInputs, drop: Dropout | None = None
     ) -> tuple[Tensor, Tensor]:
-        """LightGCN eq. 3 and the mean over layers; an entity without edges keeps its embedding."""
-        graph = inputs.graph
+        """LightGCN eq. 3 and the mean over layers; an entity without edges keeps its embedding.
+
+        ``drop`` takes the same edges as from the templates, so that what was dropped is not seen
+        in a roundabout way; the norms keep all degrees.
+        """
+        graph, rescale = inputs.graph, _rescale(drop)
         user_scale = inputs.users.degree.clamp(min=1.0) ** -0.5
         item_scale = inputs.items.degree.clamp(min=1.0) ** -0.5
         sum_users, sum_items = users, items
         for _ in range(self.settings.layers):
             users, items = (
-                graph.to_users(items, user_scale, item_scale),
-                graph.to_items(users, item_scale, user_scale),
+                graph.to_users(items, user_scale * rescale, item_scale, drop),
+                graph.to_items(users, item_scale * rescale, user_scale, drop),
             )
             sum_users, sum_items = sum_users + users, sum_items + items
         mean = 1.0 / (self.settings.layers + 1)
@@ -256,7 +260,9 @@ class MICRec(nn.Module):
             users, items = own[d]
             mixed_users = self.aggregate(users, users, domain.users, self.domain(d).user_gate)
             mixed_items = self.aggregate(items, items, domain.items, self.domain(d).item_gate)
-            final_users, final_items = self.propagate(mixed_users, mixed_items, domain)
+            final_users, final_items = self.propagate(
+                mixed_users, mixed_items, domain, None if drops is None else drops[d]
+            )
             out.append(
                 Encoded(
                     final_users, final_items, templates[d], users, items, mixed_users, mixed_items
@@ -289,3 +295,8 @@ class MICRec(nn.Module):
         unseen = replace(items, degree=torch.zeros_like(items.degree), signals=signals)
         lenders = encoded[d].own_items.detach()
         return self.aggregate(base, lenders, unseen, own.item_gate, unseen=True)
+
+
+def _rescale(drop: Dropout | None) -> float:
+    """What keeps the expectation of a sum over edges as it is without dropout."""
+    return 1.0 if drop is None else 1.0 / (1.0 - drop.rate)

@@ -9,16 +9,23 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def bpr(users: Tensor, positives: Tensor, negatives: Tensor) -> Tensor:
+def bpr(
+    users: Tensor, positives: Tensor, negatives: Tensor, weights: Tensor | None = None
+) -> Tensor:
     """Bayesian personalised ranking (Rendle et al., 2009): mean softplus(y_uj - y_ui).
 
-    All [batch, dim]; one negative per positive.
+    All [batch, dim]; one negative per positive. ``weights`` [batch] of the pairs, 1 by default.
     """
-    return F.softplus((users * (negatives - positives)).sum(1)).mean()
+    return _mean(F.softplus((users * (negatives - positives)).sum(1)), weights)
 
 
 def sampled_softmax(
-    users: Tensor, positives: Tensor, negatives: Tensor, clash: Tensor, n_items: int
+    users: Tensor,
+    positives: Tensor,
+    negatives: Tensor,
+    clash: Tensor,
+    n_items: int,
+    weights: Tensor | None = None,
 ) -> Tensor:
     """Cross entropy of the positive against items drawn uniformly, shared by the batch.
 
@@ -30,12 +37,27 @@ def sampled_softmax(
     users, positives : [batch, dim]
     negatives : [n_negatives, dim]
     clash : bool [batch, n_negatives], a negative that is the positive; left out
+    weights : [batch], of the pairs; 1 by default
     """
     score = (users * positives).sum(1)
     others = (users @ negatives.T).masked_fill(clash, float("-inf"))
     others = others + math.log(n_items / len(negatives))
     total = torch.logaddexp(score, torch.logsumexp(others, dim=1))
-    return (total - score).mean()
+    return _mean(total - score, weights)
+
+
+def user_weights(degrees: Tensor, power: float) -> Tensor:
+    """degree^power of the users of a batch, scaled to a mean of 1: [batch].
+
+    With 0 every interaction weighs the same; above, those of active users weigh more, which say
+    more of what goes together than the few of the others do.
+    """
+    weights = degrees.clamp(min=1.0) ** power
+    return weights / weights.mean()
+
+
+def _mean(values: Tensor, weights: Tensor | None) -> Tensor:
+    return values.mean() if weights is None else (values * weights).mean()
 
 
 def self_enhanced(users: Tensor, positives: Tensor, negatives: Tensor, diagonal: Tensor) -> Tensor:

@@ -80,7 +80,12 @@ class Objective:
         n = len(batch.users) if settings.loss == "bpr" else settings.negatives
         drawn = self._negatives(d, n, generator)
         negatives = F.embedding(drawn, own.items)
-        add("ranking", 1.0, self.ranking(users, positives, negatives, batch.items, drawn, d))
+        weights = None
+        if settings.user_weight:
+            degrees = self.inputs.domains[d].users.degree[batch.users]
+            weights = losses.user_weights(degrees, settings.user_weight)
+        ranking = self.ranking(users, positives, negatives, batch.items, drawn, d, weights)
+        add("ranking", 1.0, ranking)
         add("regularisation", settings.l2, losses.squared_length(users, positives, negatives))
         parameters = model.domain(d)
         if model.settings.templates and settings.self_enhanced > 0:
@@ -105,10 +110,17 @@ class Objective:
             ):
                 add("gate", settings.gate, gate.divergence(side.signals, side.has))
             if settings.new_items > 0:
-                self._new_items(d, users.detach(), batch.items, drawn, encoded, add)
+                self._new_items(d, users.detach(), batch.items, drawn, weights, encoded, add)
 
     def _new_items(
-        self, d: int, users: Tensor, items: Tensor, drawn: Tensor, encoded: list[Encoded], add: Add
+        self,
+        d: int,
+        users: Tensor,
+        items: Tensor,
+        drawn: Tensor,
+        weights: Tensor | None,
+        encoded: list[Encoded],
+        add: Add,
     ) -> None:
         """Rank a part of the batch with every item as if it were brand-new."""
         n = self.settings.new_items_batch
@@ -116,11 +128,9 @@ class Objective:
         drawn = drawn[:n] if self.settings.loss == "bpr" else drawn
         unseen = self.model.new_items(d, encoded, self.inputs.domains[d].items)
         positives, negatives = F.embedding(items, unseen), F.embedding(drawn, unseen)
-        add(
-            "new items",
-            self.settings.new_items,
-            self.ranking(users, positives, negatives, items, drawn, d),
-        )
+        weights = None if weights is None else weights[:n]
+        ranking = self.ranking(users, positives, negatives, items, drawn, d, weights)
+        add("new items", self.settings.new_items, ranking)
 
     def ranking(
         self,
@@ -130,13 +140,14 @@ class Objective:
         items: Tensor,
         drawn: Tensor,
         d: int,
+        weights: Tensor | None = None,
     ) -> Tensor:
-        """The batch loss that the settings name."""
+        """The batch loss that the settings name, its pairs weighed."""
         if self.settings.loss == "bpr":
-            return losses.bpr(users, positives, negatives)
+            return losses.bpr(users, positives, negatives, weights)
         clash = items[:, None] == drawn[None, :]
         return losses.sampled_softmax(
-            users, positives, negatives, clash, len(self.trained_items[d])
+            users, positives, negatives, clash, len(self.trained_items[d]), weights
         )
 
     def _link_terms(

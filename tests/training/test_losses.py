@@ -30,6 +30,28 @@ def test_bpr() -> None:
     assert losses.bpr(users, positives, negatives).item() == pytest.approx(wanted, abs=1e-5)
 
 
+def test_user_weights_are_powers_of_the_degree_with_mean_one() -> None:
+    degrees = torch.tensor([1.0, 16.0, 81.0])
+    found = losses.user_weights(degrees, 0.25)
+    np.testing.assert_allclose(found, np.array([1.0, 2.0, 3.0]) / 2.0, rtol=1e-6)
+    assert torch.equal(losses.user_weights(degrees, 0.0), torch.ones(3))
+
+
+def test_weighed_losses_are_weighed_means_over_the_pairs() -> None:
+    users, positives, negatives = draw(B, 0), draw(B, 1), draw(B, 2)
+    weights = torch.arange(1.0, B + 1)
+    nothing = torch.zeros(1, B).bool()
+    for loss in (
+        lambda k, w: losses.bpr(users[k], positives[k], negatives[k], w),
+        lambda k, w: losses.sampled_softmax(
+            users[k], positives[k], negatives, nothing.expand(len(users[k]), B), 50, w
+        ),
+    ):
+        alone = [loss(slice(k, k + 1), None) for k in range(B)]
+        wanted = sum(w * value for w, value in zip(weights, alone, strict=True)) / B
+        torch.testing.assert_close(loss(slice(None), weights), wanted)
+
+
 def test_self_enhanced() -> None:
     users, positives, negatives = draw(B, 0), draw(B, 1), draw(B, 2)
     diagonal = draw(1, 3)[0]

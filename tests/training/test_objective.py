@@ -71,13 +71,15 @@ def test_ranking_and_regularisation_are_the_losses_on_what_was_drawn(trainer, lo
         own = [items for where, items in watch.drawn if where == d]
         u, p = encoded[d].users[batch.users], encoded[d].items[batch.items]
         n = encoded[d].items[own[0]]
+        degrees = made.inputs.domains[d].users.degree[batch.users]
+        weights = losses.user_weights(degrees, 0.25)
         if loss == "bpr":
             assert len(own) == 1 and len(own[0]) == len(batch.users)
-            ranking += losses.bpr(u, p, n)
+            ranking += losses.bpr(u, p, n, weights)
         else:
             assert len(own[0]) == made.settings.negatives
             clash = batch.items[:, None] == own[0][None, :]
-            ranking += losses.sampled_softmax(u, p, n, clash, len(trained[d]))
+            ranking += losses.sampled_softmax(u, p, n, clash, len(trained[d]), weights)
         regularisation += 0.5 * losses.squared_length(u, p, n)
         t = made.model.domain(d)
         enhanced += 0.25 * losses.self_enhanced(
