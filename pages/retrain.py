@@ -82,9 +82,15 @@ def show_job() -> None:
                 st.button(
                     "Discard", icon=":material/delete:", on_click=act, args=("discard", owner)
                 )
-    training.live(job, this)
+    training.progress(job)
     with st.expander("What it printed", icon=":material/terminal:"):
         st.code(training.manager().log_tail() or "nothing yet", language=None, height=220)
+
+
+def show_curves() -> None:
+    job = training.manager().current()
+    if job is not None:
+        training.curves(job, this)
 
 
 try:
@@ -96,6 +102,8 @@ try:
     st.session_state["rt_was_running"] = running
     if current is not None:
         st.fragment(show_job, run_every="1s" if running else None)()
+        # On a clock of their own: drawing charts must not delay the button that stops it all.
+        st.fragment(show_curves, run_every="3s" if running else None)()
     if not running:
         st.subheader("New training", anchor=False)
         settings()

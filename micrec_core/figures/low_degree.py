@@ -107,9 +107,9 @@ def _bin_counts(line: pd.DataFrame, place: Mapping[str, int]) -> go.Bar:
 def beyond_accuracy(beyond: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
     """Coverage, popularity of what is recommended and likeness within a list, per model."""
     titles = {
-        "coverage": "Coverage of the catalogue",
-        "mean_popularity": "Mean popularity of the list",
-        "intra_list_similarity": "Likeness within a list",
+        "coverage": "Coverage",
+        "mean_popularity": "Popularity",
+        "intra_list_similarity": "Likeness",
     }
     have = {c: t for c, t in titles.items() if c in beyond.columns and beyond[c].notna().any()}
     figure = theme.facets(list(have.values()), shared_y=True)

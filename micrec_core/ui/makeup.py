@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from micrec_core.errors import DataError
+from micrec_core.figures.recommendations import short
 from micrec_core.ui import serve
 from micrec_core.ui.address import news, say
 from micrec_core.ui.cards import thumbnail, title_of
@@ -140,7 +141,7 @@ def _add_items(opened: Opened) -> None:
             liked = item_id in session().made.likes.get(domain, ())
             with grid.cell():
                 thumbnail(row, 84)
-                st.text(title_of(row, item_id)[:48])
+                st.caption(plain(short(title_of(row, item_id))))
                 st.button(
                     "Liked" if liked else "Like",
                     key=f"cold_like_{domain}_{item_id}",

@@ -131,8 +131,8 @@ def epochs_of(job: Job) -> int:
     return int(words[words.index("--epochs") + 1]) if "--epochs" in words else 0
 
 
-def live(job: Job, opened: Opened | None) -> None:
-    """Progress and curves of a job from what it has written so far."""
+def progress(job: Job) -> None:
+    """How far a running job is and how long it may take, from what it has written so far."""
     history = live_history(job.candidate)
     wanted, done = epochs_of(job), 0 if history.empty else int(history["epoch"].max())
     if job.running and wanted:
@@ -143,6 +143,11 @@ def live(job: Job, opened: Opened | None) -> None:
         st.progress(
             min(done / wanted, 1.0), f"Epoch {done} of {wanted}, {_duration(elapsed(job))}{left}"
         )
+
+
+def curves(job: Job, opened: Opened | None) -> None:
+    """Loss, validation and alignment of a job over its epochs so far, beside the opened run."""
+    history = live_history(job.candidate)
     if history.empty:
         st.caption(
             "Reading the data and building neighbours; curves follow after the first epoch."

@@ -174,6 +174,27 @@ def title(tab: "Page") -> str:
     return tab.locator('[data-testid="stMain"] h1').first.inner_text()
 
 
+def pick(tab: "Page", key: str, place: int) -> str:
+    """Choose an option of the select box with this key by its place; returns its words."""
+    box = widget(tab, key).locator("input")
+    box.scroll_into_view_if_needed()
+    options = tab.get_by_role("option")
+    for _ in range(5):  # a page that is still being drawn closes the list again
+        box.click()
+        tab.wait_for_timeout(700)
+        if options.count() > place:
+            break
+    said = options.nth(place).inner_text()
+    options.nth(place).click()
+    settled(tab)
+    return said
+
+
+def value(tab: "Page", key: str) -> str:
+    """What the text or select box with this key says."""
+    return widget(tab, key).locator("input").input_value()
+
+
 def widget(tab: "Page", key: str) -> "Locator":
     """The element with this key in the app's code."""
     return tab.locator(f".st-key-{key}")

@@ -1,6 +1,7 @@
 """Servers and browsers for the journeys; skipped, with the reason, where there is no browser."""
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,9 +66,10 @@ def visit(browser: "Browser", request: pytest.FixtureRequest) -> Iterator[Visit]
 
     yield opened
     folder = os.environ.get("MICREC_JOURNEY_PICTURES")
+    name = re.sub(r"[^\w-]+", "_", request.node.name)[:80]
     for number, tab in enumerate(tabs):
         if folder:
-            tab.screenshot(path=Path(folder) / f"{request.node.name}-{number}.png")
+            tab.screenshot(path=Path(folder) / f"{name}-{number}.png")
         tab.context.close()
 
 

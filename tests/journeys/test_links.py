@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.journeys.app import Server, open_page, settled, sound, title, widget
+from tests.journeys.app import Server, open_page, pick, settled, sound, title, value
 from tests.journeys.conftest import Visit
 
 if TYPE_CHECKING:
@@ -31,35 +31,29 @@ def copied(tab: "Page") -> str:
 def test_a_copied_link_restores_the_view(served: Server, visit: Visit) -> None:
     tab = visit()
     open_page(tab, served, "modalities")
-    tab.get_by_role("combobox", name="Item (").click()
-    tab.get_by_role("option").nth(2).click()
+    shown = pick(tab, "mo_item", 2)
     tab.wait_for_url("**item=**")
     settled(tab)
-    chosen = widget(tab, "item").locator("input").input_value()
-    shown = widget(tab, "mo_item").inner_text()
-    assert chosen
+    chosen = value(tab, "item")
+    assert chosen and value(tab, "mo_item") == shown
 
     other = visit()
     other.goto(copied(tab))
     settled(other)
     assert title(other) == "Modalities"
-    assert widget(other, "item").locator("input").input_value() == chosen
-    widget(other, "mo_item").wait_for()
-    assert widget(other, "mo_item").inner_text() == shown
+    assert value(other, "item") == chosen
+    assert value(other, "mo_item") == shown
     sound(other, served)
 
 
 def test_one_user_through_the_pages_back_and_forward(served: Server, tab: "Page") -> None:
     open_page(tab, served, "recommendations")
-    tab.get_by_role("combobox", name="User (").click()
-    tab.get_by_role("option").nth(3).click()
+    chosen = pick(tab, "rec_user", 3)
     tab.wait_for_url("**user=**")
     settled(tab)
-    chosen = widget(tab, "user").locator("input").input_value()
     follow_menu(tab, "Alignment")
     follow_menu(tab, "Recommendations")
-    assert widget(tab, "user").locator("input").input_value() == chosen
-    assert chosen in widget(tab, "rec_user").inner_text()
+    assert value(tab, "user") == value(tab, "rec_user") == chosen
 
     tab.go_back()
     tab.locator('[data-testid="stMain"] h1', has_text="Alignment").wait_for()
@@ -67,7 +61,7 @@ def test_one_user_through_the_pages_back_and_forward(served: Server, tab: "Page"
     tab.go_forward()
     tab.locator('[data-testid="stMain"] h1', has_text="Recommendations").wait_for()
     settled(tab)
-    assert widget(tab, "user").locator("input").input_value() == chosen
+    assert value(tab, "user") == value(tab, "rec_user") == chosen
     sound(tab, served)
 
 

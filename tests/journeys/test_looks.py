@@ -74,7 +74,7 @@ def test_a_page_can_be_left_by_keyboard(served: Server, visit: Visit) -> None:
     open_page(tab, served, "overview")
     for _ in range(40):
         tab.keyboard.press("Tab")
-        if tab.evaluate("() => document.activeElement.innerText || ''").strip() == "Ablations":
+        if "Ablations" in tab.evaluate("() => document.activeElement.innerText || ''")[:30]:
             break
     else:
         pytest.fail("the Tab key never came to the menu's entry")
