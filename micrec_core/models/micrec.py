@@ -225,21 +225,17 @@ class MICRec(nn.Module):
     # 3.3 ---------------------------------------------------------------------------------------
 
     def propagate(
-        self, users: Tensor, items: Tensor, inputs: DomainInputs, drop: Dropout | None = None
+        self, users: Tensor, items: Tensor, inputs: DomainInputs
     ) -> tuple[Tensor, Tensor]:
-        """LightGCN eq. 3 and the mean over layers; an entity without edges keeps its embedding.
-
-        ``drop`` takes the same edges as from the templates, so that what was dropped is not seen
-        in a roundabout way; the norms keep all degrees.
-        """
-        graph, rescale = inputs.graph, _rescale(drop)
+        """LightGCN eq. 3 and the mean over layers; an entity without edges keeps its embedding."""
+        graph = inputs.graph
         user_scale = inputs.users.degree.clamp(min=1.0) ** -0.5
         item_scale = inputs.items.degree.clamp(min=1.0) ** -0.5
         sum_users, sum_items = users, items
         for _ in range(self.settings.layers):
             users, items = (
-                graph.to_users(items, user_scale * rescale, item_scale, drop),
-                graph.to_items(users, item_scale * rescale, user_scale, drop),
+                graph.to_users(items, user_scale, item_scale),
+                graph.to_items(users, item_scale, user_scale),
             )
             sum_users, sum_items = sum_users + users, sum_items + items
         mean = 1.0 / (self.settings.layers + 1)
@@ -260,9 +256,7 @@ class MICRec(nn.Module):
             users, items = own[d]
             mixed_users = self.aggregate(users, users, domain.users, self.domain(d).user_gate)
             mixed_items = self.aggregate(items, items, domain.items, self.domain(d).item_gate)
-            final_users, final_items = self.propagate(
-                mixed_users, mixed_items, domain, None if drops is None else drops[d]
-            )
+            final_users, final_items = self.propagate(mixed_users, mixed_items, domain)
             out.append(
                 Encoded(
                     final_users, final_items, templates[d], users, items, mixed_users, mixed_items

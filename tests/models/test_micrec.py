@@ -194,25 +194,6 @@ def test_dropout_takes_the_same_edges_for_users_and_items(world, built) -> None:
             check(got, scale * (rows @ x / 0.6 + anyone))
 
 
-def test_dropped_edges_are_missing_from_propagation_too(world, built, encoded) -> None:
-    model, inputs = built
-    drop = Dropout(0.4, 11)
-    for d, domain in enumerate(inputs.domains):
-        taken = oracle.interactions(world, d)
-        n, m = taken.shape
-        users, items = np.indices(taken.shape)
-        left = taken * drop.keep(users.ravel(), items.ravel()).reshape(taken.shape) / 0.6
-        norm = np.sqrt(np.outer(np.maximum(taken.sum(1), 1), np.maximum(taken.sum(0), 1)))
-        step = np.zeros((n + m, n + m))
-        step[:n, n:], step[n:, :n] = left / norm, (left / norm).T
-        start = np.vstack([encoded[d].mixed_users.numpy(), encoded[d].mixed_items.numpy()])
-        layers = (start + step @ start + step @ step @ start) / 3
-        known = np.concatenate([taken.sum(1), taken.sum(0)])[:, None] > 0
-        wanted = np.where(known, layers, start)
-        found = model.propagate(encoded[d].mixed_users, encoded[d].mixed_items, domain, drop)
-        check(torch.cat(found), wanted)
-
-
 def test_dropout_leaves_the_expectation_alone(built) -> None:
     model, inputs = built
     domain = inputs.domains[0]
