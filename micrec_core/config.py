@@ -23,26 +23,32 @@ MECHANISMS = (
 CONFIGURATIONS = ("micrec", "inmo", "inmo-mf", "lightgcn")
 
 # Baselines with a class of their own: name -> option -> (default, lowest, highest). What an option
-# is, the class says (models/baselines).
+# is, the class says (models/baselines); ``edge_drop`` is the share of edges that a training step
+# goes without, as ``training.dropout`` is of MICRec's.
 BASELINES: dict[str, dict[str, tuple[float, float, float]]] = {
     "popularity": {},
     "itemknn": {"nearest": (100, 1, 10_000), "shrink": (0, 0, 1e6)},
     "ease": {"penalty": (200, 1e-3, 1e9)},
     "bpr-mf": {},
-    "imc-gae": {"drop": (0.3, 0, 0.9)},
+    "imc-gae": {"drop": (0.3, 0, 0.9), "edge_drop": (0, 0, 0.9)},
     "vbpr": {"train_features": (0, 0, 1)},
-    "lattice": {"raw": (0.9, 0, 1), "train_features": (0, 0, 1)},
-    "bm3": {"weight": (2, 0, 100), "drop": (0.3, 0, 0.9), "train_features": (0, 0, 1)},
+    "lattice": {"raw": (0.9, 0, 1), "edge_drop": (0, 0, 0.9), "train_features": (0, 0, 1)},
+    "bm3": {
+        "weight": (2, 0, 100),
+        "drop": (0.3, 0, 0.9),
+        "edge_drop": (0, 0, 0.9),
+        "train_features": (0, 0, 1),
+    },
     "freedom": {
         "image_share": (0.1, 0, 1),
         "drop": (0.8, 0, 0.95),
         "weight": (1e-3, 0, 1),
         "train_features": (0, 0, 1),
     },
-    "mgcn": {"weight": (1e-3, 0, 1), "train_features": (0, 0, 1)},
+    "mgcn": {"weight": (1e-3, 0, 1), "edge_drop": (0, 0, 0.9), "train_features": (0, 0, 1)},
     "cmf": {},
     "emcdr": {"width": (128, 1, 4096), "steps": (500, 1, 100_000)},
-    "bitgcf": {"own": (0.8, 0, 1)},
+    "bitgcf": {"own": (0.8, 0, 1), "edge_drop": (0, 0, 0.9)},
     "ptupcdr": {"width": (50, 1, 4096), "steps": (500, 1, 100_000)},
 }
 MODELS = (*CONFIGURATIONS, *BASELINES)
@@ -101,8 +107,7 @@ class TrainSettings(Settings):
     ``batch_size`` is of the largest domain, the others follow so that every epoch sees each train
     interaction once; ``steps`` is how many an epoch has at least, which keeps batches small where
     data is. ``average`` is the decay of the mean of the parameters; an interaction counts its
-    user's degree to the power of ``user_weight``; an edge that ``dropout`` takes from a step is
-    missing from templates and propagation alike.
+    user's degree to the power of ``user_weight``.
     """
 
     epochs: int = Field(40, ge=1, le=10_000)

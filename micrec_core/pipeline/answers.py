@@ -103,7 +103,7 @@ class Answerer:
     def _folded_users(self) -> list[Vectors]:
         if self._folded is None:
             folded = fold_in_users(
-                self.model, self.prepared.knowledge, self.prepared.inputs, _supports(self.prepared)
+                self.model, self.prepared.knowledge, self.prepared.inputs, supports(self.prepared)
             )
             self._folded = [array(users) for users in folded]
         return self._folded
@@ -177,6 +177,7 @@ def _rows_of(domain: Domain, ids: NDArray[np.object_]) -> NDArray[np.int64]:
     return np.array([index.get(user, -1) for user in ids], dtype=np.int64)
 
 
-def _supports(prepared: Prepared) -> list[sparse.csr_matrix]:
+def supports(prepared: Prepared) -> list[sparse.csr_matrix]:
+    """Per domain, what new users show: CSR [n_users, n_items]."""
     pairs = zip(prepared.dataset.domains, prepared.split.domains, strict=True)
     return [p.new_user_support.matrix(d.n_users, d.n_items) for d, p in pairs]

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
 from micrec_core.evaluation.metrics import ranking_metrics
 from micrec_core.evaluation.protocols import Question
+from micrec_core.models.baselines import Baseline, ClosedForm
 from micrec_core.models.micrec import Encoded, MICRec
 from micrec_core.pipeline.answers import array
 from micrec_core.pipeline.prepare import Prepared, Progress, silent
-from micrec_core.training.build import build_model
+from micrec_core.pipeline.rivals import BaselineAnswerer, ScoreAnswerer
+from micrec_core.training.build import build_any, build_model
 from micrec_core.training.checkpoint import load_checkpoint
 from micrec_core.training.foldin import clear_untrained, encode
 from micrec_core.training.trainer import OnEpoch, Trainer, Validate
@@ -48,41 +53,78 @@ def stop_on_sigterm() -> Iterator[None]:
 
 
 class Validator:
-    """Scores a model on the validation interactions of a fixed sample of users in each domain."""
+    """Scores a model on the validation interactions of a fixed sample of users in each domain.
+
+    The model may be MICRec, or a baseline of either kind.
+    """
 
     def __init__(self, prepared: Prepared):
+        self.prepared = prepared
         self.inputs = prepared.inputs
         self.questions = _questions(prepared)
 
     def measure(self, encoded: Sequence[Encoded]) -> dict[str, Any]:
         """The selection score (NDCG@20 summed over domains) and the metrics of each domain."""
-        found: dict[str, dict[str, float]] = {}
-        for question in self.questions:
+
+        def rank(question: Question) -> NDArray[np.int32]:
             own = encoded[question.place]
             users = array(own.users)[question.users]
-            ranked = question.answer(users, array(own.items), _CUTOFF).ranked
-            metrics = ranking_metrics(ranked, question.positives, (_CUTOFF,))
+            return question.answer(users, array(own.items), _CUTOFF).ranked
+
+        return self._measure(rank)
+
+    def _measure(self, rank: Callable[[Question], NDArray[np.int32]]) -> dict[str, Any]:
+        found: dict[str, dict[str, float]] = {}
+        for question in self.questions:
+            metrics = ranking_metrics(rank(question), question.positives, (_CUTOFF,))
             names = [f"ndcg@{_CUTOFF}", f"recall@{_CUTOFF}"]
             found[question.domain] = {name: float(metrics[name].mean()) for name in names}
         score = sum(values[f"ndcg@{_CUTOFF}"] for values in found.values())
         return {"score": score, "valid": found}
 
-    def __call__(self, model: MICRec) -> dict[str, Any]:
-        return self.measure(encode(model, self.inputs))
+    def __call__(self, model: MICRec | Baseline | ClosedForm) -> dict[str, Any]:
+        if isinstance(model, MICRec):
+            return self.measure(encode(model, self.inputs))
+        answerer = (
+            ScoreAnswerer(self.prepared, model)
+            if isinstance(model, ClosedForm)
+            else BaselineAnswerer(self.prepared, model)
+        )
+
+        def rank(question: Question) -> NDArray[np.int32]:
+            answer = answerer.answer(question, _CUTOFF)
+            assert answer is not None
+            return answer.ranked
+
+        return self._measure(rank)
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A trained model, its best epoch in place; ``seconds`` are of its epochs alone."""
+    """A trained model, its best epoch in place; ``seconds`` are of its epochs alone.
+
+    ``score`` is what it was chosen by, of the best epoch: validation NDCG@20, domains added up.
+    """
 
     model: MICRec
     encoded: list[Encoded]
     best_epoch: int
     seconds: float
+    score: float = float("nan")
 
     @property
     def n_parameters(self) -> int:
         return sum(p.numel() for p in self.model.parameters())
+
+
+@dataclass(frozen=True)
+class FittedRival:
+    """The same of a baseline; epoch 0 where it was solved and not trained."""
+
+    model: Baseline | ClosedForm
+    best_epoch: int
+    seconds: float
+    score: float
 
 
 def new_model(prepared: Prepared) -> MICRec:
@@ -94,7 +136,7 @@ def new_model(prepared: Prepared) -> MICRec:
 
 def make_trainer(
     prepared: Prepared,
-    model: MICRec,
+    model: MICRec | Baseline,
     validate: Validate,
     on_epoch: OnEpoch | None = None,
     checkpoint: Path | None = None,
@@ -124,10 +166,50 @@ def fit(prepared: Prepared, progress: Progress = silent, label: str = "training"
         seconds.append(float(record["seconds"]))
         progress(label, int(record["epoch"]), epochs)
 
-    trainer = make_trainer(prepared, new_model(prepared), Validator(prepared), told)
+    model = new_model(prepared)
+    state = make_trainer(prepared, model, Validator(prepared), told).fit()
+    encoded = encode(model, prepared.inputs)
+    return Fitted(model, encoded, state.best_epoch, sum(seconds), state.best_score)
+
+
+def fit_rival(
+    prepared: Prepared,
+    progress: Progress = silent,
+    label: str = "training",
+    on_epoch: OnEpoch | None = None,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+) -> FittedRival:
+    """Solve or train the baseline that the settings name, its second stage included.
+
+    Parameters
+    ----------
+    on_epoch, checkpoint, resume : as of ``make_trainer``
+    """
+    settings = prepared.settings
+    model = build_any(settings.model, prepared.inputs, settings.seed)
+    assert not isinstance(model, MICRec)
+    validator, started = Validator(prepared), time.perf_counter()
+    if isinstance(model, ClosedForm):
+        progress(label, 0, 0)
+        model.solve([part.train for part in prepared.knowledge.domains], prepared.device)
+        seconds = time.perf_counter() - started
+        return FittedRival(model, 0, seconds, float(validator(model)["score"]))
+
+    epochs, spent = prepared.training.epochs, [0.0]
+
+    def told(record: dict[str, Any], model: Baseline) -> None:
+        spent.append(float(record["seconds"]))
+        progress(label, int(record["epoch"]), epochs)
+        if on_epoch is not None:
+            on_epoch(record, model)
+
+    trainer = make_trainer(prepared, model, validator, told, checkpoint, resume)
     state = trainer.fit()
-    encoded = encode(trainer.model, prepared.inputs)
-    return Fitted(trainer.model, encoded, state.best_epoch, sum(seconds))
+    started = time.perf_counter()
+    model.finish(prepared.inputs, torch.Generator().manual_seed(settings.seed + 2))
+    spent.append(time.perf_counter() - started)
+    return FittedRival(model, state.best_epoch, sum(spent), state.best_score)
 
 
 def _questions(prepared: Prepared) -> list[Question]:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import torch
 
-from micrec_core.config import ModelSettings, TrainSettings
+from micrec_core.config import BASELINES, ModelSettings, TrainSettings
+from micrec_core.errors import ConfigError
+from micrec_core.models.baselines import REGISTRY, Baseline, ClosedForm
 from micrec_core.models.inputs import ModelInputs
 from micrec_core.models.micrec import MICRec, Settings
 
 
 def used_modalities(settings: ModelSettings, available: tuple[str, ...]) -> tuple[str, ...]:
     """The modalities that the model takes, of those that the dataset has."""
+    if settings.name in BASELINES:
+        return available if REGISTRY[settings.name].uses_features else ()
     if settings.name != "micrec" or "modality" in settings.without:
         return ()
     return tuple(m for m in available if m not in settings.without)
@@ -21,8 +25,9 @@ def model_settings(settings: ModelSettings, modalities: tuple[str, ...]) -> Sett
     full = settings.name == "micrec"
     return Settings(
         dim=settings.dim,
-        layers=settings.layers,
-        templates=settings.name == "inmo" or (full and "templates" not in settings.without),
+        layers=0 if settings.name == "inmo-mf" else settings.layers,
+        templates=settings.name in ("inmo", "inmo-mf")
+        or (full and "templates" not in settings.without),
         modalities=modalities,
         transfer=full and "cross-domain" not in settings.without,
         init=settings.init,
@@ -32,11 +37,44 @@ def model_settings(settings: ModelSettings, modalities: tuple[str, ...]) -> Sett
 def effective_training(settings: ModelSettings, training: TrainSettings) -> TrainSettings:
     """The training settings with the terms of switched-off mechanisms at zero."""
     off: dict[str, float] = {}
+    if settings.name in BASELINES:
+        has = "edge_drop" in BASELINES[settings.name]
+        off["dropout"] = settings.option("edge_drop") if has else 0.0
     if settings.name != "micrec" or {"contrast", "cross-domain"} & set(settings.without):
         off["contrast"] = 0.0
+    if settings.name != "micrec":
+        # Baselines are as published; on real data they were no better with it.
+        off["user_weight"] = 0.0
     if "self-enhanced" in settings.without:
         off["self_enhanced"] = 0.0
     return training.model_copy(update=off)
+
+
+def build_any(
+    settings: ModelSettings, inputs: ModelInputs, seed: int
+) -> MICRec | Baseline | ClosedForm:
+    """The model of any name, freshly initialised and deterministic under ``seed``.
+
+    Raises
+    ------
+    ConfigError
+        The baseline goes by texts or pictures, and there are none.
+    """
+    kind = REGISTRY.get(settings.name)
+    if kind is None:
+        return build_model(settings, inputs, seed)
+    if issubclass(kind, ClosedForm):
+        return kind(settings)
+    if kind.uses_features and not inputs.modalities:
+        raise ConfigError(
+            f"{settings.name} goes by texts or pictures, and no item of the dataset has any; "
+            "choose a model without"
+        )
+    model = kind(inputs, settings)
+    model.reset_parameters(torch.Generator().manual_seed(seed))
+    model = model.to(inputs.device)
+    model.clear_untrained(inputs)
+    return model
 
 
 def build_model(settings: ModelSettings, inputs: ModelInputs, seed: int) -> MICRec:

@@ -16,14 +16,16 @@ from micrec_core.config import TrainSettings
 from micrec_core.data.types import Edges
 from micrec_core.errors import RunError
 from micrec_core.graphs.operators import Dropout
+from micrec_core.models.baselines import Baseline
 from micrec_core.models.inputs import ModelInputs
 from micrec_core.models.micrec import MICRec
 from micrec_core.training.average import ParameterAverage
+from micrec_core.training.baseline_objective import BaselineObjective
 from micrec_core.training.checkpoint import load_checkpoint, save_checkpoint
 from micrec_core.training.objective import Batch, Objective
 
-Validate = Callable[[MICRec], dict[str, Any]]
-OnEpoch = Callable[[dict[str, Any], MICRec], None]
+Validate = Callable[[Any], dict[str, Any]]
+OnEpoch = Callable[[dict[str, Any], Any], None]
 
 
 @dataclass
@@ -52,7 +54,7 @@ class Trainer:
 
     def __init__(
         self,
-        model: MICRec,
+        model: MICRec | Baseline,
         inputs: ModelInputs,
         edges: list[Edges],
         settings: TrainSettings,
@@ -72,7 +74,11 @@ class Trainer:
         self.users = [torch.from_numpy(e.user).long() for e in edges]
         self.items = [torch.from_numpy(e.item).long() for e in edges]
         trained = [torch.unique(items).to(device) for items in self.items]
-        self.objective = Objective(model, inputs, settings, trained)
+        self.objective: Objective = (
+            BaselineObjective(model, inputs, settings, trained)
+            if isinstance(model, Baseline)
+            else Objective(model, inputs, settings, trained)
+        )
         self.optimiser = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
         self.average = ParameterAverage(model, settings.average)
         self.state = TrainState()
@@ -90,7 +96,7 @@ class Trainer:
         settings = self.settings
         while self.state.epoch < settings.epochs and self.state.stale < settings.patience:
             started = time.perf_counter()
-            self._set_alpha(self.state.epoch)
+            self._start_epoch()
             record: dict[str, Any] = {"epoch": self.state.epoch + 1, "loss": self._epoch()}
             self.state.epoch += 1
             record["seconds"] = time.perf_counter() - started
@@ -105,9 +111,15 @@ class Trainer:
             self.model.load_state_dict(self.state.best)
         return self.state
 
-    def _set_alpha(self, epoch: int) -> None:
-        """INMO's annealed exponent: 1/2 at the start, toward 1 as 1 - 0.5 * anneal^epoch."""
-        self.model.alpha.fill_(1.0 - 0.5 * self.settings.anneal**epoch)
+    def _start_epoch(self) -> None:
+        """INMO's annealed exponent: 1/2 at the start, toward 1 as 1 - 0.5 * anneal^epoch.
+
+        A baseline draws what it draws once an epoch.
+        """
+        if isinstance(self.model, Baseline):
+            self.model.start_epoch(self.inputs, self.generator)
+        else:
+            self.model.alpha.fill_(1.0 - 0.5 * self.settings.anneal**self.state.epoch)
 
     def _epoch(self) -> dict[str, float]:
         self.model.train()
@@ -132,8 +144,8 @@ class Trainer:
             batches.append(Batch(users[picked].to(device), items[picked].to(device)))
             seed = int(torch.randint(2**31, (1,), generator=self.generator))
             drops.append(Dropout(self.settings.dropout, seed))
-        dropping = self.settings.dropout > 0 and self.model.settings.templates
-        terms = self.objective(batches, drops if dropping else None, self.generator)
+        dropping = drops if self.settings.dropout > 0 else None
+        terms = self.objective(batches, dropping, self.generator)
         loss = torch.stack(list(terms.values())).sum()
         values = {name: float(term.detach()) for name, term in terms.items()}
         if not torch.isfinite(loss):

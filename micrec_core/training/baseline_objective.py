@@ -1,0 +1,68 @@
+"""A baseline's loss on a step: its own terms on the batch, negatives and ranking loss of MICRec."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from micrec_core.config import TrainSettings
+from micrec_core.graphs.operators import Dropout
+from micrec_core.models.baselines.contract import Baseline, Embeddings, Noise, Step
+from micrec_core.models.inputs import ModelInputs
+from micrec_core.training import losses
+from micrec_core.training.objective import Batch, Objective
+
+
+class BaselineObjective(Objective):
+    """L = sum_d [ the baseline's terms + lambda reg ]."""
+
+    def __init__(
+        self,
+        model: Baseline,
+        inputs: ModelInputs,
+        settings: TrainSettings,
+        trained_items: list[Tensor],
+    ):
+        self.baseline = model
+        self.inputs = inputs
+        self.settings = settings
+        self.trained_items = trained_items
+
+    def __call__(
+        self, batches: list[Batch], drops: list[Dropout] | None, generator: torch.Generator
+    ) -> dict[str, Tensor]:
+        """Weighed terms by name; their sum is the loss."""
+        found = self.baseline(self.inputs, Noise(generator, drops))
+        terms: dict[str, Tensor] = {}
+        for d, batch in enumerate(batches):
+            for name, value in self._terms(d, batch, found, generator).items():
+                terms[name] = terms[name] + value if name in terms else value
+        return terms
+
+    def _terms(
+        self, d: int, batch: Batch, found: list[Embeddings], generator: torch.Generator
+    ) -> dict[str, Tensor]:
+        settings = self.settings
+        n = len(batch.users) if settings.loss == "bpr" else settings.negatives
+        drawn = self._negatives(d, n, generator)
+        weights = None
+        if settings.user_weight:
+            degrees = self.inputs.domains[d].users.degree[batch.users]
+            weights = losses.user_weights(degrees, settings.user_weight)
+
+        def picked(users: Tensor, items: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+            return (
+                F.embedding(batch.users, users),
+                F.embedding(batch.items, items),
+                F.embedding(drawn, items),
+            )
+
+        def rank(users: Tensor, items: Tensor) -> Tensor:
+            return self.ranking(*picked(users, items), batch.items, drawn, d, weights)
+
+        terms = self.baseline.loss(
+            Step(d, batch.users, batch.items, self.inputs, rank, generator), found
+        )
+        lengths = losses.squared_length(*picked(found[d].users, found[d].items))
+        return terms | {"regularisation": settings.l2 * lengths}
