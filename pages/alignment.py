@@ -6,6 +6,7 @@ from micrec_core.ui import library
 from micrec_core.ui.alignment import (
     METRICS,
     choose_view,
+    clear,
     how_many,
     key_numbers,
     light,
@@ -72,9 +73,7 @@ def maps() -> None:
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(how_many(this, next(iter(stages.values())), len(users), len(lit)))
-        if st.button("Clear selection", disabled=not lit, icon=":material/close:"):
-            session().lit = ()
-            st.rerun(scope="fragment")
+        st.button("Clear selection", disabled=not lit, icon=":material/close:", on_click=clear)
     if lit:
         table_and_csv(table[table["user_id"].isin(lit)], "al_selected", label="Selected users")
     show_distances(this, *view.epochs)

@@ -74,6 +74,8 @@ def show_job() -> None:
         st.rerun()
     else:
         training.outcome(job)
+        if job.state == "complete":
+            training.compare(job, this)
         if mine:
             with st.container(horizontal=True):
                 if job.state == "complete":

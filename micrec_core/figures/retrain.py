@@ -11,6 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from micrec_core.figures import theme
+from micrec_core.figures.tables import own_seed, pick
 
 
 def loss_curves(history: pd.DataFrame) -> go.Figure:
@@ -109,3 +110,41 @@ def alignment_curve(history: pd.DataFrame, reference: pd.DataFrame | None = None
     figure.update_xaxes(title_text="Epoch")
     figure.update_yaxes(title_text="Cosine of the same person's two vectors")
     return theme.legend_below(figure).update_layout(height=340, showlegend=True)
+
+
+def beside(
+    candidate: pd.DataFrame,
+    opened: pd.DataFrame,
+    labels: Mapping[str, str],
+    seed: int | None = None,
+    metric: str = "ndcg@20",
+) -> pd.DataFrame:
+    """Test metrics of a finished training beside the opened run's, with intervals.
+
+    Parameters
+    ----------
+    candidate, opened : rows of the two runs' summary tables that are about their own models
+    seed : the opened run's, whose row is quoted where nothing is pooled over seeds
+
+    Returns
+    -------
+    DataFrame question, domain, this training, opened run; questions both runs answer
+    """
+    keys = ["protocol", "domain"]
+    sides = []
+    for frame, own in ((candidate, None), (opened, seed)):
+        rows = own_seed(pick(frame, metric=metric, cohort="all"), own)
+        said = [
+            f"{m:.3f} [{low:.3f}, {high:.3f}]"
+            for m, low, high in zip(rows["mean"], rows["low"], rows["high"], strict=True)
+        ]
+        sides.append(rows[keys].assign(said=said).drop_duplicates(keys))
+    both = sides[0].merge(sides[1], on=keys, suffixes=("", "_opened"))
+    return pd.DataFrame(
+        {
+            "Question": both["protocol"].map(lambda p: theme.PROTOCOL_LABELS.get(p, p)),
+            "Domain": both["domain"].map(lambda d: labels.get(d, d)),
+            "This training": both["said"],
+            "Opened run": both["said_opened"],
+        }
+    )

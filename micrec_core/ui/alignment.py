@@ -108,6 +108,11 @@ def light() -> None:
         session().lit = tuple(dict.fromkeys(ids))
 
 
+def clear() -> None:
+    """Forget the selected users."""
+    session().lit = ()
+
+
 def selection(users: pd.DataFrame) -> tuple[str, ...]:
     """The users selected: by the address where it has new ones that exist, else by the lasso."""
     asked = news("sel")

@@ -11,7 +11,8 @@ import pandas as pd
 import streamlit as st
 
 from micrec_core.figures import retrain as figures
-from micrec_core.runs import live_history
+from micrec_core.figures.tables import pick
+from micrec_core.runs import live_history, open_run
 from micrec_core.training.jobs import Job, JobManager
 from micrec_core.ui import library
 from micrec_core.ui.library import Opened, runs_folder
@@ -175,6 +176,29 @@ def curves(job: Job, opened: Opened | None) -> None:
             "rt_alignment",
             alt="Cosine of the same person's two vectors over the epochs",
         )
+
+
+def compare(job: Job, opened: Opened | None) -> None:
+    """Test metrics of a finished candidate beside the opened run's, if they can be compared."""
+    summary = opened.frame("metrics/summary.parquet") if opened else None
+    if opened is None or summary is None:
+        return
+    run = open_run(job.candidate, verify=False)
+    told, data = run.info.model_dump(), opened.info["dataset"]
+    if (told["dataset"]["fingerprint"], told["split"]) != (
+        data["fingerprint"],
+        opened.info["split"],
+    ):
+        st.caption("Trained on other data or another split than the opened run: not comparable.")
+    elif run.has("metrics/summary.parquet"):
+        st.markdown(f"**NDCG@20 on the test data, beside run {plain(opened.run.name)}**",
+                    help=words("NDCG", "interval"))  # fmt: skip
+        theirs, ours = (
+            pick(frame, model=of["model"], variant=of["variant"])
+            for frame, of in ((run.frame("metrics/summary.parquet"), told), (summary, opened.info))
+        )
+        table = figures.beside(theirs, ours, opened.labels, opened.seed)
+        st.dataframe(table, hide_index=True, width="stretch", height="content")
 
 
 def outcome(job: Job) -> None:

@@ -208,6 +208,17 @@ def test_a_described_dataset_is_said_in_words():
     }
 
 
+def test_two_runs_are_set_beside_each_other_where_both_answer():
+    ours = tables.pick(ui_run._summary(np.random.default_rng(0)), model="micrec")
+    theirs = tables.pick(ours.assign(seed=4, mean=ours["mean"] + 0.1), protocol=["known"])
+    table = retrain.beside(ours, pd.concat([theirs, theirs.assign(seed=5, mean=9)]), LABELS, 4)
+    assert list(table["Question"].unique()) == ["Known users"]
+    assert list(table["Domain"]) == ["Food", "Kitchen"]
+    row = tables.pick(ours, protocol="known", domain="food", metric="ndcg@20").iloc[0]
+    assert table["This training"][0].startswith(f"{row['mean']:.3f} [")
+    assert table["Opened run"][0].startswith(f"{row['mean'] + 0.1:.3f} [")
+
+
 def test_neighbours_agree_with_sorting_all_cosines():
     users, vectors, _ = stage()
     table = alignment.neighbours(users, vectors["a"], vectors["b"], "u5", k=3)

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 BUNDLED = ROOT / "assets" / "runs"
-START_SECONDS = 120
+START_SECONDS = 240
+PATIENCE = 120_000  # milliseconds; a busy machine is slow, not wrong
 PAGES = {
     "overview": "Overview",
     "alignment": "Alignment",
@@ -142,7 +143,7 @@ def new_tab(browser: "Browser", scheme: str = "light", width: int = 1400, height
     context = browser.new_context(
         viewport={"width": width, "height": height}, color_scheme=scheme, accept_downloads=True
     )
-    context.set_default_timeout(60_000)
+    context.set_default_timeout(PATIENCE)
     return context.new_page()
 
 

@@ -282,9 +282,22 @@ def test_train_and_use_the_candidate(app, trainer, tmp_path):
     assert not (tmp_path / "runs" / "mine").exists()
     test.run()
     assert "It is a candidate" in words(test)
+    assert not test.dataframe, "there is no run to compare it with"
     press(test, "Use this run")
     assert (tmp_path / "runs" / "mine" / "run.json").exists()
     assert test.sidebar.selectbox(key="run").options == ["mine"]
+
+
+def test_a_candidate_is_compared_with_the_opened_run(app, trainer, tmp_path):
+    manager = trainer("")
+    ui_run.write_run(tmp_path / "runs", "opened")
+    test = press(app(tmp_path / "runs", "retrain"), "Start training")
+    wait(manager, "complete")
+    test.run()
+    healthy(test)
+    (table,) = [d.value for d in test.dataframe]
+    assert list(table["Domain"].unique()) == ["Food", "Kitchen"]
+    assert (table["This training"] == table["Opened run"]).all(), "made by the same numbers"
 
 
 def test_cancel(app, trainer, tmp_path):
