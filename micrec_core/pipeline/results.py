@@ -33,9 +33,11 @@ dataset fingerprint and settings; the numbers behind it are in `results/`. Measu
 implementation, on our own splits: no number is the paper's. Full ranking over all items of the
 domain; train and validation masked; the epoch chosen by validation NDCG@20 alone; intervals are
 95 % bootstrap over users; p is of the paired permutation test over users against the full model of
-the same seed, Holm-corrected over all rows of the table. All models share loss, batches, selection
-rule and, where they have templates, dropout. The defaults were not all chosen blind to test
-figures: `notes/training.md` says which.
+the same seed, Holm-corrected over all rows of the table; of cold users, against the maps between
+the same model's user spaces. All models share loss, batches, mean of the parameters, selection rule
+and, where they have templates, dropout. The full model and its variants weigh interactions by
+their user's activity, which made INMO and LightGCN no better. `notes/training.md` says how the
+defaults were chosen, and which of them not blind to test figures.
 """
 
 
