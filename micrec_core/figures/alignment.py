@@ -214,7 +214,7 @@ def distance_histogram(shares: pd.DataFrame) -> go.Figure:
     """
     stages = list(dict.fromkeys(shares["stage"]))
     figure = theme.facets(stages, shared_y=True)
-    styles = {RANDOM: (theme.NEUTRAL, "/"), SAME: (theme.SOURCE_COLOURS["bridge"], "")}
+    styles = {RANDOM: (theme.NEUTRAL, "/"), SAME: (theme.SLATE, "")}
     for column, stage in enumerate(stages, start=1):
         for kind, (colour, shape) in styles.items():
             rows = shares[(shares["stage"] == stage) & (shares["pair"] == kind)]
@@ -253,7 +253,7 @@ def metric_curve(alignment: pd.DataFrame, metric: str, title: str) -> go.Figure:
         fill="toself",
         mode="lines",
         line_width=0,
-        fillcolor="rgba(86,180,233,0.25)",
+        fillcolor="rgba(95,115,145,0.25)",
         hoverinfo="skip",
         showlegend=False,
     )
@@ -262,7 +262,7 @@ def metric_curve(alignment: pd.DataFrame, metric: str, title: str) -> go.Figure:
         y=rows["value"],
         mode="lines+markers",
         name="The same person",
-        line_color=theme.SOURCE_COLOURS["bridge"],
+        line_color=theme.SLATE,
     )
     figure.add_scatter(
         x=rows["epoch"],

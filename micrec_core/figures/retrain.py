@@ -33,7 +33,7 @@ def loss_curves(history: pd.DataFrame) -> go.Figure:
             y=history["loss.total"],
             mode="lines+markers",
             name="total",
-            line={"color": theme.SOURCE_COLOURS["id"], "width": 2.5},
+            line={"color": theme.SLATE, "width": 2.5},
             marker_size=5,
         )
     figure.update_xaxes(title_text="Epoch")
@@ -105,10 +105,10 @@ def alignment_curve(history: pd.DataFrame, reference: pd.DataFrame | None = None
                 y=rows[column],
                 mode="lines",
                 name=name,
-                line={"color": theme.SOURCE_COLOURS["bridge"], "dash": dash, "width": 2},
+                line={"color": theme.SLATE, "dash": dash, "width": 2},
             )
     figure.update_xaxes(title_text="Epoch")
-    figure.update_yaxes(title_text="Cosine of the same person's two vectors")
+    figure.update_yaxes(title_text="Cosine of true pairs")
     return theme.legend_below(figure).update_layout(height=340, showlegend=True)
 
 

@@ -17,7 +17,7 @@ SOURCE_COLOURS = {"text": "#009E73", "image": "#CC79A7", "id": "#E69F00", "bridg
 SOURCE_LABELS = {"id": "Interactions", "text": "Text", "image": "Image", "bridge": "Bridge"}
 BASELINE_GREYS = ("#8A8A8A", "#B3B3B3", "#6B6B6B")
 NEUTRAL = "#8A8A8A"
-# Our own bars where no domain is meant; the colour of buttons and links.
+# What is ours but of no single domain or source: bars, losses, pairs of both domains.
 SLATE = "#5F7391"
 CONTINUOUS = "Cividis"
 # Brown to purple through white: none of its ends is a domain's or a source's colour.

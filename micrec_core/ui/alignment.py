@@ -231,7 +231,7 @@ def show_distances(opened: Opened, first: int, final: int) -> None:
         shares,
         "al_distances",
         alt="Distribution of the distance of true pairs beside random pairs, before and after",
-        caption="After training, the coloured hump should lie left of the grey, hatched one.",
+        caption="After training, the solid hump should lie left of the hatched one.",
     )
 
 

@@ -10,7 +10,7 @@ import streamlit as st
 from micrec_core.ui import serve
 from micrec_core.ui.library import Opened, catalogue, domain_of, item
 from micrec_core.ui.state import choose
-from micrec_core.ui.widgets import choose_domain
+from micrec_core.ui.widgets import cells, choose_domain
 
 _SHOWN = 50
 
@@ -41,7 +41,7 @@ def pick_item(opened: Opened, key: str) -> tuple[str, pd.Series] | None:
     """
     current = st.session_state.get("item") or ""
     home = domain_of(opened, current)
-    left, middle, right = st.columns([1, 1.4, 2.4])
+    left, middle, right = cells(3, 240)
     with left:
         domain = choose_domain(opened.labels, f"{key}_domain", home or opened.pair[0], bind=True)
     query = middle.text_input(
@@ -78,7 +78,7 @@ def pick_user(opened: Opened, key: str) -> str | None:
         f"in {opened.labels[a]}": lambda: serve.user_ids(opened, a),
         f"in {opened.labels[b]}": lambda: serve.user_ids(opened, b),
     }
-    left, middle, right = st.columns([1.6, 1.4, 2])
+    left, middle, right = cells(3, 240)
     with left:
         group = st.segmented_control(
             "Users known", list(groups), default="in both", required=True, key=f"{key}_group"
