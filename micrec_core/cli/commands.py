@@ -140,7 +140,7 @@ def features(
 def train(
     path: Data,
     out: Annotated[Path, typer.Option(help="The new run's directory.")],
-    model: Annotated[str, typer.Option(help="micrec, inmo or lightgcn.")] = "micrec",
+    model: Annotated[str, typer.Option(help="micrec, or a baseline such as lightgcn.")] = "micrec",
     without: Annotated[
         str,
         typer.Option(
@@ -249,6 +249,58 @@ def variants(
     picked = table[(table["metric"] == "ndcg@20") & (table["cohort"] == "all")]
     columns = ["model", "variant", "seed", "protocol", "domain", "mean", "diff", "p_holm"]
     write_lines(aligned([columns, *picked[columns].itertuples(index=False, name=None)]))
+
+
+@app.command()
+def compare(
+    path: Data,
+    out: Annotated[Path, typer.Option(help="The comparison's directory, new or to go on with.")],
+    models: Annotated[str, typer.Option(help="Such as micrec,lightgcn; all by default.")] = "",
+    without: Annotated[str, typer.Option(help="Mechanisms that micrec is tried without.")] = "",
+    seeds: Annotated[str, typer.Option(help="Of the trainings.")] = "0,1,2",
+    budget: Annotated[int, typer.Option(help="Points of its grid that each model may try.")] = 4,
+    text: Text = "classic",
+    image: Image = "classic",
+    split: Annotated[str, typer.Option(help="known, or inductive to withhold.")] = "known",
+    epochs: Annotated[int | None, typer.Option(help="At most so many.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="For all trainings.")
+    ] = None,
+    workers: Annotated[int, typer.Option(help="Processes that train at once.")] = 1,
+    helper: Annotated[bool, typer.Option("--helper", hidden=True)] = False,
+    device: Device = "auto",
+    cache: Cache = None,
+    as_json: Json = False,
+) -> None:
+    """Train models and variants with several seeds and test them against each other."""
+    from micrec_core.cli.helpers import starter
+    from micrec_core.cli.settings import run_settings
+    from micrec_core.pipeline.compare import compare as run_comparison
+
+    base = run_settings(
+        {
+            "training": {} if epochs is None else {"epochs": epochs},
+            "text": text,
+            "image": image,
+            "split": split,
+        },
+        set_ or [],
+    )
+    progress = Progress()
+    found = run_comparison(
+        path, out, models=_words(models), without=_words(without), seeds=_numbers(seeds),
+        budget=budget, base=base, device=device, helper=helper, helpers=starter(workers, helper),
+        progress=progress, cache=cache or _cache(),
+    )  # fmt: skip
+    progress.close()
+    if helper:
+        return
+    if as_json:
+        write_json(found)
+        return
+    columns = ["model", "variant", "protocol", "domain", "metric", "mean", "diff", "p_holm"]
+    rows = [[row[c] for c in (*columns, "verdict")] for row in found["tests"]]
+    write_lines([*aligned([[*columns, "verdict"], *rows]), str(out)])
 
 
 @app.command()

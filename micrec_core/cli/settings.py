@@ -17,7 +17,7 @@ def run_settings(values: Mapping[str, Any], changes: Sequence[str]) -> RunSettin
     ----------
     values : nested as in ``RunSettings``
     changes : ``KEY=VALUE``; a key of the training, the model or the run, with or without its
-        section (``learning_rate``, ``training.learning_rate``)
+        section (``learning_rate``, ``training.learning_rate``), or ``options.NAME`` of a baseline
 
     Raises
     ------
@@ -32,6 +32,10 @@ def run_settings(values: Mapping[str, Any], changes: Sequence[str]) -> RunSettin
             raise ConfigError(f"--set takes KEY=VALUE, and '{change}' is not of that form")
         section, _, name = key.rpartition(".")
         section = section or _section(name)
+        if section in ("options", "model.options"):
+            model = merged.setdefault("model", {})
+            model["options"] = {**model.get("options", {}), name: _value(text)}
+            continue
         if section and section not in ("model", "training"):
             raise ConfigError(f"there is no section '{section}' of settings; use model or training")
         target = merged.setdefault(section, {}) if section else merged

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ from typing import Any
 import pandas as pd
 import torch
 
+from micrec_core.config import BASELINES
 from micrec_core.errors import ConfigError, RunError
-from micrec_core.evaluation.protocols import PROTOCOLS, tabulate
+from micrec_core.evaluation.protocols import PROTOCOLS, Outcome, Question, tabulate
 from micrec_core.evaluation.tables import summary_table
+from micrec_core.models.baselines import Baseline, ClosedForm
 from micrec_core.models.micrec import MICRec
 from micrec_core.pipeline.answers import Answerer, popularity_outcome
 from micrec_core.pipeline.fit import new_model
@@ -27,7 +30,9 @@ from micrec_core.pipeline.prepare import (
     silent,
 )
 from micrec_core.pipeline.record import settings_of
+from micrec_core.pipeline.rivals import answerer_of, rival_outcome
 from micrec_core.runs import Run, open_run
+from micrec_core.training.build import build_any
 
 SUMMARY = "metrics/summary.parquet"
 
@@ -77,12 +82,9 @@ def evaluate_run(
         summary = run.frame(SUMMARY)
     else:
         prepared = reopen(run, dataset_path, device, progress, cache)
-        answerer = Answerer(prepared, load_model(run, prepared))
         asked = [q for q in prepared.material.questions if protocol in ("all", q.protocol)]
         progress("evaluating", 0, 0)
-        own = answerer.outcome(asked)
-        others = [popularity_outcome(prepared), *answerer.bridges(asked)]
-        summary = tabulate(summary_table, [own, *others])
+        summary = tabulate(summary_table, _outcomes(run, prepared, asked))
     if protocol != "all":
         summary = summary[summary["protocol"] == protocol]
         if summary.empty:
@@ -99,6 +101,16 @@ def evaluate_run(
         time.perf_counter() - started,
         int(run.info.best_epoch or 0),
     )
+
+
+def _outcomes(run: Run, prepared: Prepared, asked: Sequence[Question]) -> list[Outcome]:
+    """The run's model first, then its references."""
+    popular = popularity_outcome(prepared)
+    if run.info.model in BASELINES:
+        own = rival_outcome(answerer_of(prepared, load_rival(run, prepared)), asked, float("nan"))
+        return [own] if own.model == popular.model else [own, popular]
+    answerer = Answerer(prepared, load_model(run, prepared))
+    return [answerer.outcome(asked), popular, *answerer.bridges(asked)]
 
 
 def reopen(
@@ -134,6 +146,22 @@ def load_model(run: Run, prepared: Prepared) -> MICRec:
         Its parameters do not fit the dataset and settings.
     """
     model = new_model(prepared)
+    _put(run, model)
+    return model
+
+
+def load_rival(run: Run, prepared: Prepared) -> Baseline | ClosedForm:
+    """The run's baseline; solved again where it keeps no parameters. Raises as ``load_model``."""
+    model = build_any(prepared.settings.model, prepared.inputs, prepared.settings.seed)
+    assert not isinstance(model, MICRec)
+    if isinstance(model, ClosedForm):
+        model.solve([part.train for part in prepared.knowledge.domains], prepared.device)
+    else:
+        _put(run, model)
+    return model
+
+
+def _put(run: Run, model: torch.nn.Module) -> None:
     state = {name: torch.from_numpy(x) for name, x in run.tensors("model.safetensors").items()}
     try:
         model.load_state_dict(state)
@@ -142,4 +170,3 @@ def load_model(run: Run, prepared: Prepared) -> MICRec:
             f"run '{run.name}' has parameters of another shape than its settings ask for; "
             "it was written by another version: train it anew"
         ) from None
-    return model

@@ -21,7 +21,7 @@ from micrec_core.models.baselines import Baseline, ClosedForm
 from micrec_core.models.micrec import Encoded, MICRec
 from micrec_core.pipeline.answers import array
 from micrec_core.pipeline.prepare import Prepared, Progress, silent
-from micrec_core.pipeline.rivals import BaselineAnswerer, ScoreAnswerer
+from micrec_core.pipeline.rivals import answerer_of
 from micrec_core.training.build import build_any, build_model
 from micrec_core.training.checkpoint import load_checkpoint
 from micrec_core.training.foldin import clear_untrained, encode
@@ -85,11 +85,7 @@ class Validator:
     def __call__(self, model: MICRec | Baseline | ClosedForm) -> dict[str, Any]:
         if isinstance(model, MICRec):
             return self.measure(encode(model, self.inputs))
-        answerer = (
-            ScoreAnswerer(self.prepared, model)
-            if isinstance(model, ClosedForm)
-            else BaselineAnswerer(self.prepared, model)
-        )
+        answerer = answerer_of(self.prepared, model)
 
         def rank(question: Question) -> NDArray[np.int32]:
             answer = answerer.answer(question, _CUTOFF)

@@ -101,6 +101,15 @@ class ScoreAnswerer:
         return self.prepared.knowledge.domains[d].train
 
 
+def answerer_of(
+    prepared: Prepared, model: Baseline | ClosedForm
+) -> BaselineAnswerer | ScoreAnswerer:
+    """What answers for a baseline of either kind."""
+    if isinstance(model, ClosedForm):
+        return ScoreAnswerer(prepared, model)
+    return BaselineAnswerer(prepared, model)
+
+
 def rival_outcome(
     answerer: BaselineAnswerer | ScoreAnswerer, asked: Sequence[Question], seconds: float
 ) -> Outcome:

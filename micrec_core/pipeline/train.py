@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from micrec_core.config import RunSettings
+from micrec_core.config import BASELINES, RunSettings
 from micrec_core.errors import MicrecError
+from micrec_core.evaluation.leaks import require_disjoint
 from micrec_core.models.micrec import MICRec
 from micrec_core.pipeline.answers import Answerer, array, popularity_outcome
 from micrec_core.pipeline.catalogue import catalogue_frame
+from micrec_core.pipeline.clock import Clock, TrainResult
 from micrec_core.pipeline.fit import (
     Fitted,
     Stopped,
@@ -35,42 +35,12 @@ from micrec_core.pipeline.prepare import (
 )
 from micrec_core.pipeline.record import first_info, require_same
 from micrec_core.pipeline.snapshots import Snapshots, wanted
+from micrec_core.pipeline.train_rival import CHECKPOINT, train_rival
 from micrec_core.pipeline.weights import weights_frame
 from micrec_core.runs import RunWriter, live_history
 from micrec_core.training.foldin import encode
 
-CHECKPOINT = "checkpoint"
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """A finished run in short; ``metrics`` as ``headline`` gives them."""
-
-    run: Path
-    model: str
-    variant: str
-    metrics: dict[str, Any]
-    seconds: float
-    best_epoch: int
-
-
-@dataclass
-class Clock:
-    """Seconds spent on each part, by name."""
-
-    timings: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def part(self, name: str) -> Iterator[None]:
-        started = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.timings[name] = self.timings.get(name, 0.0) + time.perf_counter() - started
-
-    @property
-    def total(self) -> float:
-        return sum(self.timings.values())
+__all__ = ["TrainResult", "train_run"]
 
 
 def train_run(
@@ -84,7 +54,7 @@ def train_run(
     cache: Path | None = None,
     umap: bool = True,
 ) -> TrainResult:
-    """Train, evaluate and write a run.
+    """Train, evaluate and write a run; one of a baseline has nothing that serves it.
 
     SIGTERM marks the run cancelled and an exception marks it failed, with one sentence; either can
     be resumed, as can a run whose process was killed.
@@ -111,6 +81,7 @@ def train_run(
         device = choose_device(device)
         with clock.part("read"):
             dataset, split = load_dataset(Path(dataset_path), settings)
+            require_disjoint(dataset, split)
         if resume:
             require_same(Path(out), settings, dataset)
         writer = RunWriter(Path(out), first_info(dataset, settings, device), resume)
@@ -123,6 +94,8 @@ def train_run(
                 prepared = prepare(material, settings, device)
             encoders = {m: e.label for m, e in prepared.features.encoders.items()}
             writer.update(encoders=encoders)
+            if settings.model.name in BASELINES:
+                return train_rival(writer, prepared, resume, clock, progress)
             with clock.part("train"):
                 snapshots = Snapshots(writer, prepared)
                 fitted = _train(writer, prepared, snapshots, resume, progress)

@@ -7,18 +7,23 @@ from pathlib import Path
 
 import pandas as pd
 
-from micrec_core.config import MECHANISMS, ModelSettings, RunSettings, make_settings
+from micrec_core.config import BASELINES as RIVALS
+from micrec_core.config import CONFIGURATIONS, MECHANISMS, ModelSettings, RunSettings, make_settings
 from micrec_core.errors import ConfigError
 from micrec_core.evaluation.protocols import Outcome, tabulate
 from micrec_core.evaluation.tables import Result, pool_seeds, summary_table, variants_table
 from micrec_core.pipeline.answers import Answerer, popularity_outcome
 from micrec_core.pipeline.evaluate import SUMMARY, load_model, reopen
-from micrec_core.pipeline.fit import fit
+from micrec_core.pipeline.fit import fit, fit_rival
 from micrec_core.pipeline.metrics import comparison_frames
 from micrec_core.pipeline.prepare import Prepared, Progress, prepare, silent
+from micrec_core.pipeline.rivals import answerer_of, rival_outcome
 from micrec_core.runs import Run, RunWriter, open_run
 
+# Trained where nobody says which.
 BASELINES = ("inmo", "lightgcn")
+# All that may be asked for; popularity stands beside every model in any case.
+KNOWN = tuple(n for n in (*CONFIGURATIONS[1:], *RIVALS) if n != "popularity")
 
 
 def train_variants(
@@ -76,12 +81,12 @@ def variant_settings(names: Iterable[str]) -> list[ModelSettings]:
     """Model settings of each name: a mechanism to do without, or a baseline."""
     out = []
     for name in names:
-        if name in BASELINES:
+        if name in KNOWN:
             out.append(make_settings(ModelSettings, {"name": name}))
         elif name in MECHANISMS:
             out.append(make_settings(ModelSettings, {"without": (name,)}))
         else:
-            known = ", ".join((*MECHANISMS, *BASELINES))
+            known = ", ".join((*MECHANISMS, *KNOWN))
             raise ConfigError(f"there is no variant or baseline '{name}'; there are: {known}")
     return out
 
@@ -109,6 +114,10 @@ def _trained(full: Prepared, model: ModelSettings, seed: int, progress: Progress
     settings = _like(full.settings, model, seed)
     prepared = prepare(full.material, settings, full.device)
     label = f"{model.name} without {model.without[0]}" if model.without else model.name
+    if model.name in RIVALS:
+        rival = fit_rival(prepared, progress, f"{label}, seed {seed}")
+        answers = answerer_of(prepared, rival.model)
+        return rival_outcome(answers, full.material.questions, rival.seconds)
     fitted = fit(prepared, progress, f"{label}, seed {seed}")
     answerer = Answerer(prepared, fitted.model, fitted.encoded)
     return answerer.outcome(full.material.questions, seconds=fitted.seconds)
@@ -116,7 +125,8 @@ def _trained(full: Prepared, model: ModelSettings, seed: int, progress: Progress
 
 def _like(settings: RunSettings, model: ModelSettings, seed: int) -> RunSettings:
     """The same settings for another model: its name and what it goes without change."""
-    changed = settings.model.model_copy(update={"name": model.name, "without": model.without})
+    own = {"name": model.name, "without": model.without, "options": model.options}
+    changed = settings.model.model_copy(update=own)
     return settings.model_copy(update={"model": changed, "seed": seed})
 
 

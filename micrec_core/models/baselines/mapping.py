@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 
 _HELD = 10
+# Fewer that are held out tell too little to stop by.
+_LEAST = 10
 _EVERY = 10
 _RATE = 5e-3
 
@@ -21,13 +23,16 @@ def fit_map(
 ) -> None:
     """Adam on ``module`` over ``n`` users, left at its best step on a tenth that is held out.
 
+    Where that would be a handful only, on all of them.
+
     Parameters
     ----------
     loss : of some of the users, int64 rows in 0 to n - 1; a scalar
     """
     order = torch.randperm(n, generator=generator)
-    held, fitted = order[: n // _HELD], order[n // _HELD :]
-    watched = held if len(held) else fitted
+    n_held = n // _HELD if n // _HELD >= _LEAST else 0
+    fitted = order[n_held:]
+    watched = order[:n_held] if n_held else fitted
     optimiser = torch.optim.Adam(module.parameters(), lr=_RATE)
     best, lowest = _state(module), float("inf")
     for step in range(steps):

@@ -1,0 +1,306 @@
+"""``compare``: models and variants x seeds on one split, an equal budget each, paired tests.
+
+The output is a run directory (without what serves it), so that the pages which read metrics open
+it. Each training is stored in it as it ends; a second start redoes none, and several processes
+may work on one comparison at once. For each model the points of its grid are trained with the
+first seed and the best on validation is taken; only that is asked about test interactions.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from micrec_core.config import MECHANISMS, MODELS, RunSettings
+from micrec_core.data import Dataset
+from micrec_core.errors import ConfigError, RunError
+from micrec_core.evaluation.leaks import require_disjoint
+from micrec_core.pipeline.compared import write_comparison
+from micrec_core.pipeline.fit import stop_on_sigterm
+from micrec_core.pipeline.grids import BUDGET, Point, at_point, points
+from micrec_core.pipeline.prepare import (
+    Progress,
+    choose_device,
+    encode_material,
+    load_dataset,
+    silent,
+)
+from micrec_core.pipeline.record import first_info, require_same
+from micrec_core.pipeline.trainings import Bench, Training, answer, train
+from micrec_core.runs import RunWriter
+from micrec_core.runs.files import read_json
+
+TRAININGS = "trainings"
+_WAIT = 1.0
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A model, or micrec without something."""
+
+    name: str
+    without: tuple[str, ...] = ()
+
+
+@dataclass
+class Plan:
+    """Everything that is to be trained.
+
+    Attributes
+    ----------
+    base : settings that all trainings share; its seed is not used
+    seeds : the first is the one that points are chosen with
+    """
+
+    contenders: tuple[Contender, ...]
+    seeds: tuple[int, ...]
+    budget: int
+    base: RunSettings
+    folder: Path
+    fingerprint: str
+    _chosen: dict[str, Point] = field(default_factory=dict)
+
+    def at(self, contender: Contender, point: Point, seed: int) -> Training:
+        """One training."""
+        settings = at_point(self.base, contender.name, contender.without, point, seed)
+        return Training(settings, self.folder, self.fingerprint)
+
+    def tuning(self, name: str) -> list[tuple[Point, Training]]:
+        """The points of a model and their trainings."""
+        full = Contender(name)
+        return [(p, self.at(full, p, self.seeds[0])) for p in points(name, self.budget)]
+
+    def chosen(self, name: str) -> Point | None:
+        """The point with the best validation score, the first of equals; None before all have one.
+
+        Variants have that of the full model.
+        """
+        if name not in self._chosen:
+            tried = self.tuning(name)
+            if not all(training.is_trained for _, training in tried):
+                return None
+            scores = [float(training.about()["score"] or 0.0) for _, training in tried]
+            self._chosen[name] = tried[scores.index(max(scores))][0]
+        return self._chosen[name]
+
+    def final(self, contender: Contender) -> list[Training] | None:
+        """The trainings that are compared, one a seed; None before its point is chosen."""
+        point = self.chosen(contender.name)
+        if point is None:
+            return None
+        return [self.at(contender, point, seed) for seed in self.seeds]
+
+    def names(self) -> list[str]:
+        """The models whose points are tried."""
+        return list(dict.fromkeys(c.name for c in self.contenders))
+
+    def open_tasks(self) -> list[tuple[Training, bool]]:
+        """Trainings that can be started now and are not done; whether they are to answer too."""
+        tuning = [(t, False) for name in self.names() for _, t in self.tuning(name)]
+        tasks = [task for task in tuning if not task[0].is_trained]
+        for contender in self.contenders:
+            final = self.final(contender) or []
+            tasks += [(training, True) for training in final if not training.is_answered]
+        return tasks
+
+    @property
+    def n_tasks(self) -> int:
+        """How many trainings there are in all."""
+        tuning = sum(len(points(name, self.budget)) for name in self.names())
+        plain = sum(not c.without for c in self.contenders)
+        return tuning + len(self.contenders) * len(self.seeds) - plain
+
+    @property
+    def is_done(self) -> bool:
+        finals = [self.final(contender) for contender in self.contenders]
+        return all(f is not None and all(t.is_answered for t in f) for f in finals)
+
+
+def compare(
+    dataset_path: Path | str,
+    out: Path | str,
+    *,
+    models: Sequence[str] = (),
+    without: Sequence[str] = (),
+    seeds: Sequence[int] = (0, 1, 2),
+    budget: int = BUDGET,
+    base: RunSettings | None = None,
+    device: str = "auto",
+    helper: bool = False,
+    helpers: Callable[[], Sequence[subprocess.Popen[bytes]]] = list,
+    progress: Progress = silent,
+    cache: Path | None = None,
+) -> dict[str, Any]:
+    """Train what is not trained yet, and write the comparison.
+
+    Parameters
+    ----------
+    dataset_path : a folder of tables
+    out : the comparison's directory: new, empty, or one to go on with
+    models : names, micrec first of all; all there are by default
+    without : mechanisms each of which micrec is also trained without
+    seeds : of the trainings; the split has its own in ``base``
+    budget : how many points of its grid each model may try
+    base : what all trainings share
+    helper : help another process with the trainings and leave the writing to it
+    helpers : starts such processes, once features are encoded
+
+    Returns
+    -------
+    what ``compare.json`` holds: results, tests, tuning, seeds, cost
+
+    Raises
+    ------
+    ConfigError, DataError
+        A name is unknown, or the tables are not usable.
+    RunError
+        ``out`` is a comparison of other settings or data.
+    """
+    base = base or RunSettings()
+    contenders = contenders_of(models, without)
+    if not seeds or budget < 1:
+        raise ConfigError("a comparison needs a seed and a budget of one point a model at least")
+    device, out = choose_device(device), Path(out)
+    dataset, split = load_dataset(Path(dataset_path), base)
+    require_disjoint(dataset, split)
+    writer = None if helper else _writer(out, base, first_info(dataset, base, device), dataset)
+    if helper:
+        require_same(out, base, dataset)
+    progress("encoding texts and pictures", 0, 0)
+    material = encode_material(dataset, split, base, device, cache)
+    plan = Plan(
+        contenders, tuple(dict.fromkeys(seeds)), budget, base, out / TRAININGS,
+        dataset.fingerprint,
+    )  # fmt: skip
+    bench = Bench(material, device)
+    started: list[subprocess.Popen[bytes]] = []
+    try:
+        with stop_on_sigterm():
+            started += helpers()
+            work(plan, bench, progress)
+            return {} if writer is None else _finish(writer, plan, bench, progress)
+    except BaseException:
+        if writer is not None:
+            writer.cancel()
+        raise
+    finally:
+        for process in started:
+            process.terminate()
+            process.wait()
+
+
+def contenders_of(models: Sequence[str], without: Sequence[str]) -> tuple[Contender, ...]:
+    """What is compared; micrec first, whose variants need it, then in the order given."""
+    for name in models:
+        if name not in MODELS:
+            raise ConfigError(f"there is no model '{name}'; there are: {', '.join(MODELS)}")
+    for name in without:
+        if name not in MECHANISMS:
+            raise ConfigError(
+                f"there is no mechanism '{name}' to do without; there are: {', '.join(MECHANISMS)}"
+            )
+    names = dict.fromkeys(models or MODELS)
+    first = ["micrec"] if without or "micrec" in names else []
+    plain = [Contender(name) for name in dict.fromkeys([*first, *names])]
+    return (*plain, *(Contender("micrec", (name,)) for name in dict.fromkeys(without)))
+
+
+def work(plan: Plan, bench: Bench, progress: Progress) -> None:
+    """Do what is left until nothing is, beside whoever else is at it."""
+    eta = _Eta()
+    while not plan.is_done:
+        moved = False
+        for training, final in plan.open_tasks():
+            with training.claimed() as mine:
+                if not mine:
+                    continue
+                label = f"{training.label}, seed {training.settings.seed}{eta.left(plan)}"
+                if not training.is_trained:
+                    with eta.one():
+                        train(bench, training, progress, label)
+                if final and not training.is_answered:
+                    progress(f"{training.label}: answering", 0, 0)
+                    answer(bench, training)
+                moved = True
+        if not moved and not plan.is_done:
+            time.sleep(_WAIT)
+
+
+class _Eta:
+    """How long it will take, by the trainings of this process so far."""
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter):
+        self.clock = clock
+        self.spent: list[float] = []
+        self.started = 0.0
+
+    def one(self) -> _Eta:
+        return self
+
+    def __enter__(self) -> None:
+        self.started = self.clock()
+
+    def __exit__(self, *problem: object) -> None:
+        self.spent.append(self.clock() - self.started)
+
+    def left(self, plan: Plan) -> str:
+        """`` (12 of 40, 5 min left)``."""
+        done = sum(1 for _ in plan.folder.glob("*/trained.json")) if plan.folder.exists() else 0
+        said = f"{min(done + 1, plan.n_tasks)} of {plan.n_tasks}"
+        if not self.spent:
+            return f" ({said})"
+        seconds = sum(self.spent) / len(self.spent) * max(plan.n_tasks - done, 0)
+        return f" ({said}, about {seconds / 60:.0f} min left)"
+
+
+def _writer(out: Path, base: RunSettings, info: dict[str, Any], dataset: Dataset) -> RunWriter:
+    """A writer of a new comparison, of one that was stopped, or of a complete one to add to."""
+    about = {**info, "kind": "comparison"}
+    stored = out / "run.json"
+    if not stored.is_file():
+        return RunWriter(out, about)
+    before = read_json(stored, f"Run '{out.name}'")
+    if before.get("kind") != "comparison":
+        raise RunError(f"{out} is a run and not a comparison; choose another --out")
+    require_same(out, base, dataset)
+    if before.get("status") == "complete":
+        return RunWriter.amend(out)
+    return RunWriter(out, about, resume=True)
+
+
+def _finish(writer: RunWriter, plan: Plan, bench: Bench, progress: Progress) -> dict[str, Any]:
+    """Tables, tests and the run."""
+    progress("comparing", 0, 0)
+    finals = {c: plan.final(c) or [] for c in plan.contenders}
+    tuning = pd.DataFrame(
+        [
+            {
+                "model": name,
+                "point": number,
+                "change": ", ".join(f"{k}={v:g}" for k, v in point.items()) or "defaults",
+                "score": training.about()["score"],
+                "best_epoch": training.about()["best_epoch"],
+                "seconds": training.about()["seconds"],
+                "chosen": point == plan.chosen(name),
+            }
+            for name in plan.names()
+            for number, (point, training) in enumerate(plan.tuning(name))
+        ]
+    )
+    about = {
+        "models": plan.names(),
+        "without": [c.without[0] for c in plan.contenders if c.without],
+        "seeds": list(plan.seeds),
+        "budget": plan.budget,
+        "selection": "validation NDCG@20 added up over domains, with the first seed",
+    }
+    trainings = list(finals.values())
+    spare = [training for name in plan.names() for _, training in plan.tuning(name)]
+    prepared = bench.prepared(trainings[0][0].settings)
+    return write_comparison(writer, prepared, trainings, spare, tuning, about, progress)

@@ -1,0 +1,67 @@
+"""The run of a baseline: parameters, history, metrics and catalogue; nothing that serves it."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+from micrec_core.models.baselines import Baseline, ClosedForm
+from micrec_core.pipeline.answers import array, popularity_outcome
+from micrec_core.pipeline.catalogue import catalogue_frame
+from micrec_core.pipeline.clock import Clock, TrainResult
+from micrec_core.pipeline.fit import FittedRival, fit_rival
+from micrec_core.pipeline.metrics import headline, own_frames
+from micrec_core.pipeline.prepare import Prepared, Progress
+from micrec_core.pipeline.rivals import answerer_of, n_parameters, rival_outcome
+from micrec_core.runs import RunWriter
+
+CHECKPOINT = "checkpoint"
+PARAMETERS = "model.safetensors"
+
+
+def train_rival(
+    writer: RunWriter, prepared: Prepared, resume: bool, clock: Clock, progress: Progress
+) -> TrainResult:
+    """Train, evaluate and write the baseline that the settings name.
+
+    What is solved in closed form keeps no parameters: it is solved again when it is needed.
+    """
+    with clock.part("train"):
+        fitted = _fit(writer, prepared, resume, progress)
+    model = fitted.model
+    if isinstance(model, Baseline):
+        state = {name: array(value) for name, value in model.state_dict().items()}
+        writer.write_tensors(PARAMETERS, state)
+    with clock.part("catalogue"):
+        writer.write_parquet("catalogue.parquet", catalogue_frame(prepared, progress))
+    with clock.part("evaluate"):
+        progress("evaluating", 0, 0)
+        answerer = answerer_of(prepared, model)
+        own = rival_outcome(answerer, prepared.material.questions, fitted.seconds)
+        others = [] if own.model == "popularity" else [popularity_outcome(prepared)]
+        frames = own_frames(prepared, own, others)
+        for relative, frame in frames.items():
+            writer.write_parquet(relative, frame)
+    shutil.rmtree(writer.path / CHECKPOINT, ignore_errors=True)
+    writer.finish(
+        best_epoch=fitted.best_epoch,
+        n_parameters=n_parameters(model),
+        timings={name: round(seconds, 3) for name, seconds in clock.timings.items()},
+        unreadable_images=len(prepared.features.unreadable),
+    )
+    metrics = headline(frames["metrics/summary.parquet"], own.model, own.variant)
+    return TrainResult(writer.path, own.model, own.variant, metrics, clock.total, fitted.best_epoch)
+
+
+def _fit(writer: RunWriter, prepared: Prepared, resume: bool, progress: Progress) -> FittedRival:
+    def on_epoch(record: dict[str, Any], model: Baseline) -> None:
+        # A checkpoint is written after the history: what it lacks is trained, and told, again.
+        writer.keep_history(int(record["epoch"]) - 1)
+        writer.append_history(record)
+
+    folder = writer.path / CHECKPOINT
+    fitted = fit_rival(prepared, progress, "training", on_epoch, folder, resume)
+    if isinstance(fitted.model, ClosedForm):
+        writer.keep_history(-1)
+        writer.append_history({"epoch": 0, "seconds": fitted.seconds})
+    return fitted

@@ -1,0 +1,209 @@
+"""One training of a comparison, stored as it ends so that a second start does not redo it.
+
+``<folder>/<slug>/`` holds ``trained.json`` and the parameters, and once it was chosen by validation
+``answered.json`` and its test values. A slug names model, seed and a hash of settings and data, so
+other settings are another training. Test interactions of what was not chosen are never looked at.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from micrec_core.config import BASELINES, RunSettings
+from micrec_core.evaluation.protocols import PROTOCOLS, SCOPES, Outcome
+from micrec_core.evaluation.tables import EVERYONE
+from micrec_core.models.baselines import Baseline, ClosedForm
+from micrec_core.models.micrec import MICRec
+from micrec_core.pipeline.answers import Answerer, array, variant_name
+from micrec_core.pipeline.fit import fit, fit_rival, new_model
+from micrec_core.pipeline.metrics import comparison_frames
+from micrec_core.pipeline.prepare import Material, Prepared, Progress, prepare
+from micrec_core.pipeline.rivals import answerer_of, n_parameters, rival_outcome
+from micrec_core.runs import files
+from micrec_core.training.build import build_any, effective_training, used_modalities
+
+TRAINED, ANSWERED, PARAMETERS = "trained.json", "answered.json", "model.safetensors"
+FRAMES = ("degree", "cutoff", "beyond")
+Model = MICRec | Baseline | ClosedForm
+
+
+@dataclass(frozen=True)
+class Training:
+    """What to train, and where its results are kept."""
+
+    settings: RunSettings
+    folder: Path
+    fingerprint: str
+
+    @property
+    def label(self) -> str:
+        """``ease``, ``micrec without text``."""
+        model = self.settings.model
+        return f"{model.name} without {', '.join(model.without)}" if model.without else model.name
+
+    @property
+    def path(self) -> Path:
+        """The training's own folder."""
+        text = json.dumps([self.settings.model_dump(mode="json"), self.fingerprint], sort_keys=True)
+        digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+        name = "-".join((self.settings.model.name, *self.settings.model.without))
+        return self.folder / f"{name}-s{self.settings.seed}-{digest}"
+
+    @property
+    def is_trained(self) -> bool:
+        return (self.path / TRAINED).is_file()
+
+    @property
+    def is_answered(self) -> bool:
+        return (self.path / ANSWERED).is_file()
+
+    def about(self) -> dict[str, Any]:
+        """Score, best epoch, seconds and number of parameters; RunError where it is damaged."""
+        found: dict[str, Any] = files.read_json(self.path / TRAINED, f"training '{self.path.name}'")
+        return found
+
+    @contextmanager
+    def claimed(self) -> Iterator[bool]:
+        """Whether no other process is at it; the claim ends with the process, however it ends."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / f"{self.path.name}.lock").open("w") as stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                yield False
+                return
+            yield True
+
+
+@dataclass
+class Bench:
+    """Prepares settings on one material; what two models share is derived once."""
+
+    material: Material
+    device: str
+    _ready: dict[tuple[Any, ...], Prepared] = field(default_factory=dict)
+
+    def prepared(self, settings: RunSettings) -> Prepared:
+        """As ``prepare`` gives it."""
+        model = settings.model
+        modalities = used_modalities(model, self.material.features.modalities)
+        cross = "cross-domain" not in model.without
+        key = (modalities, model.neighbours, model.neighbour_temperature, cross)
+        if key not in self._ready:
+            self._ready[key] = prepare(self.material, settings, self.device)
+        training = effective_training(model, settings.training)
+        return replace(self._ready[key], settings=settings, training=training)
+
+
+def train(bench: Bench, training: Training, progress: Progress, label: str) -> None:
+    """Train and keep parameters and validation score."""
+    prepared = bench.prepared(training.settings)
+    model: Model
+    if training.settings.model.name in BASELINES:
+        rival = fit_rival(prepared, progress, label)
+        model, n = rival.model, n_parameters(rival.model)
+        about = {"score": rival.score, "best_epoch": rival.best_epoch, "seconds": rival.seconds}
+    else:
+        fitted = fit(prepared, progress, label)
+        model, n = fitted.model, fitted.n_parameters
+        about = {"score": fitted.score, "best_epoch": fitted.best_epoch, "seconds": fitted.seconds}
+    training.path.mkdir(parents=True, exist_ok=True)
+    if not isinstance(model, ClosedForm):
+        state = {name: array(value) for name, value in model.state_dict().items()}
+        files.write_tensors(training.path / PARAMETERS, state, None)
+    _commit(training.path / TRAINED, about | {"n_parameters": n})
+
+
+def answer(bench: Bench, training: Training) -> None:
+    """Ask a trained model everything and keep values per user and the tables made from lists."""
+    prepared, about = bench.prepared(training.settings), training.about()
+    model, asked = _load(prepared, training), bench.material.questions
+    if isinstance(model, MICRec):
+        outcome = Answerer(prepared, model).outcome(asked, seconds=about["seconds"])
+    else:
+        outcome = rival_outcome(answerer_of(prepared, model), asked, about["seconds"])
+    parts = [
+        outcome.users(protocol, scope).assign(protocol=protocol, scope=scope)
+        for protocol in PROTOCOLS
+        for scope in SCOPES
+        if outcome.of(protocol, scope)
+    ]
+    _write(training.path / "users.parquet", pd.concat(parts, ignore_index=True))
+    for relative, frame in comparison_frames(prepared, [outcome]).items():
+        _write(training.path / Path(relative).name, frame)
+    _commit(training.path / ANSWERED, {"questions": len(asked)})
+
+
+def _load(prepared: Prepared, training: Training) -> Model:
+    settings = training.settings
+    if settings.model.name not in BASELINES:
+        model: Model = new_model(prepared)
+    else:
+        model = build_any(settings.model, prepared.inputs, settings.seed)
+    if isinstance(model, ClosedForm):
+        model.solve([part.train for part in prepared.knowledge.domains], prepared.device)
+        return model
+    arrays, _ = files.read_tensors(training.path / PARAMETERS, f"training '{training.path.name}'")
+    model.load_state_dict({name: torch.from_numpy(x) for name, x in arrays.items()})
+    return model
+
+
+@dataclass(frozen=True)
+class StoredOutcome(Outcome):
+    """An outcome of which values per user were kept and lists were not."""
+
+    frame: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    def users(self, protocol: str, scope: str = EVERYONE) -> pd.DataFrame:
+        """As of ``Outcome``."""
+        wanted = (self.frame["protocol"] == protocol) & (self.frame["scope"] == scope)
+        found = self.frame[wanted].drop(columns=["protocol", "scope"]).reset_index(drop=True)
+        if "cohort" in found and found["cohort"].isna().any():
+            found = found.drop(columns="cohort")
+        return found
+
+
+def stored(training: Training) -> StoredOutcome:
+    """What a training answered."""
+    settings, about = training.settings, training.about()
+    where = f"training '{training.path.name}'"
+    return StoredOutcome(
+        settings.model.name,
+        variant_name(settings.model.without),
+        settings.seed,
+        (),
+        about["seconds"],
+        about["n_parameters"],
+        files.read_parquet(training.path / "users.parquet", where),
+    )
+
+
+def stored_frames(training: Training) -> dict[str, pd.DataFrame]:
+    """``degree``, ``cutoff`` and ``beyond`` of a training."""
+    where = f"training '{training.path.name}'"
+    return {n: files.read_parquet(training.path / f"{n}.parquet", where) for n in FRAMES}
+
+
+def forget_parameters(training: Training) -> None:
+    """Drop what is needed no more once everything was answered."""
+    (training.path / PARAMETERS).unlink(missing_ok=True)
+
+
+def _write(path: Path, frame: pd.DataFrame) -> None:
+    with files.replacing(path) as temporary:
+        files.write_parquet(temporary, frame)
+
+
+def _commit(path: Path, value: dict[str, Any]) -> None:
+    with files.replacing(path) as temporary:
+        files.write_json(temporary, value)
