@@ -62,9 +62,10 @@ def embedding_parts(
     items: dict[str, Tensor] = {}
     with torch.no_grad():
         own = model.own_users(d, domain)
-        refined = sum((own[m] for m in model.settings.modalities), start=torch.zeros(()))
+        nothing = torch.zeros_like(own["id"])
+        refined = {m: own.get(m, nothing) for m in model.settings.modalities}
         users["id"], items["id"] = model.propagate(
-            encoded.own_users - refined, encoded.own_items, domain
+            encoded.own_users - sum(refined.values(), start=nothing), encoded.own_items, domain
         )
         for m in model.settings.modalities:
             gates = model.get_submodule(f"domains.{d}")
@@ -75,7 +76,7 @@ def embedding_parts(
                     (domain.items, "item_gate", encoded.own_items),
                 )
             ]
-            users[m], items[m] = model.propagate(mixed[0] + own[m], mixed[1], domain)
+            users[m], items[m] = model.propagate(mixed[0] + refined[m], mixed[1], domain)
     return users, items
 
 
