@@ -11,7 +11,7 @@ BIN     := $(VENV)/bin
 STAMP   := $(VENV)/.micrec-requirements
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser app test check format sample-run
+.PHONY: help setup browser app test check format sample-run screenshots timings
 
 help:
 	@echo "make app [PORT=8501]   install what is needed, start the app at http://localhost:8501"
@@ -61,6 +61,13 @@ check: setup
 
 test: check browser
 	OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest -n $(WORKERS)
+
+# Every page, light and dark, into docs/pages; page timings into docs/benchmarks.md.
+screenshots: setup browser
+	OMP_NUM_THREADS=1 "$(BIN)/python" -m tests.journeys.screenshots
+
+timings: setup browser
+	OMP_NUM_THREADS=1 "$(BIN)/python" -m tests.journeys.timings
 
 format: setup
 	"$(BIN)/python" -m ruff check --fix .

@@ -65,17 +65,19 @@ def write_results(paths: Iterable[Path], out: Path, notes: Mapping[str, str] | N
     ``notes``: dataset name -> a sentence that must stand above its tables.
     """
     notes = notes or {}
-    groups: dict[tuple[str, str, int], list[Run]] = defaultdict(list)
+    groups: dict[tuple[str, str, str, int], list[Run]] = defaultdict(list)
     for path in paths:
         run = open_run(path)
-        groups[dataset_of(run).name, run.info.split, split_seed(run)].append(run)
+        data = dataset_of(run)
+        groups[data.name, data.fingerprint, run.info.split, split_seed(run)].append(run)
     folder = out.parent / out.stem
     folder.mkdir(parents=True, exist_ok=True)
     parts = [INTRODUCTION]
-    for (dataset, split, drawn), runs in groups.items():
+    for (dataset, _, split, drawn), runs in groups.items():
         runs.sort(key=lambda r: (r.info.model != FULL, label(r), r.info.seed))
         withheld = f"{split}, drawn with seed {drawn}"
-        parts.append(f"## {dataset}, {'trained on everything' if split == 'known' else withheld}\n")
+        trained = "trained on everything" if split == "known" else withheld
+        parts.append(f"## {dataset}, {_size(runs[0])}, {trained}\n")
         if dataset in notes:
             parts.append(f"{notes[dataset]}\n")
         if split == "known":
@@ -249,10 +251,17 @@ def _seeds(members: Sequence[Run], domain: str) -> str:
     return f"{np.mean(values):.4f} ± {np.std(values, ddof=1):.4f} ({len(values)} seeds)"
 
 
+def _size(run: Run) -> str:
+    """How many items and train interactions there are: what tells draws of one name apart."""
+    domains = dataset_of(run).domains
+    items, train = sum(d.n_items for d in domains), sum(d.n_train for d in domains)
+    return f"{items:,} items and {train:,} train interactions"
+
+
 def _slug(run: Run) -> str:
     name = "".join(c if c.isalnum() else "-" for c in dataset_of(run).name.lower())
     drawn = f"-{split_seed(run)}" if split_seed(run) else ""
-    return f"{name}-{run.info.split}{drawn}"
+    return f"{name}-{dataset_of(run).fingerprint[:6]}-{run.info.split}{drawn}"
 
 
 def _sources(runs: Sequence[Run]) -> str:
