@@ -144,8 +144,9 @@ class Trainer:
             batches.append(Batch(users[picked].to(device), items[picked].to(device)))
             seed = int(torch.randint(2**31, (1,), generator=self.generator))
             drops.append(Dropout(self.settings.dropout, seed))
-        dropping = drops if self.settings.dropout > 0 else None
-        terms = self.objective(batches, dropping, self.generator)
+        takes = isinstance(self.model, Baseline) or self.model.settings.templates
+        dropping = self.settings.dropout > 0 and takes
+        terms = self.objective(batches, drops if dropping else None, self.generator)
         loss = torch.stack(list(terms.values())).sum()
         values = {name: float(term.detach()) for name, term in terms.items()}
         if not torch.isfinite(loss):

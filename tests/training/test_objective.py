@@ -62,7 +62,9 @@ def test_ranking_and_regularisation_are_the_losses_on_what_was_drawn(trainer, lo
         model={"name": "inmo"}, training={"loss": loss, "l2": 0.5, "self_enhanced": 0.25}
     )
     trained = made.objective.trained_items
-    watch = Recording(made.model, made.inputs, made.settings, trained)
+    # Baselines go without weights of users; here they are part of the formula.
+    settings = made.settings.model_copy(update={"user_weight": 0.25})
+    watch = Recording(made.model, made.inputs, settings, trained)
     given = batches(made)
     terms = watch(given, None, torch.Generator().manual_seed(3))
     encoded = made.model(made.inputs)
