@@ -99,7 +99,7 @@ def test_a_bad_table_is_one_sentence_and_writes_nothing(said, tmp_path: Path, ki
         (["train", "DATA", "--out", "RUN", "--set", "epochs"], "KEY=VALUE"),
         (["train", "DATA", "--out", "RUN", "--set", "modle.dim=3"], "no section 'modle'"),
         (["train", "DATA", "--out", "RUN", "--set", "dim=0"], "model.dim"),
-        (["train", "DATA", "--out", "RUN", "--model", "micerc"], "model.name"),
+        (["train", "DATA", "--out", "RUN", "--model", "micerc"], "did you mean 'micrec'"),
         (["train", "DATA", "--out", "RUN", "--without", "texts"], "did you mean 'text'"),
         (["train", "DATA", "--out", "RUN", "--text", "clasic"], "no text encoder 'clasic'"),
         (["train", "DATA", "--out", "RUN", "--device", "gpu"], "no device 'gpu'"),

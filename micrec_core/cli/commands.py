@@ -262,7 +262,7 @@ def compare(
     text: Text = "classic",
     image: Image = "classic",
     split: Annotated[str, typer.Option(help="known, or inductive to withhold.")] = "known",
-    epochs: Annotated[int | None, typer.Option(help="At most so many.")] = None,
+    epochs: Annotated[int, typer.Option(help="At most; slow learners need many.")] = 200,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="For all trainings.")
     ] = None,
@@ -279,7 +279,7 @@ def compare(
 
     base = run_settings(
         {
-            "training": {} if epochs is None else {"epochs": epochs},
+            "training": {"epochs": epochs},
             "text": text,
             "image": image,
             "split": split,
