@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from micrec_core.errors import ConfigError
 
@@ -76,10 +76,15 @@ class ModelSettings(Settings):
         """The value of a baseline's option, as set or by default."""
         return self.options.get(name, BASELINES[self.name][name][0])
 
+    @field_validator("name")
+    @classmethod
+    def _known_model(cls, name: str) -> str:
+        if name not in MODELS:
+            raise ValueError(f"there is no model '{name}'{_nearest(name, MODELS)}")
+        return name
+
     @model_validator(mode="after")
-    def _known_model(self) -> ModelSettings:
-        if self.name not in MODELS:
-            raise ValueError(f"there is no model '{self.name}'{_nearest(self.name, MODELS)}")
+    def _known_options(self) -> ModelSettings:
         known = BASELINES.get(self.name, {})
         for option, value in self.options.items():
             if option not in known:
