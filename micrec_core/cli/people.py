@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from micrec_core.cli.output import aligned
-from micrec_core.config import BASELINES
-from micrec_core.errors import ConfigError, RunError
+from micrec_core.errors import ConfigError
 
 _REASONS = 5
 
@@ -50,13 +49,7 @@ def recommendation(
     from micrec_core.runs import open_run
     from micrec_core.serving import Recommender
 
-    opened = open_run(run)
-    if opened.info.model in BASELINES:
-        raise RunError(
-            f"run '{opened.name}' is of {opened.info.model}, a baseline that is trained to be "
-            "compared and not to serve; open a run of micrec, inmo or lightgcn"
-        )
-    recommender = Recommender.open(opened)
+    recommender = Recommender.open(open_run(run))
     person = recommender.user(id=user, likes=liked, text=text, image=image)
     found = recommender.recommend(person, domain, k=k)
     sources = [c for c in found.items.columns if c not in ("item_id", "title", "score")]

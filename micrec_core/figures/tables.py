@@ -7,8 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from micrec_core.figures.theme import MODEL_LABELS
+
 POOLED = -1
-BASELINES = ("inmo", "lightgcn", "popularity")
+# What is trained or counted to be compared with; the maps between user spaces are ours.
+BASELINES = tuple(m for m in MODEL_LABELS if m not in ("micrec", "ridge", "nearest", "content"))
 DEGREE_BINS = ("0", "1-2", "3-5", "6-10", "11-20", "21+")
 _DEGREE_EDGES = (-1, 0, 2, 5, 10, 20, np.inf)
 

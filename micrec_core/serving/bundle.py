@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from scipy import sparse
 
+from micrec_core.config import BASELINES
 from micrec_core.errors import RunError
 from micrec_core.features import DatasetFeatures, FeatureMatrix
 from micrec_core.graphs.neighbours import Neighbours
@@ -43,8 +44,7 @@ if TYPE_CHECKING:
 TENSORS, ABOUT = "serving.safetensors", "serving.json"
 IDS, ENCODERS = "serving_ids.parquet", "serving_encoders.json"
 VERSION = 2
-# Version 1 had no refined templates, which is a refinement of nothing.
-READABLE = (1, 2)
+READABLE = (1, 2)  # version 1 had no refined templates, which is a refinement of nothing
 Tensors = dict[str, NDArray[Any]]
 
 
@@ -107,6 +107,11 @@ def read_bundle(run: Run) -> Bundle:
         The run has none, or it is incomplete or of a newer version.
     """
     where = f"Run '{run.name}'"
+    if run.info.model in BASELINES:
+        raise RunError(
+            f"{where} is of {run.info.model}, a baseline that is trained to be compared and not "
+            "to serve: open a run of micrec, inmo or lightgcn."
+        )
     if not run.has(ABOUT):
         raise RunError(f"{where} holds nothing to serve from: train it anew.")
     about = run.json(ABOUT)
@@ -355,11 +360,8 @@ def _domain(
 
 def _modality(place: str, tensors: Mapping[str, NDArray[Any]]) -> ModalityPart:
     rows = _rows(tensors, f"{place}.sparse") if f"{place}.sparse.data" in tensors else None
-    space: Space = (
-        tensors[f"{place}.user_space"]
-        if f"{place}.user_space" in tensors
-        else _rows(tensors, f"{place}.user_space")
-    )
+    users = f"{place}.user_space"
+    space: Space = tensors[users] if users in tensors else _rows(tensors, users)
     return ModalityPart(
         FeatureMatrix(tensors[f"{place}.dense"], rows, tensors[f"{place}.present"].astype(bool)),
         space,
