@@ -9,6 +9,7 @@ import os
 import statistics
 import sys
 import tempfile
+import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -126,7 +127,7 @@ def cancelling(tab: "Page", server: Server) -> list[float]:
     for _ in range(2):
         open_page(tab, server, "retrain")
         start_training(tab)
-        tab.get_by_text("Epoch 1 of").wait_for(timeout=600_000)
+        tab.get_by_text(re.compile(r"Epoch \d+ of")).wait_for(timeout=180_000)
         out.append(cancel(tab, server.runs))
         tab.get_by_role("button", name="Discard").click()
         tab.get_by_role("button", name="Discard").wait_for(state="detached")
