@@ -6,10 +6,10 @@ be running on the machine.
 
 import argparse
 import os
+import re
 import statistics
 import sys
 import tempfile
-import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
