@@ -197,7 +197,7 @@ def test_a_baseline_is_trained_into_a_run(name, place, capsys) -> None:
     if name in BASELINES:
         assert main(["recommend", str(run.path), "--domain", "food", "--like", "food:x"]) == 2
         said = capsys.readouterr().err
-        assert said.startswith(f"run 'run-{name}' is of {name}, a baseline that is trained to be")
+        assert said.startswith(f"Run 'run-{name}' is of {name}, a baseline that is trained to be")
 
 
 def test_the_command_prints_one_object(found, place, capsys) -> None:
