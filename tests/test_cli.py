@@ -9,9 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numba
 import pytest
-import torch
 
 from micrec_core.cli import main
 from micrec_core.data.sample import generate_sample
@@ -22,16 +20,11 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def small_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def small_cache(tmp_path_factory: pytest.TempPathFactory, one_thread: None) -> Iterator[None]:
     """Features of tests stay out of the user's cache; one thread, for small work."""
-    before = torch.get_num_threads(), numba.get_num_threads()
-    torch.set_num_threads(1)
-    numba.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MICREC_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
-    torch.set_num_threads(before[0])
-    numba.set_num_threads(before[1])
 
 
 @pytest.fixture(scope="module")

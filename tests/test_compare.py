@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numba
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 from micrec_core.cli import main
 from micrec_core.config import BASELINES, MODELS, RunSettings, TrainSettings
@@ -25,7 +22,11 @@ from micrec_core.pipeline.grids import BUDGET, GRIDS, at_point
 from micrec_core.pipeline.train import train_run
 from micrec_core.runs import open_run
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(1200),
+    pytest.mark.usefixtures("one_thread"),
+]
 
 BASE = RunSettings(
     split="inductive",
@@ -33,17 +34,6 @@ BASE = RunSettings(
 )
 MODELS_HERE = ("micrec", "lightgcn", "popularity", "ease", "cmf")
 N_TRAININGS = 4 * 2 + 1 + 5 + 2
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """On a busy machine threads that wait cost most."""
-    before = torch.get_num_threads(), numba.get_num_threads()
-    torch.set_num_threads(1)
-    numba.set_num_threads(1)
-    yield
-    torch.set_num_threads(before[0])
-    numba.set_num_threads(before[1])
 
 
 @pytest.fixture(scope="module")

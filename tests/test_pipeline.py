@@ -9,14 +9,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import numba
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 from micrec_core.config import RunSettings, TrainSettings
 from micrec_core.data import TEST, read_dataset
@@ -28,6 +26,7 @@ from micrec_core.pipeline.train import TrainResult, train_run
 from micrec_core.pipeline.variants import train_variants
 from micrec_core.runs import Run, live_history, open_run
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 SHORT = {"batch_size": 256, "validate_every": 1}
 ROOT = Path(__file__).resolve().parents[1]
 EPOCHS = 2
@@ -39,17 +38,6 @@ def settings(split: str = "known", epochs: int = EPOCHS, **training: object) -> 
         split=split,  # type: ignore[arg-type]
         training=TrainSettings(epochs=epochs, **SHORT, **training),  # type: ignore[arg-type]
     )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """As the processes that tests start: on a busy machine threads that wait cost most."""
-    before = torch.get_num_threads(), numba.get_num_threads()
-    torch.set_num_threads(1)
-    numba.set_num_threads(1)
-    yield
-    torch.set_num_threads(before[0])
-    numba.set_num_threads(before[1])
 
 
 @pytest.fixture(scope="module")

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
+
+from micrec_core.evaluation.protocols import Outcome
+from micrec_core.pipeline.metrics import headline
+from micrec_core.pipeline.prepare import Prepared
+from micrec_core.runs import RunWriter
+
+CHECKPOINT = "checkpoint"
+PARAMETERS = "model.safetensors"
 
 
 @dataclass(frozen=True)
@@ -39,3 +50,23 @@ class Clock:
     @property
     def total(self) -> float:
         return sum(self.timings.values())
+
+
+def end_run(
+    writer: RunWriter,
+    prepared: Prepared,
+    own: Outcome,
+    summary: pd.DataFrame,
+    best_epoch: int,
+    clock: Clock,
+) -> TrainResult:
+    """Complete a run of which everything else is written; there is nothing to resume any more."""
+    shutil.rmtree(writer.path / CHECKPOINT, ignore_errors=True)
+    writer.finish(
+        best_epoch=best_epoch,
+        n_parameters=int(own.n_parameters),
+        timings={name: round(seconds, 3) for name, seconds in clock.timings.items()},
+        unreadable_images=len(prepared.features.unreadable),
+    )
+    metrics = headline(summary, own.model, own.variant)
+    return TrainResult(writer.path, own.model, own.variant, metrics, clock.total, best_epoch)

@@ -18,6 +18,7 @@ from micrec_core.evaluation.tables import summary_table
 from micrec_core.models.baselines import Baseline, ClosedForm
 from micrec_core.models.micrec import MICRec
 from micrec_core.pipeline.answers import Answerer, popularity_outcome
+from micrec_core.pipeline.clock import PARAMETERS
 from micrec_core.pipeline.fit import new_model
 from micrec_core.pipeline.metrics import headline
 from micrec_core.pipeline.prepare import (
@@ -162,7 +163,7 @@ def load_rival(run: Run, prepared: Prepared) -> Baseline | ClosedForm:
 
 
 def _put(run: Run, model: torch.nn.Module) -> None:
-    state = {name: torch.from_numpy(x) for name, x in run.tensors("model.safetensors").items()}
+    state = {name: torch.from_numpy(x) for name, x in run.tensors(PARAMETERS).items()}
     try:
         model.load_state_dict(state)
     except RuntimeError:

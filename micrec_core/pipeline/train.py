@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +13,7 @@ from micrec_core.evaluation.leaks import require_disjoint
 from micrec_core.models.micrec import MICRec
 from micrec_core.pipeline.answers import Answerer, array, popularity_outcome
 from micrec_core.pipeline.catalogue import catalogue_frame
-from micrec_core.pipeline.clock import Clock, TrainResult
+from micrec_core.pipeline.clock import CHECKPOINT, PARAMETERS, Clock, TrainResult, end_run
 from micrec_core.pipeline.fit import (
     Fitted,
     Stopped,
@@ -23,7 +22,7 @@ from micrec_core.pipeline.fit import (
     new_model,
     stop_on_sigterm,
 )
-from micrec_core.pipeline.metrics import headline, own_frames
+from micrec_core.pipeline.metrics import own_frames
 from micrec_core.pipeline.prepare import (
     Prepared,
     Progress,
@@ -35,7 +34,7 @@ from micrec_core.pipeline.prepare import (
 )
 from micrec_core.pipeline.record import first_info, require_same
 from micrec_core.pipeline.snapshots import Snapshots, wanted
-from micrec_core.pipeline.train_rival import CHECKPOINT, train_rival
+from micrec_core.pipeline.train_rival import train_rival
 from micrec_core.pipeline.weights import weights_frame
 from micrec_core.runs import RunWriter, live_history
 from micrec_core.training.foldin import encode
@@ -142,7 +141,7 @@ def _write(
     """Everything after training: parameters, what serves them, metrics, pictures, manifest."""
     model, encoded = fitted.model, fitted.encoded
     state = {name: array(value) for name, value in model.state_dict().items()}
-    writer.write_tensors("model.safetensors", state)
+    writer.write_tensors(PARAMETERS, state)
     with clock.part("serving"):
         progress("writing what serves it", 0, 0)
         answerer = Answerer(prepared, model, encoded)
@@ -159,15 +158,8 @@ def _write(
             writer.write_parquet(relative, frame)
     with clock.part("layouts"):
         snapshots.finish(fitted.best_epoch, encoded, umap, progress)
-    shutil.rmtree(writer.path / CHECKPOINT, ignore_errors=True)
-    writer.finish(
-        best_epoch=fitted.best_epoch,
-        n_parameters=fitted.n_parameters,
-        timings={name: round(seconds, 3) for name, seconds in clock.timings.items()},
-        unreadable_images=len(prepared.features.unreadable),
-    )
-    metrics = headline(frames["metrics/summary.parquet"], own.model, own.variant)
-    return TrainResult(writer.path, own.model, own.variant, metrics, clock.total, fitted.best_epoch)
+    summary = frames["metrics/summary.parquet"]
+    return end_run(writer, prepared, own, summary, fitted.best_epoch, clock)
 
 
 def _write_serving(

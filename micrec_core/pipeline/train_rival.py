@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import Any
 
 from micrec_core.models.baselines import Baseline, ClosedForm
 from micrec_core.pipeline.answers import array, popularity_outcome
 from micrec_core.pipeline.catalogue import catalogue_frame
-from micrec_core.pipeline.clock import Clock, TrainResult
+from micrec_core.pipeline.clock import CHECKPOINT, PARAMETERS, Clock, TrainResult, end_run
 from micrec_core.pipeline.fit import FittedRival, fit_rival
-from micrec_core.pipeline.metrics import headline, own_frames
+from micrec_core.pipeline.metrics import own_frames
 from micrec_core.pipeline.prepare import Prepared, Progress
-from micrec_core.pipeline.rivals import answerer_of, n_parameters, rival_outcome
+from micrec_core.pipeline.rivals import answerer_of, rival_outcome
 from micrec_core.runs import RunWriter
-
-CHECKPOINT = "checkpoint"
-PARAMETERS = "model.safetensors"
 
 
 def train_rival(
@@ -42,15 +38,8 @@ def train_rival(
         frames = own_frames(prepared, own, others)
         for relative, frame in frames.items():
             writer.write_parquet(relative, frame)
-    shutil.rmtree(writer.path / CHECKPOINT, ignore_errors=True)
-    writer.finish(
-        best_epoch=fitted.best_epoch,
-        n_parameters=n_parameters(model),
-        timings={name: round(seconds, 3) for name, seconds in clock.timings.items()},
-        unreadable_images=len(prepared.features.unreadable),
-    )
-    metrics = headline(frames["metrics/summary.parquet"], own.model, own.variant)
-    return TrainResult(writer.path, own.model, own.variant, metrics, clock.total, fitted.best_epoch)
+    summary = frames["metrics/summary.parquet"]
+    return end_run(writer, prepared, own, summary, fitted.best_epoch, clock)
 
 
 def _fit(writer: RunWriter, prepared: Prepared, resume: bool, progress: Progress) -> FittedRival:

@@ -25,6 +25,7 @@ from micrec_core.evaluation.tables import EVERYONE
 from micrec_core.models.baselines import Baseline, ClosedForm
 from micrec_core.models.micrec import MICRec
 from micrec_core.pipeline.answers import Answerer, array, variant_name
+from micrec_core.pipeline.clock import PARAMETERS
 from micrec_core.pipeline.fit import fit, fit_rival, new_model
 from micrec_core.pipeline.metrics import comparison_frames
 from micrec_core.pipeline.prepare import Material, Prepared, Progress, prepare
@@ -32,7 +33,7 @@ from micrec_core.pipeline.rivals import answerer_of, n_parameters, rival_outcome
 from micrec_core.runs import files
 from micrec_core.training.build import build_any, effective_training, used_modalities
 
-TRAINED, ANSWERED, PARAMETERS = "trained.json", "answered.json", "model.safetensors"
+TRAINED, ANSWERED = "trained.json", "answered.json"
 FRAMES = ("degree", "cutoff", "beyond")
 Model = MICRec | Baseline | ClosedForm
 

@@ -11,10 +11,10 @@ from micrec_core.graphs.operators import Dropout
 from micrec_core.models.baselines.contract import Baseline, Embeddings, Noise, Step
 from micrec_core.models.inputs import ModelInputs
 from micrec_core.training import losses
-from micrec_core.training.objective import Batch, Objective
+from micrec_core.training.objective import Batch, Ranker
 
 
-class BaselineObjective(Objective):
+class BaselineObjective(Ranker):
     """L = sum_d [ the baseline's terms + lambda reg ]."""
 
     def __init__(
@@ -24,10 +24,8 @@ class BaselineObjective(Objective):
         settings: TrainSettings,
         trained_items: list[Tensor],
     ):
+        super().__init__(inputs, settings, trained_items)
         self.baseline = model
-        self.inputs = inputs
-        self.settings = settings
-        self.trained_items = trained_items
 
     def __call__(
         self, batches: list[Batch], drops: list[Dropout] | None, generator: torch.Generator
@@ -43,13 +41,8 @@ class BaselineObjective(Objective):
     def _terms(
         self, d: int, batch: Batch, found: list[Embeddings], generator: torch.Generator
     ) -> dict[str, Tensor]:
-        settings = self.settings
-        n = len(batch.users) if settings.loss == "bpr" else settings.negatives
-        drawn = self._negatives(d, n, generator)
-        weights = None
-        if settings.user_weight:
-            degrees = self.inputs.domains[d].users.degree[batch.users]
-            weights = losses.user_weights(degrees, settings.user_weight)
+        drawn = self._batch_negatives(d, batch, generator)
+        weights = self._weights(d, batch)
 
         def picked(users: Tensor, items: Tensor) -> tuple[Tensor, Tensor, Tensor]:
             return (
@@ -65,4 +58,4 @@ class BaselineObjective(Objective):
             Step(d, batch.users, batch.items, self.inputs, rank, generator), found
         )
         lengths = losses.squared_length(*picked(found[d].users, found[d].items))
-        return terms | {"regularisation": settings.l2 * lengths}
+        return terms | {"regularisation": self.settings.l2 * lengths}

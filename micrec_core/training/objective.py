@@ -26,14 +26,60 @@ class Batch:
     items: Tensor
 
 
-class Objective:
-    """L = sum_d [ ranking + beta SE + lambda reg ] + gamma CL + new items + KL.
+class Ranker:
+    """What the losses of all models share: negatives, weights of the pairs, the ranking loss.
 
     Parameters
     ----------
     trained_items : per domain, int64 rows with train interactions; negatives come from these, so
         that withheld items are not taught to be bad
     """
+
+    def __init__(self, inputs: ModelInputs, settings: TrainSettings, trained_items: list[Tensor]):
+        self.inputs = inputs
+        self.settings = settings
+        self.trained_items = trained_items
+
+    def _draw(self, n: int, upper: int, generator: torch.Generator) -> Tensor:
+        return torch.randint(upper, (n,), generator=generator).to(self.inputs.device)
+
+    def _negatives(self, d: int, n: int, generator: torch.Generator) -> Tensor:
+        pool = self.trained_items[d]
+        return pool[self._draw(n, len(pool), generator)]
+
+    def _batch_negatives(self, d: int, batch: Batch, generator: torch.Generator) -> Tensor:
+        """One a pair for BPR, else as many as the settings say, shared by the batch."""
+        bpr = self.settings.loss == "bpr"
+        return self._negatives(d, len(batch.users) if bpr else self.settings.negatives, generator)
+
+    def _weights(self, d: int, batch: Batch) -> Tensor | None:
+        """Weights of the pairs, [batch]; None where all weigh the same."""
+        if not self.settings.user_weight:
+            return None
+        degrees = self.inputs.domains[d].users.degree[batch.users]
+        return losses.user_weights(degrees, self.settings.user_weight)
+
+    def ranking(
+        self,
+        users: Tensor,
+        positives: Tensor,
+        negatives: Tensor,
+        items: Tensor,
+        drawn: Tensor,
+        d: int,
+        weights: Tensor | None = None,
+    ) -> Tensor:
+        """The batch loss that the settings name, its pairs weighed."""
+        if self.settings.loss == "bpr":
+            return losses.bpr(users, positives, negatives, weights)
+        clash = items[:, None] == drawn[None, :]
+        return losses.sampled_softmax(
+            users, positives, negatives, clash, len(self.trained_items[d]), weights
+        )
+
+
+class Objective(Ranker):
+    """L = sum_d [ ranking + beta SE + lambda reg ] + gamma CL + new items + KL."""
 
     def __init__(
         self,
@@ -42,10 +88,8 @@ class Objective:
         settings: TrainSettings,
         trained_items: list[Tensor],
     ):
+        super().__init__(inputs, settings, trained_items)
         self.model = model
-        self.inputs = inputs
-        self.settings = settings
-        self.trained_items = trained_items
 
     def __call__(
         self, batches: list[Batch], drops: list[Dropout] | None, generator: torch.Generator
@@ -64,26 +108,15 @@ class Objective:
                 self._link_terms(link, encoded, generator, add)
         return terms
 
-    def _draw(self, n: int, upper: int, generator: torch.Generator) -> Tensor:
-        return torch.randint(upper, (n,), generator=generator).to(self.inputs.device)
-
-    def _negatives(self, d: int, n: int, generator: torch.Generator) -> Tensor:
-        pool = self.trained_items[d]
-        return pool[self._draw(n, len(pool), generator)]
-
     def _domain_terms(
         self, d: int, batch: Batch, encoded: list[Encoded], generator: torch.Generator, add: Add
     ) -> None:
         settings, model, own = self.settings, self.model, encoded[d]
         users = F.embedding(batch.users, own.users)
         positives = F.embedding(batch.items, own.items)
-        n = len(batch.users) if settings.loss == "bpr" else settings.negatives
-        drawn = self._negatives(d, n, generator)
+        drawn = self._batch_negatives(d, batch, generator)
         negatives = F.embedding(drawn, own.items)
-        weights = None
-        if settings.user_weight:
-            degrees = self.inputs.domains[d].users.degree[batch.users]
-            weights = losses.user_weights(degrees, settings.user_weight)
+        weights = self._weights(d, batch)
         ranking = self.ranking(users, positives, negatives, batch.items, drawn, d, weights)
         add("ranking", 1.0, ranking)
         add("regularisation", settings.l2, losses.squared_length(users, positives, negatives))
@@ -131,24 +164,6 @@ class Objective:
         weights = None if weights is None else weights[:n]
         ranking = self.ranking(users, positives, negatives, items, drawn, d, weights)
         add("new items", self.settings.new_items, ranking)
-
-    def ranking(
-        self,
-        users: Tensor,
-        positives: Tensor,
-        negatives: Tensor,
-        items: Tensor,
-        drawn: Tensor,
-        d: int,
-        weights: Tensor | None = None,
-    ) -> Tensor:
-        """The batch loss that the settings name, its pairs weighed."""
-        if self.settings.loss == "bpr":
-            return losses.bpr(users, positives, negatives, weights)
-        clash = items[:, None] == drawn[None, :]
-        return losses.sampled_softmax(
-            users, positives, negatives, clash, len(self.trained_items[d]), weights
-        )
 
     def _link_terms(
         self, link: Link, encoded: list[Encoded], generator: torch.Generator, add: Add

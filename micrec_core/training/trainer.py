@@ -74,7 +74,7 @@ class Trainer:
         self.users = [torch.from_numpy(e.user).long() for e in edges]
         self.items = [torch.from_numpy(e.item).long() for e in edges]
         trained = [torch.unique(items).to(device) for items in self.items]
-        self.objective: Objective = (
+        self.objective: Objective | BaselineObjective = (
             BaselineObjective(model, inputs, settings, trained)
             if isinstance(model, Baseline)
             else Objective(model, inputs, settings, trained)

@@ -26,6 +26,15 @@ from micrec_core.training.inputs import (
 )
 
 NEIGHBOURS = NeighbourSettings(k=3, temperature=0.2)
+# A training that is over at once.
+QUICK = {
+    "epochs": 2,
+    "batch_size": 64,
+    "steps": 1,
+    "learning_rate": 0.01,
+    "negatives": 16,
+    "validate_every": 1,
+}
 
 
 @dataclass(frozen=True)

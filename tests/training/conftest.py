@@ -15,16 +15,7 @@ from micrec_core.training.build import effective_training
 from micrec_core.training.trainer import Trainer
 from tests.models import worlds
 
-QUICK = {
-    "epochs": 2,
-    "batch_size": 64,
-    "steps": 1,
-    "learning_rate": 0.01,
-    "negatives": 16,
-    "new_items_batch": 32,
-    "contrast_batch": 8,
-    "validate_every": 1,
-}
+QUICK = worlds.QUICK | {"new_items_batch": 32, "contrast_batch": 8}
 
 
 @pytest.fixture(scope="session")

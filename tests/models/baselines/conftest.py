@@ -10,15 +10,6 @@ from micrec_core.config import RunSettings, make_settings
 from micrec_core.pipeline.prepare import Material, Prepared, prepare
 from tests.models import worlds
 
-QUICK = {
-    "epochs": 2,
-    "batch_size": 64,
-    "steps": 1,
-    "learning_rate": 0.01,
-    "negatives": 16,
-    "validate_every": 1,
-}
-
 
 def prepared_for(
     world: worlds.World, name: str, seed: int = 0, training: dict[str, Any] | None = None, **model
@@ -29,7 +20,7 @@ def prepared_for(
         RunSettings,
         {
             "model": {"name": name, "dim": 8, "neighbours": 3, "options": options, **model},
-            "training": {**QUICK, **(training or {})},
+            "training": {**worlds.QUICK, **(training or {})},
             "seed": seed,
         },
     )
