@@ -34,6 +34,7 @@ from micrec_core.pipeline.prepare import Prepared
 # Of each list, what "beyond accuracy" and the degree bins look at.
 SHOWN = 20
 COLD = "metrics/cold_domain.parquet"
+COLD_REFERENCES = "metrics/users_cold-domain-references.parquet"
 DEGREE_COLUMNS = [
     *("model", "variant", "domain", "bin"),
     *("n_items", "n_positives", "recall", "low", "high"),
@@ -61,6 +62,8 @@ def own_frames(
         frames["metrics/users_new-items-full-list.parquet"] = listed
     if own.of("cold-domain"):
         frames[COLD] = _cold(everyone)
+        asked = [o.users("cold-domain").assign(model=o.model) for o in others]
+        frames[COLD_REFERENCES] = pd.concat(asked, ignore_index=True)
     if own.of("known"):
         frames["metrics/degree_items.parquet"] = _degree_items(prepared, own)
     return frames | comparison_frames(prepared, everyone)
