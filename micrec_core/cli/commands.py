@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from micrec_core.cli.lists import numbers, shares_of, sizes, words
 from micrec_core.cli.output import Progress, aligned, metric_lines, write_json, write_lines
-from micrec_core.errors import ConfigError
 
 app = typer.Typer(
     add_completion=False,
@@ -26,6 +26,10 @@ RunDir = Annotated[Path, typer.Argument(metavar="RUN", help="A run's directory."
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Text = Annotated[str, typer.Option(help="Text encoder: classic, sentence:NAME, clip:..., none.")]
 Image = Annotated[str, typer.Option(help="Image encoder: classic, clip:MODEL:TAG, none.")]
+Protocols = Annotated[
+    str, typer.Option(help="Also train on less: sparsity,missing,overlap, or some of them.")
+]
+Shares = Annotated[str, typer.Option(help="Points of those curves, such as 0.2,0.5.")]
 Cache = Annotated[
     Path | None, typer.Option(help="Folder of encoded features, instead of the user's cache.")
 ]
@@ -46,7 +50,7 @@ def sample(
 
     progress = Progress()
     made = generate_sample(
-        out, users=users, items=_sizes(items), seed=seed, pictures=pictures, format=format,
+        out, users=users, items=sizes(items), seed=seed, pictures=pictures, format=format,
         progress=progress,
     )  # fmt: skip
     progress.close()
@@ -168,7 +172,7 @@ def train(
 
     settings = run_settings(
         {
-            "model": {"name": model, "without": _words(without)},
+            "model": {"name": model, "without": words(without)},
             "training": {} if epochs is None else {"epochs": epochs},
             "text": text,
             "image": image,
@@ -230,24 +234,38 @@ def variants(
         str, typer.Option(help="Mechanisms to do without and baselines; all by default.")
     ] = "",
     seeds: Annotated[str, typer.Option(help="Such as 0,1,2; the run's own by default.")] = "",
+    protocols: Annotated[
+        str,
+        typer.Option(help="Instead, curves of models trained on less: sparsity,missing,overlap."),
+    ] = "",
+    shares: Shares = "",
     device: Device = "auto",
     cache: Cache = None,
     as_json: Json = False,
 ) -> None:
     """Train variants and baselines of a run's model and add the comparison to the run."""
+    from micrec_core.pipeline.run_curves import train_curves
     from micrec_core.pipeline.variants import train_variants
 
     progress = Progress()
-    table = train_variants(
-        run, dataset, names=_words(names) or None, seeds=_numbers(seeds), device=device,
-        progress=progress, cache=cache or _cache(),
-    )  # fmt: skip
+    given: dict[str, Any] = {
+        "names": words(names) or None, "seeds": numbers(seeds), "device": device,
+        "progress": progress, "cache": cache or _cache(),
+    }  # fmt: skip
+    columns = ["model", "variant", "seed", "protocol", "domain", "mean"]
+    if protocols:
+        table = train_curves(
+            run, dataset, protocols=words(protocols), shares=shares_of(shares), **given
+        )
+        columns = ["curve", "share", *columns]
+    else:
+        table = train_variants(run, dataset, **given)
+        columns += ["diff", "p_holm"]
     progress.close()
     if as_json:
         write_json({"run": str(run), "results": table.to_dict("records")})
         return
     picked = table[(table["metric"] == "ndcg@20") & (table["cohort"] == "all")]
-    columns = ["model", "variant", "seed", "protocol", "domain", "mean", "diff", "p_holm"]
     write_lines(aligned([columns, *picked[columns].itertuples(index=False, name=None)]))
 
 
@@ -259,6 +277,8 @@ def compare(
     without: Annotated[str, typer.Option(help="Mechanisms that micrec is tried without.")] = "",
     seeds: Annotated[str, typer.Option(help="Of the trainings.")] = "0,1,2",
     budget: Annotated[int, typer.Option(help="Points of its grid that each model may try.")] = 4,
+    protocols: Protocols = "",
+    shares: Shares = "",
     text: Text = "classic",
     image: Image = "classic",
     split: Annotated[str, typer.Option(help="known, or inductive to withhold.")] = "known",
@@ -288,9 +308,10 @@ def compare(
     )
     progress = Progress()
     found = run_comparison(
-        path, out, models=_words(models), without=_words(without), seeds=_numbers(seeds),
-        budget=budget, base=base, device=device, helper=helper, helpers=starter(workers, helper),
-        progress=progress, cache=cache or _cache(),
+        path, out, models=words(models), without=words(without), seeds=numbers(seeds),
+        budget=budget, protocols=words(protocols), shares=shares_of(shares), base=base,
+        device=device, helper=helper, helpers=starter(workers, helper), progress=progress,
+        cache=cache or _cache(),
     )  # fmt: skip
     progress.close()
     if helper:
@@ -348,21 +369,3 @@ def _cache() -> Path | None:
     from micrec_core.pipeline.prepare import cache_folder
 
     return cache_folder()
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in text.split(",") if word.strip())
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(word) for word in _words(text))
-    except ValueError:
-        raise ConfigError(f"'{text}' is not a list of whole numbers such as 0,1,2") from None
-
-
-def _sizes(text: str) -> int | tuple[int, int] | None:
-    numbers = _numbers(text)
-    if len(numbers) > 2:
-        raise ConfigError(f"--items takes one number or two, and '{text}' has {len(numbers)}")
-    return None if not numbers else numbers[0] if len(numbers) == 1 else (numbers[0], numbers[1])

@@ -1,7 +1,8 @@
 """``python -m micrec_core.pipeline.bundle``: make the run that comes with the app, anew.
 
 ``sample`` withholds new users, new items and cold users, so that every page's claims come from a
-run that withheld for them, and holds the comparison with every variant and baseline.
+run that withheld for them, and holds the comparison with every variant and baseline, and curves of
+what is left with less data, of one seed.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 from micrec_core.config import RunSettings
 from micrec_core.errors import MicrecError
 from micrec_core.pipeline.prepare import Progress, cache_folder, silent
+from micrec_core.pipeline.run_curves import train_curves
 from micrec_core.pipeline.train import train_run
 from micrec_core.pipeline.variants import train_variants
 
@@ -28,10 +30,16 @@ def make_sample_runs(
     out: Path,
     *,
     seeds: tuple[int, ...] = (0, 1, 2),
+    shares: tuple[float, ...] = (),
     device: str = "cpu",
     progress: Progress = silent,
 ) -> dict[str, int]:
-    """Train both bundled runs with all variants and put them in place of what ``out`` has.
+    """Train the bundled run with variants and curves and put it in place of what ``out`` has.
+
+    Parameters
+    ----------
+    seeds : of the variants; the first is the run's and the curves'
+    shares : points of the curves; each protocol has its own by default
 
     Returns
     -------
@@ -48,6 +56,10 @@ def make_sample_runs(
             train_variants(
                 made, data, seeds=seeds, device=device, progress=progress, cache=cache_folder()
             )
+            train_curves(
+                made, data, shares=shares, seeds=seeds[:1], device=device, progress=progress,
+                cache=cache_folder(),
+            )  # fmt: skip
             shutil.rmtree(out / name, ignore_errors=True)
             shutil.move(made, out / name)
             files = (out / name).rglob("*")

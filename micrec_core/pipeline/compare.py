@@ -3,7 +3,8 @@
 The output is a run directory (without what serves it), so that the pages which read metrics open
 it. Each training is stored in it as it ends; a second start redoes none, and several processes
 may work on one comparison at once. For each model the points of its grid are trained with the
-first seed and the best on validation is taken; only that is asked about test interactions.
+first seed and the best on validation is taken; only that is asked about test interactions. With
+``protocols`` each is also trained at its chosen point under every stress of ``evaluation.stress``.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,12 @@ from micrec_core.config import MECHANISMS, MODELS, RunSettings
 from micrec_core.data import Dataset
 from micrec_core.errors import ConfigError, RunError
 from micrec_core.evaluation.leaks import require_disjoint
+from micrec_core.evaluation.stress import check_stresses, plan_stresses
 from micrec_core.pipeline.compared import write_comparison
+from micrec_core.pipeline.curves import curve_frames
 from micrec_core.pipeline.fit import stop_on_sigterm
-from micrec_core.pipeline.grids import BUDGET, Point, at_point, points
+from micrec_core.pipeline.grids import BUDGET
+from micrec_core.pipeline.plan import Contender, Plan
 from micrec_core.pipeline.prepare import (
     Progress,
     choose_device,
@@ -32,94 +35,12 @@ from micrec_core.pipeline.prepare import (
     silent,
 )
 from micrec_core.pipeline.record import first_info, require_same
-from micrec_core.pipeline.trainings import Bench, Training, answer, train
+from micrec_core.pipeline.trainings import Bench, answer, train
 from micrec_core.runs import RunWriter
 from micrec_core.runs.files import read_json
 
 TRAININGS = "trainings"
 _WAIT = 1.0
-
-
-@dataclass(frozen=True)
-class Contender:
-    """A model, or micrec without something."""
-
-    name: str
-    without: tuple[str, ...] = ()
-
-
-@dataclass
-class Plan:
-    """Everything that is to be trained.
-
-    Attributes
-    ----------
-    base : settings that all trainings share; its seed is not used
-    seeds : the first is the one that points are chosen with
-    """
-
-    contenders: tuple[Contender, ...]
-    seeds: tuple[int, ...]
-    budget: int
-    base: RunSettings
-    folder: Path
-    fingerprint: str
-    _chosen: dict[str, Point] = field(default_factory=dict)
-
-    def at(self, contender: Contender, point: Point, seed: int) -> Training:
-        """One training."""
-        settings = at_point(self.base, contender.name, contender.without, point, seed)
-        return Training(settings, self.folder, self.fingerprint)
-
-    def tuning(self, name: str) -> list[tuple[Point, Training]]:
-        """The points of a model and their trainings."""
-        full = Contender(name)
-        return [(p, self.at(full, p, self.seeds[0])) for p in points(name, self.budget)]
-
-    def chosen(self, name: str) -> Point | None:
-        """The point with the best validation score, the first of equals; None before all have one.
-
-        Variants have that of the full model.
-        """
-        if name not in self._chosen:
-            tried = self.tuning(name)
-            if not all(training.is_trained for _, training in tried):
-                return None
-            scores = [float(training.about()["score"] or 0.0) for _, training in tried]
-            self._chosen[name] = tried[scores.index(max(scores))][0]
-        return self._chosen[name]
-
-    def final(self, contender: Contender) -> list[Training] | None:
-        """The trainings that are compared, one a seed; None before its point is chosen."""
-        point = self.chosen(contender.name)
-        if point is None:
-            return None
-        return [self.at(contender, point, seed) for seed in self.seeds]
-
-    def names(self) -> list[str]:
-        """The models whose points are tried."""
-        return list(dict.fromkeys(c.name for c in self.contenders))
-
-    def open_tasks(self) -> list[tuple[Training, bool]]:
-        """Trainings that can be started now and are not done; whether they are to answer too."""
-        tuning = [(t, False) for name in self.names() for _, t in self.tuning(name)]
-        tasks = [task for task in tuning if not task[0].is_trained]
-        for contender in self.contenders:
-            final = self.final(contender) or []
-            tasks += [(training, True) for training in final if not training.is_answered]
-        return tasks
-
-    @property
-    def n_tasks(self) -> int:
-        """How many trainings there are in all."""
-        tuning = sum(len(points(name, self.budget)) for name in self.names())
-        plain = sum(not c.without for c in self.contenders)
-        return tuning + len(self.contenders) * len(self.seeds) - plain
-
-    @property
-    def is_done(self) -> bool:
-        finals = [self.final(contender) for contender in self.contenders]
-        return all(f is not None and all(t.is_answered for t in f) for f in finals)
 
 
 def compare(
@@ -130,6 +51,8 @@ def compare(
     without: Sequence[str] = (),
     seeds: Sequence[int] = (0, 1, 2),
     budget: int = BUDGET,
+    protocols: Sequence[str] = (),
+    shares: Sequence[float] = (),
     base: RunSettings | None = None,
     device: str = "auto",
     helper: bool = False,
@@ -147,6 +70,8 @@ def compare(
     without : mechanisms each of which micrec is also trained without
     seeds : of the trainings; the split has its own in ``base``
     budget : how many points of its grid each model may try
+    protocols : of ``evaluation.stress.STRESSES``, for which everything is trained on less as well
+    shares : the points of their curves; each protocol has its own by default
     base : what all trainings share
     helper : help another process with the trainings and leave the writing to it
     helpers : starts such processes, once features are encoded
@@ -158,12 +83,13 @@ def compare(
     Raises
     ------
     ConfigError, DataError
-        A name is unknown, or the tables are not usable.
+        A name or share is unknown, or the tables are not usable.
     RunError
         ``out`` is a comparison of other settings or data.
     """
     base = base or RunSettings()
     contenders = contenders_of(models, without)
+    check_stresses(protocols, shares)
     if not seeds or budget < 1:
         raise ConfigError("a comparison needs a seed and a budget of one point a model at least")
     device, out = choose_device(device), Path(out)
@@ -174,9 +100,11 @@ def compare(
         require_same(out, base, dataset)
     progress("encoding texts and pictures", 0, 0)
     material = encode_material(dataset, split, base, device, cache)
+    modalities = material.features.modalities
     plan = Plan(
         contenders, tuple(dict.fromkeys(seeds)), budget, base, out / TRAININGS,
         dataset.fingerprint,
+        tuple(plan_stresses(dataset, split, modalities, protocols, shares)), modalities,
     )  # fmt: skip
     bench = Bench(material, device)
     started: list[subprocess.Popen[bytes]] = []
@@ -298,9 +226,11 @@ def _finish(writer: RunWriter, plan: Plan, bench: Bench, progress: Progress) -> 
         "without": [c.without[0] for c in plan.contenders if c.without],
         "seeds": list(plan.seeds),
         "budget": plan.budget,
+        "protocols": list(dict.fromkeys(s.protocol for s in plan.stresses)),
         "selection": "validation NDCG@20 added up over domains, with the first seed",
     }
     trainings = list(finals.values())
     spare = [training for name in plan.names() for _, training in plan.tuning(name)]
     prepared = bench.prepared(trainings[0][0].settings)
-    return write_comparison(writer, prepared, trainings, spare, tuning, about, progress)
+    curves = curve_frames(plan, bench.material)
+    return write_comparison(writer, prepared, trainings, spare, tuning, curves, about, progress)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,12 +19,14 @@ from micrec_core.evaluation.tables import (
     summary_table,
     variants_table,
 )
+from micrec_core.pipeline.answers import variant_name
 from micrec_core.pipeline.catalogue import catalogue_frame
 from micrec_core.pipeline.prepare import Prepared, Progress
 from micrec_core.pipeline.trainings import (
     FRAMES,
     StoredOutcome,
     Training,
+    cost,
     forget_parameters,
     stored,
     stored_frames,
@@ -42,6 +44,7 @@ def write_comparison(
     trainings: Sequence[Sequence[Training]],
     spare: Sequence[Training],
     tuning: pd.DataFrame,
+    curves: Mapping[str, pd.DataFrame],
     about: dict[str, Any],
     progress: Progress,
 ) -> dict[str, Any]:
@@ -52,6 +55,7 @@ def write_comparison(
     prepared : of the reference
     trainings : per contender, one a seed in the same order; the first contender is the reference
     spare : every training whose parameters are needed no more
+    curves : further tables by their path in the run
     """
     outcomes = [stored(t) for row in trainings for t in row]
     reference = outcomes[0].model, outcomes[0].variant
@@ -66,6 +70,7 @@ def write_comparison(
     frames = {
         "metrics/variants.parquet": variants,
         "metrics/summary.parquet": tabulate(summary_table, first),
+        **curves,
     }
     tables = [stored_frames(row[0]) for row in trainings]
     for name in FRAMES:
@@ -82,6 +87,7 @@ def write_comparison(
         "tests": tests.to_dict("records"),
         "tuning": tuning.to_dict("records"),
         "seeds_spread": spread_table(variants).to_dict("records"),
+        "cost": cost_table(trainings),
     }
     for relative, frame in (frames | {"tests.parquet": tests, "tuning.parquet": tuning}).items():
         writer.write_parquet(relative, frame)
@@ -127,6 +133,21 @@ def tests_table(outcomes: Sequence[StoredOutcome], reference: tuple[str, str]) -
         "no difference can be shown",
     )
     return out
+
+
+def cost_table(trainings: Sequence[Sequence[Training]]) -> list[dict[str, Any]]:
+    """What every contender took, averaged over its seeds; None where one was not timed."""
+    rows = []
+    for row in trainings:
+        model, told = row[0].settings.model, [cost(training) for training in row]
+        means = {key: _mean([values[key] for values in told]) for key in told[0]}
+        rows.append({"model": model.name, "variant": variant_name(model.without), **means})
+    return rows
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if len(known) == len(values) else None
 
 
 def spread_table(variants: pd.DataFrame) -> pd.DataFrame:

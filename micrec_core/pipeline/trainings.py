@@ -10,9 +10,10 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,9 @@ import pandas as pd
 import torch
 
 from micrec_core.config import BASELINES, RunSettings
+from micrec_core.evaluation.leaks import require_disjoint
 from micrec_core.evaluation.protocols import PROTOCOLS, SCOPES, Outcome
+from micrec_core.evaluation.stress import Stress
 from micrec_core.evaluation.tables import EVERYONE
 from micrec_core.models.baselines import Baseline, ClosedForm
 from micrec_core.models.micrec import MICRec
@@ -40,22 +43,27 @@ Model = MICRec | Baseline | ClosedForm
 
 @dataclass(frozen=True)
 class Training:
-    """What to train, and where its results are kept."""
+    """What to train, on all of the material or under a stress, and where its results are kept."""
 
     settings: RunSettings
     folder: Path
     fingerprint: str
+    stress: Stress | None = None
 
     @property
     def label(self) -> str:
-        """``ease``, ``micrec without text``."""
+        """``ease``, ``micrec without text``, ``ease, overlap at 25 %``."""
         model = self.settings.model
-        return f"{model.name} without {', '.join(model.without)}" if model.without else model.name
+        without = f" without {', '.join(model.without)}" if model.without else ""
+        return model.name + without + (f", {self.stress.label}" if self.stress else "")
 
     @property
     def path(self) -> Path:
         """The training's own folder."""
-        text = json.dumps([self.settings.model_dump(mode="json"), self.fingerprint], sort_keys=True)
+        parts: list[Any] = [self.settings.model_dump(mode="json"), self.fingerprint]
+        if self.stress is not None:
+            parts.append(asdict(self.stress))
+        text = json.dumps(parts, sort_keys=True)
         digest = hashlib.sha256(text.encode()).hexdigest()[:12]
         name = "-".join((self.settings.model.name, *self.settings.model.without))
         return self.folder / f"{name}-s{self.settings.seed}-{digest}"
@@ -93,6 +101,24 @@ class Bench:
     material: Material
     device: str
     _ready: dict[tuple[Any, ...], Prepared] = field(default_factory=dict)
+    _under: tuple[Stress, Bench] | None = None
+
+    def under(self, stress: Stress | None) -> Bench:
+        """The bench of what is left under a stress; that of the latest one is kept.
+
+        Raises
+        ------
+        DataError
+            Training would see what it is tested on.
+        """
+        if stress is None:
+            return self
+        if self._under is None or self._under[0] != stress:
+            whole = self.material
+            left = Material(*stress.apply(whole.dataset, whole.split, whole.features))
+            require_disjoint(left.dataset, left.split)
+            self._under = stress, Bench(left, self.device)
+        return self._under[1]
 
     def prepared(self, settings: RunSettings) -> Prepared:
         """As ``prepare`` gives it."""
@@ -108,7 +134,7 @@ class Bench:
 
 def train(bench: Bench, training: Training, progress: Progress, label: str) -> None:
     """Train and keep parameters and validation score."""
-    prepared = bench.prepared(training.settings)
+    prepared = bench.under(training.stress).prepared(training.settings)
     model: Model
     if training.settings.model.name in BASELINES:
         rival = fit_rival(prepared, progress, label)
@@ -126,13 +152,21 @@ def train(bench: Bench, training: Training, progress: Progress, label: str) -> N
 
 
 def answer(bench: Bench, training: Training) -> None:
-    """Ask a trained model everything and keep values per user and the tables made from lists."""
-    prepared, about = bench.prepared(training.settings), training.about()
-    model, asked = _load(prepared, training), bench.material.questions
+    """Ask a trained model everything and keep values per user and the tables made from lists.
+
+    What is asked is the same under every stress; where one domain is thinned, only of that.
+    """
+    stress, about = training.stress, training.about()
+    prepared = bench.under(stress).prepared(training.settings)
+    asked = bench.material.questions
+    if stress is not None and stress.protocol == "sparsity":
+        asked = [question for question in asked if question.domain == stress.what]
+    model, started = _load(prepared, training), time.perf_counter()
     if isinstance(model, MICRec):
         outcome = Answerer(prepared, model).outcome(asked, seconds=about["seconds"])
     else:
         outcome = rival_outcome(answerer_of(prepared, model), asked, about["seconds"])
+    seconds = time.perf_counter() - started
     parts = [
         outcome.users(protocol, scope).assign(protocol=protocol, scope=scope)
         for protocol in PROTOCOLS
@@ -140,9 +174,13 @@ def answer(bench: Bench, training: Training) -> None:
         if outcome.of(protocol, scope)
     ]
     _write(training.path / "users.parquet", pd.concat(parts, ignore_index=True))
-    for relative, frame in comparison_frames(prepared, [outcome]).items():
-        _write(training.path / Path(relative).name, frame)
-    _commit(training.path / ANSWERED, {"questions": len(asked)})
+    if stress is None:
+        for relative, frame in comparison_frames(prepared, [outcome]).items():
+            _write(training.path / Path(relative).name, frame)
+    else:
+        forget_parameters(training)
+    lists = sum(len(a.question) for a in outcome.answers)
+    _commit(training.path / ANSWERED, {"questions": len(asked), "lists": lists, "seconds": seconds})
 
 
 def _load(prepared: Prepared, training: Training) -> Model:
@@ -193,6 +231,19 @@ def stored_frames(training: Training) -> dict[str, pd.DataFrame]:
     """``degree``, ``cutoff`` and ``beyond`` of a training."""
     where = f"training '{training.path.name}'"
     return {n: files.read_parquet(training.path / f"{n}.parquet", where) for n in FRAMES}
+
+
+def cost(training: Training) -> dict[str, float | None]:
+    """Seconds and size of a training, and how long a list took it; None where that was not timed.
+
+    ``milliseconds`` a list: of answering everything at once, the embeddings of everyone included.
+    """
+    told = files.read_json(training.path / ANSWERED, f"training '{training.path.name}'")
+    timed = told.get("lists") and "seconds" in told
+    return {
+        **{key: training.about()[key] for key in ("seconds", "n_parameters", "best_epoch")},
+        "milliseconds": 1000 * told["seconds"] / told["lists"] if timed else None,
+    }
 
 
 def forget_parameters(training: Training) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -59,11 +59,7 @@ def train_variants(
         A name is unknown, or the run is not of the full model.
     """
     run = open_run(run_path)
-    if (run.info.model, run.info.variant) != ("micrec", "full"):
-        raise ConfigError(
-            f"run '{run.name}' is of {run.info.model} without {', '.join(run.info.without)}; "
-            "compare variants with a run of the full micrec"
-        )
+    require_full(run)
     full = reopen(run, dataset_path, device, progress, cache)
     wanted = _wanted(names, full.features.modalities)
     own = _own(run, full)
@@ -75,6 +71,27 @@ def train_variants(
         outcomes += [_trained(full, model, seed, progress) for model in wanted]
     progress("comparing", 0, 0)
     return _add(run, full, outcomes, references)
+
+
+def require_full(run: Run) -> None:
+    """Refuse a run of anything but the full model."""
+    if (run.info.model, run.info.variant) != ("micrec", "full"):
+        raise ConfigError(
+            f"run '{run.name}' is of {run.info.model} without {', '.join(run.info.without)}; "
+            "compare variants with a run of the full micrec"
+        )
+
+
+def add_frames(run: Run, frames: Mapping[str, pd.DataFrame]) -> None:
+    """Write tables into a complete run; should it be stopped, the run is as it was."""
+    writer = RunWriter.amend(run.path)
+    try:
+        for relative, frame in frames.items():
+            writer.write_parquet(relative, frame)
+        writer.finish()
+    except BaseException:
+        writer.cancel()
+        raise
 
 
 def variant_settings(names: Iterable[str]) -> list[ModelSettings]:
@@ -149,14 +166,7 @@ def _add(
         "metrics/variants.parquet": variants,
         SUMMARY: tabulate(summary_table, [*plain, *references]),
     } | comparison_frames(full, [*same_seed, popular])
-    writer = RunWriter.amend(run.path)
-    try:
-        for relative, frame in frames.items():
-            writer.write_parquet(relative, frame)
-        writer.finish()
-    except BaseException:
-        writer.cancel()
-        raise
+    add_frames(run, frames)
     return variants
 
 
