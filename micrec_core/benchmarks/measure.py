@@ -1,0 +1,215 @@
+"""How things are measured: in turn, with the same threads, medians with their spread."""
+
+from __future__ import annotations
+
+import gc
+import os
+import platform
+import statistics
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numba
+import torch
+
+from micrec_core.errors import ConfigError
+
+Work = Callable[[], object]
+PACKAGES = ("numpy", "scipy", "numba", "torch", "torch-geometric")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a benchmark is told.
+
+    Attributes
+    ----------
+    quick : tiny sizes, to see that everything works; the figures mean nothing
+    repeats : timed rounds; None for as many as the benchmark finds enough
+    data : a folder of tables whose first domain is trained on; None for a made-up one of the size
+        of food
+    run : the run that is opened; None for the one that comes with the app
+    """
+
+    quick: bool = False
+    repeats: int | None = None
+    data: Path | None = None
+    run: Path | None = None
+
+    def rounds(self, usual: int) -> int:
+        """How many rounds to time."""
+        if self.repeats is not None:
+            if self.repeats < 1:
+                raise ConfigError(f"--repeats is 1 or more, and not {self.repeats}")
+            return self.repeats
+        return 2 if self.quick else usual
+
+
+@dataclass(frozen=True)
+class Timing:
+    """One figure measured several times.
+
+    ``values`` in ``unit``: milliseconds of wall clock unless said otherwise.
+    """
+
+    values: tuple[float, ...]
+    unit: str = "ms"
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.values)
+
+    def as_json(self) -> dict[str, Any]:
+        """Median, quartiles, extremes and how often."""
+        quarters = (
+            statistics.quantiles(self.values, n=4, method="inclusive")
+            if len(self.values) > 1
+            else [self.median] * 3
+        )
+        return {
+            "unit": self.unit,
+            "median": self.median,
+            "quartiles": [quarters[0], quarters[2]],
+            "least": min(self.values),
+            "most": max(self.values),
+            "n": len(self.values),
+        }
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is aimed at: ``found`` at least ``aim``, or below it where ``below``."""
+
+    what: str
+    found: float
+    aim: float
+    unit: str
+    below: bool = False
+
+    @property
+    def met(self) -> bool:
+        return self.found < self.aim if self.below else self.found >= self.aim
+
+    def as_json(self) -> dict[str, Any]:
+        aim = {"aim": self.aim, "below": self.below, "unit": self.unit}
+        return {"what": self.what, "found": self.found, **aim, "met": self.met}
+
+
+@dataclass(frozen=True)
+class Report:
+    """What came of one benchmark.
+
+    Attributes
+    ----------
+    about : a sentence
+    sizes : what was measured on
+    timings : by name
+    ratios : how many times longer a peer takes, or more, as the name says
+    """
+
+    benchmark: str
+    about: str
+    sizes: dict[str, int | str]
+    timings: dict[str, Timing]
+    ratios: dict[str, float] = field(default_factory=dict)
+    targets: tuple[Target, ...] = ()
+
+    def as_json(self, machine: Mapping[str, Any]) -> dict[str, Any]:
+        """Plain values; ``medians`` repeats those of ``timings`` for whoever wants no more."""
+        return {
+            "benchmark": self.benchmark,
+            "about": self.about,
+            "machine": dict(machine),
+            "sizes": self.sizes,
+            "medians": {name: timing.median for name, timing in self.timings.items()},
+            "timings": {name: timing.as_json() for name, timing in self.timings.items()},
+            "ratios": self.ratios,
+            "targets": [target.as_json() for target in self.targets],
+        }
+
+
+def in_turn(works: Mapping[str, Work], rounds: int, warm: int = 1) -> dict[str, Timing]:
+    """Time pieces of work one after the other, again and again, in the same process.
+
+    A disturbance then meets all of them; ``warm`` rounds before go untimed. The order moves on by
+    one each round, so that none always follows the same other.
+    """
+    names = list(works)
+    spent: dict[str, list[float]] = {name: [] for name in names}
+    for number in range(warm + rounds):
+        shift = number % len(names)
+        for name in names[shift:] + names[:shift]:
+            gc.collect()
+            begun = time.perf_counter()
+            works[name]()
+            taken = (time.perf_counter() - begun) * 1000
+            if number >= warm:
+                spent[name].append(taken)
+    return {name: Timing(tuple(values)) for name, values in spent.items()}
+
+
+def times_longer(timings: Mapping[str, Timing], own: str = "ours") -> dict[str, float]:
+    """How many times longer than ``own`` each other takes, by the medians."""
+    base = timings[own].median
+    return {name: t.median / base for name, t in timings.items() if name != own}
+
+
+def peak_extra_mib(work: Work) -> float | None:
+    """MiB of resident memory that ``work`` takes at its peak beyond what there was before.
+
+    Sampled from a thread of its own each millisecond; None where the system does not tell.
+    """
+    if not Path("/proc/self/statm").exists():
+        return None
+    gc.collect()
+    before, peak, done = _resident(), 0, threading.Event()
+
+    def watch() -> None:
+        nonlocal peak
+        while not done.wait(0.001):
+            peak = max(peak, _resident())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        work()
+        peak = max(peak, _resident())
+    finally:
+        done.set()
+        watcher.join()
+    return (peak - before) / 2**20
+
+
+def _resident() -> int:
+    pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def machine() -> dict[str, Any]:
+    """What it was measured on, and what else was running (load: mean of the last minute)."""
+    load = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
+    there = torch.cuda.is_available()
+    return {
+        "cores": os.cpu_count() or 1,
+        "architecture": platform.machine(),
+        "memory_gb": _memory_gb(),
+        "gpu": torch.cuda.get_device_name() if there else None,
+        "threads": {"torch": torch.get_num_threads(), "numba": numba.get_num_threads()},
+        "load": load,
+        "measured": f"{datetime.now(UTC):%Y-%m-%d}",
+        "versions": {"python": platform.python_version()}
+        | {name: metadata.version(name) for name in PACKAGES},
+    }
+
+
+def _memory_gb() -> int | None:
+    try:
+        return round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30)
+    except (AttributeError, OSError, ValueError):
+        return None

@@ -1,0 +1,45 @@
+"""Exact nearest neighbours by sparse cosine, at the size of Food & Kitchen."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.neighbors import NearestNeighbors
+
+from micrec_core.benchmarks import worlds
+from micrec_core.benchmarks.measure import Options, Report, Timing, in_turn
+from micrec_core.graphs.neighbours import STRONGEST_TERMS, nearest, strongest
+
+K, VOCABULARY = 10, 20_000
+
+
+def measure(options: Options) -> Report:
+    """All users by profiles and all items by titles; scikit-learn on a part of the users."""
+    n_users, n_items, n_queries = (300, 200, 50) if options.quick else (47_589, 27_637, 1_000)
+    users = strongest(worlds.documents(n_users, VOCABULARY, STRONGEST_TERMS))
+    items = worlds.documents(n_items, VOCABULARY, 12, seed=1)
+    some = users[:n_queries]
+    peer = NearestNeighbors(n_neighbors=K, metric="cosine", algorithm="brute").fit(users)
+    whole = in_turn(
+        {
+            "users": lambda: nearest(users, users, K, same=np.arange(n_users)),
+            "items": lambda: nearest(items, items, K, same=np.arange(n_items)),
+        },
+        options.rounds(3),
+    )
+    part = in_turn(
+        {
+            "ours, some users": lambda: nearest(some, users, K),
+            "scikit_learn, some users": lambda: peer.kneighbors(some),
+        },
+        options.rounds(3),
+    )
+    timings: dict[str, Timing] = whole | part
+    ratio = part["scikit_learn, some users"].median / part["ours, some users"].median
+    return Report(
+        "neighbours",
+        "Exact top 10 by the cosine of sparse rows: users by profiles of at most 64 terms, items "
+        "by titles.",
+        {"users": n_users, "items": n_items, "some users": n_queries, "vocabulary": VOCABULARY},
+        timings,
+        {"scikit_learn": ratio},
+    )

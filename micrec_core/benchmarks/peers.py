@@ -1,0 +1,155 @@
+"""Plain implementations of the same algorithms, as one writes them with torch and PyG.
+
+They are what ours is measured against and, in the tests, held against: same numbers, other means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from scipy import sparse
+from torch import Tensor, nn
+from torch_geometric import EdgeIndex
+from torch_geometric.nn import LGConv
+
+Propagate = Callable[[Tensor], Tensor]
+
+
+def adjacency(train: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Symmetric-normalised D^-1/2 [0 R; R^T 0] D^-1/2, CSR float32 [n_users + n_items] squared."""
+    square = sparse.bmat([[None, train], [train.T, None]]).tocsr()
+    degree = np.asarray(square.sum(axis=1)).ravel()
+    scale = sparse.diags(np.maximum(degree, 1.0) ** -0.5)
+    out = sparse.csr_matrix(scale @ square @ scale, dtype=np.float32)
+    out.sort_indices()
+    return out
+
+
+def torch_csr(matrix: sparse.csr_matrix) -> Tensor:
+    """The matrix as a torch CSR tensor with int32 indices, the quickest that torch has on a CPU."""
+    return torch.sparse_csr_tensor(
+        torch.from_numpy(matrix.indptr.astype(np.int32)),
+        torch.from_numpy(matrix.indices.astype(np.int32)),
+        torch.from_numpy(matrix.data),
+        size=matrix.shape,
+        check_invariants=False,
+    )
+
+
+def torch_coo(matrix: sparse.csr_matrix) -> Tensor:
+    """The matrix as a coalesced torch COO tensor."""
+    places = torch.from_numpy(_places(matrix))
+    values = torch.from_numpy(matrix.data)
+    return torch.sparse_coo_tensor(
+        places, values, size=matrix.shape, is_coalesced=True, check_invariants=False
+    )
+
+
+def by_torch(matrix: Tensor, layers: int) -> Propagate:
+    """LightGCN's mean over layers by torch's sparse product under autograd, [n, dim] both."""
+
+    def propagate(x: Tensor) -> Tensor:
+        total = x
+        for _ in range(layers):
+            x = torch.sparse.mm(matrix, x)
+            total = total + x
+        return total / (layers + 1)
+
+    return propagate
+
+
+def by_pyg(train: sparse.csr_matrix, layers: int) -> Propagate:
+    """The same by ``LGConv`` over an edge list, as PyG's own ``LightGCN`` does it."""
+    layer, edges = LGConv(), torch.from_numpy(_places(adjacency(train)))
+
+    def propagate(x: Tensor) -> Tensor:
+        total = x
+        for _ in range(layers):
+            x = layer(x, edges)
+            total = total + x
+        return total / (layers + 1)
+
+    return propagate
+
+
+def by_edge_index(train: sparse.csr_matrix, layers: int) -> Propagate:
+    """The same by PyG's ``EdgeIndex`` with weights: its quickest product."""
+    matrix = adjacency(train)
+    edges = EdgeIndex(
+        torch.from_numpy(_places(matrix)),
+        sparse_size=matrix.shape,
+        sort_order="row",
+        is_undirected=True,
+    ).fill_cache_()
+    weights = torch.from_numpy(matrix.data)
+
+    def propagate(x: Tensor) -> Tensor:
+        total = x
+        for _ in range(layers):
+            x = edges.matmul(x, weights)
+            total = total + x
+        return total / (layers + 1)
+
+    return propagate
+
+
+def _places(matrix: sparse.csr_matrix) -> NDArray[np.int64]:
+    coo = matrix.tocoo()
+    return np.stack([coo.row, coo.col]).astype(np.int64)
+
+
+class PlainINMO(nn.Module):
+    """INMO (Wu et al., 2022) by torch.sparse: one matrix of summands, one adjacency, autograd.
+
+    e_v = (r_v + 1)^-alpha (sum of its templates, each dropped with probability p, + g), then
+    LightGCN; the loss is BPR + beta SE + lambda of the squared lengths, as in ``training``.
+
+    Parameters
+    ----------
+    train : binary CSR [n_users, n_items]
+    templates : [n_users + n_items, dim] to start from
+    shared : [2, dim], the global vectors g of users and of items to start from
+    """
+
+    def __init__(self, train: sparse.csr_matrix, templates: Tensor, shared: Tensor, layers: int):
+        super().__init__()
+        self.n_users, n_items = train.shape
+        self.templates = nn.Parameter(templates)
+        self.shared = nn.Parameter(shared)
+        self.diagonal = nn.Parameter(torch.ones(templates.shape[1]))
+        square = sparse.bmat([[None, train], [train.T, None]]).tocsr()
+        self.summands = torch.from_numpy(_places(square))
+        self.degree = torch.from_numpy(np.diff(square.indptr).astype(np.float32))
+        self.side = (torch.arange(self.n_users + n_items) >= self.n_users).long()
+        self.propagate = by_torch(torch_coo(adjacency(train)), layers)
+
+    def forward(self, alpha: float, dropout: float) -> Tensor:
+        """Embeddings of users and then items, [n_users + n_items, dim]."""
+        n = len(self.templates)
+        scale = (self.degree + 1.0) ** -alpha
+        places, weights = self.summands, scale[self.summands[0]]
+        if dropout > 0:
+            kept = torch.rand(len(weights)) >= dropout
+            places, weights = places[:, kept], weights[kept] / (1.0 - dropout)
+        summed = torch.sparse_coo_tensor(
+            places, weights, size=(n, n), is_coalesced=True, check_invariants=False
+        )
+        own = torch.sparse.mm(summed, self.templates)
+        return self.propagate(own + scale[:, None] * self.shared[self.side])
+
+    def loss(
+        self, embeddings: Tensor, batch: tuple[Tensor, Tensor, Tensor], beta: float, l2: float
+    ) -> Tensor:
+        """The loss of users, positives and negatives: int64 [batch] each, item rows from 0."""
+        users, items, drawn = batch[0], batch[1] + self.n_users, batch[2] + self.n_users
+        u, i, j = embeddings[users], embeddings[items], embeddings[drawn]
+        bpr = F.softplus((u * j).sum(1) - (u * i).sum(1)).mean()
+        tu, ti, tj = self.templates[users], self.templates[items], self.templates[drawn]
+        weighed = tu * self.diagonal
+        enhanced = F.softplus((weighed * tj).sum(1) - (weighed * ti).sum(1)).mean()
+        length = sum(x.square().sum(1).mean() for x in (u, i, j))
+        return bpr + beta * enhanced + l2 * length
