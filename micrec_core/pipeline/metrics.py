@@ -63,7 +63,8 @@ def own_frames(
     if own.of("cold-domain"):
         frames[COLD] = _cold(everyone)
         asked = [o.users("cold-domain").assign(model=o.model) for o in others]
-        frames[COLD_REFERENCES] = pd.concat(asked, ignore_index=True)
+        if asked:
+            frames[COLD_REFERENCES] = pd.concat(asked, ignore_index=True)
     if own.of("known"):
         frames["metrics/degree_items.parquet"] = _degree_items(prepared, own)
     return frames | comparison_frames(prepared, everyone)
