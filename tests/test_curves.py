@@ -22,6 +22,7 @@ from micrec_core.pipeline import compare as module
 from micrec_core.pipeline.bundle import make_sample_runs
 from micrec_core.pipeline.compare import compare
 from micrec_core.pipeline.plan import can_train, touches
+from micrec_core.pipeline.results import write_results
 from micrec_core.pipeline.run_curves import train_curves
 from micrec_core.pipeline.train import train_run
 from micrec_core.runs import open_run
@@ -236,3 +237,31 @@ def test_the_bundled_run_gets_curves(place, run_path, monkeypatch) -> None:
         frame = run.frame(f"metrics/{name}.parquet")
         assert set(frame["model"]) == {"micrec", "inmo", "lightgcn"} and set(frame["seed"]) == {0}
     assert [f.name for f in (place / "bundled").iterdir()] == ["sample"]
+
+
+def test_the_report_says_what_the_tables_say(found, place, tmp_path) -> None:
+    out = tmp_path / "results.md"
+    write_results([place / "all"], out)
+    text = out.read_text(encoding="utf-8")
+    run = open_run(place / "all")
+    variants = run.frame("metrics/variants.parquet")
+    pooled = variants[(variants["seed"] == POOLED) & (variants["cohort"] == "all")]
+    for row in pooled[pooled["metric"] == "ndcg@20"].itertuples():
+        assert f"| {row.model} | {row.domain} | {row.mean:.4f} [{row.low:.4f}, " in text
+    tests = run.frame("tests.parquet")
+    for row in tests[tests["metric"] == "ndcg@20"].itertuples():
+        assert f"| {row.diff:+.4f} [{row.diff_low:+.4f}, {row.diff_high:+.4f}] | " in text
+        assert f"| {row.p_holm:.3f} | {row.verdict} |" in text
+    assert {c["model"] for c in found["cost"]} == set(MODELS_HERE)
+    for spent in found["cost"]:
+        assert spent["milliseconds"] > 0 and f"| {spent['milliseconds']:.3f} |" in text
+    for spot in found["tuning"]:
+        assert f"| {spot['model']} | {spot['change']} | {spot['score']:.4f} |" in text
+    overlap = curve(place, "overlap")
+    ours = overlap[(overlap["model"] == "cmf") & (overlap["seed"] == POOLED)]
+    for row in ours[(ours["metric"] == "ndcg@20") & (ours["cohort"] == "all")].itertuples():
+        assert f"{row.mean:.4f} [{row.low:.4f}, {row.high:.4f}]" in text
+    section = text[text.index("known to be one person") :]
+    assert "| known | cmf |" in section and "ease" not in section
+    names = {f.name for f in (tmp_path / "results").iterdir()}
+    assert {"comparison-all.csv", "comparison-all-tests.csv", "all-sparsity.csv"} <= names

@@ -1,7 +1,8 @@
 """``docs/results.md`` from stored runs: python -m micrec_core.pipeline.results RUN ... --out FILE.
 
 Every figure is read from a run's metrics; nothing is typed by hand. Runs of the same dataset and
-split are put side by side, compared user by user with the full model of the same seed.
+split are put side by side, compared user by user with the full model of the same seed. What
+``compare`` wrote has tables of its own, and so have curves of models trained on less.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from micrec_core.errors import RunError
 from micrec_core.evaluation.significance import compare_table
 from micrec_core.evaluation.tables import POOLED
 from micrec_core.pipeline.metrics import COLD
+from micrec_core.pipeline.results_compared import compared_parts, is_comparison
 from micrec_core.runs import Run, open_run
 from micrec_core.runs.schema import DatasetInfo
 
@@ -80,16 +82,21 @@ def write_results(paths: Iterable[Path], out: Path, notes: Mapping[str, str] | N
         parts.append(f"## {dataset}, {_size(runs[0])}, {trained}\n")
         if dataset in notes:
             parts.append(f"{notes[dataset]}\n")
-        if split == "known":
-            parts += _known(runs, folder)
-            parts += _degree(runs)
-        else:
-            parts += _inductive(runs, folder)
-        for run in runs:
-            if run.has("metrics/variants.parquet"):
-                parts += _variants(run)
-        parts.append(_sources(runs))
+        parts += _trained([run for run in runs if not is_comparison(run)], split, folder)
+        parts += compared_parts(runs, folder)
     out.write_text("\n".join(parts), encoding="utf-8")
+
+
+def _trained(runs: Sequence[Run], split: str, folder: Path) -> list[str]:
+    """The tables of runs of a single model each."""
+    if not runs:
+        return []
+    known = split == "known"
+    parts = _known(runs, folder) + _degree(runs) if known else _inductive(runs, folder)
+    for run in runs:
+        if run.has("metrics/variants.parquet"):
+            parts += _variants(run)
+    return [*parts, _sources(runs)]
 
 
 def _known(runs: Sequence[Run], folder: Path) -> list[str]:
@@ -285,7 +292,7 @@ def _sources(runs: Sequence[Run]) -> str:
 
 
 def main(
-    runs: Annotated[list[Path], typer.Argument(help="Run directories.")],
+    runs: Annotated[list[Path], typer.Argument(help="Runs, and what compare wrote.")],
     out: Annotated[Path, typer.Option(help="The report to write.")] = Path("docs/results.md"),
     note: Annotated[
         list[str] | None, typer.Option(help="DATASET=SENTENCE above its tables.")
