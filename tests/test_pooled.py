@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +13,10 @@ import pytest
 
 from micrec_core.pipeline.metrics import COLD_REFERENCES
 from micrec_core.pipeline.pooled import OWN_USERS, poolable, pooled_cold
+from micrec_core.pipeline.results import cold_users_together
+from micrec_core.runs import open_run
+
+SAMPLE = Path(__file__).resolve().parents[1] / "assets" / "runs" / "sample"
 
 
 @dataclass
@@ -67,3 +72,16 @@ def test_the_order_of_the_runs_changes_nothing(draws: list[Any]) -> None:
 def test_a_run_without_the_values_of_its_references_is_left_out(draws: list[Any]) -> None:
     bare = Stored({OWN_USERS: users(["a"], [0.4])})
     assert poolable([*draws, bare]) == draws  # type: ignore[list-item]
+
+
+def test_the_report_says_what_was_put_together(draws: list[Any], tmp_path: Path) -> None:
+    info = open_run(SAMPLE).info
+    for seed, draw in enumerate(draws):
+        draw.info = info.model_copy(update={"config": {**info.config, "split_seed": seed}})
+    text = "\n".join(cold_users_together(draws, tmp_path))
+    table = pooled_cold(draws).set_index("name")
+    assert "cold users of 2 draws" in text and "Split seeds 0, 1" in text
+    assert f"| ridge | food | {table.at['ridge', 'mean']:.4f} |" in text
+    stored = pd.read_csv(next(tmp_path.glob("*.csv"))).set_index("name")
+    assert stored.at["ridge", "diff"] == pytest.approx(table.at["ridge", "diff"])
+    assert cold_users_together(draws[:1], tmp_path) == []

@@ -21,6 +21,7 @@ from micrec_core.errors import RunError
 from micrec_core.evaluation.significance import compare_table
 from micrec_core.evaluation.tables import POOLED
 from micrec_core.pipeline.metrics import COLD
+from micrec_core.pipeline.pooled import poolable, pooled_cold
 from micrec_core.pipeline.results_compared import compared_parts, is_comparison
 from micrec_core.runs import Run, open_run
 from micrec_core.runs.schema import DatasetInfo
@@ -61,10 +62,18 @@ def split_seed(run: Run) -> int:
     return int(run.info.config.get("split_seed", 0))
 
 
-def write_results(paths: Iterable[Path], out: Path, notes: Mapping[str, str] | None = None) -> None:
+def write_results(
+    paths: Iterable[Path],
+    out: Path,
+    notes: Mapping[str, str] | None = None,
+    draws: Iterable[Path] = (),
+) -> None:
     """Write the report and, beside it, a folder of the tables as CSV.
 
-    ``notes``: dataset name -> a sentence that must stand above its tables.
+    Parameters
+    ----------
+    notes : dataset name -> a sentence that must stand above its tables
+    draws : further runs of the full model that count in the tables over several draws alone
     """
     notes = notes or {}
     groups: dict[tuple[str, str, str, int], list[Run]] = defaultdict(list)
@@ -84,6 +93,8 @@ def write_results(paths: Iterable[Path], out: Path, notes: Mapping[str, str] | N
             parts.append(f"{notes[dataset]}\n")
         parts += _trained([run for run in runs if not is_comparison(run)], split, folder)
         parts += compared_parts(runs, folder)
+    trained_runs = [run for runs in groups.values() for run in runs]
+    parts += cold_users_together([*trained_runs, *map(open_run, draws)], folder)
     out.write_text("\n".join(parts), encoding="utf-8")
 
 
@@ -162,6 +173,35 @@ def _inductive(runs: Sequence[Run], folder: Path) -> list[str]:
                     )
         rows.append("")
     pd.concat(stored).to_csv(folder / f"{_slug(runs[0])}.csv", index=False)
+    return rows
+
+
+def cold_users_together(runs: Sequence[Run], folder: Path) -> list[str]:
+    """Cold users of several draws of one dataset together: the full model against the maps."""
+    groups: dict[tuple[str, str], list[Run]] = defaultdict(list)
+    for run in poolable([run for run in runs if label(run) == FULL]):
+        groups[dataset_of(run).name, dataset_of(run).fingerprint].append(run)
+    rows = []
+    for (name, fingerprint), members in groups.items():
+        if len({(split_seed(run), run.info.seed) for run in members}) < 2:
+            continue
+        table = pooled_cold(members)
+        table.to_csv(folder / f"{_slug(members[0])}-cold-users-pooled.csv", index=False)
+        seeds = sorted({split_seed(run) for run in members})
+        rows.append(f"## {name}, {_size(members[0])}: cold users of {len(seeds)} draws\n")
+        rows.append(
+            "Users withheld from one domain, drawn anew with each split seed; a user drawn more "
+            "than once counts once, with their mean. p is Holm-corrected over the table. Split "
+            f"seeds {', '.join(map(str, seeds))}; dataset fingerprint `{fingerprint}`.\n"
+        )
+        rows.append("| model | domain | NDCG@20 | NDCG@20 of full | n | against full |")
+        rows.append("|---|---|---|---|---|---|")
+        for _, row in table.iterrows():
+            rows.append(
+                f"| {row['name']} | {row['domain']} | {row['mean']:.4f} | "
+                f"{row['reference_mean']:.4f} | {row['n']} | {_gain(row)} |"
+            )
+        rows.append("")
     return rows
 
 
@@ -294,13 +334,16 @@ def _sources(runs: Sequence[Run]) -> str:
 def main(
     runs: Annotated[list[Path], typer.Argument(help="Runs, and what compare wrote.")],
     out: Annotated[Path, typer.Option(help="The report to write.")] = Path("docs/results.md"),
+    draw: Annotated[
+        list[Path] | None, typer.Option(help="A run for the tables over several draws alone.")
+    ] = None,
     note: Annotated[
         list[str] | None, typer.Option(help="DATASET=SENTENCE above its tables.")
     ] = None,
 ) -> None:
     """Write docs/results.md and its tables from stored runs."""
     pairs = (words.partition("=") for words in note or [])
-    write_results(runs, out, {name: sentence for name, _, sentence in pairs})
+    write_results(runs, out, {name: sentence for name, _, sentence in pairs}, draw or [])
 
 
 if __name__ == "__main__":
