@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from micrec_core.training.jobs import JobManager
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page, Playwright
 
@@ -72,6 +74,13 @@ class Server:
                 return
             except subprocess.TimeoutExpired:
                 continue
+
+    def cancel_training(self) -> None:
+        """End a training too, which outlives the app that started it."""
+        manager = JobManager(self.runs)
+        job = manager.current()
+        if job is not None and job.running:
+            manager.cancel(job.owner)
 
 
 def free_port() -> int:

@@ -28,6 +28,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
     yield begin
     for server in servers:
         server.stop()
+        server.cancel_training()
 
 
 @pytest.fixture(scope="module")
