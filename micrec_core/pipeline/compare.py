@@ -106,7 +106,17 @@ def compare(
         dataset.fingerprint,
         tuple(plan_stresses(dataset, split, modalities, protocols, shares)), modalities,
     )  # fmt: skip
-    bench = Bench(material, device)
+    return _run(plan, Bench(material, device), writer, helpers, progress)
+
+
+def _run(
+    plan: Plan,
+    bench: Bench,
+    writer: RunWriter | None,
+    helpers: Callable[[], Sequence[subprocess.Popen[bytes]]],
+    progress: Progress,
+) -> dict[str, Any]:
+    """Train beside helpers, and write where there is a writer."""
     started: list[subprocess.Popen[bytes]] = []
     try:
         with stop_on_sigterm():

@@ -66,20 +66,7 @@ def write_comparison(
         return variants_table(both, reference)
 
     variants = tabulate(table, outcomes)
-    first = [stored(row[0]) for row in trainings]
-    frames = {
-        "metrics/variants.parquet": variants,
-        "metrics/summary.parquet": tabulate(summary_table, first),
-        **curves,
-    }
-    tables = [stored_frames(row[0]) for row in trainings]
-    for name in FRAMES:
-        parts = [found[name] for found in tables]
-        frames[f"metrics/{name}.parquet"] = pd.concat(parts, ignore_index=True)
-    for protocol in PROTOCOLS:
-        users = first[0].users(protocol)
-        if len(users):
-            frames[f"metrics/users_{protocol}.parquet"] = users
+    frames = {"metrics/variants.parquet": variants, **_of_first_seed(trainings), **curves}
     tests = tests_table(outcomes, reference)
     report = about | {
         "reference": list(reference),
@@ -100,6 +87,21 @@ def write_comparison(
     own = trainings[0][0].about()
     writer.finish(best_epoch=own["best_epoch"], n_parameters=own["n_parameters"])
     return report
+
+
+def _of_first_seed(trainings: Sequence[Sequence[Training]]) -> dict[str, pd.DataFrame]:
+    """The tables that hold one training of each contender; values per user of the reference."""
+    first = [stored(row[0]) for row in trainings]
+    frames = {"metrics/summary.parquet": tabulate(summary_table, first)}
+    tables = [stored_frames(row[0]) for row in trainings]
+    for name in FRAMES:
+        parts = [found[name] for found in tables]
+        frames[f"metrics/{name}.parquet"] = pd.concat(parts, ignore_index=True)
+    for protocol in PROTOCOLS:
+        users = first[0].users(protocol)
+        if len(users):
+            frames[f"metrics/users_{protocol}.parquet"] = users
+    return frames
 
 
 def tests_table(outcomes: Sequence[StoredOutcome], reference: tuple[str, str]) -> pd.DataFrame:
