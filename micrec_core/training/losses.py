@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -17,33 +15,6 @@ def bpr(
     All [batch, dim]; one negative per positive. ``weights`` [batch] of the pairs, 1 by default.
     """
     return _mean(F.softplus((users * (negatives - positives)).sum(1)), weights)
-
-
-def sampled_softmax(
-    users: Tensor,
-    positives: Tensor,
-    negatives: Tensor,
-    clash: Tensor,
-    n_items: int,
-    weights: Tensor | None = None,
-) -> Tensor:
-    """Cross entropy of the positive against items drawn uniformly, shared by the batch.
-
-    The negatives stand for all ``n_items``: their scores are raised by log(n_items / n_negatives)
-    (the logQ correction of a uniform proposal, Bengio and Senecal, 2008).
-
-    Parameters
-    ----------
-    users, positives : [batch, dim]
-    negatives : [n_negatives, dim]
-    clash : bool [batch, n_negatives], a negative that is the positive; left out
-    weights : [batch], of the pairs; 1 by default
-    """
-    score = (users * positives).sum(1)
-    others = (users @ negatives.T).masked_fill(clash, float("-inf"))
-    others = others + math.log(n_items / len(negatives))
-    total = torch.logaddexp(score, torch.logsumexp(others, dim=1))
-    return _mean(total - score, weights)
 
 
 def user_weights(degrees: Tensor, power: float) -> Tensor:

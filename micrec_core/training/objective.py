@@ -14,6 +14,7 @@ from micrec_core.graphs.operators import Dropout
 from micrec_core.models.inputs import Link, ModelInputs
 from micrec_core.models.micrec import Encoded, MICRec
 from micrec_core.training import losses
+from micrec_core.training.softmax import sampled_softmax
 
 Add = Callable[[str, float, Tensor], None]
 
@@ -72,10 +73,8 @@ class Ranker:
         """The batch loss that the settings name, its pairs weighed."""
         if self.settings.loss == "bpr":
             return losses.bpr(users, positives, negatives, weights)
-        clash = items[:, None] == drawn[None, :]
-        return losses.sampled_softmax(
-            users, positives, negatives, clash, len(self.trained_items[d]), weights
-        )
+        n_items = len(self.trained_items[d])
+        return sampled_softmax(users, positives, negatives, items, drawn, n_items, weights)
 
 
 class Objective(Ranker):

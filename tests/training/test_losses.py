@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from micrec_core.training import losses
+from micrec_core.training.softmax import sampled_softmax
 
 B, N, DIM = 6, 9, 4
 
@@ -40,12 +41,10 @@ def test_user_weights_are_powers_of_the_degree_with_mean_one() -> None:
 def test_weighed_losses_are_weighed_means_over_the_pairs() -> None:
     users, positives, negatives = draw(B, 0), draw(B, 1), draw(B, 2)
     weights = torch.arange(1.0, B + 1)
-    nothing = torch.zeros(1, B).bool()
+    items, drawn = torch.arange(B), torch.arange(B, 2 * B)
     for loss in (
         lambda k, w: losses.bpr(users[k], positives[k], negatives[k], w),
-        lambda k, w: losses.sampled_softmax(
-            users[k], positives[k], negatives, nothing.expand(len(users[k]), B), 50, w
-        ),
+        lambda k, w: sampled_softmax(users[k], positives[k], negatives, items[k], drawn, 50, w),
     ):
         alone = [loss(slice(k, k + 1), None) for k in range(B)]
         wanted = sum(w * value for w, value in zip(weights, alone, strict=True)) / B
@@ -63,38 +62,6 @@ def test_self_enhanced() -> None:
     assert found.item() == pytest.approx(wanted, abs=1e-5)
     plain = losses.self_enhanced(users, positives, negatives, torch.ones(DIM))
     assert plain.item() == pytest.approx(losses.bpr(users, positives, negatives).item(), abs=1e-6)
-
-
-def test_sampled_softmax_with_log_q_correction_and_clashes() -> None:
-    users, positives, negatives, n_items = draw(B, 0), draw(B, 1), draw(N, 2), 50
-    clash = torch.zeros(B, N).bool()
-    clash[0, 3] = clash[2, 0] = True
-    u, p, n = wide(users, positives, negatives)
-    terms = []
-    for k in range(B):
-        positive = np.exp(u[k] @ p[k])
-        others = [np.exp(u[k] @ n[j]) * n_items / N for j in range(N) if not clash[k, j]]
-        terms.append(-np.log(positive / (positive + sum(others))))
-    found = losses.sampled_softmax(users, positives, negatives, clash, n_items)
-    assert found.item() == pytest.approx(np.mean(terms), abs=1e-5)
-
-
-def test_sampled_softmax_over_all_other_items_is_the_full_softmax() -> None:
-    """Drawing each item once, the positive being its own clash, leaves out just the correction."""
-    items, users = draw(N, 1), draw(B, 0)
-    target = torch.arange(B)
-    clash = target[:, None] == torch.arange(N)[None, :]
-    found = losses.sampled_softmax(users, items[target], items, clash, N)
-    wanted = torch.nn.functional.cross_entropy(users @ items.T, target)
-    torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-6)
-
-
-def test_sampled_softmax_without_a_negative_left_is_zero_and_has_a_gradient() -> None:
-    users, items = draw(2, 0), draw(2, 1)
-    loss = losses.sampled_softmax(users, items, items[:1], torch.ones(2, 1).bool(), 5)
-    loss.backward()
-    assert loss.item() == 0
-    assert torch.isfinite(users.grad).all() and torch.isfinite(items.grad).all()
 
 
 def test_contrast_is_symmetric_info_nce_on_cosines() -> None:
@@ -128,10 +95,10 @@ def test_squared_length() -> None:
 @pytest.mark.parametrize("scale", [1e3, -1e3])
 def test_large_scores_stay_finite(scale) -> None:
     users, positives, negatives = draw(B, 0), draw(B, 1), draw(B, 2)
-    clash = torch.zeros(B, B).bool()
+    items, drawn = torch.arange(B), torch.arange(B, 2 * B)
     for loss in (
         losses.bpr(users * scale, positives, negatives),
-        losses.sampled_softmax(users * scale, positives, negatives, clash, 100),
+        sampled_softmax(users * scale, positives, negatives, items, drawn, 100),
     ):
         loss.backward()
         assert torch.isfinite(loss) and torch.isfinite(users.grad).all()
