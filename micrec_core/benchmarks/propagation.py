@@ -10,6 +10,7 @@ from torch import Tensor
 from micrec_core.benchmarks import peers, worlds
 from micrec_core.benchmarks.measure import Options, Report, Target, Timing, in_turn, times_longer
 from micrec_core.graphs.operators import BipartiteGraph
+from micrec_core.graphs.propagation import light_gcn
 
 LAYERS, DIM = 3, 64
 
@@ -55,20 +56,11 @@ def measure(options: Options) -> Report:
 
 def _ours(graph: BipartiteGraph) -> peers.Propagate:
     n_users = graph.n_users
-    users_degree, items_degree = graph.degrees()
-    user_scale = users_degree.clamp(min=1.0) ** -0.5
-    item_scale = items_degree.clamp(min=1.0) ** -0.5
+    degree = graph.degrees()
 
     def propagate(x: Tensor) -> Tensor:
-        users, items = x[:n_users], x[n_users:]
-        total_users, total_items = users, items
-        for _ in range(LAYERS):
-            users, items = (
-                graph.to_users(items, user_scale, item_scale),
-                graph.to_items(users, item_scale, user_scale),
-            )
-            total_users, total_items = total_users + users, total_items + items
-        return torch.cat([total_users, total_items]) / (LAYERS + 1)
+        pair = x[:n_users], x[n_users:]
+        return torch.cat(light_gcn(graph, degree, *pair, LAYERS))
 
     return propagate
 

@@ -12,15 +12,24 @@ USER_SKEW, ITEM_SKEW = 0.5, 0.8
 
 
 def interactions(n_users: int, n_items: int, n_edges: int, seed: int = 0) -> sparse.csr_matrix:
-    """Binary CSR float32 [n_users, n_items] with exactly ``n_edges`` entries, unevenly spread."""
+    """Binary CSR float32 [n_users, n_items] with exactly ``n_edges`` entries, unevenly spread.
+
+    Everyone and everything has one at least, where there are enough.
+    """
     rng = np.random.default_rng(seed)
-    users, items = _shares(rng, n_users, USER_SKEW), _shares(rng, n_items, ITEM_SKEW)
-    keys = np.zeros(0, np.int64)
+    user_shares, item_shares = _shares(rng, n_users, USER_SKEW), _shares(rng, n_items, ITEM_SKEW)
+
+    def draw(n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        return rng.choice(n_users, n, p=user_shares), rng.choice(n_items, n, p=item_shares)
+
+    keys = np.arange(n_users) * n_items + draw(n_users)[1]
+    keys = np.union1d(keys, draw(n_items)[0] * n_items + np.arange(n_items))
+    if len(keys) > n_edges:
+        keys = rng.permutation(keys)[:n_edges]
     while len(keys) < n_edges:
-        u = rng.choice(n_users, n_edges, p=users)
-        i = rng.choice(n_items, n_edges, p=items)
-        keys = np.union1d(keys, u * n_items + i)
-    keys = rng.permutation(keys)[:n_edges]
+        users, items = draw(n_edges)
+        new = np.setdiff1d(users * n_items + items, keys)
+        keys = np.concatenate([keys, rng.permutation(new)[: n_edges - len(keys)]])
     ones = np.ones(n_edges, np.float32)
     return sparse.csr_matrix((ones, (keys // n_items, keys % n_items)), shape=(n_users, n_items))
 

@@ -4,6 +4,9 @@ A bipartite graph of the method is binary up to a factor per row and a factor pe
 index array and two short scale vectors stand for the matrix in both directions; only neighbour
 graphs carry a value per edge. Sources: LightGCN (He et al., 2020, eq. 3) for the normalisation,
 INMO (Wu et al., 2022) for the dropout of summands.
+
+These are plain loops for operands of any width and precision; ``wide`` has those of float32 whose
+width is a multiple of 64, which are the usual ones.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ _JIT = {"parallel": True, "fastmath": True, "cache": True, "nogil": True, "bound
 
 
 @numba.njit(inline="always")
-def _keep(left: int, right: int, seed: np.uint32, threshold: np.uint32) -> np.bool_:
+def keep(left: int, right: int, seed: np.uint32, threshold: np.uint32) -> np.bool_:
     """Whether the edge (left, right) survives a dropout; the same answer in both directions.
 
     A 32-bit mix of the two rows and the seed: uniform enough for dropout, free of state, and no
@@ -71,7 +74,7 @@ def scaled_sum_rows_dropped(
     threshold: np.uint32,
     flip: bool,
 ) -> None:
-    """As scaled_sum_rows over the edges that _keep lets through; flip: transposed direction."""
+    """As scaled_sum_rows over the edges that keep lets through; flip: transposed direction."""
     dim = x.shape[1]
     for r in numba.prange(out.shape[0]):
         row = out[r]
@@ -80,7 +83,7 @@ def scaled_sum_rows_dropped(
         scale = row_scale[r]
         for e in range(indptr[r], indptr[r + 1]):
             c = indices[e]
-            kept = _keep(c, r, seed, threshold) if flip else _keep(r, c, seed, threshold)
+            kept = keep(c, r, seed, threshold) if flip else keep(r, c, seed, threshold)
             if kept:
                 source = x[c]
                 weight = scale * col_scale[c]

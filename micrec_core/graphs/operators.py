@@ -11,6 +11,7 @@ Both are linear in their dense operand, so backward is the transposed product an
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,10 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 
-from micrec_core.graphs import kernels
+from micrec_core.graphs import kernels, wide
+
+# Pieces of a product that threads take; enough that uneven ones even out.
+N_PARTS = 64
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,15 @@ class Csr:
     @property
     def n_rows(self) -> int:
         return len(self.indptr) - 1
+
+    @cached_property
+    def bounds(self) -> NDArray[np.int64]:
+        """Rows at which the work is cut into parts of about as many entries each."""
+        # A row costs something too: about as much as an entry.
+        work = self.indptr + np.arange(self.n_rows + 1)
+        cuts = np.searchsorted(work, np.linspace(0, work[-1], N_PARTS + 1))
+        cuts[0], cuts[-1] = 0, self.n_rows
+        return cuts.astype(np.int64)
 
     @staticmethod
     def of(matrix: sparse.csr_matrix) -> Csr:
@@ -68,6 +81,12 @@ class Dropout:
         return x >= np.uint64(self.threshold)
 
 
+def is_wide(*operands: Tensor) -> bool:
+    """Whether the kernels of ``wide`` take these: the rows first, then what they are scaled by."""
+    floats = all(x.dtype == torch.float32 and x.device.type == "cpu" for x in operands)
+    return floats and operands[0].shape[1] % wide.WIDTH == 0 and operands[0].shape[1] > 0
+
+
 class BipartiteGraph:
     """Binary train interactions [n_users, n_items] of one domain, in both directions.
 
@@ -75,7 +94,11 @@ class BipartiteGraph:
     ----------
     matrix : CSR [n_users, n_items]; every stored entry counts as 1
     device : where dense operands live; "cpu" takes the numba kernels
+
+    ``symmetric``: users give to the items that they get from, and to no others.
     """
+
+    symmetric = True
 
     def __init__(self, matrix: sparse.csr_matrix, device: torch.device | str = "cpu"):
         matrix = sparse.csr_matrix(matrix, copy=True)
@@ -151,7 +174,7 @@ class BipartiteGraph:
     ) -> Tensor:
         csr = self.by_item if transposed else self.by_user
         out = torch.empty((csr.n_rows, x.shape[1]), dtype=x.dtype)
-        arguments = (
+        arguments: tuple[Any, ...] = (
             csr.indptr,
             csr.indices,
             row_scale.numpy(),
@@ -159,12 +182,17 @@ class BipartiteGraph:
             x.contiguous().numpy(),
             out.numpy(),
         )
-        if drop is None:
+        plain = not is_wide(x, row_scale, col_scale)
+        if drop is not None:
+            arguments += (np.uint32(drop.seed), drop.threshold, transposed)
+            if plain:
+                kernels.scaled_sum_rows_dropped(*arguments)
+            else:
+                wide.scaled_sum_rows_dropped(csr.bounds, *arguments)
+        elif plain:
             kernels.scaled_sum_rows(*arguments)
         else:
-            kernels.scaled_sum_rows_dropped(
-                *arguments, np.uint32(drop.seed), drop.threshold, transposed
-            )
+            wide.scaled_sum_rows(csr.bounds, *arguments)
         return out
 
     def _kept(self, transposed: bool, drop: Dropout) -> Tensor:
@@ -249,9 +277,11 @@ class NeighbourGraph:
         csr, values = self._parts[transposed]
         if x.device.type == "cpu":
             out = torch.empty((csr.n_rows, x.shape[1]), dtype=x.dtype)
-            kernels.weighted_sum_rows(
-                csr.indptr, csr.indices, values, x.contiguous().numpy(), out.numpy()
-            )
+            arguments = csr.indptr, csr.indices, values, x.contiguous().numpy(), out.numpy()
+            if is_wide(x):
+                wide.weighted_sum_rows(csr.bounds, *arguments)
+            else:
+                kernels.weighted_sum_rows(*arguments)
             return out
         return self.torch_product(x, transposed)
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from micrec_core.graphs.operators import Dropout
+from micrec_core.graphs.propagation import light_gcn
 from micrec_core.models.gate import Gate
 from micrec_core.models.inputs import DomainInputs, Link, ModelInputs, Side
 
@@ -228,20 +229,8 @@ class MICRec(nn.Module):
         self, users: Tensor, items: Tensor, inputs: DomainInputs
     ) -> tuple[Tensor, Tensor]:
         """LightGCN eq. 3 and the mean over layers; an entity without edges keeps its embedding."""
-        graph = inputs.graph
-        user_scale = inputs.users.degree.clamp(min=1.0) ** -0.5
-        item_scale = inputs.items.degree.clamp(min=1.0) ** -0.5
-        sum_users, sum_items = users, items
-        for _ in range(self.settings.layers):
-            users, items = (
-                graph.to_users(items, user_scale, item_scale),
-                graph.to_items(users, item_scale, user_scale),
-            )
-            sum_users, sum_items = sum_users + users, sum_items + items
-        mean = 1.0 / (self.settings.layers + 1)
-        user_mean = torch.where(inputs.users.degree > 0, mean, 1.0)[:, None]
-        item_mean = torch.where(inputs.items.degree > 0, mean, 1.0)[:, None]
-        return sum_users * user_mean, sum_items * item_mean
+        degree = inputs.users.degree, inputs.items.degree
+        return light_gcn(inputs.graph, degree, users, items, self.settings.layers)
 
     def forward(self, inputs: ModelInputs, drops: list[Dropout] | None = None) -> list[Encoded]:
         """Embeddings of every domain; ``drops`` (one per domain) only in training."""

@@ -34,6 +34,8 @@ class FoldInGraph(BipartiteGraph):
     extended : CSR [n_users, n_items], train and support interactions together
     """
 
+    symmetric = False
+
     def __init__(self, train: BipartiteGraph, extended: sparse.csr_matrix):
         super().__init__(extended, train.device)
         self._train = train

@@ -21,6 +21,7 @@ def train():
 def test_interactions_are_as_many_as_asked_and_the_same_each_time(train) -> None:
     assert train.shape == (60, 40) and train.nnz == 300
     assert (train.data == 1).all()
+    assert (train.sum(axis=0) > 0).all() and (train.sum(axis=1) > 0).all()
     assert (train != worlds.interactions(60, 40, 300)).nnz == 0
 
 

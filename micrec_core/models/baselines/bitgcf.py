@@ -19,8 +19,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from micrec_core.graphs.operators import Dropout
+from micrec_core.graphs.propagation import normalised
 from micrec_core.models.baselines.contract import KNOWN, Baseline, Embeddings, Noise
-from micrec_core.models.baselines.layers import degrees, normalised
+from micrec_core.models.baselines.layers import degrees
 from micrec_core.models.inputs import Link, ModelInputs
 
 

@@ -17,8 +17,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from micrec_core.config import ModelSettings
+from micrec_core.graphs.propagation import light_gcn
 from micrec_core.models.baselines.contract import KNOWN, Baseline, Embeddings, Noise, Step
-from micrec_core.models.baselines.layers import Content, degrees, dropped, light_gcn
+from micrec_core.models.baselines.layers import Content, degrees, dropped
 from micrec_core.models.inputs import DomainInputs, ModelInputs
 
 

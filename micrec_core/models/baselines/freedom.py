@@ -18,8 +18,9 @@ from torch import Tensor
 
 from micrec_core.config import ModelSettings
 from micrec_core.graphs.operators import BipartiteGraph
+from micrec_core.graphs.propagation import light_gcn
 from micrec_core.models.baselines.contract import KNOWN, Baseline, Embeddings, Noise, Step
-from micrec_core.models.baselines.layers import Content, degrees, light_gcn, uniform_neighbours
+from micrec_core.models.baselines.layers import Content, degrees, uniform_neighbours
 from micrec_core.models.inputs import ModelInputs
 
 

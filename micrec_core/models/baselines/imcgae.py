@@ -14,8 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from micrec_core.config import ModelSettings
+from micrec_core.graphs.propagation import normalised
 from micrec_core.models.baselines.contract import KNOWN, Baseline, Embeddings, Noise
-from micrec_core.models.baselines.layers import degrees, dropped, normalised
+from micrec_core.models.baselines.layers import degrees, dropped
 from micrec_core.models.inputs import ModelInputs
 
 

@@ -19,8 +19,9 @@ from torch import Tensor, nn
 
 from micrec_core.config import ModelSettings
 from micrec_core.graphs.neighbours import nearest
+from micrec_core.graphs.propagation import light_gcn
 from micrec_core.models.baselines.contract import KNOWN, Baseline, Embeddings, Noise
-from micrec_core.models.baselines.layers import Content, degrees, light_gcn
+from micrec_core.models.baselines.layers import Content, degrees
 from micrec_core.models.inputs import DomainInputs, ModelInputs
 
 Found = dict[tuple[str, int], Tensor]

@@ -1,4 +1,4 @@
-"""Parts that several baselines are made of: propagation, item neighbours, projected features."""
+"""Parts that several baselines are made of: item neighbours, projected features, dropout."""
 
 from __future__ import annotations
 
@@ -10,57 +10,14 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor, nn
 
-from micrec_core.graphs.operators import BipartiteGraph, Dropout, NeighbourGraph
+from micrec_core.graphs.operators import NeighbourGraph
+from micrec_core.graphs.propagation import Pair
 from micrec_core.models.inputs import DomainInputs, ModelInputs, Side
 
-Degrees = tuple[Tensor, Tensor]
 
-
-def degrees(domain: DomainInputs) -> Degrees:
+def degrees(domain: DomainInputs) -> Pair:
     """Train degrees of users and items; of folded-in users those of their support."""
     return domain.users.degree, domain.items.degree
-
-
-def normalised(
-    graph: BipartiteGraph,
-    degree: Degrees,
-    users: Tensor,
-    items: Tensor,
-    drop: Dropout | None = None,
-) -> tuple[Tensor, Tensor]:
-    """One step over the symmetric-normalised graph: what users get, and what items get.
-
-    The edges that ``drop`` takes are made up for by the others; norms keep all degrees.
-    """
-    user_scale, item_scale = (d.clamp(min=1.0) ** -0.5 for d in degree)
-    rescale = 1.0 if drop is None else 1.0 / (1.0 - drop.rate)
-    return (
-        graph.to_users(items, user_scale * rescale, item_scale, drop),
-        graph.to_items(users, item_scale * rescale, user_scale, drop),
-    )
-
-
-def light_gcn(
-    graph: BipartiteGraph,
-    degree: Degrees,
-    users: Tensor,
-    items: Tensor,
-    layers: int,
-    drop: Dropout | None = None,
-) -> tuple[Tensor, Tensor]:
-    """LightGCN (He et al., 2020): the mean of 0 to ``layers`` steps.
-
-    An entity without edges keeps its vector, as in MICRec.
-    """
-    sum_users, sum_items = users, items
-    for _ in range(layers):
-        users, items = normalised(graph, degree, users, items, drop)
-        sum_users, sum_items = sum_users + users, sum_items + items
-    mean = 1.0 / (layers + 1)
-    return (
-        sum_users * torch.where(degree[0] > 0, mean, 1.0)[:, None],
-        sum_items * torch.where(degree[1] > 0, mean, 1.0)[:, None],
-    )
 
 
 def dropped(x: Tensor, rate: float, generator: torch.Generator, rows: bool = False) -> Tensor:

@@ -22,8 +22,9 @@ from torch import Tensor, nn
 
 from micrec_core.config import ModelSettings
 from micrec_core.graphs.operators import Dropout
+from micrec_core.graphs.propagation import light_gcn, normalised
 from micrec_core.models.baselines.contract import KNOWN, Baseline, Embeddings, Noise, Step
-from micrec_core.models.baselines.layers import Content, degrees, light_gcn, normalised
+from micrec_core.models.baselines.layers import Content, degrees
 from micrec_core.models.inputs import DomainInputs, ModelInputs
 
 TEMPERATURE = 0.2

@@ -1,0 +1,253 @@
+"""CPU kernels for float32 rows of 64 columns, or a multiple of them.
+
+Summing scattered rows is bound by memory, if the code lets it be: numba on its own stores the
+running sum after every summand, and waits for each row when it comes to it. Here 64 floats of a row
+are one value, which stays in vector registers (LLVM's ``<64 x float>``: four registers of AVX-512,
+eight of AVX2), and rows are asked for some summands ahead. Each float is summed in the same order
+and rounded alike, so the sums equal those of the plain ``kernels`` to the last bit.
+
+``bounds`` [n_parts + 1] cuts the rows into parts of about as many summands each.
+"""
+
+# What numba compiles has its types inferred by numba.
+# mypy: disable-error-code="no-untyped-def,misc"
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+from llvmlite import ir  # type: ignore[import-untyped]
+from numba.core import cgutils, types
+from numba.extending import intrinsic, models, register_model
+
+from micrec_core.graphs.kernels import keep
+
+WIDTH = 64
+_LINE = 64  # bytes of a cache line
+_VECTOR = ir.VectorType(ir.FloatType(), WIDTH)
+_INT = ir.IntType(32)
+# A product may be rounded together with the sum, as in the plain kernels; nothing is reordered.
+_FLAGS = ("contract",)
+# How many summands ahead rows are asked for: 4 KiB of them.
+AHEAD = 16
+_JIT: dict[str, Any] = {"parallel": True, "cache": True, "nogil": True, "boundscheck": False}
+
+
+class _Row(types.Type):
+    """The numba type of 64 floats."""
+
+    def __init__(self) -> None:
+        super().__init__(name="Row64")
+
+
+_ROW = _Row()
+
+
+@register_model(_Row)
+class _RowModel(models.PrimitiveModel):
+    def __init__(self, manager: Any, kind: Any) -> None:
+        super().__init__(manager, kind, _VECTOR)
+
+
+def _address(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    """Pointer to ``array[row, column:]`` from the first three arguments of an intrinsic."""
+    kind, array = signature.args[0], arguments[0]
+    parts = cgutils.create_struct_proxy(kind)(context, builder, array)
+    stride = cgutils.unpack_tuple(builder, parts.strides)[0]
+    row, column = (
+        context.cast(builder, arguments[n], signature.args[n], types.intp) for n in (1, 2)
+    )
+    size = ir.Constant(row.type, kind.dtype.bitwidth // 8)
+    offset = builder.add(builder.mul(row, stride), builder.mul(column, size))
+    place = builder.add(builder.ptrtoint(parts.data, offset.type), offset)
+    return builder.inttoptr(place, _VECTOR.as_pointer())
+
+
+def _is_matrix(array: Any) -> bool:
+    return isinstance(array, types.Array) and array.ndim == 2 and array.dtype == types.float32
+
+
+@intrinsic
+def _zeros(typing_context):
+    """64 zeros."""
+
+    def generate(context, builder, signature, arguments):
+        return ir.Constant(_VECTOR, [0.0] * WIDTH)
+
+    return _ROW(), generate
+
+
+@intrinsic
+def _load(typing_context, array, row, column):
+    """``array[row, column : column + 64]`` of a float32 matrix with adjacent columns."""
+    if not _is_matrix(array):
+        return None
+
+    def generate(context, builder, signature, arguments):
+        found = builder.load(_address(context, builder, signature, arguments))
+        found.align = 4
+        return found
+
+    return _ROW(array, row, column), generate
+
+
+@intrinsic
+def _store(typing_context, array, row, column, value):
+    """``array[row, column : column + 64] = value``."""
+    if not _is_matrix(array):
+        return None
+
+    def generate(context, builder, signature, arguments):
+        place = _address(context, builder, signature, arguments)
+        builder.store(arguments[3], place).align = 4
+        return context.get_dummy_value()
+
+    return types.void(array, row, column, value), generate
+
+
+def _spread(builder: Any, number: Any) -> Any:
+    """64 times the same float."""
+    nothing = ir.Constant(_VECTOR, ir.Undefined)
+    first = builder.insert_element(nothing, number, ir.Constant(_INT, 0))
+    places = ir.Constant(ir.VectorType(_INT, WIDTH), [0] * WIDTH)
+    return builder.shuffle_vector(first, nothing, places)
+
+
+@intrinsic
+def _fused(typing_context, weight, value, total):
+    """``total + weight * value``."""
+
+    def generate(context, builder, signature, arguments):
+        weight, value, total = arguments
+        product = builder.fmul(_spread(builder, weight), value, flags=_FLAGS)
+        return builder.fadd(total, product, flags=_FLAGS)
+
+    return _ROW(types.float32, value, total), generate
+
+
+@intrinsic
+def _plus(typing_context, left, right):
+    """``left + right``."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.fadd(*arguments)
+
+    return _ROW(left, right), generate
+
+
+@intrinsic
+def _scaled(typing_context, weight, value):
+    """``weight * value``."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.fmul(_spread(builder, arguments[0]), arguments[1])
+
+    return _ROW(types.float32, value), generate
+
+
+@intrinsic
+def _prefetch(typing_context, array, row, column):
+    """Ask for ``array[row, column : column + 64]`` to be brought near."""
+    if not _is_matrix(array):
+        return None
+
+    def generate(context, builder, signature, arguments):
+        byte = ir.IntType(8).as_pointer()
+        start = builder.bitcast(_address(context, builder, signature, arguments), byte)
+        kind = ir.FunctionType(ir.VoidType(), [byte, _INT, _INT, _INT])
+        ask = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        for offset in range(0, 4 * WIDTH, _LINE):
+            place = builder.gep(start, [ir.Constant(ir.IntType(64), offset)])
+            # To read, kept in all caches, data.
+            builder.call(ask, [place, *(ir.Constant(_INT, n) for n in (0, 3, 1))])
+        return context.get_dummy_value()
+
+    return types.void(array, row, column), generate
+
+
+@numba.njit(inline="always")
+def _sum(first, end, indices, scale, col_scale, x, column):
+    """Sum of scale * col_scale[c] * x[c, column:] over the summands c = indices[first:end]."""
+    total = _zeros()
+    last = indices.shape[0] - 1
+    for e in range(first, end):
+        c = indices[e]
+        _prefetch(x, indices[min(e + AHEAD, last)], column)
+        total = _fused(scale * col_scale[c], _load(x, c, column), total)
+    return total
+
+
+@numba.njit(**_JIT)
+def scaled_sum_rows(bounds, indptr, indices, row_scale, col_scale, x, out):
+    """out[r] = sum over row r of row_scale[r] * col_scale[c] * x[c]."""
+    for part in numba.prange(bounds.shape[0] - 1):
+        for column in range(0, x.shape[1], WIDTH):
+            for r in range(bounds[part], bounds[part + 1]):
+                total = _sum(indptr[r], indptr[r + 1], indices, row_scale[r], col_scale, x, column)
+                _store(out, r, column, total)
+
+
+@numba.njit(**_JIT)
+def layer_rows(bounds, indptr, indices, row_scale, col_scale, x, before, out, total):
+    """out as in scaled_sum_rows, total = before + out."""
+    for part in numba.prange(bounds.shape[0] - 1):
+        for column in range(0, x.shape[1], WIDTH):
+            for r in range(bounds[part], bounds[part + 1]):
+                own = _sum(indptr[r], indptr[r + 1], indices, row_scale[r], col_scale, x, column)
+                _store(out, r, column, own)
+                _store(total, r, column, _plus(_load(before, r, column), own))
+
+
+@numba.njit(**_JIT)
+def add_rows(bounds, indptr, indices, row_scale, col_scale, x, before, factor, out):
+    """out[r] = factor[r] * (before[r] + the sum of scaled_sum_rows)."""
+    for part in numba.prange(bounds.shape[0] - 1):
+        for column in range(0, x.shape[1], WIDTH):
+            for r in range(bounds[part], bounds[part + 1]):
+                own = _sum(indptr[r], indptr[r + 1], indices, row_scale[r], col_scale, x, column)
+                whole = _plus(_load(before, r, column), own)
+                _store(out, r, column, _scaled(factor[r], whole))
+
+
+@numba.njit(**_JIT)
+def scaled_sum_rows_dropped(
+    bounds, indptr, indices, row_scale, col_scale, x, out, seed, threshold, flip
+):
+    """As scaled_sum_rows over the edges that ``keep`` lets through; flip: transposed direction.
+
+    The survivors of a part are listed first, without a branch that half of them would mislead.
+    """
+    for part in numba.prange(bounds.shape[0] - 1):
+        top, bottom = bounds[part], bounds[part + 1]
+        kept = np.empty(indptr[bottom] - indptr[top] + 1, np.int32)
+        ends = np.empty(bottom - top + 1, np.int64)
+        n = 0
+        for r in range(top, bottom):
+            ends[r - top] = n
+            for e in range(indptr[r], indptr[r + 1]):
+                c = indices[e]
+                kept[n] = c
+                n += keep(c, r, seed, threshold) if flip else keep(r, c, seed, threshold)
+        ends[bottom - top] = n
+        kept = kept[: max(n, 1)]
+        for column in range(0, x.shape[1], WIDTH):
+            for r in range(top, bottom):
+                first, end = ends[r - top], ends[r - top + 1]
+                total = _sum(first, end, kept, row_scale[r], col_scale, x, column)
+                _store(out, r, column, total)
+
+
+@numba.njit(**_JIT)
+def weighted_sum_rows(bounds, indptr, indices, values, x, out):
+    """out[r] = sum of values * x[indices] over row r."""
+    last = indices.shape[0] - 1
+    for part in numba.prange(bounds.shape[0] - 1):
+        for column in range(0, x.shape[1], WIDTH):
+            for r in range(bounds[part], bounds[part + 1]):
+                total = _zeros()
+                for e in range(indptr[r], indptr[r + 1]):
+                    _prefetch(x, indices[min(e + AHEAD, last)], column)
+                    total = _fused(values[e], _load(x, indices[e], column), total)
+                _store(out, r, column, total)
