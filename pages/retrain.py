@@ -42,10 +42,10 @@ def settings() -> None:
             f"{wanted.dataset.name} has {interactions:,} interactions and this server allows "
             f"{training.MAX_INTERACTIONS:,}; train it on the command line instead."
         )
-    st.caption(
-        f"{interactions:,} interactions of {training.MAX_INTERACTIONS:,} allowed. "
-        + training.estimate(this, interactions, wanted.epochs)
-    )
+    said, seconds = training.estimate(this, interactions, wanted.epochs)
+    st.caption(f"{interactions:,} interactions. {said} {training.caps()}")
+    if training.MAX_MINUTES and seconds > 60 * training.MAX_MINUTES:
+        st.warning("It may be ended before it is done: ask for fewer epochs.")
     st.button(
         "Start training",
         type="primary",

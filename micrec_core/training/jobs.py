@@ -34,6 +34,7 @@ from micrec_core.runs.files import read_json, replacing
 
 TRAIN = (sys.executable, "-m", "micrec_core", "train")
 _ROOT = Path(__file__).resolve().parents[2]
+_CAPPED = str(Path(__file__).with_name("capped.py"))
 _TERM_SECONDS = 2.5
 _KILL_SECONDS = 2.0
 _TAIL_BYTES = 64 * 1024
@@ -101,12 +102,23 @@ class JobManager:
         The runs folder; accepted runs land in it.
     command : sequence of str
         What to run; the job's arguments and ``--out CANDIDATE`` follow.
+    minutes, gigabytes : float
+        A job that takes longer is ended, one that asks for more memory fails; 0 is no limit.
     """
 
-    def __init__(self, folder: Path, command: Sequence[str] = TRAIN) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        command: Sequence[str] = TRAIN,
+        *,
+        minutes: float = 0,
+        gigabytes: float = 0,
+    ) -> None:
         self.folder = Path(os.path.abspath(folder))
         self._jobs = self.folder / ".jobs"
         self._command = tuple(command)
+        if minutes or gigabytes:
+            self._command = (sys.executable, _CAPPED, str(minutes), str(gigabytes), *command)
         self._child: subprocess.Popen[bytes] | None = None
 
     def start(self, arguments: Sequence[str], owner: str, name: str | None = None) -> Job:

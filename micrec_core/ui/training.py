@@ -23,6 +23,8 @@ from micrec_core.ui.words import words
 
 MAX_EPOCHS = int(os.environ.get("MICREC_MAX_EPOCHS", "200"))
 MAX_INTERACTIONS = int(os.environ.get("MICREC_MAX_INTERACTIONS", "1000000"))
+MAX_MINUTES = float(os.environ.get("MICREC_MAX_MINUTES", "60"))
+MAX_GIGABYTES = float(os.environ.get("MICREC_MAX_GIGABYTES", "8"))
 SPLITS = {
     "inductive": "Withhold new users, new items and cold users",
     "known": "Train on every training interaction",
@@ -51,7 +53,7 @@ class Settings:
 
 @st.cache_resource(max_entries=4)
 def _manager(folder: str) -> JobManager:
-    return JobManager(Path(folder))
+    return JobManager(Path(folder), minutes=MAX_MINUTES, gigabytes=MAX_GIGABYTES)
 
 
 def manager() -> JobManager:
@@ -101,19 +103,31 @@ def n_interactions(dataset: Path) -> int:
     return _size(str(dataset), newest)
 
 
-def estimate(opened: Opened | None, interactions: int, epochs: int) -> str:
-    """Words on how long it may take, scaled from the opened run's seconds per epoch."""
+def estimate(opened: Opened | None, interactions: int, epochs: int) -> tuple[str, float]:
+    """Words on how long it may take and the seconds, scaled from the opened run's epochs.
+
+    Without a run to go by the seconds are 0.
+    """
     history = library.history(opened) if opened else pd.DataFrame()
     if opened is None or history.empty or "seconds" not in history:
-        return "There is no run to estimate the time from."
+        return "There is no run to estimate the time from.", 0.0
     trained = sum(d["n_train"] for d in opened.info["dataset"]["domains"]) or 1
     each = float(history["seconds"].median())
     total = each * epochs * interactions / (trained * 1.25)
-    return (
+    said = (
         f"About {_duration(total)} at most: run '{opened.run.name}' took {each:.1f} s an epoch for "
         f"{trained:,} training interactions ({opened.info['device'] or 'device unknown'}). "
         "Training stops earlier when validation no longer improves."
     )
+    return said, total
+
+
+def caps() -> str:
+    """The limits of a training on this server, in words."""
+    limits = [f"{MAX_INTERACTIONS:,} interactions", f"{MAX_EPOCHS:,} epochs"]
+    limits += [f"{MAX_MINUTES:g} minutes"] if MAX_MINUTES else []
+    limits += [f"{MAX_GIGABYTES:g} GB of memory"] if MAX_GIGABYTES else []
+    return f"This server allows {', '.join(limits[:-1])} and {limits[-1]} a training."
 
 
 def _duration(seconds: float) -> str:

@@ -362,3 +362,37 @@ def test_importing_it_loads_neither_torch_nor_streamlit() -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert shown.stdout.strip() == "[]"
+
+
+def capped(tmp_path: Path, program: str, **limits: float) -> tuple[JobManager, Job]:
+    manager = JobManager(tmp_path / "runs", command=fake(program), **limits)
+    manager.start(["x"], owner="ada")
+    return manager, until_ended(manager)
+
+
+def test_a_job_that_takes_too_long_is_ended_and_says_so(tmp_path: Path) -> None:
+    _, job = capped(tmp_path, SLEEP, minutes=0.02)
+    assert job.state == "failed"
+    assert job.error is not None and "longer than the 0.02 minutes" in job.error
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits what a process writes to")
+def test_a_job_that_asks_for_too_much_memory_fails(tmp_path: Path) -> None:
+    _, job = capped(tmp_path, "x = bytearray(10**9)", minutes=1, gigabytes=0.25)
+    assert job.state == "failed" and job.error is not None and "MemoryError" in job.error
+
+
+def test_a_job_within_its_limits_goes_on_as_without(make: Make, tmp_path: Path) -> None:
+    manager, job = capped(tmp_path, TRAIN, minutes=10, gigabytes=4)
+    assert job.state == "complete" and manager.log_tail() == "done x"
+
+
+def test_a_limited_job_is_cancelled_with_all_its_processes(tmp_path: Path) -> None:
+    manager = JobManager(tmp_path / "runs", command=fake(DEAF), minutes=10)
+    job = manager.start([], owner="ada")
+    until_said(manager, "deaf")
+    worker = int(manager.log_tail().split("worker ")[1].split()[0])
+    begun = time.monotonic()
+    assert manager.cancel("ada").state == "cancelled"
+    assert time.monotonic() - begun < 30
+    assert gone(worker) and gone(job.pid)
