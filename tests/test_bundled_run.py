@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -87,3 +88,16 @@ def test_cold_users_beat_the_ridge_map_over_both_domains(run: Run) -> None:
     tests = tests[(tests["model"] == "ridge") & (tests["metric"] == "ndcg@20")]
     tests = tests[tests["cohort"] == "all"]
     assert len(tests) == 2 and (tests["diff_low"] < 0).all(), "the map is shown to be better"
+
+
+def test_known_users_are_served_where_the_map_has_them(run: Run) -> None:
+    """Folding a known user in gives the vector that training ended with (kept as float16)."""
+    from micrec_core.serving import Recommender
+
+    model = Recommender.open(run)
+    users = run.frame("snapshots/users.parquet")
+    last = run.tensors(max(f for f in run.files if f.startswith("snapshots/epoch_")))
+    rows = users.iloc[:: len(users) // 12]
+    for domain, side in zip(model.domains, "ab", strict=True):
+        served = [model.embedding(model.user(id=str(u)), domain) for u in rows["user_id"]]
+        np.testing.assert_allclose(served, last[side][rows["row"]], rtol=2e-3, atol=2e-4)
