@@ -14,7 +14,7 @@ page_head(
     "Each row is a model trained anew with one mechanism switched off, or another model on the "
     "same split. All of it was measured here; nothing is quoted from elsewhere.",
 )
-this = opened()
+this = opened(needs_model=False)
 variants = this.frame("metrics/variants.parquet")
 
 
@@ -70,7 +70,7 @@ def show_variants(variants: pd.DataFrame) -> None:
 
 summary = this.frame("metrics/summary.parquet")
 if variants is not None:
-    show_variants(variants)
+    show_variants(figures.with_maps(variants, this.frame("metrics/cold_domain.parquet")))
 else:
     if summary is not None:
         show_variants(figures.from_summary(summary))
@@ -80,7 +80,13 @@ if cutoff is None:
     missing(this.run.path, "curves over the list length", "metrics/cutoff.parquet")
 else:
     show_cutoff(this, cutoff)
-for stress, title in figures.STRESSES.items():
-    frame = this.frame(f"metrics/{stress}.parquet")
+curves = {stress: this.frame(f"metrics/{stress}.parquet") for stress in figures.STRESSES}
+for stress, frame in curves.items():
     if frame is not None:
-        show_stress(this, frame, stress, title)
+        show_stress(this, frame, stress)
+absent = [figures.STRESS_QUESTIONS[s] for s, frame in curves.items() if frame is None]
+if absent:
+    st.caption(
+        f"Not measured for this run: {' '.join(absent)} Models are trained on less for that, by "
+        "`variants` or `compare` with `--protocols sparsity,missing,overlap`."
+    )

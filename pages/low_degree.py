@@ -2,11 +2,10 @@ import pandas as pd
 import streamlit as st
 
 from micrec_core.figures import low_degree as figures
-from micrec_core.figures.tables import DEGREE_BINS, pick
-from micrec_core.ui import library
-from micrec_core.ui.cards import picture_column, title_of, with_pictures
+from micrec_core.figures.tables import pick
+from micrec_core.ui.low_degree import show_items
 from micrec_core.ui.sidebar import opened
-from micrec_core.ui.widgets import cells, chart, choose_domain, missing, page_head
+from micrec_core.ui.widgets import chart, missing, page_head
 from micrec_core.ui.words import words
 
 page_head(
@@ -14,7 +13,7 @@ page_head(
     "Most items have a handful of interactions, and most models serve only the famous. Look at the "
     "left of each chart: the share of held-out interactions that is found there.",
 )
-this = opened()
+this = opened(needs_model=False)
 degree = this.frame("metrics/degree.parquet")
 beyond = this.frame("metrics/beyond.parquet")
 items = this.frame("metrics/degree_items.parquet")
@@ -32,6 +31,16 @@ def show_bins(degree: pd.DataFrame) -> None:
         "the share that stands in the user's first 20. 95 % intervals; hatched bars: fewer than 30 "
         "items, read with care.",
     )
+    if "diff" in rows and rows["diff"].notna().any():
+        st.subheader("Difference from MICRec", anchor=False, help=words("interval"))
+        chart(
+            figures.differences_by_bin(rows, this.labels),
+            rows[rows["diff"].notna()],
+            "low_differences",
+            alt="Recall of other models minus MICRec's per degree bin, with intervals",
+            caption="Paired by item: below the dotted line, the other model finds less. 95 % "
+            "intervals over items.",
+        )
 
 
 def show_beyond(beyond: pd.DataFrame) -> None:
@@ -47,55 +56,6 @@ def show_beyond(beyond: pd.DataFrame) -> None:
     )
 
 
-@st.fragment
-def drill(items: pd.DataFrame) -> None:
-    st.subheader("Which items", anchor=False)
-    left, right = cells(2, 240)
-    with left:
-        domain = choose_domain(this.labels, "low_domain", this.pair[0], bind=True)
-    bins = set(items["bin"].astype(str))
-    have = [b for b in DEGREE_BINS if b in bins]
-    with right:
-        chosen = st.segmented_control(
-            "Interactions in training",
-            have,
-            default=have[min(1, len(have) - 1)],
-            required=True,
-            key="low_bin",
-            bind="query-params",
-        )
-    rows = items[(items["domain"] == domain) & (items["bin"].astype(str) == chosen)]
-    rows = rows[rows["n_positives"] > 0]
-    share = rows["hits"].sum() / max(rows["n_positives"].sum(), 1)
-    st.markdown(
-        f"**{len(rows):,}** items with {chosen} interactions were held out "
-        f"**{int(rows['n_positives'].sum()):,}** times; **{int(rows['hits'].sum()):,}** "
-        f"({share:.1%}) were found in the first 20 of this run's model."
-    )
-    top = rows.sort_values(["hits", "n_positives"], ascending=False).head(100)
-    if this.run.has("catalogue.parquet"):
-        titles = [library.item(this, domain, str(i)) for i in top["item_id"]]
-        ids = top["item_id"].astype(str)
-        top = top.assign(title=[title_of(t, i) for t, i in zip(titles, ids)])
-        top = with_pictures(this, domain, top)
-    keep = [c for c in ("picture", "title", "item_id", "degree", "n_positives", "hits") if c in top]
-    st.dataframe(
-        top[keep],
-        hide_index=True,
-        width="stretch",
-        row_height=48,
-        column_config={
-            **picture_column(),
-            "title": "Item",
-            "item_id": "Id",
-            "degree": "Interactions",
-            "n_positives": st.column_config.NumberColumn("Held out", help="Test interactions"),
-            "hits": st.column_config.NumberColumn("Found", help="In the user's first 20"),
-        },
-    )
-    st.caption("The 100 most often found are shown; the table can be sorted and downloaded.")
-
-
 if degree is None:
     missing(this.run.path, "degree bins", "metrics/degree.parquet", compared=True)
 else:
@@ -104,7 +64,9 @@ if beyond is None:
     missing(this.run.path, "coverage or popularity", "metrics/beyond.parquet", compared=True)
 else:
     show_beyond(beyond)
-if items is None:
+if items is None and this.is_comparison:
+    st.caption("Single items are kept with each model's own run, not with a comparison.")
+elif items is None:
     missing(this.run.path, "per-item results", "metrics/degree_items.parquet")
 else:
-    drill(items)
+    show_items(this, items)

@@ -13,12 +13,19 @@ from micrec_core.figures.common import dot, interval_error, name_rows, rows_heig
 from micrec_core.figures.tables import POOLED, own_seed, pick
 
 STRESSES = {
-    "sparsity": "Share of the interactions kept",
-    "missing": "Share of items that lose a modality",
+    "sparsity": "Share of the domain's interactions kept",
+    "missing": "Share of items that lose it",
+    "overlap": "Share of overlapping users known to be one person",
 }
 STRESS_QUESTIONS = {
     "sparsity": "How few interactions will do?",
     "missing": "What if texts or pictures are missing?",
+    "overlap": "How many people must be known in both domains?",
+}
+STRESS_NOTES = {
+    "sparsity": "Only the domain of the chart is thinned; the others keep all they have.",
+    "missing": "What is lost is lost in training and when asked.",
+    "overlap": "The other overlapping users are a stranger in each of their domains.",
 }
 _ORDER = list(theme.VARIANT_LABELS)
 
@@ -42,12 +49,29 @@ def labelled(variants: pd.DataFrame) -> pd.DataFrame:
     return out.sort_values(["_place", "seed"]).drop(columns="_place").reset_index(drop=True)
 
 
+def with_maps(variants: pd.DataFrame, cold: pd.DataFrame | None) -> pd.DataFrame:
+    """The variants, and the maps between user spaces that ``cold`` sets beside them."""
+    if cold is None:
+        return variants
+    known = set(variants["model"])
+    return pd.concat([variants, cold[~cold["model"].isin(known)]], ignore_index=True)
+
+
+def _main(variants: pd.DataFrame) -> pd.Series:
+    """Which rows stand for their model or variant: its pooled value where it has one, else all."""
+    pooled = variants["seed"] == POOLED
+    has_pooled = pooled.groupby([variants["model"], variants["variant"]]).transform("any")
+    return pooled | ~has_pooled
+
+
 def seeds_said(variants: pd.DataFrame) -> str:
     """What one mark of ``scores`` stands for."""
     pooled = variants["seed"] == POOLED
     n_seeds = variants.loc[~pooled, "seed"].nunique()
     if pooled.any():
-        return f"Large: mean over {n_seeds} seeds; small: one training each."
+        said = f"Large: mean over {n_seeds} seeds; small: one training each."
+        alone = _main(variants) & ~pooled
+        return f"{said} Without small marks: one training." if alone.any() else said
     return f"One mark per training ({n_seeds} seed{'s' if n_seeds > 1 else ''})."
 
 
@@ -66,8 +90,8 @@ def scores(variants: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
     figure = theme.facets(list(labels.values()), shared_y=True)
     for index, domain in enumerate(labels):
         rows = pick(variants, domain=domain)
-        pooled = rows["seed"] == POOLED
-        main, single = (rows[pooled], rows[~pooled]) if pooled.any() else (rows, rows[:0])
+        large = _main(rows)
+        main, single = rows[large], rows[~large]
         for part, size, opacity in ((main, 11, 1.0), (single, 6, 0.55)):
             for model, own in part.groupby("model", sort=False):
                 figure.add_trace(
@@ -104,8 +128,7 @@ def differences(variants: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
     """
     frame = variants.dropna(subset=["diff"])
     frame = frame[frame["model"] != "popularity"]
-    if (frame["seed"] == POOLED).any():
-        frame = frame[frame["seed"] == POOLED]
+    frame = frame[_main(frame)]
     names = list(dict.fromkeys(frame["row"]))
     figure = theme.facets(list(labels.values()), shared_y=True)
     for index, domain in enumerate(labels):
@@ -148,10 +171,12 @@ def _symbol(model: str, index: int) -> str:
     return theme.domain_symbol(index) if model == "micrec" else theme.MODEL_SYMBOLS.get(model, "x")
 
 
-def cutoff_curves(cutoff: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
+def cutoff_curves(
+    cutoff: pd.DataFrame, labels: Mapping[str, str], title: str | None = None
+) -> go.Figure:
     """A metric against the length of the list, one line per model, one column per domain.
 
-    Every point has its interval on hover; drawn where there are few.
+    Every point has its interval on hover; drawn where there are few. ``title`` names the metric.
     """
     figure = theme.facets(list(labels.values()))
     shown: set[str] = set()
@@ -191,6 +216,7 @@ def cutoff_curves(cutoff: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
             )
             shown.add(str(row))
     figure.update_xaxes(title_text="List length K")
+    figure.update_yaxes(title_text=title, col=1)
     return theme.legend_below(figure).update_layout(height=380)
 
 
@@ -231,15 +257,19 @@ def _bar_colour(row: str) -> str:
     return theme.NEUTRAL if row in others else theme.SLATE
 
 
-def curve(frame: pd.DataFrame, x: str, title: str, labels: Mapping[str, str]) -> go.Figure:
-    """A metric against a stress (share of interactions kept, share of items without a modality).
+def stress_curves(frame: pd.DataFrame, stress: str, labels: Mapping[str, str]) -> go.Figure:
+    """NDCG@20 against the share of something; ``stress`` is a key of ``STRESSES``.
 
     Of several seeds, the values pooled over them are drawn where there are any, else the first's.
     """
-    figure = cutoff_curves(own_seed(frame).rename(columns={x: "k"}), labels)
+    figure = cutoff_curves(own_seed(frame).rename(columns={"share": "k"}), labels)
     figure.update_traces(
         hovertemplate="%{x:.0%}: %{y:.3f} "
         "[%{customdata[0]:.3f}, %{customdata[1]:.3f}]<extra>%{fullData.name}</extra>"
     )
     figure.update_yaxes(title_text="NDCG@20", rangemode="tozero", col=1)
-    return figure.update_xaxes(title_text=title, tickformat=".0%")
+    if stress == "sparsity":
+        # Each point has a fraction of the one before: equal steps need a logarithm.
+        shares = [1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01]
+        figure.update_xaxes(type="log", tickvals=shares)
+    return figure.update_xaxes(title_text=STRESSES[stress], tickformat=".0%")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
@@ -11,6 +13,35 @@ from plotly.subplots import make_subplots
 from micrec_core.figures import theme
 from micrec_core.figures.common import interval_error, rows_height
 from micrec_core.figures.tables import DEGREE_BINS, pick
+
+
+@dataclass(frozen=True)
+class Found:
+    """Items of one bin that were held out at all, those found most often first."""
+
+    items: pd.DataFrame
+
+    @property
+    def held_out(self) -> int:
+        """How many test interactions they have."""
+        return int(self.items["n_positives"].sum())
+
+    @property
+    def hits(self) -> int:
+        """How many of those stand in their users' first 20."""
+        return int(self.items["hits"].sum())
+
+    @property
+    def share(self) -> float:
+        """``hits`` of ``held_out``."""
+        return self.hits / max(self.held_out, 1)
+
+
+def found_in_bin(items: pd.DataFrame, domain: str, name: str) -> Found:
+    """What became of the items of one bin; ``items`` has bin, n_positives and hits per item."""
+    rows = items[(items["domain"] == domain) & (items["bin"].astype(str) == name)]
+    rows = rows[rows["n_positives"] > 0]
+    return Found(rows.sort_values(["hits", "n_positives"], ascending=False))
 
 
 def recall_by_bin(degree: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
@@ -49,9 +80,54 @@ def recall_by_bin(degree: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
         figure.add_trace(_bin_counts(pick(rows, model=models[:1]), place), 2, index + 1)
     figure.update_xaxes(tickvals=list(place.values()), ticktext=bins)
     figure.update_xaxes(title_text="Train interactions of the item", row=2)
-    figure.update_yaxes(title_text="Recall@20", rangemode="tozero", row=1, col=1)
+    # The same scale for all domains, with room for marks at zero.
+    top = float(np.nanmax(degree[["recall", "high"]].to_numpy(), initial=0.05))
+    figure.update_yaxes(range=[-0.05 * top, 1.05 * top], row=1)
+    figure.update_yaxes(title_text="Recall@20", row=1, col=1)
     figure.update_yaxes(title_text="Items", row=2, col=1)
     return theme.legend_below(figure).update_layout(height=520, bargap=0.4)
+
+
+def differences_by_bin(degree: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
+    """How much less other models find per bin, paired by item: diff, diff_low, diff_high."""
+    frame = degree.dropna(subset=["diff"])
+    have = set(frame["bin"].astype(str))
+    bins = [b for b in DEGREE_BINS if b in have]
+    place = {b: i for i, b in enumerate(bins)}
+    figure = theme.facets(list(labels.values()), shared_y=True)
+    for index, domain in enumerate(labels):
+        rows = pick(frame, domain=domain)
+        models = list(dict.fromkeys(rows["model"]))
+        for i, (model, colour) in enumerate(theme.model_colours(models, index).items()):
+            line = pick(rows, model=model)
+            shift = (i - (len(models) - 1) / 2) * 0.16
+            figure.add_trace(
+                go.Scatter(
+                    x=[place[b] + shift for b in line["bin"].astype(str)],
+                    y=line["diff"],
+                    error_y=interval_error(line, "diff", "diff_low", "diff_high"),
+                    mode="markers",
+                    name=theme.model_label(model),
+                    legendgroup=model,
+                    showlegend=index == 0,
+                    marker={
+                        "size": 10,
+                        "color": colour,
+                        "symbol": theme.MODEL_SYMBOLS.get(model, "square"),
+                    },
+                    customdata=line[["bin", "n_items", "diff_low", "diff_high"]].to_numpy(),
+                    hovertemplate="%{customdata[0]} interactions, %{customdata[1]:,} items<br>"
+                    "%{y:+.3f} [%{customdata[2]:+.3f}, %{customdata[3]:+.3f}]"
+                    f"<extra>{theme.model_label(model)}</extra>",
+                ),
+                1,
+                index + 1,
+            )
+    figure.add_hline(y=0, line_width=1.5, line_color=theme.NEUTRAL, line_dash="dot")
+    figure.update_xaxes(tickvals=list(place.values()), ticktext=bins)
+    figure.update_xaxes(title_text="Train interactions of the item")
+    figure.update_yaxes(title_text="Recall@20 minus MICRec's", col=1)
+    return theme.legend_below(figure).update_layout(height=380)
 
 
 def _bin_dots(

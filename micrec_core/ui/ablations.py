@@ -7,9 +7,34 @@ import streamlit as st
 
 from micrec_core.figures import ablations as figures
 from micrec_core.figures.tables import pick
-from micrec_core.figures.theme import metric_label, variant_label
+from micrec_core.figures.theme import (
+    COHORT_LABELS,
+    PROTOCOL_LABELS,
+    metric_label,
+    source_label,
+    variant_label,
+)
 from micrec_core.ui.library import Opened
-from micrec_core.ui.widgets import chart, choose_value
+from micrec_core.ui.widgets import cells, chart, choose_value
+
+
+def _beside_full(frame: pd.DataFrame, key: str) -> pd.DataFrame:
+    """Rows of the full model and of other models, and of one variant that the visitor chooses.
+
+    All variants at once would be a dozen lines a chart.
+    """
+    others = [v for v in frame["variant"].unique() if v != "full"]
+    other = st.selectbox(
+        "One variant beside the full model",
+        others,
+        index=None,
+        key=key,
+        bind="query-params",
+        format_func=variant_label,
+        width=320,
+        disabled=not others,
+    )
+    return pick(frame, variant=["full", other])
 
 
 @st.fragment
@@ -26,19 +51,9 @@ def show_cutoff(opened: Opened, cutoff: pd.DataFrame) -> None:
         bind="query-params",
         format_func=metric_label,
     )
-    others = [v for v in cutoff["variant"].unique() if v != "full"]
-    other = st.selectbox(
-        "One variant beside the full model",
-        others,
-        index=None,
-        key="abl_curve_variant",
-        bind="query-params",
-        format_func=variant_label,
-        width=320,
-    )
-    rows = pick(cutoff, metric=metric, variant=["full", other])
+    rows = _beside_full(pick(cutoff, metric=metric), "abl_curve_variant")
     chart(
-        figures.cutoff_curves(rows, opened.labels),
+        figures.cutoff_curves(rows, opened.labels, f"{metric_label(metric)} at K"),
         rows,
         "abl_cutoff",
         alt=f"{metric_label(metric)} against the list length for each model and domain",
@@ -47,18 +62,32 @@ def show_cutoff(opened: Opened, cutoff: pd.DataFrame) -> None:
 
 
 @st.fragment
-def show_stress(opened: Opened, frame: pd.DataFrame, stress: str, title: str) -> None:
+def show_stress(opened: Opened, frame: pd.DataFrame, stress: str) -> None:
     """NDCG@20 of models trained on less: ``stress`` is a key of ``STRESSES``."""
     st.subheader(figures.STRESS_QUESTIONS[stress], anchor=False)
-    rows = pick(frame, metric="ndcg@20")
-    if "modality" in rows:
-        lost = choose_value("Lost", f"abl_{stress}_modality", rows["modality"], "text", {})
-        rows = pick(rows, modality=lost)
+    rows, key = pick(frame, metric="ndcg@20"), f"abl_{stress}"
+    names = {
+        "protocol": ("Question", "known", PROTOCOL_LABELS),
+        "cohort": ("Users", "all", COHORT_LABELS),
+        "modality": ("Lost", "text", {**_modalities(rows), "all": "Text and image"}),
+    }
+    have = [c for c in names if c in rows and rows[c].nunique() > 1]
+    for cell, column in zip(cells(len(have), 180), have, strict=False):
+        label, first, said = names[column]
+        with cell:
+            chosen = choose_value(label, f"{key}_{column}", rows[column], first, said)
+        rows = pick(rows, **{column: chosen})
+    rows = _beside_full(rows, f"{key}_variant")
+    labels = {d: name for d, name in opened.labels.items() if d in set(rows["domain"])}
     chart(
-        figures.curve(rows, "share", title, opened.labels),
+        figures.stress_curves(rows, stress, labels),
         rows,
-        f"abl_{stress}",
-        alt=f"NDCG@20 against: {title.lower()}, for each model and domain",
-        caption="NDCG@20 of models trained anew at each share, asked the same test users; 95 % "
-        "intervals over users.",
+        key,
+        alt=f"NDCG@20 against: {figures.STRESSES[stress].lower()}, for each model and domain",
+        caption="Every mark is a model trained anew and asked the same; 95 % intervals over users. "
+        + figures.STRESS_NOTES[stress],
     )
+
+
+def _modalities(rows: pd.DataFrame) -> dict[str, str]:
+    return {m: source_label(m) for m in rows["modality"].unique()} if "modality" in rows else {}

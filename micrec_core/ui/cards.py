@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -61,7 +62,7 @@ def with_pictures(opened: Opened, domain: str, items: pd.DataFrame) -> pd.DataFr
     return out
 
 
-def picture_column() -> dict[str, object]:
+def picture_column() -> dict[str, Any]:
     """Column settings for a table made by ``with_pictures``."""
     return {"picture": st.column_config.ImageColumn("", width="small")}
 

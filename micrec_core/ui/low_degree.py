@@ -1,0 +1,61 @@
+"""The part of the Low degree page that looks at single items."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from micrec_core.figures import low_degree as figures
+from micrec_core.figures.tables import DEGREE_BINS
+from micrec_core.ui import library
+from micrec_core.ui.cards import picture_column, title_of, with_pictures
+from micrec_core.ui.library import Opened
+from micrec_core.ui.widgets import cells, choose_domain
+
+
+@st.fragment
+def show_items(opened: Opened, items: pd.DataFrame) -> None:
+    """Items of one bin of one domain, those found most often first."""
+    st.subheader("Which items", anchor=False)
+    left, right = cells(2, 240)
+    with left:
+        domain = choose_domain(opened.labels, "low_domain", opened.pair[0], bind=True)
+    bins = set(items["bin"].astype(str))
+    have = [b for b in DEGREE_BINS if b in bins]
+    with right:
+        chosen = st.segmented_control(
+            "Interactions in training",
+            have,
+            default=have[min(1, len(have) - 1)],
+            required=True,
+            key="low_bin",
+            bind="query-params",
+        )
+    found = figures.found_in_bin(items, domain, chosen)
+    st.markdown(
+        f"**{len(found.items):,}** items with {chosen} interactions were held out "
+        f"**{found.held_out:,}** times; **{found.hits:,}** ({found.share:.1%}) were found in the "
+        "first 20 of this run's model."
+    )
+    top = found.items.head(100)
+    if opened.run.has("catalogue.parquet"):
+        titles = [library.item(opened, domain, str(i)) for i in top["item_id"]]
+        ids = top["item_id"].astype(str)
+        top = top.assign(title=[title_of(t, i) for t, i in zip(titles, ids)])
+        top = with_pictures(opened, domain, top)
+    keep = [c for c in ("picture", "title", "item_id", "degree", "n_positives", "hits") if c in top]
+    st.dataframe(
+        top[keep],
+        hide_index=True,
+        width="stretch",
+        row_height=48,
+        column_config={
+            **picture_column(),
+            "title": "Item",
+            "item_id": "Id",
+            "degree": "Interactions",
+            "n_positives": st.column_config.NumberColumn("Held out", help="Test interactions"),
+            "hits": st.column_config.NumberColumn("Found", help="In the user's first 20"),
+        },
+    )
+    st.caption("The 100 most often found are shown; the table can be sorted and downloaded.")
