@@ -1,12 +1,10 @@
-from typing import Any
-
 import pandas as pd
 import streamlit as st
 
 from micrec_core.figures import ablations
 from micrec_core.figures import modalities as figures
 from micrec_core.figures.tables import own_seed, pick
-from micrec_core.ui.modalities import explore, prepared
+from micrec_core.ui.modalities import explore, look_at_mark, prepared, show_groups
 from micrec_core.ui.sidebar import opened
 from micrec_core.ui.widgets import cells, chart, empty, missing, page_head
 from micrec_core.ui.words import words
@@ -20,28 +18,22 @@ this = opened()
 weights = this.frame("weights.parquet")
 
 
-def weigh(both: pd.DataFrame, *drawn: Any, **words: str) -> None:
-    """A chart of those that have both modalities, or why there is none."""
-    if len(both):
-        chart(*drawn, **words)
-    else:
-        st.info("Nothing in this run has both a text and an image, so there is nothing to weigh.")
-
-
 def show_weights(weights: pd.DataFrame) -> None:
     data = prepared(this, weights)
     left, right = cells(2, 360)
     with left:
         st.subheader("Text against image", anchor=False, help=words("modality"))
-        weigh(
-            data.both,
-            figures.distributions(data.spread, this.labels),
-            data.spread,
-            "mo_weights",
-            alt="Box plots of the text and the image weight by domain, for users and items",
-            caption="Users and items that have both. Line: median, box: middle half, whiskers: "
-            "middle nine tenths. The two weights of one user or item add up to 1.",
-        )
+        if len(data.spread):
+            chart(
+                figures.distributions(data.spread, this.labels),
+                data.spread,
+                "mo_weights",
+                alt="Box plots of the text and the image weight by domain, for users and items",
+                caption="Users and items that have both. Line: median, box: middle half, whiskers: "
+                "middle nine tenths. The two weights of one user or item add up to 1.",
+            )
+        else:
+            st.info("Nothing in this run has both a text and an image: there is nothing to weigh.")
     with right:
         st.subheader("Where the score comes from", anchor=False)
         chart(
@@ -50,28 +42,11 @@ def show_weights(weights: pd.DataFrame) -> None:
             "mo_ternary",
             alt="Triangle of the shares of interactions, text and image in the score, per entity",
             caption="One mark per user or item: exact shares of its top-20 scores. In a corner: "
-            f"that source alone. Showing {len(data.marks):,} of {data.n_shares:,}.",
+            f"that source alone. Showing {len(data.marks):,} of {data.n_shares:,}. Click a mark to "
+            "look at it below.",
+            on_select=look_at_mark,
         )
-    left, right = cells(2, 360)
-    with left:
-        st.subheader("By number of interactions", anchor=False, help=words("degree"))
-        weigh(
-            data.both,
-            figures.by_degree(data.long),
-            data.by_degree,
-            "mo_degree",
-            alt="Mean weight of text and of image per degree bin, with intervals",
-            caption="Mean with 95 % interval over the users and items of a bin that have both.",
-        )
-    with right:
-        st.subheader("By what is missing", anchor=False)
-        chart(
-            figures.by_missingness(data.long),
-            data.by_missing,
-            "mo_missing",
-            alt="Mean weight of text and of image by what an entity has",
-            caption="Where only one is there, it has all of the weight and the other none.",
-        )
+    show_groups(this, data)
 
 
 def show_effect() -> None:

@@ -9,7 +9,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from micrec_core.figures import theme
-from micrec_core.figures.tables import DEGREE_BINS, degree_bin, mean_interval
+from micrec_core.figures.common import interval_error
+from micrec_core.figures.tables import mean_interval
 
 MODALITIES = ("text", "image")
 HAVE_LABELS = {
@@ -21,20 +22,18 @@ HAVE_LABELS = {
 
 
 def long_weights(weights: pd.DataFrame) -> pd.DataFrame:
-    """One row per entity and modality: entity, domain, id, degree, bin, have, modality, weight.
+    """One row per entity and modality: entity, domain, id, degree, have, modality, weight.
 
     An entity that lacks a modality has no weight to speak of there and gives no row.
     """
     has = [weights[f"has_{m}"].to_numpy(dtype=bool) for m in MODALITIES]
     names = np.array([HAVE_LABELS[t, i] for t in (False, True) for i in (False, True)])
-    base = weights.assign(
-        bin=degree_bin(weights["degree"]), have=names[2 * has[0].astype(int) + has[1]]
-    )
+    base = weights.assign(have=names[2 * has[0].astype(int) + has[1]])
     parts = [
         base[base[f"has_{m}"].astype(bool)].assign(modality=m, weight=base[f"w_{m}"])
         for m in MODALITIES
     ]
-    keep = ["entity", "domain", "id", "degree", "bin", "have", "modality", "weight"]
+    keep = ["entity", "domain", "id", "degree", "have", "modality", "weight"]
     return pd.concat(parts, ignore_index=True)[keep]
 
 
@@ -79,60 +78,80 @@ def distributions(table: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
     return theme.legend_below(figure).update_layout(height=360, boxmode="group")
 
 
-def by_group(long: pd.DataFrame, group: str, order: Sequence[str], title: str) -> go.Figure:
-    """Mean weight with its interval per group (degree bin, or what an entity has)."""
-    figure = go.Figure()
-    means = mean_interval(long, ["modality", group], "weight")
-    for i, modality in enumerate(MODALITIES):
-        part = means[means["modality"] == modality].set_index(group)
-        part = part.reindex([g for g in order if g in part.index])
-        place = {g: n for n, g in enumerate(order)}
-        figure.add_scatter(
-            x=[place[g] + (i - 0.5) * 0.16 for g in part.index],
-            y=part["mean"],
-            error_y={
-                "type": "data",
-                "symmetric": False,
-                "array": part["high"] - part["mean"],
-                "arrayminus": part["mean"] - part["low"],
-                "width": 4,
-            },
-            mode="markers",
-            name=theme.source_label(modality),
-            marker={
-                "size": 11,
-                "color": theme.SOURCE_COLOURS[modality],
-                "symbol": "square" if modality == "text" else "triangle-up",
-            },
-            customdata=part[["n", "low", "high"]].to_numpy(),
-            hovertemplate="mean %{y:.3f} [%{customdata[1]:.3f}, %{customdata[2]:.3f}]<br>"
-            f"n = %{{customdata[0]:,}}<extra>{theme.source_label(modality)}</extra>",
-        )
-    # One row per entity: that of its text, or of its image where it has no text.
-    first = (long["modality"] == "text") | (long["have"] == "image only")
-    counts = long.loc[first, group].value_counts()
-    text = [
-        f"{g}<br><span style='font-size:10px'>n = {int(counts.get(g, 0)):,}</span>" for g in order
-    ]
-    figure.update_xaxes(tickvals=list(range(len(order))), ticktext=text, title_text=title)
-    figure.update_xaxes(range=[-0.6, len(order) - 0.4])
-    figure.update_yaxes(title_text="Mean weight", range=[0, 1.02])
-    return theme.legend_below(figure).update_layout(height=360)
+def by_decile(long: pd.DataFrame) -> pd.DataFrame:
+    """Mean weights of entities with both modalities, by tenths of their degree.
 
-
-def by_degree(long: pd.DataFrame) -> go.Figure:
-    """Mean weight per bin of train interactions, for entities with both modalities."""
+    Returns
+    -------
+    DataFrame entity, domain, modality, degree (such as ``3-5``), mean, low, high, n; tenths are of
+    each entity type and domain, ascending, and fewer where many have the same degree
+    """
     both = long[long["have"] == "text and image"]
-    have = set(both["bin"].unique())
-    bins = [b for b in DEGREE_BINS if b in have]
-    return by_group(both, "bin", bins, "Train interactions")
+    parts = []
+    for (entity, domain), rows in both.groupby(["entity", "domain"], sort=False):
+        tenth = pd.qcut(rows["degree"], 10, labels=False, duplicates="drop").fillna(0)
+        ends = rows.groupby(tenth)["degree"].agg(["min", "max"])
+        names = {i: f"{a}" if a == b else f"{a}-{b}" for i, a, b in ends.itertuples()}
+        means = mean_interval(rows.assign(tenth=tenth), ["modality", "tenth"], "weight")
+        means = means.sort_values("tenth").assign(entity=entity, domain=domain)
+        parts.append(means.assign(degree=means.pop("tenth").map(names)))
+    keep = ["entity", "domain", "modality", "degree", "mean", "low", "high", "n"]
+    return pd.concat(parts, ignore_index=True)[keep] if parts else pd.DataFrame(columns=keep)
 
 
-def by_missingness(long: pd.DataFrame) -> go.Figure:
-    """Mean weight by what the entity has: a missing modality must weigh nothing."""
-    have = set(long["have"].unique())
-    order = [h for h in HAVE_LABELS.values() if h in have]
-    return by_group(long, "have", order, "What it has")
+def by_having(long: pd.DataFrame) -> pd.DataFrame:
+    """Mean weights by what an entity has: entity, domain, modality, have, mean, low, high, n."""
+    means = mean_interval(long, ["entity", "domain", "modality", "have"], "weight")
+    order = {have: i for i, have in enumerate(HAVE_LABELS.values())}
+    return means.sort_values("have", key=lambda h: h.map(order), kind="stable", ignore_index=True)
+
+
+def group_means(
+    table: pd.DataFrame, group: str, labels: Mapping[str, str], title: str
+) -> go.Figure:
+    """Mean weight with its interval per value of ``group``, one column per domain.
+
+    ``table`` is of one entity type, from ``by_decile`` or ``by_having``, and in their order.
+    """
+    figure = theme.facets(list(labels.values()), shared_y=True)
+    for column, domain in enumerate(labels, start=1):
+        rows = table[table["domain"] == domain]
+        order = list(dict.fromkeys(rows[group]))
+        place = {g: n for n, g in enumerate(order)}
+        for i, modality in enumerate(MODALITIES):
+            part = rows[rows["modality"] == modality]
+            mark = _mean_marks(part, [place[g] + (i - 0.5) * 0.2 for g in part[group]], modality)
+            figure.add_trace(mark.update(showlegend=column == 1), 1, column)
+        n = rows.groupby(group)["n"].max()
+        figure.update_xaxes(
+            tickvals=list(range(len(order))),
+            ticktext=[f"{g}<br><span style='font-size:10px'>n={n[g]:,}</span>" for g in order],
+            range=[-0.6, max(len(order), 1) - 0.4],
+            title_text=title,
+            col=column,
+        )
+    figure.update_yaxes(range=[-0.03, 1.03])
+    figure.update_yaxes(title_text="Mean weight", col=1)
+    return theme.legend_below(figure).update_layout(height=340)
+
+
+def _mean_marks(part: pd.DataFrame, places: Sequence[float], modality: str) -> go.Scatter:
+    return go.Scatter(
+        x=list(places),
+        y=part["mean"],
+        error_y=interval_error(part, "mean", "low", "high"),
+        mode="markers",
+        name=theme.source_label(modality),
+        legendgroup=modality,
+        marker={
+            "size": 10,
+            "color": theme.SOURCE_COLOURS[modality],
+            "symbol": "square" if modality == "text" else "triangle-up",
+        },
+        customdata=part[["n", "low", "high"]].to_numpy(),
+        hovertemplate="mean %{y:.3f} [%{customdata[1]:.3f}, %{customdata[2]:.3f}]<br>"
+        f"n = %{{customdata[0]:,}}<extra>{theme.source_label(modality)}</extra>",
+    )
 
 
 def with_shares(weights: pd.DataFrame) -> pd.DataFrame:
@@ -166,7 +185,7 @@ def ternary(weights: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
                     "color": theme.domain_colour(index),
                     "symbol": theme.domain_symbol(index),
                 },
-                customdata=part[["entity", "id", "degree"]].to_numpy(),
+                customdata=part[["entity", "id", "degree", "domain"]].to_numpy(),
                 hovertemplate="%{customdata[0]} %{customdata[1]}, %{customdata[2]} interactions<br>"
                 "interactions %{a:.0%}, text %{b:.0%}, image %{c:.0%}"
                 f"<extra>{label}</extra>",

@@ -22,7 +22,7 @@ from micrec_core.figures import (
     theme,
 )
 from micrec_core.figures.data import domain_table
-from micrec_core.figures.tables import mean_interval, pick
+from micrec_core.figures.tables import of_pair, own_seed, pick
 
 Frame = Callable[[str], pd.DataFrame | None]
 Vectors = Callable[[int], Mapping[str, NDArray[np.floating]]]
@@ -89,10 +89,15 @@ def html_report(
 def _head(info: Mapping[str, Any], labels: Mapping[str, str]) -> str:
     badge = "<span class='badge'>sample data (synthetic)</span>"
     without = ", ".join(info["without"]) or "nothing"
+    model = (
+        f"Model {escape(info['model'])}, variant {escape(info['variant'])} (switched off: "
+        f"{escape(without)}), seed {info['seed']}"
+        if info.get("kind") != "comparison"
+        else "Several models, compared under one protocol"
+    )
     return (
         f"<h1>Run {escape(info['name'])}</h1><p>{badge if info['dataset']['synthetic'] else ''} "
-        f"Model {escape(info['model'])}, variant {escape(info['variant'])} (switched off: "
-        f"{escape(without)}), seed {info['seed']}, split {escape(info['split'])}, trained on "
+        f"{model}, split {escape(info['split'])}, trained on "
         f"<b>{escape(info['dataset']['name'])}</b> with {escape(' and '.join(labels.values()))}; "
         f"{info['dataset']['n_overlap']:,} people are known in more than one domain.</p>"
     )
@@ -166,6 +171,7 @@ def _sections(
             "Validation NDCG@20 over the epochs; the best epoch is kept.",
         )
     yield from _ablation_sections(frame, labels)
+    yield from _stress_sections(frame, labels)
     yield from _degree_sections(frame, labels)
     yield from _weight_sections(frame, labels)
     if vectors is not None:
@@ -202,6 +208,25 @@ def _ablation_sections(frame: Frame, labels: Mapping[str, str]) -> Iterator[Sect
         )
 
 
+def _stress_sections(frame: Frame, labels: Mapping[str, str]) -> Iterator[Section]:
+    """Models trained on less, of known users; a section for each modality that is lost."""
+    for stress, question in ablations.STRESS_QUESTIONS.items():
+        table = frame(f"metrics/{stress}.parquet")
+        if table is None:
+            continue
+        rows = pick(table, metric=findings.HEADLINE, protocol="known", cohort="all", variant="full")
+        for lost in dict.fromkeys(rows["modality"]) if "modality" in rows else [None]:
+            part = rows if lost is None else pick(rows, modality=lost)
+            named = {d: label for d, label in labels.items() if d in set(part["domain"])}
+            if named:
+                yield Section(
+                    question + (f" Lost: {lost}." if lost else ""),
+                    ablations.stress_curves(part, stress, named),
+                    own_seed(part),
+                    f"NDCG@20 of models trained anew. {ablations.STRESS_NOTES[stress]}",
+                )
+
+
 def _degree_sections(frame: Frame, labels: Mapping[str, str]) -> Iterator[Section]:
     degree, beyond = frame("metrics/degree.parquet"), frame("metrics/beyond.parquet")
     if degree is not None:
@@ -229,12 +254,15 @@ def _weight_sections(frame: Frame, labels: Mapping[str, str]) -> Iterator[Sectio
         modalities.quantiles(long),
         "Weights of entities that have both: median, middle half and middle nine tenths.",
     )
-    yield Section(
-        "By what is missing",
-        modalities.by_missingness(long),
-        mean_interval(long, ["modality", "have"], "weight"),
-        "Mean weight by what an entity has. Weight is not effect.",
-    )
+    having = modalities.by_having(long)
+    for entity in dict.fromkeys(having["entity"]):
+        rows = pick(having, entity=entity)
+        yield Section(
+            f"By what is missing, {entity}s",
+            modalities.group_means(rows, "have", labels, "What it has"),
+            rows,
+            "Mean weight by what an entity has, 95 % intervals. Weight is not effect.",
+        )
 
 
 def _how_many(stages: Mapping[str, pd.DataFrame], users: pd.DataFrame) -> str:
@@ -270,6 +298,7 @@ def _alignment_sections(
         "The table has the cosine distance of the same person's two vectors in all dimensions.",
     )
     if metrics is not None:
+        metrics = of_pair(metrics, *pair)
         last = metrics[metrics["epoch"] == metrics["epoch"].max()]
         yield Section(
             "Alignment over the training",

@@ -13,7 +13,6 @@ POOLED = -1
 # What is trained or counted to be compared with; the maps between user spaces are ours.
 BASELINES = tuple(m for m in MODEL_LABELS if m not in ("micrec", "ridge", "nearest", "content"))
 DEGREE_BINS = ("0", "1-2", "3-5", "6-10", "11-20", "21+")
-_DEGREE_EDGES = (-1, 0, 2, 5, 10, 20, np.inf)
 
 
 def pick(frame: pd.DataFrame, **values: object) -> pd.DataFrame:
@@ -26,9 +25,9 @@ def pick(frame: pd.DataFrame, **values: object) -> pd.DataFrame:
     return frame[keep]
 
 
-def degree_bin(degree: pd.Series) -> pd.Series:
-    """The bin of each degree as an ordered categorical over ``DEGREE_BINS``."""
-    return pd.cut(degree, list(_DEGREE_EDGES), labels=list(DEGREE_BINS), ordered=True)
+def of_pair(alignment: pd.DataFrame, a: str, b: str) -> pd.DataFrame:
+    """Alignment metrics of two domains, whichever of them was named first."""
+    return pick(alignment, a=[a, b], b=[a, b])
 
 
 def mean_interval(frame: pd.DataFrame, by: Sequence[str], value: str) -> pd.DataFrame:

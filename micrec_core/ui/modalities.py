@@ -11,30 +11,30 @@ from micrec_core.errors import MicrecError
 from micrec_core.figures import modalities as figures
 from micrec_core.figures import theme
 from micrec_core.figures.modalities import MODALITIES, parts_bar
-from micrec_core.figures.tables import mean_interval, pick
+from micrec_core.figures.tables import pick
 from micrec_core.ui import serve
 from micrec_core.ui.cards import gallery, thumbnail, title_of
 from micrec_core.ui.library import Opened
 from micrec_core.ui.search import pick_item, pick_user
-from micrec_core.ui.state import follow
-from micrec_core.ui.widgets import cells, empty, plain, problem
-from micrec_core.ui.words import word
+from micrec_core.ui.state import choose, follow
+from micrec_core.ui.widgets import cells, chart, empty, plain, problem
+from micrec_core.ui.words import word, words
+
+ENTITIES = {"user": "A user", "item": "An item"}
 
 
 @dataclass(frozen=True)
 class Prepared:
     """The tables that the charts of the page show, made once per run.
 
-    ``long`` and ``both`` are of all entities and of those with text and image; ``spread`` holds
-    quantiles, ``by_degree`` and ``by_missing`` means; ``marks`` are the rows of the triangle, a
-    sample of ``n_shares`` where there are many.
+    ``spread`` holds quantiles and ``by_degree`` means of those with text and image, ``by_having``
+    means of all; ``marks`` are the rows of the triangle, a sample of ``n_shares`` where there are
+    many.
     """
 
-    long: pd.DataFrame
-    both: pd.DataFrame
     spread: pd.DataFrame
     by_degree: pd.DataFrame
-    by_missing: pd.DataFrame
+    by_having: pd.DataFrame
     marks: pd.DataFrame
     n_shares: int
 
@@ -42,14 +42,11 @@ class Prepared:
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _prepared(key: str, n_domains: int, _weights: pd.DataFrame) -> Prepared:
     long = figures.long_weights(_weights)
-    both = long[long["have"] == "text and image"]
     shares = figures.with_shares(_weights)
     return Prepared(
-        long,
-        both,
         figures.quantiles(long),
-        mean_interval(both, ["modality", "bin"], "weight"),
-        mean_interval(long, ["modality", "have"], "weight"),
+        figures.by_decile(long),
+        figures.by_having(long),
         figures.every(shares, n_domains),
         len(shares),
     )
@@ -58,6 +55,52 @@ def _prepared(key: str, n_domains: int, _weights: pd.DataFrame) -> Prepared:
 def prepared(opened: Opened, weights: pd.DataFrame) -> Prepared:
     """What the charts show of a run's weights."""
     return _prepared(opened.run.key, len(opened.labels), weights)
+
+
+def look_at_mark() -> None:
+    """For the triangle: the user or item that was clicked becomes the one to look at."""
+    points = st.session_state["mo_ternary"].selection.points
+    if not points:
+        return
+    entity, entity_id, _, domain = points[0]["customdata"]
+    st.session_state["mo_kind"] = ENTITIES[entity]
+    if entity == "item":
+        st.session_state["mo_domain"] = domain
+    choose(entity, str(entity_id))
+
+
+@st.fragment
+def show_groups(opened: Opened, data: Prepared) -> None:
+    """Mean weights by degree and by what is missing, of users or of items, per domain."""
+    st.subheader("For whom", anchor=False, help=words("degree", "interval"))
+    have = [e for e in ENTITIES if e in set(data.by_having["entity"])]
+    entity = st.segmented_control(
+        "Of",
+        have,
+        default=have[0],
+        required=True,
+        key="mo_entity",
+        bind="query-params",
+        format_func=lambda e: f"{e.capitalize()}s",
+    )
+    rows = pick(data.by_degree, entity=entity)
+    if len(rows):
+        chart(
+            figures.group_means(rows, "degree", opened.labels, "Train interactions"),
+            rows,
+            "mo_degree",
+            alt=f"Mean weight of text and of image of {entity}s by tenths of their degree",
+            caption=f"{entity.capitalize()}s that have both, in tenths by their interactions in "
+            "training (fewer where many have as many). Mean with 95 % interval.",
+        )
+    rows = pick(data.by_having, entity=entity)
+    chart(
+        figures.group_means(rows, "have", opened.labels, "What it has"),
+        rows,
+        "mo_missing",
+        alt=f"Mean weight of text and of image of {entity}s by what they have",
+        caption="Where only one is there, it has all of the weight and the other none.",
+    )
 
 
 @st.fragment
@@ -69,14 +112,14 @@ def explore(opened: Opened, weights: pd.DataFrame | None) -> None:
         return
     kind = st.segmented_control(
         "Look at",
-        ["An item", "A user"],
-        default="An item",
+        list(ENTITIES.values()),
+        default=ENTITIES["item"],
         required=True,
         key="mo_kind",
         bind="query-params",
     )
     try:
-        if kind == "An item":
+        if kind == ENTITIES["item"]:
             _item(opened, weights)
         else:
             _user(opened, weights)
@@ -90,7 +133,7 @@ def _item(opened: Opened, weights: pd.DataFrame | None) -> None:
         return
     domain, row = picked
     item_id = str(row["item_id"])
-    grid = st.grid(3, min_column_width=260, gap="large")
+    grid = st.grid(3, min_column_width=270, gap="medium")
     about, lists = grid.cell(), grid.cell(column_span=2)
     with about:
         _about(row)

@@ -10,7 +10,6 @@ from micrec_core.figures import (
     ablations,
     alignment,
     data,
-    findings,
     low_degree,
     modalities,
     recommendations,
@@ -123,8 +122,30 @@ def test_a_missing_modality_gives_no_weight_row():
     long = modalities.long_weights(weights)
     assert len(long) == weights["has_text"].sum() + weights["has_image"].sum()
     assert set(long.loc[long["have"] == "text only", "modality"]) == {"text"}
-    figure = modalities.by_missingness(long)
-    assert len(figure.data) == 2
+    having = modalities.by_having(long)
+    alone = having[having["have"] == "image only"]
+    assert set(alone["modality"]) == {"image"} and (alone["mean"] == 1.0).all()
+    users = tables.pick(having, entity="user")
+    figure = modalities.group_means(users, "have", LABELS, "What it has")
+    assert len(figure.data) == 4
+
+
+def test_tenths_of_the_degree_hold_everyone_once():
+    weights = ui_run._weights(np.random.default_rng(2), ("text", "image"))
+    weights.loc[weights["entity"] == "item", "degree"] = 3
+    long = modalities.long_weights(weights)
+    table = modalities.by_decile(long)
+    both = long[(long["have"] == "text and image") & (long["modality"] == "text")]
+    counts = tables.pick(table, modality="text").groupby(["entity", "domain"])["n"].sum()
+    assert (counts == both.groupby(["entity", "domain"]).size()).all()
+    assert set(tables.pick(table, entity="item")["degree"]) == {"3"}
+    users = tables.pick(table, entity="user", domain="food", modality="text")
+    first = [int(name.split("-")[0]) for name in users["degree"]]
+    assert first == sorted(first) and 3 < len(first) <= 10
+    figure = modalities.group_means(
+        tables.pick(table, entity="user"), "degree", LABELS, "Interactions"
+    )
+    assert len(figure.layout.xaxis.ticktext) == len(first)
 
 
 def test_the_ternary_plot_leaves_out_entities_without_a_share():
@@ -215,53 +236,12 @@ def test_training_curves_skip_epochs_without_validation():
     assert len(retrain.alignment_curve(history).data) == 0
 
 
-def test_degree_bins():
-    bins = tables.degree_bin(pd.Series([0, 1, 2, 3, 5, 6, 10, 11, 20, 21, 999])).astype(str)
-    assert bins.tolist() == [
-        "0", "1-2", "1-2", "3-5", "3-5", "6-10", "6-10", "11-20", "11-20", "21+", "21+",
-    ]  # fmt: skip
-
-
 def test_pooled_rows_are_quoted_where_there_are_any():
     frame = pd.DataFrame({"seed": [0, 1, 2], "mean": [1, 2, 3]})
     assert tables.own_seed(frame, 2)["mean"].tolist() == [3]
     assert tables.own_seed(frame, 9)["mean"].tolist() == [1]
     pooled = pd.concat([frame, pd.DataFrame({"seed": [-1], "mean": [9]})])
     assert tables.own_seed(pooled, 2)["mean"].tolist() == [9]
-
-
-def test_findings_are_worded_by_the_numbers():
-    variants = tables.pick(ui_run._variants(RNG), seed=0)
-    good = findings.known_users(variants, LABELS, 0)
-    assert good.title == "For known users, MICRec beats INMO (NDCG@20)."
-    assert good.page == "ablations"
-    assert "n\u00a0=\u00a0150 users" in good.lines[0]
-    turned = variants.assign(
-        diff=-variants["diff"], diff_low=-variants["diff_high"], diff_high=-variants["diff_low"]
-    )
-    assert "falls short of" in findings.known_users(turned, LABELS, 0).title
-    wide = variants.assign(diff_low=-1.0, diff_high=1.0)
-    assert "not clearly different" in findings.known_users(wide, LABELS, 0).title
-    mixed = variants.copy()
-    kitchen = mixed["domain"] == "kitchen"
-    mixed.loc[kitchen, ["diff_low", "diff_high"]] = [-1.0, 1.0]
-    assert "in some domains but not in all" in findings.known_users(mixed, LABELS, 0).title
-
-
-def test_findings_of_empty_tables_are_none():
-    names = ("variants", "summary", "degree", "alignment")
-    frames = {
-        "variants": ui_run._variants(RNG),
-        "summary": ui_run._summary(RNG),
-        "degree": ui_run._degree(RNG),
-        "alignment": ui_run._alignment(),
-    }
-    assert len(findings.all_findings(frames, LABELS, 0)) == 6
-    del frames["variants"]
-    alone = findings.all_findings(frames, LABELS, 0)
-    assert alone[0].title == "For known users, MICRec beats popularity (NDCG@20)."
-    assert findings.all_findings({n: f[:0] for n, f in frames.items()}, LABELS, 0) == []
-    assert findings.all_findings(dict.fromkeys(names), LABELS, 0) == []
 
 
 def report_of(**changed):
@@ -273,6 +253,7 @@ def report_of(**changed):
         "metrics/cutoff.parquet": ui_run._cutoff(rng),
         "metrics/alignment.parquet": ui_run._alignment(),
         "metrics/beyond.parquet": ui_run._beyond(rng),
+        "metrics/sparsity.parquet": ui_run._stress(rng, (1.0, 0.5)),
         "snapshots/users.parquet": ui_run._snapshot_users(rng, 30),
         "snapshots/layouts.parquet": ui_run._layouts(rng, 30),
         "weights.parquet": ui_run._weights(rng, ("text", "image")),
@@ -288,7 +269,7 @@ def report_of(**changed):
 
 def test_the_report_is_one_file_that_needs_no_network():
     html = report_of()
-    assert html.count("Plotly.newPlot(") == 10
+    assert html.count("Plotly.newPlot(") == 12
     assert not re.search(r"<(script|link|img|iframe)[^>]+(src|href)=", html)
     assert "sample data (synthetic)" in html
     assert "&lt;script&gt;" in html and "(switched off: <script>" not in html
@@ -339,3 +320,48 @@ def test_a_variant_beside_the_full_model_has_a_dash_of_its_own():
     assert dashes["Full model"] == "solid"
     assert dashes["without text"] == "longdash"
     assert len(set(dashes.values())) == len(dashes)
+
+
+def test_maps_stand_beside_the_variants_of_cold_users():
+    variants = ui_run._variants(RNG).assign(protocol="cold-domain")
+    variants = pd.concat([variants, tables.pick(variants, seed=0).assign(seed=-1)])
+    cold = tables.pick(variants, model="popularity", seed=0)
+    both = ablations.with_maps(variants, pd.concat([cold, cold.assign(model="ridge")]))
+    assert len(both) == len(variants) + len(cold), "what the variants have is not taken twice"
+    rows = ablations.labelled(tables.pick(both, metric="ndcg@20"))
+    large = [t for t in ablations.scores(rows, LABELS).data if t.marker.size == 11]
+    assert "Ridge map" in {row[3] for t in large for row in t.customdata}
+    assert "Without small marks: one training." in ablations.seeds_said(rows)
+    drawn = ablations.differences(rows, LABELS)
+    assert "Ridge map" in drawn.layout.yaxis.ticktext
+    assert ablations.with_maps(variants, None) is variants
+
+
+@pytest.mark.parametrize("stress", ablations.STRESSES)
+def test_stress_curves_go_through_their_shares_in_order(stress):
+    frame = ui_run._stress(RNG, (1.0, 0.25, 0.5))
+    rows = tables.pick(frame, protocol="known", variant="full")
+    figure = ablations.stress_curves(rows, stress, LABELS)
+    assert len(figure.data) == 4
+    assert all(list(line.x) == [0.25, 0.5, 1.0] for line in figure.data)
+    assert figure.layout.xaxis.type == ("log" if stress == "sparsity" else None)
+
+
+def test_differences_by_bin_are_of_the_other_models():
+    figure = low_degree.differences_by_bin(ui_run._degree(RNG), LABELS)
+    assert {t.name for t in figure.data} == {"INMO", "LightGCN", "Popularity"}
+
+
+def test_items_of_a_bin_are_counted():
+    items = pd.DataFrame(
+        {"domain": ["food"] * 4, "bin": ["0", "0", "0", "1-2"], "n_positives": [3, 0, 1, 9],
+         "hits": [1, 0, 1, 9], "item_id": list("abcd")}
+    )  # fmt: skip
+    found = low_degree.found_in_bin(items, "food", "0")
+    assert (len(found.items), found.held_out, found.hits, found.share) == (2, 4, 2, 0.5)
+    assert low_degree.found_in_bin(items, "kitchen", "0").share == 0
+
+
+def test_degrees_are_counted_per_domain():
+    counts = data.degree_counts({"Food": np.array([1, 1, 4]), "Kitchen": np.array([1])}, "items")
+    assert counts.values.tolist() == [["Food", 1, 2], ["Food", 4, 1], ["Kitchen", 1, 1]]
