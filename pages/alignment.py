@@ -2,6 +2,7 @@ import pandas as pd
 import streamlit as st
 
 from micrec_core.figures import alignment as figures
+from micrec_core.figures.tables import of_pair
 from micrec_core.ui import library
 from micrec_core.ui.alignment import (
     METRICS,
@@ -18,7 +19,15 @@ from micrec_core.ui.alignment import (
 )
 from micrec_core.ui.sidebar import opened
 from micrec_core.ui.state import session
-from micrec_core.ui.widgets import cells, chart, empty, missing, page_head, table_and_csv
+from micrec_core.ui.widgets import (
+    cells,
+    chart,
+    empty,
+    missing,
+    page_head,
+    plain,
+    table_and_csv,
+)
 
 page_head(
     "alignment",
@@ -30,13 +39,15 @@ labels = this.pair_labels
 epochs = library.snapshot_epochs(this)
 metrics = this.frame("metrics/alignment.parquet")
 if metrics is not None:
+    metrics = of_pair(metrics, *this.pair)
     key_numbers(metrics)
 else:
     missing(this.run.path, "alignment metrics", "metrics/alignment.parquet")
 if len(labels) < 2 or not epochs:
     empty(
-        "No snapshots in this run",
-        "The maps need the vectors of users who are known in two domains, kept while training.",
+        f"No maps of {' and '.join(map(plain, labels.values()))} in this run",
+        "The maps need the vectors of users who are known in two domains. They are kept while "
+        "training, for one pair of domains.",
         "python -m micrec_core train DATASET --out runs/NAME",
     )
     st.stop()
@@ -66,7 +77,7 @@ def maps() -> None:
         table,
         "al_map",
         alt="Two maps of the same users, before and after training, one mark per user and domain",
-        caption="2-D distances are illustrative: what is measured below is measured in all "
+        caption="2-D distances are illustrative: every number on this page is of all "
         "dimensions. Draw a lasso in either map; the same people light up in both."
         + (" Stars: the user you made up, placed approximately." if placed is not None else ""),
         on_select=light,

@@ -21,7 +21,7 @@ if not (this.run.has("serving.json") and this.run.has("catalogue.parquet")):
 
 serve.recommender(this)  # a run that cannot be served says so before anything is drawn
 from_address(this)
-grid = st.grid(3, min_column_width=250, gap="medium")
+grid = st.grid(3, min_column_width=270, gap="medium")
 left, right = grid.cell(), grid.cell(column_span=2)
 with left:
     build(this)

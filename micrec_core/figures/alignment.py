@@ -96,13 +96,19 @@ def before_after(
     figure = theme.facets(list(stages))
     chosen = set(selected)
     for column, frame in enumerate(stages.values(), start=1):
-        if len(densities) >= column and (everyone := densities[column - 1]) is not None:
+        everyone = densities[column - 1] if len(densities) >= column else None
+        sampled = everyone is not None
+        if everyone is not None:
             figure.add_trace(density_picture(everyone), 1, column)
         ids = chosen or set(_worst(frame, worst))
         figure.add_trace(_pair_lines(frame, list(labels), ids), 1, column)
         for index, (domain, label) in enumerate(labels.items()):
             part = frame[frame["domain"] == domain]
-            figure.add_trace(_cloud(part, label, index, colour_by, chosen, column), 1, column)
+            cloud = _cloud(part, label, index, colour_by, chosen, column)
+            if sampled:
+                # The density below is the picture; marks only say where somebody is.
+                cloud.marker.update(size=4, opacity=0.45)
+            figure.add_trace(cloud, 1, column)
     if placed is not None:
         for _, row in placed.iterrows():
             index = list(labels).index(row["domain"])
@@ -235,7 +241,7 @@ def distance_histogram(shares: pd.DataFrame) -> go.Figure:
             )
     some = shares[shares["share"] > 0]
     figure.update_xaxes(
-        title_text="Cosine distance in all dimensions",
+        title_text="Cosine distance",
         range=[some["low"].min() - 0.05, some["high"].max() + 0.05],
     )
     figure.update_yaxes(tickformat=".0%")

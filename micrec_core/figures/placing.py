@@ -53,17 +53,20 @@ def place(
 
 
 def placed_mark(row: pd.Series, label: str, index: int) -> go.Scattergl:
-    """The mark of a made-up user, larger than a known user's and in the colour of the domain."""
+    """The mark of a made-up user, larger than a known user's and in the colour of the domain.
+
+    Of two domains that put the user in the same place, both stars and both labels can be seen.
+    """
     return go.Scattergl(
         x=[row["x"]],
         y=[row["y"]],
         mode="markers+text",
-        text=[f"  you, {label}"],
-        textposition="middle right",
-        textfont_size=13,
+        text=[f"you, {label}"],
+        textposition="bottom center" if index else "top center",
+        textfont={"size": 15, "weight": "bold"},
         marker={
             "symbol": "star",
-            "size": 20,
+            "size": 18 if index else 30,
             "color": theme.domain_colour(index),
             "line": {"width": 2, "color": "#FFFFFF"},
         },
@@ -97,7 +100,7 @@ def density_picture(found: Density) -> go.Heatmap:
         y=found.y,
         z=np.log1p(filled),
         customdata=filled,
-        colorscale=((0.0, "rgba(138,138,138,0.12)"), (1.0, "rgba(138,138,138,0.85)")),
+        colorscale=((0.0, "rgba(138,138,138,0.15)"), (1.0, "rgba(138,138,138,1)")),
         showscale=False,
         hovertemplate="%{customdata:,} marks here<extra>everyone</extra>",
     )

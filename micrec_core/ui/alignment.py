@@ -187,6 +187,8 @@ def show_map_of_made_up(opened: Opened) -> None:
     figure = figures.before_after(
         {"": last.marks}, opened.pair_labels, densities=[last.density], placed=placed
     )
+    # Everybody else is the background here.
+    figure.update_traces(marker_opacity=0.35, selector={"mode": "markers"})
     chart(
         figure,
         last.marks if placed is None else placed,
@@ -231,7 +233,7 @@ def show_distances(opened: Opened, first: int, final: int) -> None:
         shares,
         "al_distances",
         alt="Distribution of the distance of true pairs beside random pairs, before and after",
-        caption="After training, the solid hump should lie left of the hatched one.",
+        caption="In all dimensions. After training, the solid hump should lie left of the hatched.",
     )
 
 

@@ -28,7 +28,8 @@ def show_lists(opened: Opened, k: int) -> Any:
     user = serve.made_up_user(model, session().made)
     signature = repr((session().made.likes, session().made.text, bool(session().made.image), k))
     found = {}
-    for column, domain in zip(cells(len(opened.labels), 260), opened.labels, strict=True):
+    meaning = st.container()
+    for column, domain in zip(cells(len(opened.labels), 250), opened.labels, strict=True):
         with column:
             st.subheader(plain(opened.labels[domain]), anchor=False)
             try:
@@ -43,8 +44,8 @@ def show_lists(opened: Opened, k: int) -> Any:
             recommendation_cards(opened, domain, answer.items, moves)
             found[domain] = answer.items
     if found:
-        names = sources(next(iter(found.values())))
-        legend(names)
+        with meaning:
+            legend(sources(next(iter(found.values()))))
         st.caption(
             "The bar's parts add up to the score exactly; pale parts to the left count against the "
             "item. Places that moved since your last change are marked."
@@ -83,7 +84,7 @@ def _tables(opened: Opened, found: dict[str, pd.DataFrame]) -> None:
 
 @st.fragment
 def beside_simpler(opened: Opened, user: Any, k: int) -> None:
-    """Popularity and content-only lists beside ours, in one domain."""
+    """Popularity, content only and a model that cannot, beside ours, in one domain."""
     model = serve.recommender(opened)
     domain = choose_domain(opened.labels, "cold_beside", opened.pair[-1])
     lists = {
@@ -91,17 +92,21 @@ def beside_simpler(opened: Opened, user: Any, k: int) -> None:
         "Popularity": lambda: model.popular(domain, k),
         "Content only": lambda: model.content_only(user, domain, k),
     }
-    for column, (name, make) in zip(cells(3, 280), lists.items(), strict=True):
+    *columns, cannot = cells(len(lists) + 1, 196)
+    for column, (name, make) in zip(columns, lists.items(), strict=True):
         with column:
             st.markdown(f"**{name}**")
             try:
                 gallery(opened, domain, make())
             except MicrecError as error:
                 problem(str(error))
-    st.caption(
-        "A model that owns a vector per user (LightGCN, matrix factorisation) has none for someone "
-        "new and can only show the popular list until it is trained again."
-    )
+    with cannot:
+        st.markdown("**LightGCN**")
+        with st.container(border=True):
+            st.markdown(
+                ":material/block: **No list.** A model that owns a vector per user (LightGCN, "
+                "matrix factorisation) has none for someone new, until it is trained again."
+            )
 
 
 @st.fragment

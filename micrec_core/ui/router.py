@@ -19,8 +19,8 @@ from micrec_core.ui.tour import banner, lead  # noqa: E402
 from micrec_core.ui.widgets import problem  # noqa: E402
 
 st.set_page_config(page_title="MICRec Explorer", page_icon=":material/hub:", layout="wide")
-# Streamlit leaves 6 rem above every title: a quarter of a laptop's first screen.
-st.html("<style>.stMainBlockContainer{padding-top:3.5rem;padding-bottom:3rem}</style>")
+# Streamlit leaves 6 rem above every title and 5 beside it: much of a laptop's first screen.
+st.html("<style>.stMainBlockContainer{padding:3.5rem clamp(1rem, 3vw, 5rem) 3rem}</style>")
 page = st.navigation(pages(), position="sidebar", expanded=True)
 if not is_home(page):
     lead(page)
