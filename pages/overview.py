@@ -1,8 +1,7 @@
-import pandas as pd
 import streamlit as st
 
 from micrec_core.figures import findings, retrain
-from micrec_core.figures.data import degree_curves, domain_table
+from micrec_core.figures.data import degree_counts, degree_curves, domain_table
 from micrec_core.ui import library
 from micrec_core.ui.navigation import link
 from micrec_core.ui.sidebar import opened
@@ -15,7 +14,7 @@ page_head(
     "MICRec recommends across two shops at once, from interactions, texts and pictures, also to "
     "people and for items it was never trained on. Each finding below links to its evidence.",
 )
-this = opened()
+this = opened(needs_model=False)
 info, data = this.info, this.info["dataset"]
 
 
@@ -23,10 +22,14 @@ def made_of() -> None:
     lacks = ", ".join(info["without"]) or "nothing"
     names = " and ".join(plain(label) for label in this.labels.values())
     kind = "made-up sample data" if this.synthetic else "data"
+    model = (
+        f"model `{info['model']}`, variant `{info['variant']}` (switched off: {plain(lacks)})"
+        if not this.is_comparison
+        else "several models, compared under one protocol"
+    )
     st.markdown(
-        f"Run **{plain(this.run.name)}**: model `{info['model']}`, variant `{info['variant']}` "
-        f"(switched off: {plain(lacks)}), trained on {kind} **{plain(data['name'])}** with "
-        f"**{names}**; {data['n_overlap']:,} people are known in more than one domain.",
+        f"Run **{plain(this.run.name)}**: {model}, trained on {kind} **{plain(data['name'])}** "
+        f"with **{names}**; {data['n_overlap']:,} people are known in more than one domain.",
         help=words("run", "variant", "domain", "overlapping user"),
     )
 
@@ -44,7 +47,7 @@ def show_findings() -> None:
             st.markdown(f"**{plain(finding.title)}**")
             for line in finding.lines:
                 st.caption(plain(line))
-            link(finding.page, finding.link)
+            link(finding.page, finding.link, **finding.query)
 
 
 def show_data() -> None:
@@ -66,10 +69,9 @@ def show_data() -> None:
         return
     degrees = {label: library.catalogue(this, d)["degree"] for d, label in this.labels.items()}
     figure = degree_curves({k: v.to_numpy() for k, v in degrees.items()}, "Train interactions")
-    parts = [pd.DataFrame({"domain": k, "degree": v}) for k, v in degrees.items()]
     chart(
         figure,
-        pd.concat(parts).value_counts().rename("items").reset_index(),
+        degree_counts(degrees, "items"),
         "overview-degrees",
         alt="Share of items with at least so many interactions, per domain",
         caption="Most items have few interactions: this is where text and pictures have to help.",
@@ -79,7 +81,9 @@ def show_data() -> None:
 def show_training() -> None:
     st.subheader("The training", anchor=False)
     history = library.history(this)
-    if history.empty:
+    if this.is_comparison:
+        st.caption("A comparison keeps the results of its trainings, not their epochs.")
+    elif history.empty:
         empty("No history", "This run has no `history.jsonl`, so its training cannot be shown.")
     else:
         figure = retrain.valid_curves(history, this.labels, best_epoch=info["best_epoch"])

@@ -23,6 +23,8 @@ BINS = ("0", "1-2", "3-5", "6-10", "11-20", "21+")
 N_USERS, N_ITEMS, DIM = 120, 60, 8
 EPOCHS = (0, 5, 12)
 METRICS = ("ndcg@10", "ndcg@20", "recall@10", "recall@20")
+NO_MODEL = ("snapshots/", "weights", "history.jsonl", "serving.json", "metrics/alignment",
+            "metrics/degree_items")  # fmt: skip
 VARIANTS = ("full", "text", "image", "modality", "contrast", "self-enhanced", "templates")
 
 
@@ -36,6 +38,7 @@ def write_run(
     domains: Sequence[str] = DOMAINS,
     n_users: int = N_USERS,
     seed: int = 0,
+    kind: str | None = None,
 ) -> Path:
     """Write a made-up run and return its directory.
 
@@ -46,7 +49,10 @@ def write_run(
     leave_out : beginnings of relative paths that are not written
     domains : of ``DOMAINS``; with one there are no overlapping users to keep snapshots of
     n_users : in each domain, all of them in both and in the snapshots
+    kind : ``comparison`` for the tables of several trainings, without a model
     """
+    if kind == "comparison":
+        leave_out = (*leave_out, *NO_MODEL)
     rng = np.random.default_rng(seed)
     if len(domains) < 2:
         leave_out = (*leave_out, "snapshots/", "metrics/alignment")
@@ -60,12 +66,14 @@ def write_run(
         "metrics/beyond.parquet": _beyond(rng),
         "metrics/sparsity.parquet": _stress(rng, (1.0, 0.5, 0.25)),
         "metrics/missing.parquet": _stress(rng, (0.0, 0.3, 0.6), MODALITIES),
+        "metrics/overlap.parquet": _stress(rng, (0.0, 0.5, 1.0)),
         "snapshots/users.parquet": _snapshot_users(rng, n_users),
         "snapshots/layouts.parquet": _layouts(rng, n_users),
         "weights.parquet": _weights(rng, modalities, n_users),
         "catalogue.parquet": catalogue(rng, pictures, modalities),
     }
-    writer = RunWriter(folder / name, _info(modalities, domains, n_users))
+    info = _info(modalities, domains, n_users) | ({"kind": kind} if kind else {})
+    writer = RunWriter(folder / name, info)
     wanted = {k: v for k, v in frames.items() if not k.startswith(tuple(leave_out))}
     for relative, frame in wanted.items():
         if "domain" in frame:
@@ -203,10 +211,12 @@ def _degree(rng: np.random.Generator) -> pd.DataFrame:
         for domain in DOMAINS:
             for place, name in enumerate(BINS):
                 recall = base * (place + 1) / 3 + 0.01 * rng.random()
+                diff = np.nan if model == "micrec" else -0.03 * rng.random()
                 rows.append(
                     {"model": model, "variant": "full", "domain": domain, "bin": name,
                      "n_items": 12 if place == 5 else 60 - 5 * place, "n_positives": 40 + place,
-                     "recall": recall, "low": max(recall - 0.02, 0), "high": recall + 0.02}
+                     "recall": recall, "low": max(recall - 0.02, 0), "high": recall + 0.02,
+                     "diff": diff, "diff_low": diff - 0.01, "diff_high": diff + 0.01}
                 )  # fmt: skip
     return pd.DataFrame(rows)
 
@@ -307,9 +317,11 @@ def _stress(
     rng: np.random.Generator, shares: Sequence[float], modalities: Sequence[str] = ()
 ) -> pd.DataFrame:
     rows = [
-        {"model": m, "variant": "full", "domain": d, "share": s, "metric": "ndcg@20", "n": 150,
-         **({"modality": what} if what else {}), **_interval(b * (1 + s) + 0.002 * rng.random())}
-        for what in modalities or ("",) for m, b in (("micrec", 0.1), ("inmo", 0.08))
+        {"model": m, "variant": v, "seed": 0, "protocol": p, "domain": d, "cohort": "all",
+         "metric": "ndcg@20", "n": 150, "share": s, **({"modality": what} if what else {}),
+         **_interval(b * (1 + s) + 0.002 * rng.random())}
+        for what in modalities or ("",) for p in ("known", "new-users")
+        for m, v, b in (("micrec", "full", 0.1), ("micrec", "text", 0.09), ("inmo", "full", 0.08))
         for d in DOMAINS for s in shares
     ]  # fmt: skip
     return pd.DataFrame(rows)

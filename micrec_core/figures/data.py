@@ -42,6 +42,13 @@ def degree_curves(degrees: Mapping[str, NDArray[np.integer]], title: str) -> go.
     return theme.legend_below(figure).update_layout(height=340)
 
 
+def degree_counts(degrees: Mapping[str, NDArray[np.integer]], kind: str) -> pd.DataFrame:
+    """The numbers behind ``degree_curves``: domain, degree and how many of ``kind`` have it."""
+    parts = [pd.DataFrame({"domain": name, "degree": d}) for name, d in degrees.items()]
+    counts = pd.concat(parts, ignore_index=True).value_counts().rename(kind)
+    return counts.reset_index().sort_values(["domain", "degree"], ignore_index=True)
+
+
 def domain_table(domains: list[dict]) -> pd.DataFrame:
     """The facts that a run keeps of its dataset's domains, one row each."""
     frame = pd.DataFrame(domains)

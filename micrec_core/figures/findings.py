@@ -7,7 +7,7 @@ that a run does not have gives no finding.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -24,13 +24,15 @@ class Finding:
     """One claim of the run.
 
     ``title`` is the claim in a sentence, ``lines`` the numbers behind it (one per domain), ``page``
-    the url path of the page that shows the evidence, ``link`` the words of the link.
+    the url path of the page that shows the evidence, ``link`` the words of the link, ``query`` what
+    is to be chosen on that page.
     """
 
     title: str
     lines: tuple[str, ...]
     page: str
     link: str
+    query: Mapping[str, str] = field(default_factory=dict)
 
 
 def interval_text(mean: float, low: float, high: float, digits: int = 3) -> str:
@@ -54,6 +56,8 @@ def _claim(setting: str, words: list[str], rival: str) -> str:
         return f"{setting}, MICRec falls short of {rival} (NDCG@20)."
     if kinds == {NO_DIFFERENCE}:
         return f"{setting}, MICRec is not clearly different from {rival} (NDCG@20)."
+    if "above" not in kinds:
+        return f"{setting}, MICRec falls short of {rival} in some domains (NDCG@20)."
     return f"{setting}, MICRec beats {rival} in some domains but not in all (NDCG@20)."
 
 
@@ -106,7 +110,13 @@ def cold_domain(
     if rows is None:
         return None
     title = _claim("For users it never saw in a domain", rows[0], "popularity")
-    return Finding(title, rows[1], "cold-start", "Make up a user and try it")
+    return _asked(title, rows[1], "cold-domain")
+
+
+def _asked(title: str, lines: tuple[str, ...], protocol: str) -> Finding:
+    """A finding whose evidence is one question of the Ablations page."""
+    words = theme.PROTOCOL_LABELS[protocol]
+    return Finding(title, lines, "ablations", "See all models on it", {"abl_protocol": words})
 
 
 def new_items(summary: pd.DataFrame, labels: Mapping[str, str], seed: int | None) -> Finding | None:
@@ -116,7 +126,7 @@ def new_items(summary: pd.DataFrame, labels: Mapping[str, str], seed: int | None
         if rows is not None:
             name = "popularity" if rival == "popularity" else theme.model_label(rival)
             title = _claim("For items without any interaction", rows[0], name)
-            return Finding(title, rows[1], "modalities", "What text and image weigh")
+            return _asked(title, rows[1], "new-items")
     return None
 
 
@@ -152,9 +162,11 @@ def _against(
 
 def aligned_users(alignment: pd.DataFrame) -> Finding | None:
     """Whether the same person's two vectors lie closer than two strangers' do."""
-    frame = pick(alignment, metric="paired_cosine").sort_values("epoch")
+    frame = pick(alignment, metric="paired_cosine").sort_values("epoch", kind="stable")
     if frame.empty:
         return None
+    # Of several pairs of domains, the one that the maps are of.
+    frame = pick(frame, a=frame.iloc[0]["a"], b=frame.iloc[0]["b"])
     first, last = frame.iloc[0], frame.iloc[-1]
     apart = last["low"] > last["random"]
     title = (
@@ -227,11 +239,12 @@ def content_matters(
             f"{labels[row['domain']]}: {row['diff']:+.3f} [{row['diff_low']:+.3f}, "
             f"{row['diff_high']:+.3f}] NDCG@20 without them; n\u00a0=\u00a0{int(row['n']):,} users"
         )
-    title = {
-        frozenset({"above"}): "Text and images help: taking both away costs accuracy.",
-        frozenset({"below"}): "Text and images do not help known users here.",
-    }.get(frozenset(words), "Text and images help known users in some domains, not in all.")
-    return Finding(title, tuple(lines), "modalities", "What each one weighs")
+    title = "Text and images help known users in some domains, not in all."
+    if set(words) == {"above"}:
+        title = "Text and images help: taking both away costs accuracy."
+    elif "above" not in words:
+        title = "Text and images do not clearly help known users here."
+    return Finding(title, tuple(lines), "ablations", "See the model without them")
 
 
 def all_findings(

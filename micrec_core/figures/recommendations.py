@@ -210,6 +210,7 @@ def slopes(table: pd.DataFrame, names: tuple[str, str], index: int) -> go.Figure
             hovertemplate=f"{short(str(row['title']))}: place %{{y}}<extra></extra>",
             showlegend=False,
         )
-    figure.update_yaxes(range=[depth, 0.4], title_text="Place in the list", dtick=1)
+    figure.update_yaxes(range=[depth, 0.4], title_text="Place in the list")
+    figure.update_yaxes(tickvals=list(range(1, depth)))
     figure.update_xaxes(tickvals=[0, 1], ticktext=list(names), range=[-0.15, 1.15])
     return figure.update_layout(height=rows_height(depth, each=22))

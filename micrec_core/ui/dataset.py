@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
 from micrec_core.errors import DataError
-from micrec_core.figures.data import degree_curves, described_table
+from micrec_core.figures.data import degree_counts, degree_curves, described_table
 from micrec_core.ui.navigation import ROOT
 from micrec_core.ui.state import session
 from micrec_core.ui.widgets import cells, chart, plain
@@ -87,10 +86,9 @@ def show_summary(summary: Summary) -> None:
         (right, summary.item_degrees, "item"),
     ):
         with column:
-            parts = [pd.DataFrame({"domain": k, "degree": v}) for k, v in degrees.items()]
             chart(
                 degree_curves(degrees, f"Interactions per {kind}"),
-                pd.concat(parts).value_counts().rename(f"{kind}s").reset_index(),
+                degree_counts(degrees, f"{kind}s"),
                 f"data_{kind}",
                 alt=f"Share of {kind}s with at least so many interactions, per domain",
             )

@@ -10,7 +10,7 @@ import streamlit as st
 from micrec_core.figures import recommendations as figures
 from micrec_core.ui import serve
 from micrec_core.ui.cards import gallery, recommendation_cards, title_of
-from micrec_core.ui.library import Opened, item, listings, open_listed
+from micrec_core.ui.library import Opened, is_comparison, item, listings, open_listed
 from micrec_core.ui.state import choose, follow
 from micrec_core.ui.widgets import cells, chart, plain
 from micrec_core.ui.words import words
@@ -139,7 +139,11 @@ def _without_one(opened: Opened, user: Any, domain: str, item_id: str) -> None:
 def compare(opened: Opened, user_id: str, found: dict[str, pd.DataFrame], k: int) -> None:
     """The same user's lists in another run, with the places joined."""
     st.subheader("Beside another run", anchor=False)
-    others = [n for n, f in listings().items() if f.problem is None and n != opened.run.name]
+    others = [
+        name
+        for name, found in listings().items()
+        if found.problem is None and not is_comparison(found) and name != opened.run.name
+    ]
     name = st.selectbox(
         "Other run",
         others,
@@ -168,4 +172,20 @@ def compare(opened: Opened, user_id: str, found: dict[str, pd.DataFrame], k: int
                 f"rec_compare_{domain}",
                 alt="Places of the items in the two runs' lists, joined by lines",
                 caption="Grey: only in one of the two lists.",
+            )
+            st.dataframe(
+                table.assign(
+                    title=table["title"].mask(table["title"] == "", table["item_id"])
+                ).drop(columns="item_id"),
+                hide_index=True,
+                width="stretch",
+                height="content",
+                column_config={
+                    "title": st.column_config.TextColumn("Item"),
+                    "rank_a": st.column_config.NumberColumn(opened.run.name, help="Place here"),
+                    "rank_b": st.column_config.NumberColumn(name, help="Place in the other run"),
+                    "difference": st.column_config.NumberColumn(
+                        "Moved", format="%+d", help="Places lower there than here"
+                    ),
+                },
             )

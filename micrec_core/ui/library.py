@@ -19,6 +19,7 @@ from micrec_core.errors import RunError
 from micrec_core.runs import Run, RunListing, list_runs, open_run
 from micrec_core.ui.navigation import ROOT
 
+COMPARISON = "comparison"
 _USERS = "snapshots/users.parquet"
 _LAYOUTS = "snapshots/layouts.parquet"
 _SNAPSHOT = re.compile(r"snapshots/epoch_(\d+)\.safetensors")
@@ -39,6 +40,11 @@ def listings() -> dict[str, RunListing]:
     return {listing.name: listing for listing in list_runs(runs_folder(), bundled_folder())}
 
 
+def is_comparison(listing: RunListing) -> bool:
+    """Whether a listed run holds tables of several trainings instead of a model."""
+    return listing.info is not None and listing.info.get("kind") == COMPARISON
+
+
 @dataclass(frozen=True)
 class Opened:
     """A run as a page uses it.
@@ -55,6 +61,11 @@ class Opened:
     info: Mapping[str, Any]
     labels: Mapping[str, str]
     pair: tuple[str, str]
+
+    @property
+    def is_comparison(self) -> bool:
+        """Whether this holds the tables of several trainings, and no model to ask."""
+        return self.info.get("kind") == COMPARISON
 
     @property
     def synthetic(self) -> bool:
@@ -122,8 +133,11 @@ def history(opened: Opened) -> pd.DataFrame:
 
 
 def snapshot_epochs(opened: Opened) -> list[int]:
-    """Epochs of which both the vectors and a 2-D layout were kept."""
+    """Epochs of which both the vectors and a 2-D layout of the pair looked at were kept."""
     if not (opened.run.has(_USERS) and opened.run.has(_LAYOUTS)):
+        return []
+    # A run of many domains keeps the users of one pair of them.
+    if not set(layouts(opened)["domain"].unique()) <= {*opened.pair, "a", "b"}:
         return []
     kept = {int(m[1]) for f in opened.run.files if (m := _SNAPSHOT.fullmatch(f))}
     return sorted(kept & {int(e) for e in layouts(opened)["epoch"].unique()})

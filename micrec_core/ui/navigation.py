@@ -130,6 +130,11 @@ def page_file(url_path: str) -> Path:
     return ROOT / "pages" / f"{entry(url_path).file}.py"
 
 
-def link(url_path: str, label: str) -> None:
-    """A link to another page of the app; run, pair and user stay, being bound in the sidebar."""
-    st.page_link(page_file(url_path), label=label, icon=entry(url_path).icon)
+def link(url_path: str, label: str, **query: str) -> None:
+    """A link to another page of the app; run, pair and user stay, being bound in the sidebar.
+
+    ``query`` presets what is chosen on that page.
+    """
+    st.page_link(
+        page_file(url_path), label=label, icon=entry(url_path).icon, query_params=query or None
+    )

@@ -8,7 +8,9 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from micrec_core.errors import MicrecError
-from micrec_core.ui.library import Opened, listings, open_listed, runs_folder
+from micrec_core.runs import RunListing
+from micrec_core.ui.library import Opened, is_comparison, listings, open_listed, runs_folder
+from micrec_core.ui.navigation import entry, link
 from micrec_core.ui.state import session
 from micrec_core.ui.widgets import empty, plain, problem
 from micrec_core.ui.words import word, words
@@ -25,14 +27,17 @@ def sidebar() -> None:
         if not found:
             st.caption("No run found yet.")
             return
-        ready = [n for n, f in found.items() if f.status == "complete" and not f.problem]
-        names = ready + [n for n in found if n not in ready]
+        names = sorted(found, key=lambda n: _place(found[n]))
+
+        def label(name: str) -> str:
+            return f"{name} ({why})" if (why := _why(found[name])) else name
+
         name = st.selectbox(
             "Run",
             names,
             key="run",
             bind="query-params",
-            format_func=lambda n: n if n in ready else f"{n} ({_why(found[n])})",
+            format_func=label,
             help=word("run"),
         )
         try:
@@ -60,11 +65,19 @@ def sidebar() -> None:
             max_chars=200,
             help="An item of the catalogue; the pages that look at one item follow it.",
         )
-        _copy_link()
+        _copy_link(label(name))
 
 
-def _why(listing: object) -> str:
-    return "damaged" if getattr(listing, "problem", None) else str(getattr(listing, "status", "?"))
+def _place(listing: RunListing) -> int:
+    """Models first, then comparisons, then what cannot be opened."""
+    if listing.problem or listing.status != "complete":
+        return 2
+    return 1 if is_comparison(listing) else 0
+
+
+def _why(listing: RunListing) -> str:
+    """What sets a run apart from one that can be opened and asked; nothing where nothing does."""
+    return ("", "comparison", listing.status)[_place(listing)]
 
 
 def _pick_pair(chosen: Opened) -> Opened:
@@ -87,19 +100,21 @@ def _facts(chosen: Opened) -> None:
     info = chosen.info
     if chosen.synthetic:
         st.badge("sample data (synthetic)", icon=":material/science:", color="orange")
+    if chosen.is_comparison:
+        st.badge("comparison: tables, no model", icon=":material/table_chart:", color="gray")
     encoders = info.get("encoders") or {}
     seen = ", ".join(f"{m}: {plain(e)}" for m, e in encoders.items()) or "none"
     st.caption(f"Encoders: {seen}. Split: {info.get('split', 'known')}. Seed {info.get('seed')}.")
 
 
-def _copy_link() -> None:
+def _copy_link(run: str) -> None:
     box = st.popover(
         "Link to this view", icon=":material/link:", type="tertiary", on_change="rerun"
     )
     if box.open:
         address = (st.context.url or "").split("?")[0]
         # The opened run is named even where it is the default, which may be another one tomorrow.
-        query = {"run": st.session_state["run"], **st.query_params.to_dict()}
+        query = {"run": run, **st.query_params.to_dict()}
         box.code(f"{address}?{urlencode(query, doseq=True)}", language=None, wrap_lines=True)
 
 
@@ -108,11 +123,23 @@ def opened_or_none() -> Opened | None:
     return st.session_state.get(_OPENED)
 
 
-def opened() -> Opened:
-    """The run this page shows; without one, the page shows why and how to get one, and ends."""
-    chosen = st.session_state.get(_OPENED)
-    if chosen is not None:
+def opened(*, needs_model: bool = True) -> Opened:
+    """The run this page shows; without one, the page shows why and how to get one, and ends.
+
+    A comparison of several trainings holds no model: a page that needs one says so and ends.
+    """
+    chosen: Opened | None = st.session_state.get(_OPENED)
+    if chosen is not None and not (needs_model and chosen.is_comparison):
         return chosen
+    if chosen is not None:
+        empty(
+            "This is a comparison",
+            "It holds the tables of several trainings and no model to look into: choose a run in "
+            "the sidebar, or see what was compared.",
+        )
+        for page in ("ablations", "low-degree"):
+            link(page, f"Go to {entry(page).title}")
+        st.stop()
     sentence = st.session_state.get(_PROBLEM)
     if sentence:
         problem(sentence, "Choose another run in the sidebar, or copy or train this one again.")
