@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
@@ -44,7 +45,7 @@ class Recommender:
     """Answers for anyone: hot, warm, cold, a sentence, a picture; and says exactly why.
 
     Build with ``open``. Nothing is written after construction but the encoders, which are loaded at
-    their first use under a lock.
+    their first use under a lock, and what users were folded in to, kept for as long as they are.
     """
 
     def __init__(self, run: Run | None, bundle: Bundle):
@@ -61,6 +62,7 @@ class Recommender:
         self._allowed = [self._candidates(d) for d in range(len(bundle.domains))]
         self._encoders: dict[str, Encoder] = {}
         self._lock = threading.Lock()
+        self._kept: WeakKeyDictionary[User, dict[int, Folded]] = WeakKeyDictionary()
 
     @classmethod
     def open(cls, run: Run) -> Recommender:
@@ -123,9 +125,17 @@ class Recommender:
             self._directory, user.id, user.rows, user.items, left, user.notes, text, shown
         )
 
+    def _folded(self, user: User, d: int) -> Folded:
+        """The user folded in to a domain; a list and twenty reasons for it fold once."""
+        with self._lock:
+            kept = self._kept.setdefault(user, {})
+        if d not in kept:
+            kept[d] = self._fold.user(user, d)
+        return kept[d]
+
     def embedding(self, user: User, domain: str) -> NDArray[np.float64]:
         """The user's embedding in a domain, float64 [dim]."""
-        return self._fold.user(user, self._directory.domain(domain)).vector()
+        return self._folded(user, self._directory.domain(domain)).vector()
 
     def user_ids(self, domain: str) -> NDArray[np.object_]:
         """Ids of the users with train interactions in a domain, sorted."""
@@ -149,7 +159,7 @@ class Recommender:
         if k < 1:
             raise ConfigError(f"the length of a list is {k}; give 1 or more")
         d = self._directory.domain(domain)
-        folded = self._fold.user(user, d)
+        folded = self._folded(user, d)
         scores = self._scores(folded)
         scores[~self._allowed[d]] = -np.inf
         scores[user.items[d]] = -np.inf
@@ -201,7 +211,7 @@ class Recommender:
             There are no features to go by.
         """
         d = self._directory.domain(domain)
-        folded = self._fold.user(user, d)
+        folded = self._folded(user, d)
         known = {m: p for m, p in folded.profiles.items() if p.has}
         if not known:
             raise RunError(
@@ -219,7 +229,7 @@ class Recommender:
     def explain(self, user: User, domain: str, item: str | NewItem) -> Explanation:
         """Take the score of an item for a user apart; contributions add up to it."""
         d = self._directory.domain(domain)
-        folded = self._fold.user(user, d)
+        folded = self._folded(user, d)
         if folded.empty:
             row = None if isinstance(item, NewItem) else self._directory.item(d, item)
             degree = 0.0 if row is None else float(self._fold.tables[d].item_degree[row])
@@ -239,7 +249,7 @@ class Recommender:
         """The computation of a list one step at a time, for teaching."""
         d = self._directory.domain(domain)
         best = self.recommend(user, domain, k=1).items
-        folded = self._fold.user(user, d)
+        folded = self._folded(user, d)
         top = None
         if len(best) and not folded.empty:
             item_id = str(best["item_id"].iloc[0])
@@ -249,7 +259,7 @@ class Recommender:
 
     def weights(self, user: User, domain: str) -> dict[str, float]:
         """Gate weight of each modality for a user; 0 where they have none of it."""
-        folded = self._fold.user(user, self._directory.domain(domain))
+        folded = self._folded(user, self._directory.domain(domain))
         return dict(zip(self.modalities, map(float, folded.weights), strict=True))
 
     def item_weights(self, domain: str, item_id: str) -> dict[str, float]:
@@ -265,7 +275,7 @@ class Recommender:
         d = self._directory.domain(domain)
         part = self.bundle.domains[d]
         if user is not None:
-            folded, ids, titles = self._fold.user(user, d), part.user_ids, part.user_ids
+            folded, ids, titles = self._folded(user, d), part.user_ids, part.user_ids
         elif item is not None:
             folded, ids, titles = self._item(d, item), part.item_ids, part.titles
         else:
@@ -338,7 +348,7 @@ class Recommender:
     def rank(self, user: User, domain: str, item: str | NewItem) -> tuple[int, float, int]:
         """(place, score, of how many) of an item in the user's full list; likes left out."""
         d = self._directory.domain(domain)
-        folded = self._fold.user(user, d)
+        folded = self._folded(user, d)
         scores = self._scores(folded)
         allowed = self._allowed[d].copy()
         allowed[user.items[d]] = False
