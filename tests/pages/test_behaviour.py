@@ -2,6 +2,7 @@
 
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -85,6 +86,12 @@ def test_choices_of_one_run_are_forgotten_in_another():
     assert session.belongs_to("a").lit == ("u1",)
     assert session.belongs_to("b").lit == ()
     assert session.made.is_empty
+
+
+def test_maps_are_of_the_pair_of_domains_they_were_kept_for(full_run):
+    opened = library.open_listed(list_runs(full_run)[0])
+    assert library.snapshot_epochs(opened) == list(ui_run.EPOCHS)
+    assert library.snapshot_epochs(replace(opened, pair=("food", "garden"))) == []
 
 
 def test_a_known_user_by_address(app, full_run):
@@ -334,6 +341,17 @@ def test_too_large_a_dataset_is_refused(app, trainer, tmp_path, monkeypatch):
     test = app(tmp_path / "runs", "retrain")
     assert "this server allows 10" in test.error[0].value
     assert next(b for b in test.button if b.label == "Start training").disabled
+
+
+def test_what_may_take_too_long_is_said_before_it_starts(app, trainer, tmp_path, monkeypatch):
+    trainer("")
+    ui_run.write_run(tmp_path / "runs", "opened")
+    test = app(tmp_path / "runs", "retrain")
+    assert "60 minutes and 8 GB of memory" in words(test)
+    assert not test.warning
+    monkeypatch.setattr(training, "MAX_MINUTES", 0.01)
+    test.run()
+    assert "ask for fewer epochs" in test.warning[0].value
 
 
 def test_a_name_that_is_none(app, trainer, tmp_path):
