@@ -73,7 +73,7 @@ def write_results(
     Parameters
     ----------
     notes : dataset name -> a sentence that must stand above its tables
-    draws : further runs of the full model that count in the tables over several draws alone
+    draws : runs of the full model that are put together in tables over several draws of a split
     """
     notes = notes or {}
     groups: dict[tuple[str, str, str, int], list[Run]] = defaultdict(list)
@@ -93,8 +93,7 @@ def write_results(
             parts.append(f"{notes[dataset]}\n")
         parts += _trained([run for run in runs if not is_comparison(run)], split, folder)
         parts += compared_parts(runs, folder)
-    trained_runs = [run for runs in groups.values() for run in runs]
-    parts += cold_users_together([*trained_runs, *map(open_run, draws)], folder)
+    parts += cold_users_together([open_run(path) for path in draws], folder)
     out.write_text("\n".join(parts), encoding="utf-8")
 
 
@@ -335,7 +334,7 @@ def main(
     runs: Annotated[list[Path], typer.Argument(help="Runs, and what compare wrote.")],
     out: Annotated[Path, typer.Option(help="The report to write.")] = Path("docs/results.md"),
     draw: Annotated[
-        list[Path] | None, typer.Option(help="A run for the tables over several draws alone.")
+        list[Path] | None, typer.Option(help="A run to put together with other draws.")
     ] = None,
     note: Annotated[
         list[str] | None, typer.Option(help="DATASET=SENTENCE above its tables.")
