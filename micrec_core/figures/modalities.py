@@ -111,7 +111,8 @@ def group_means(
 ) -> go.Figure:
     """Mean weight with its interval per value of ``group``, one column per domain.
 
-    ``table`` is of one entity type, from ``by_decile`` or ``by_having``, and in their order.
+    ``table`` is of one entity type, from ``by_decile`` or ``by_having``, and in their order. Tenths
+    are labelled by where they begin alone, so that ten fit on a tablet.
     """
     figure = theme.facets(list(labels.values()), shared_y=True)
     for column, domain in enumerate(labels, start=1):
@@ -120,12 +121,16 @@ def group_means(
         place = {g: n for n, g in enumerate(order)}
         for i, modality in enumerate(MODALITIES):
             part = rows[rows["modality"] == modality]
-            mark = _mean_marks(part, [place[g] + (i - 0.5) * 0.2 for g in part[group]], modality)
+            places = [place[g] + (i - 0.5) * 0.2 for g in part[group]]
+            mark = _mean_marks(part, places, modality, group)
             figure.add_trace(mark.update(showlegend=column == 1), 1, column)
         n = rows.groupby(group)["n"].max()
         figure.update_xaxes(
             tickvals=list(range(len(order))),
-            ticktext=[f"{g}<br><span style='font-size:10px'>n={n[g]:,}</span>" for g in order],
+            ticktext=[g.split("-")[0] for g in order]
+            if group == "degree"
+            else [f"{g}<br><span style='font-size:10px'>n={n[g]:,}</span>" for g in order],
+            tickangle=0,
             range=[-0.6, max(len(order), 1) - 0.4],
             title_text=title,
             col=column,
@@ -135,7 +140,9 @@ def group_means(
     return theme.legend_below(figure).update_layout(height=340)
 
 
-def _mean_marks(part: pd.DataFrame, places: Sequence[float], modality: str) -> go.Scatter:
+def _mean_marks(
+    part: pd.DataFrame, places: Sequence[float], modality: str, group: str
+) -> go.Scatter:
     return go.Scatter(
         x=list(places),
         y=part["mean"],
@@ -148,8 +155,9 @@ def _mean_marks(part: pd.DataFrame, places: Sequence[float], modality: str) -> g
             "color": theme.SOURCE_COLOURS[modality],
             "symbol": "square" if modality == "text" else "triangle-up",
         },
-        customdata=part[["n", "low", "high"]].to_numpy(),
-        hovertemplate="mean %{y:.3f} [%{customdata[1]:.3f}, %{customdata[2]:.3f}]<br>"
+        customdata=part[["n", "low", "high", group]].to_numpy(),
+        hovertemplate="%{customdata[3]}: mean %{y:.3f} "
+        "[%{customdata[1]:.3f}, %{customdata[2]:.3f}]<br>"
         f"n = %{{customdata[0]:,}}<extra>{theme.source_label(modality)}</extra>",
     )
 

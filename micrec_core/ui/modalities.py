@@ -86,12 +86,13 @@ def show_groups(opened: Opened, data: Prepared) -> None:
     rows = pick(data.by_degree, entity=entity)
     if len(rows):
         chart(
-            figures.group_means(rows, "degree", opened.labels, "Train interactions"),
+            figures.group_means(rows, "degree", opened.labels, "Train interactions, from"),
             rows,
             "mo_degree",
             alt=f"Mean weight of text and of image of {entity}s by tenths of their degree",
             caption=f"{entity.capitalize()}s that have both, in tenths by their interactions in "
-            "training (fewer where many have as many). Mean with 95 % interval.",
+            "training (fewer where many have as many), labelled by where they begin. Mean with "
+            "95 % interval.",
         )
     rows = pick(data.by_having, entity=entity)
     chart(
