@@ -197,6 +197,11 @@ def test_variants_are_added_to_the_run(known: TrainResult, place: Path) -> None:
     assert full["diff"].isna().all() and table["diff"].notna().any()
     degree = run.frame("metrics/degree.parquet")
     assert {"micrec", "lightgcn", "popularity"} == set(degree["model"])
+    plain = degree[degree["variant"] == "full"]
+    by_bin = plain.set_index(["model", "domain", "bin"]).sort_index()
+    assert by_bin.loc["micrec", "diff"].isna().all()
+    less = by_bin.loc["lightgcn", "recall"] - by_bin.loc["micrec", "recall"]
+    np.testing.assert_allclose(by_bin.loc["lightgcn", "diff"], less, atol=1e-12)
     assert {"micrec", "lightgcn", "popularity"} == set(
         run.frame("metrics/summary.parquet")["model"]
     )

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
-from micrec_core.evaluation.cohorts import degree_table, item_recall
+from micrec_core.evaluation.cohorts import degree_differences, degree_table, item_recall
 from micrec_core.evaluation.protocols import (
     FULL_LIST,
     PROTOCOLS,
@@ -38,7 +38,9 @@ COLD_REFERENCES = "metrics/users_cold-domain-references.parquet"
 DEGREE_COLUMNS = [
     *("model", "variant", "domain", "bin"),
     *("n_items", "n_positives", "recall", "low", "high"),
+    *("diff", "diff_low", "diff_high"),
 ]
+FULL_MODEL = ("micrec", "full")
 
 
 def own_frames(
@@ -81,15 +83,24 @@ def _cold(everyone: Sequence[Outcome]) -> pd.DataFrame:
 
 
 def comparison_frames(prepared: Prepared, outcomes: Sequence[Outcome]) -> dict[str, pd.DataFrame]:
-    """Degree bins, curves over the list length and beyond accuracy, of several models."""
+    """Degree bins, curves over the list length and beyond accuracy, of several models.
+
+    Bins of each other model hold its difference from the full MICRec, where that is among them.
+    """
     answers = [(outcome, a) for outcome in outcomes for a in outcome.of("known")]
+    full = {
+        a.question.place: _items(prepared, a)
+        for outcome, a in answers
+        if (outcome.model, outcome.variant) == FULL_MODEL
+    }
     parts: dict[str, list[pd.DataFrame]] = {"degree": [], "cutoff": [], "beyond": []}
     for outcome, answer in answers:
         q = answer.question
         who: Any = {"model": outcome.model, "variant": outcome.variant, "domain": q.domain}
         degree = _degree(prepared, answer)
-        items = item_recall(answer.ranked, q.positives, degree, SHOWN)
-        parts["degree"].append(degree_table(items).assign(**who)[DEGREE_COLUMNS])
+        reference = None if (outcome.model, outcome.variant) == FULL_MODEL else full.get(q.place)
+        bins = _bins(_items(prepared, answer), reference)
+        parts["degree"].append(bins.assign(**who)[DEGREE_COLUMNS])
         parts["cutoff"].append(cutoff_table(answer.ranked, q.positives, **who))
         parts["beyond"].append(
             beyond_table(
@@ -136,6 +147,21 @@ def headline(summary: pd.DataFrame, model: str, variant: str) -> dict[str, Any]:
     return out
 
 
+def _items(prepared: Prepared, answer: Answer) -> pd.DataFrame:
+    """Hits of each item in the lists, as ``item_recall`` counts them."""
+    return item_recall(answer.ranked, answer.question.positives, _degree(prepared, answer), SHOWN)
+
+
+def _bins(items: pd.DataFrame, reference: pd.DataFrame | None) -> pd.DataFrame:
+    """``degree_table``, and how much more is found of each bin's items than by the reference."""
+    bins = degree_table(items)
+    if reference is None:
+        return bins.assign(diff=np.nan, diff_low=np.nan, diff_high=np.nan)
+    paired = degree_differences(items, reference)
+    bounds = {"low": "diff_low", "high": "diff_high"}
+    return bins.merge(paired.rename(columns=bounds)[["bin", "diff", *bounds.values()]], on="bin")
+
+
 def _degree(prepared: Prepared, answer: Answer) -> NDArray[np.int64]:
     return prepared.knowledge.domains[answer.question.place].item_degree.astype(np.int64)
 
@@ -145,7 +171,7 @@ def _degree_items(prepared: Prepared, own: Outcome) -> pd.DataFrame:
     parts = []
     for answer in own.of("known"):
         q = answer.question
-        items = item_recall(answer.ranked, q.positives, _degree(prepared, answer), SHOWN)
+        items = _items(prepared, answer)
         ids = prepared.dataset.domains[q.place].item_ids[items["item_row"]]
         items = items.assign(domain=q.domain, item_id=ids, bin=items["bin"].astype(str))
         parts.append(items[["domain", "item_id", "degree", "bin", "n_positives", "hits"]])
