@@ -15,12 +15,12 @@ from micrec_core.config import BASELINES, MODELS, RunSettings, TrainSettings
 from micrec_core.data.sample import generate_sample
 from micrec_core.errors import ConfigError, RunError
 from micrec_core.evaluation.tables import POOLED, VARIANT_COLUMNS
-from micrec_core.pipeline import compare as module
 from micrec_core.pipeline.compare import compare, contenders_of
 from micrec_core.pipeline.evaluate import evaluate_run
 from micrec_core.pipeline.grids import BUDGET, GRIDS, at_point
 from micrec_core.pipeline.train import train_run
 from micrec_core.runs import open_run
+from tests.comparing import forbid_training, stop_and_go_on
 
 pytestmark = [
     pytest.mark.slow,
@@ -60,36 +60,17 @@ def run_it(place: Path, out: str, **changes: Any) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def found(place: Path, trained: list[str]) -> dict[str, Any]:
     """A comparison that was stopped after five trainings and gone on with."""
-    own = module.train
 
-    def stops(*words: Any) -> None:
-        if len(trained) == 5:
-            raise KeyboardInterrupt
-        trained.append(words[1].path.name)
-        own(*words)
-
-    def goes_on(*words: Any) -> None:
-        trained.append(words[1].path.name)
-        own(*words)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "train", stops)
-        with pytest.raises(KeyboardInterrupt):
-            run_it(place, "all")
+    def unfinished() -> None:
         with pytest.raises(RunError, match="was cancelled"):
             open_run(place / "all")
-        patch.setattr(module, "train", goes_on)
-        return run_it(place, "all")
+
+    return stop_and_go_on(lambda: run_it(place, "all"), trained, after=5, between=unfinished)
 
 
 def test_a_second_start_redoes_nothing(found, trained, place, monkeypatch) -> None:
     assert len(trained) == len(set(trained)) == N_TRAININGS
-
-    def never(*words: Any) -> None:
-        raise AssertionError("trained again")
-
-    monkeypatch.setattr(module, "train", never)
-    monkeypatch.setattr(module, "answer", never)
+    forbid_training(monkeypatch)
     again = run_it(place, "all")
     assert json.dumps(again, default=str) == json.dumps(found, default=str)
 

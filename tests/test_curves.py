@@ -18,7 +18,6 @@ from micrec_core.errors import ConfigError
 from micrec_core.evaluation.stress import Stress
 from micrec_core.evaluation.tables import POOLED
 from micrec_core.pipeline import bundle
-from micrec_core.pipeline import compare as module
 from micrec_core.pipeline.bundle import make_sample_runs
 from micrec_core.pipeline.compare import compare
 from micrec_core.pipeline.plan import can_train, touches
@@ -26,6 +25,7 @@ from micrec_core.pipeline.results import write_results
 from micrec_core.pipeline.run_curves import train_curves
 from micrec_core.pipeline.train import train_run
 from micrec_core.runs import open_run
+from tests.comparing import forbid_training, stop_and_go_on
 from tests.models.worlds import QUICK
 
 pytestmark = [
@@ -66,24 +66,7 @@ def run_it(place: Path, out: str, **changes: Any) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def found(place: Path, trained: list[str]) -> dict[str, Any]:
     """A comparison that was stopped amid its curves and gone on with."""
-    own = module.train
-
-    def stops(*words: Any) -> None:
-        if len(trained) == N_PLAIN + 7:
-            raise KeyboardInterrupt
-        trained.append(words[1].path.name)
-        own(*words)
-
-    def goes_on(*words: Any) -> None:
-        trained.append(words[1].path.name)
-        own(*words)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "train", stops)
-        with pytest.raises(KeyboardInterrupt):
-            run_it(place, "all")
-        patch.setattr(module, "train", goes_on)
-        return run_it(place, "all")
+    return stop_and_go_on(lambda: run_it(place, "all"), trained, after=N_PLAIN + 7)
 
 
 def curve(place: Path, name: str, out: str = "all") -> pd.DataFrame:
@@ -93,12 +76,7 @@ def curve(place: Path, name: str, out: str = "all") -> pd.DataFrame:
 def test_a_second_start_redoes_nothing(found, trained, place, monkeypatch) -> None:
     assert len(trained) == len(set(trained)) == N_PLAIN + N_STRESSED
     before = {name: curve(place, name) for name in ("sparsity", "missing", "overlap")}
-
-    def never(*words: Any) -> None:
-        raise AssertionError("trained again")
-
-    monkeypatch.setattr(module, "train", never)
-    monkeypatch.setattr(module, "answer", never)
+    forbid_training(monkeypatch)
     again = run_it(place, "all")
     assert json.dumps(again, default=str) == json.dumps(found, default=str)
     for name, frame in before.items():
