@@ -12,10 +12,11 @@ from micrec_core.figures import theme
 from micrec_core.figures.common import dot, interval_error, name_rows, rows_height, zero_line
 from micrec_core.figures.tables import POOLED, own_seed, pick
 
+# Titles of the axes, each a share: short, for on a tablet two of them stand side by side.
 STRESSES = {
-    "sparsity": "Share of the domain's interactions kept",
-    "missing": "Share of items that lose it",
-    "overlap": "Share of overlapping users known to be one person",
+    "sparsity": "Interactions kept",
+    "missing": "Items that lose it",
+    "overlap": "Overlapping users known",
 }
 STRESS_QUESTIONS = {
     "sparsity": "How few interactions will do?",
@@ -25,7 +26,7 @@ STRESS_QUESTIONS = {
 STRESS_NOTES = {
     "sparsity": "Only the domain of the chart is thinned; the others keep all they have.",
     "missing": "What is lost is lost in training and when asked.",
-    "overlap": "The other overlapping users are a stranger in each of their domains.",
+    "overlap": "Known to be one person in both domains; each of the others is a stranger in both.",
 }
 _ORDER = list(theme.VARIANT_LABELS)
 

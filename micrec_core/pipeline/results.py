@@ -263,7 +263,8 @@ def _degree(runs: Sequence[Run]) -> list[str]:
         cells = []
         for name in names:
             found = frames[name].loc[key]
-            cells.append(f"{found['recall']:.4f} [{found['low']:.4f}, {found['high']:.4f}]")
+            shown = f"{found['recall']:.4f} [{found['low']:.4f}, {found['high']:.4f}]"
+            cells.append(shown if row["n_positives"] else "nothing asked")
         rows.append(f"| {domain} | {bin_name} | {int(row['n_positives'])} | {' | '.join(cells)} |")
     return [*rows, ""]
 
