@@ -16,7 +16,8 @@ from micrec_core.pipeline.answers import array
 from micrec_core.pipeline.prepare import Prepared, Progress
 from micrec_core.runs import RunWriter
 
-MOST_USERS = 2000
+# As many as the page draws as points; beyond, a sample of them.
+MOST_USERS = 12_500
 # For metrics over all overlapping users: so many pairs are enough for a narrow interval.
 _MOST_PAIRS = 5000
 _WATCHED = 500
