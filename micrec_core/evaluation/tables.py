@@ -22,6 +22,8 @@ from micrec_core.evaluation.significance import bootstrap_intervals, compare_pai
 EVERYONE = "all"
 # In place of a seed: values averaged over all seeds, user by user.
 POOLED = -1
+# Model and variant of what others are compared with.
+FULL_MODEL = ("micrec", "full")
 
 SUMMARY_COLUMNS = [
     *("model", "variant", "seed", "protocol", "domain", "cohort", "metric"),
@@ -139,7 +141,7 @@ def summary_table(
 
 def variants_table(
     results: Iterable[Result],
-    reference: tuple[str, str] = ("micrec", "full"),
+    reference: tuple[str, str] = FULL_MODEL,
     *,
     level: float = 0.95,
     n_resamples: int = 2000,

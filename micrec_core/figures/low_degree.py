@@ -72,7 +72,16 @@ def recall_by_bin(degree: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
             line = pick(rows, model=model)
             shift = (i - (len(models) - 1) / 2) * 0.16
             figure.add_trace(
-                _bin_dots(line, place, shift, model, colours[model], index, model not in shown),
+                _bin_dots(
+                    line,
+                    ("recall", "low", "high"),
+                    place,
+                    shift,
+                    model,
+                    colours[model],
+                    index,
+                    model not in shown,
+                ),
                 1,
                 index + 1,
             )
@@ -101,28 +110,16 @@ def differences_by_bin(degree: pd.DataFrame, labels: Mapping[str, str]) -> go.Fi
         for i, (model, colour) in enumerate(theme.model_colours(models, index).items()):
             line = pick(rows, model=model)
             shift = (i - (len(models) - 1) / 2) * 0.16
-            figure.add_trace(
-                go.Scatter(
-                    x=[place[b] + shift for b in line["bin"].astype(str)],
-                    y=line["diff"],
-                    error_y=interval_error(line, "diff", "diff_low", "diff_high"),
-                    mode="markers",
-                    name=theme.model_label(model),
-                    legendgroup=model,
-                    showlegend=index == 0,
-                    marker={
-                        "size": 10,
-                        "color": colour,
-                        "symbol": theme.MODEL_SYMBOLS.get(model, "square"),
-                    },
-                    customdata=line[["bin", "n_items", "diff_low", "diff_high"]].to_numpy(),
-                    hovertemplate="%{customdata[0]} interactions, %{customdata[1]:,} items<br>"
-                    "%{y:+.3f} [%{customdata[2]:+.3f}, %{customdata[3]:+.3f}]"
-                    f"<extra>{theme.model_label(model)}</extra>",
-                ),
-                1,
-                index + 1,
+            dots = _bin_dots(
+                line, ("diff", "diff_low", "diff_high"), place, shift, model, colour, index,
+                index == 0,
+            )  # fmt: skip
+            dots.hovertemplate = (
+                "%{customdata[0]} interactions, %{customdata[1]:,} items<br>"
+                "%{y:+.3f} [%{customdata[3]:+.3f}, %{customdata[4]:+.3f}]"
+                f"<extra>{theme.model_label(model)}</extra>"
             )
+            figure.add_trace(dots, 1, index + 1)
     figure.add_hline(y=0, line_width=1.5, line_color=theme.NEUTRAL, line_dash="dot")
     figure.update_xaxes(tickvals=list(place.values()), ticktext=bins)
     figure.update_xaxes(title_text="Train interactions of the item")
@@ -132,6 +129,7 @@ def differences_by_bin(degree: pd.DataFrame, labels: Mapping[str, str]) -> go.Fi
 
 def _bin_dots(
     line: pd.DataFrame,
+    columns: tuple[str, str, str],
     place: Mapping[str, int],
     shift: float,
     model: str,
@@ -139,11 +137,13 @@ def _bin_dots(
     index: int,
     show_legend: bool,
 ) -> go.Scatter:
+    """A model's marks, one a bin; ``columns`` are the value and the bounds of its interval."""
+    value, low, high = columns
     ours = model == "micrec"
     return go.Scatter(
         x=[place[b] + shift for b in line["bin"].astype(str)],
-        y=line["recall"],
-        error_y=interval_error(line, "recall", "low", "high"),
+        y=line[value],
+        error_y=interval_error(line, value, low, high),
         mode="markers",
         name=theme.model_label(model),
         legendgroup=model,
@@ -155,7 +155,7 @@ def _bin_dots(
             if ours
             else theme.MODEL_SYMBOLS.get(model, "square"),
         },
-        customdata=line[["bin", "n_items", "n_positives", "low", "high"]].to_numpy(),
+        customdata=line[["bin", "n_items", "n_positives", low, high]].to_numpy(),
         hovertemplate="%{customdata[0]} interactions<br>recall@20 %{y:.3f} [%{customdata[3]:.3f}, "
         "%{customdata[4]:.3f}]<br>%{customdata[1]:,} items, %{customdata[2]:,} held-out "
         f"interactions<extra>{theme.model_label(model)}</extra>",

@@ -38,6 +38,7 @@ from micrec_core.pipeline.record import first_info, require_same
 from micrec_core.pipeline.trainings import Bench, answer, train
 from micrec_core.runs import RunWriter
 from micrec_core.runs.files import read_json
+from micrec_core.runs.schema import COMPARISON
 
 TRAININGS = "trainings"
 _WAIT = 1.0
@@ -199,12 +200,12 @@ class _Eta:
 
 def _writer(out: Path, base: RunSettings, info: dict[str, Any], dataset: Dataset) -> RunWriter:
     """A writer of a new comparison, of one that was stopped, or of a complete one to add to."""
-    about = {**info, "kind": "comparison"}
+    about = {**info, "kind": COMPARISON}
     stored = out / "run.json"
     if not stored.is_file():
         return RunWriter(out, about)
     before = read_json(stored, f"Run '{out.name}'")
-    if before.get("kind") != "comparison":
+    if before.get("kind") != COMPARISON:
         raise RunError(f"{out} is a run and not a comparison; choose another --out")
     require_same(out, base, dataset)
     if before.get("status") == "complete":

@@ -24,6 +24,7 @@ from micrec_core.evaluation.tables import (
     BEYOND_COLUMNS,
     CUTOFF_COLUMNS,
     EVERYONE,
+    FULL_MODEL,
     beyond_table,
     cutoff_table,
     summary_table,
@@ -40,7 +41,6 @@ DEGREE_COLUMNS = [
     *("n_items", "n_positives", "recall", "low", "high"),
     *("diff", "diff_low", "diff_high"),
 ]
-FULL_MODEL = ("micrec", "full")
 
 
 def own_frames(
@@ -87,19 +87,16 @@ def comparison_frames(prepared: Prepared, outcomes: Sequence[Outcome]) -> dict[s
 
     Bins of each other model hold its difference from the full MICRec, where that is among them.
     """
-    answers = [(outcome, a) for outcome in outcomes for a in outcome.of("known")]
-    full = {
-        a.question.place: _items(prepared, a)
-        for outcome, a in answers
-        if (outcome.model, outcome.variant) == FULL_MODEL
-    }
+    answers = [
+        (outcome, a, _items(prepared, a)) for outcome in outcomes for a in outcome.of("known")
+    ]
+    full = {a.question.place: items for outcome, a, items in answers if _is_full(outcome)}
     parts: dict[str, list[pd.DataFrame]] = {"degree": [], "cutoff": [], "beyond": []}
-    for outcome, answer in answers:
+    for outcome, answer, items in answers:
         q = answer.question
         who: Any = {"model": outcome.model, "variant": outcome.variant, "domain": q.domain}
         degree = _degree(prepared, answer)
-        reference = None if (outcome.model, outcome.variant) == FULL_MODEL else full.get(q.place)
-        bins = _bins(_items(prepared, answer), reference)
+        bins = _bins(items, None if _is_full(outcome) else full.get(q.place))
         parts["degree"].append(bins.assign(**who)[DEGREE_COLUMNS])
         parts["cutoff"].append(cutoff_table(answer.ranked, q.positives, **who))
         parts["beyond"].append(
@@ -145,6 +142,10 @@ def headline(summary: pd.DataFrame, model: str, variant: str) -> dict[str, Any]:
             "n": int(row.n),
         }
     return out
+
+
+def _is_full(outcome: Outcome) -> bool:
+    return (outcome.model, outcome.variant) == FULL_MODEL
 
 
 def _items(prepared: Prepared, answer: Answer) -> pd.DataFrame:

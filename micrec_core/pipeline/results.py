@@ -19,10 +19,9 @@ import typer
 
 from micrec_core.errors import RunError
 from micrec_core.evaluation.significance import compare_table
-from micrec_core.evaluation.tables import POOLED
 from micrec_core.pipeline.metrics import COLD
 from micrec_core.pipeline.pooled import poolable, pooled_cold
-from micrec_core.pipeline.results_compared import compared_parts, is_comparison
+from micrec_core.pipeline.results_compared import compared_parts, name_of, over_seeds
 from micrec_core.runs import Run, open_run
 from micrec_core.runs.schema import DatasetInfo
 
@@ -91,7 +90,7 @@ def write_results(
         parts.append(f"## {dataset}, {_size(runs[0])}, {trained}\n")
         if dataset in notes:
             parts.append(f"{notes[dataset]}\n")
-        parts += _trained([run for run in runs if not is_comparison(run)], split, folder)
+        parts += _trained([run for run in runs if not run.info.is_comparison], split, folder)
         parts += compared_parts(runs, folder)
     parts += cold_users_together([open_run(path) for path in draws], folder)
     out.write_text("\n".join(parts), encoding="utf-8")
@@ -226,13 +225,12 @@ def _variants(run: Run) -> list[str]:
     """NDCG@20 of every variant and baseline stored in one run, over its seeds where several."""
     frame = run.frame("metrics/variants.parquet")
     frame = frame[(frame["metric"] == "ndcg@20") & (frame["cohort"] == "all")]
-    several = (frame["seed"] == POOLED).any()
-    frame = frame[frame["seed"] == POOLED] if several else frame
+    frame, _ = over_seeds(frame)
     rows = [f"**Variants and baselines in run {run.name}**, NDCG@20, mean of its seeds\n"]
     rows.append("| protocol | domain | model | NDCG@20 | difference from full | p (Holm) |")
     rows.append("|---|---|---|---|---|---|")
     for row in frame.sort_values(["protocol", "domain"], kind="stable").itertuples():
-        name = row.model if row.variant == "full" else f"{row.model} without {row.variant}"
+        name = name_of(row.model, row.variant)
         tested = "| |"
         if row.diff == row.diff:
             gap = f"{row.diff:+.4f} [{row.diff_low:+.4f}, {row.diff_high:+.4f}]"

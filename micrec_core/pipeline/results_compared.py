@@ -16,11 +16,6 @@ MAIN, BESIDE = "ndcg@20", "recall@20"
 _WHO = ["model", "variant"]
 
 
-def is_comparison(run: Run) -> bool:
-    """Whether the run is what ``compare`` wrote."""
-    return run.info.get("kind") == "comparison"
-
-
 def comparison_section(run: Run, folder: Path) -> list[str]:
     """A comparison's tables as lines of Markdown; its numbers go into ``folder`` as CSV."""
     about = run.json(ABOUT)
@@ -51,13 +46,19 @@ def name_of(model: str, variant: str) -> str:
     return model if variant == "full" else f"{model} without {variant}"
 
 
+def over_seeds(rows: pd.DataFrame) -> tuple[pd.DataFrame, bool]:
+    """The rows averaged over seeds, where there are any, else all; and whether there are."""
+    pooled = rows["seed"] == POOLED
+    several = bool(pooled.any())
+    return (rows[pooled] if several else rows), several
+
+
 def _results(
     protocol: str, variants: pd.DataFrame, tests: pd.DataFrame, spread: pd.DataFrame
 ) -> list[str]:
     """One protocol: value, spread over seeds and paired test of every model."""
     rows = variants[(variants["protocol"] == protocol) & (variants["cohort"] == EVERYONE)]
-    several = (rows["seed"] == POOLED).any()
-    rows = rows[rows["seed"] == POOLED] if several else rows
+    rows, several = over_seeds(rows)
     keys = [*_WHO, "domain"]
     values = {m: rows[rows["metric"] == m].set_index(keys) for m in (MAIN, BESIDE)}
     tested = _lookup(tests, keys, protocol)
@@ -153,7 +154,7 @@ def curves_section(run: Run, folder: Path) -> list[str]:
 
 def _curve(frame: pd.DataFrame) -> list[str]:
     rows = frame[(frame["metric"] == MAIN) & (frame["cohort"] == EVERYONE)]
-    rows = rows[rows["seed"] == POOLED] if (rows["seed"] == POOLED).any() else rows
+    rows, _ = over_seeds(rows)
     by = ["modality", "domain"] if "modality" in rows else ["domain"]
     lines = []
     for what, part in rows.groupby(by, sort=False):
@@ -181,7 +182,7 @@ def compared_parts(runs: Iterable[Run], folder: Path) -> list[str]:
     """The sections of all comparisons among the runs, and the curves of any run."""
     lines: list[str] = []
     for run in runs:
-        if is_comparison(run):
+        if run.info.is_comparison:
             lines += comparison_section(run, folder)
         lines += curves_section(run, folder)
     return lines

@@ -11,7 +11,13 @@ from micrec_core.config import BASELINES as RIVALS
 from micrec_core.config import CONFIGURATIONS, MECHANISMS, ModelSettings, RunSettings, make_settings
 from micrec_core.errors import ConfigError
 from micrec_core.evaluation.protocols import Outcome, tabulate
-from micrec_core.evaluation.tables import Result, pool_seeds, summary_table, variants_table
+from micrec_core.evaluation.tables import (
+    FULL_MODEL,
+    Result,
+    pool_seeds,
+    summary_table,
+    variants_table,
+)
 from micrec_core.pipeline.answers import Answerer, popularity_outcome
 from micrec_core.pipeline.evaluate import SUMMARY, load_model, reopen
 from micrec_core.pipeline.fit import fit, fit_rival
@@ -75,7 +81,7 @@ def train_variants(
 
 def require_full(run: Run) -> None:
     """Refuse a run of anything but the full model."""
-    if (run.info.model, run.info.variant) != ("micrec", "full"):
+    if (run.info.model, run.info.variant) != FULL_MODEL:
         raise ConfigError(
             f"run '{run.name}' is of {run.info.model} without {', '.join(run.info.without)}; "
             "compare variants with a run of the full micrec"

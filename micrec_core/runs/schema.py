@@ -10,6 +10,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from micrec_core.errors import RunError
 
 SCHEMA_VERSION = 1
+# The kind of a run that holds tables of several trainings instead of a model.
+COMPARISON = "comparison"
 
 Status = Literal["running", "complete", "failed", "cancelled"]
 
@@ -93,6 +95,11 @@ class RunInfo(_Record):
     best_epoch: int | None = None
     n_parameters: int | None = None
     error: str | None = None
+
+    @property
+    def is_comparison(self) -> bool:
+        """Whether the run holds tables of several trainings instead of a model."""
+        return self.get("kind") == COMPARISON
 
     def to_bytes(self) -> bytes:
         """Return the file's content (indented JSON, UTF-8)."""

@@ -19,7 +19,6 @@ from micrec_core.errors import RunError
 from micrec_core.runs import Run, RunListing, list_runs, open_run
 from micrec_core.ui.navigation import ROOT
 
-COMPARISON = "comparison"
 _USERS = "snapshots/users.parquet"
 _LAYOUTS = "snapshots/layouts.parquet"
 _SNAPSHOT = re.compile(r"snapshots/epoch_(\d+)\.safetensors")
@@ -42,7 +41,7 @@ def listings() -> dict[str, RunListing]:
 
 def is_comparison(listing: RunListing) -> bool:
     """Whether a listed run holds tables of several trainings instead of a model."""
-    return listing.info is not None and listing.info.get("kind") == COMPARISON
+    return listing.info is not None and listing.info.is_comparison
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ class Opened:
     @property
     def is_comparison(self) -> bool:
         """Whether this holds the tables of several trainings, and no model to ask."""
-        return self.info.get("kind") == COMPARISON
+        return self.run.info.is_comparison
 
     @property
     def synthetic(self) -> bool:
