@@ -3,7 +3,7 @@
 A point changes settings of the training (``learning_rate``), of the model (``layers``) or an option
 of a baseline. The best by validation NDCG@20, domains added up, is taken for all seeds; variants of
 micrec take micrec's. After the defaults comes what validation chose on the sample, so that a small
-budget elsewhere is well spent. All grids, and what was chosen, are in the comparison's ``compare.json``.
+budget elsewhere is well spent. The points tried, and the one chosen, are in ``compare.json``.
 """
 
 from __future__ import annotations
