@@ -286,7 +286,9 @@ def compare(
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="For all trainings.")
     ] = None,
-    workers: Annotated[int, typer.Option(help="Processes that train at once.")] = 1,
+    workers: Annotated[
+        int, typer.Option(help="Processes that train at once; cores are shared among them.")
+    ] = 1,
     helper: Annotated[bool, typer.Option("--helper", hidden=True)] = False,
     device: Device = "auto",
     cache: Cache = None,
@@ -310,8 +312,8 @@ def compare(
     found = run_comparison(
         path, out, models=words(models), without=words(without), seeds=numbers(seeds),
         budget=budget, protocols=words(protocols), shares=shares_of(shares), base=base,
-        device=device, helper=helper, helpers=starter(workers, helper), progress=progress,
-        cache=cache or _cache(),
+        device=device, workers=workers, helper=helper, helpers=starter(workers, helper),
+        progress=progress, cache=cache or _cache(),
     )  # fmt: skip
     progress.close()
     if helper:

@@ -21,6 +21,7 @@ from micrec_core.config import MECHANISMS, MODELS, RunSettings
 from micrec_core.data import Dataset
 from micrec_core.errors import ConfigError, RunError
 from micrec_core.evaluation.leaks import require_disjoint
+from micrec_core.evaluation.parallel import sharing_cores
 from micrec_core.evaluation.stress import check_stresses, plan_stresses
 from micrec_core.pipeline.compared import write_comparison
 from micrec_core.pipeline.curves import curve_frames
@@ -56,6 +57,7 @@ def compare(
     shares: Sequence[float] = (),
     base: RunSettings | None = None,
     device: str = "auto",
+    workers: int = 1,
     helper: bool = False,
     helpers: Callable[[], Sequence[subprocess.Popen[bytes]]] = list,
     progress: Progress = silent,
@@ -74,6 +76,7 @@ def compare(
     protocols : of ``evaluation.stress.STRESSES``, for which everything is trained on less as well
     shares : the points of their curves; each protocol has its own by default
     base : what all trainings share
+    workers : processes that train at once, this one among them; each keeps to its share of cores
     helper : help another process with the trainings and leave the writing to it
     helpers : starts such processes, once features are encoded
 
@@ -107,13 +110,14 @@ def compare(
         dataset.fingerprint,
         tuple(plan_stresses(dataset, split, modalities, protocols, shares)), modalities,
     )  # fmt: skip
-    return _run(plan, Bench(material, device), writer, helpers, progress)
+    return _run(plan, Bench(material, device), writer, workers, helpers, progress)
 
 
 def _run(
     plan: Plan,
     bench: Bench,
     writer: RunWriter | None,
+    workers: int,
     helpers: Callable[[], Sequence[subprocess.Popen[bytes]]],
     progress: Progress,
 ) -> dict[str, Any]:
@@ -122,7 +126,8 @@ def _run(
     try:
         with stop_on_sigterm():
             started += helpers()
-            work(plan, bench, progress)
+            with sharing_cores(workers):
+                work(plan, bench, progress)
             return {} if writer is None else _finish(writer, plan, bench, progress)
     except BaseException:
         if writer is not None:

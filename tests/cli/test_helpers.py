@@ -1,0 +1,53 @@
+"""Helpers of a comparison: as many as asked for, each with its share of the cores."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import Any
+
+import pytest
+
+from micrec_core.cli.helpers import starter
+from micrec_core.errors import ConfigError
+from micrec_core.evaluation import parallel
+from micrec_core.evaluation.parallel import VARIABLES
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
+    """The environment of each process that would have been started, on six cores."""
+    found: list[dict[str, str]] = []
+
+    def start(words: list[str], *, env: dict[str, str], **rest: Any) -> None:
+        assert words[-1] == "--helper"
+        found.append(env)
+
+    monkeypatch.setattr(subprocess, "Popen", start)
+    monkeypatch.setattr(parallel, "n_cores", lambda: 6)
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    return found
+
+
+@pytest.mark.parametrize(("workers", "threads"), [(2, "3"), (4, "1"), (9, "1")])
+def test_helpers_get_their_share_of_the_cores(started, workers, threads) -> None:
+    starter(workers, helper=False)()
+    assert len(started) == workers - 1
+    for environment in started:
+        assert [environment[name] for name in VARIABLES] == [threads] * len(VARIABLES)
+        assert environment["PATH"] == os.environ["PATH"], "and everything else"
+
+
+def test_who_set_the_threads_is_heard(started, monkeypatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    starter(2, helper=False)()
+    assert started[0]["OMP_NUM_THREADS"] == "2" and started[0]["NUMBA_NUM_THREADS"] == "3"
+
+
+def test_one_worker_and_helpers_start_none(started) -> None:
+    starter(1, helper=False)()
+    starter(2, helper=True)()
+    assert started == []
+    with pytest.raises(ConfigError, match="--workers is 1 or more, and not 0"):
+        starter(0, helper=False)
