@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from micrec_core.pipeline.results import write_results
+from micrec_core.pipeline.results_summary import findings
 from micrec_core.runs import open_run
 
 RUN = Path(__file__).resolve().parents[1] / "assets" / "runs" / "sample"
@@ -30,3 +32,37 @@ def test_every_figure_comes_from_the_run(tmp_path: Path) -> None:
         assert f"{row.mean:.4f} [{row.low:.4f}, {row.high:.4f}]" in text
     table = pd.read_csv(next((tmp_path / "results").glob("*.csv")))
     assert set(table["protocol"]) >= {"new-items", "cold-domain", "new-users"}
+
+
+def test_head_tells_who_is_best_and_what_each_mechanism_earns(tmp_path: Path) -> None:
+    out = tmp_path / "results.md"
+    write_results([RUN], out)
+    head = out.read_text(encoding="utf-8").partition("## In short")[2].partition("\n## ")[0]
+    rows = open_run(RUN).frame("metrics/variants.parquet")
+    rows = rows[(rows["metric"] == "ndcg@20") & (rows["cohort"] == "all") & (rows["seed"] == -1)]
+    new = rows[(rows["protocol"] == "new-items") & (rows["domain"] == "food")]
+    full = new[(new["model"] == "micrec") & (new["variant"] == "full")]["mean"].iloc[0]
+    others = new[(new["model"] != "micrec")]
+    best = others.sort_values("mean").iloc[-1]
+    line = next(line for line in head.splitlines() if "| new-items | food |" in line)
+    assert f"| {full:.4f} |" in line and f"{best['mean']:.4f}" in line
+    assert f"{full / best['mean'] - 1:+.1%}" in line
+    for variant in ("text", "image", "modality", "contrast", "self-enhanced", "templates"):
+        own = rows[(rows["model"] == "micrec") & (rows["variant"] == variant)]
+        n_open = int((own["p_holm"] >= 0.05).sum())
+        line = next(line for line in head.splitlines() if line.startswith(f"| {variant} |"))
+        assert line.endswith(f"| {n_open} of {len(own)} |")
+        told = own[own["p_holm"] < 0.05]
+        better, worse = line.split(" | ")[1:3]
+        assert better.count("(900 items)") == int((told["diff"] < 0).sum())
+        assert worse.count("(900 items)") == int((told["diff"] > 0).sum())
+
+
+def test_doing_without_the_only_modality_counts_for_it() -> None:
+    run = open_run(RUN)
+    alone = replace(run, info=run.info.model_copy(update={"encoders": {"text": "TF-IDF"}}))
+    before, after = findings([run]), findings([alone])
+    added = [finding.full - finding.other for finding in after[len(before) :]]
+    modality = [f.full - f.other for f in before if f.name == "micrec without modality"]
+    assert added == modality != []
+    assert {finding.name for finding in after[len(before) :]} == {"micrec without text"}

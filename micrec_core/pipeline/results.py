@@ -17,16 +17,22 @@ import numpy as np
 import pandas as pd
 import typer
 
-from micrec_core.errors import RunError
-from micrec_core.evaluation.significance import compare_table
 from micrec_core.pipeline.metrics import COLD
 from micrec_core.pipeline.pooled import poolable, pooled_cold
 from micrec_core.pipeline.results_compared import compared_parts, name_of, over_seeds
+from micrec_core.pipeline.results_runs import (
+    FULL,
+    dataset_of,
+    label,
+    size,
+    split_seed,
+    tested,
+    title,
+)
+from micrec_core.pipeline.results_summary import summary_parts
 from micrec_core.runs import Run, open_run
-from micrec_core.runs.schema import DatasetInfo
 
 METRICS = ("ndcg@10", "ndcg@20", "recall@10", "recall@20")
-FULL = "micrec"
 INDUCTIVE = ("new-items", "cold-domain", "new-users")
 INTRODUCTION = """# Results
 
@@ -41,24 +47,6 @@ and, where they have templates, dropout. The full model and its variants weigh i
 their user's activity, which made INMO and LightGCN no better. `notes/training.md` says how the
 defaults were chosen, and which of them not blind to test figures.
 """
-
-
-def dataset_of(run: Run) -> DatasetInfo:
-    """What the run says of its data; RunError where it says nothing."""
-    if run.info.dataset is None:
-        raise RunError(f"run '{run.name}' does not say what it was trained on; train it anew")
-    return run.info.dataset
-
-
-def label(run: Run) -> str:
-    """``micrec``, ``micrec without text``, ``inmo``, ..."""
-    info = run.info
-    return info.model + (f" without {', '.join(info.without)}" if info.without else "")
-
-
-def split_seed(run: Run) -> int:
-    """The seed by which users and items were withheld."""
-    return int(run.info.config.get("split_seed", 0))
 
 
 def write_results(
@@ -82,12 +70,11 @@ def write_results(
         groups[data.name, data.fingerprint, run.info.split, split_seed(run)].append(run)
     folder = out.parent / out.stem
     folder.mkdir(parents=True, exist_ok=True)
-    parts = [INTRODUCTION]
-    for (dataset, _, split, drawn), runs in groups.items():
+    for runs in groups.values():
         runs.sort(key=lambda r: (r.info.model != FULL, label(r), r.info.seed))
-        withheld = f"{split}, drawn with seed {drawn}"
-        trained = "trained on everything" if split == "known" else withheld
-        parts.append(f"## {dataset}, {_size(runs[0])}, {trained}\n")
+    parts = [INTRODUCTION, *summary_parts(list(groups.values()))]
+    for (dataset, _, split, _), runs in groups.items():
+        parts.append(f"## {title(runs[0])}\n")
         if dataset in notes:
             parts.append(f"{notes[dataset]}\n")
         parts += _trained([run for run in runs if not run.info.is_comparison], split, folder)
@@ -132,16 +119,8 @@ def _known(runs: Sequence[Run], folder: Path) -> list[str]:
 
 
 def _tests(runs: Sequence[Run], protocol: str = "known") -> dict[tuple[str, str], str]:
-    """Paired differences of NDCG@20 from the full model of the same (lowest common) seed."""
-    stored = f"metrics/users_{protocol}.parquet"
-    full = {run.info.seed: run for run in runs if label(run) == FULL}
-    frames = {}
-    for run in runs:
-        if run.info.seed in full and run.info.seed == min(full) and run.has(stored):
-            frames[label(run)] = run.frame(stored)
-    if FULL not in frames or len(frames) < 2:
-        return {}
-    table = compare_table(frames, FULL, ["ndcg@20"])
+    """By label and domain, how much better the full model is."""
+    table = tested(runs, protocol)
     return {(row["name"], row["domain"]): _gain(row) for _, row in table.iterrows()}
 
 
@@ -186,7 +165,7 @@ def cold_users_together(runs: Sequence[Run], folder: Path) -> list[str]:
         table = pooled_cold(members)
         table.to_csv(folder / f"{_slug(members[0])}-cold-users-pooled.csv", index=False)
         seeds = sorted({split_seed(run) for run in members})
-        rows.append(f"## {name}, {_size(members[0])}: cold users of {len(seeds)} draws\n")
+        rows.append(f"## {name}, {size(members[0])}: cold users of {len(seeds)} draws\n")
         rows.append(
             "Users withheld from one domain, drawn anew with each split seed; a user drawn more "
             "than once counts once, with their mean. p is Holm-corrected over the table. Split "
@@ -294,13 +273,6 @@ def _seeds(members: Sequence[Run], domain: str) -> str:
     if len(values) == 1:
         return f"1 seed ({members[0].info.seed})"
     return f"{np.mean(values):.4f} ± {np.std(values, ddof=1):.4f} ({len(values)} seeds)"
-
-
-def _size(run: Run) -> str:
-    """How many items and train interactions there are: what tells draws of one name apart."""
-    domains = dataset_of(run).domains
-    items, train = sum(d.n_items for d in domains), sum(d.n_train for d in domains)
-    return f"{items:,} items and {train:,} train interactions"
 
 
 def _slug(run: Run) -> str:

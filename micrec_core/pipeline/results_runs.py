@@ -1,0 +1,69 @@
+"""What the report asks of stored runs: their names, and how they do beside the full model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from micrec_core.errors import RunError
+from micrec_core.evaluation.significance import compare_table
+from micrec_core.runs import Run
+from micrec_core.runs.schema import DatasetInfo
+
+FULL = "micrec"
+
+
+def dataset_of(run: Run) -> DatasetInfo:
+    """What the run says of its data; RunError where it says nothing."""
+    if run.info.dataset is None:
+        raise RunError(f"run '{run.name}' does not say what it was trained on; train it anew")
+    return run.info.dataset
+
+
+def label(run: Run) -> str:
+    """``micrec``, ``micrec without text``, ``inmo``, ..."""
+    info = run.info
+    return info.model + (f" without {', '.join(info.without)}" if info.without else "")
+
+
+def split_seed(run: Run) -> int:
+    """The seed by which users and items were withheld."""
+    return int(run.info.config.get("split_seed", 0))
+
+
+def title(run: Run) -> str:
+    """Dataset, its size and split."""
+    drawn = f"{run.info.split}, drawn with seed {split_seed(run)}"
+    split = "trained on everything" if run.info.split == "known" else drawn
+    return f"{dataset_of(run).name}, {size(run)}, {split}"
+
+
+def size(run: Run) -> str:
+    """How many items and train interactions there are: what tells draws of one name apart."""
+    train = sum(d.n_train for d in dataset_of(run).domains)
+    return f"{n_items(run):,} items and {train:,} train interactions"
+
+
+def n_items(run: Run) -> int:
+    """Of all domains."""
+    return sum(d.n_items for d in dataset_of(run).domains)
+
+
+def first_of_each(runs: Sequence[Run]) -> dict[str, Run]:
+    """By label, the runs of the lowest seed that the full model was trained with."""
+    full = min((run.info.seed for run in runs if label(run) == FULL), default=None)
+    return {label(run): run for run in runs if run.info.seed == full}
+
+
+def tested(runs: Sequence[Run], protocol: str) -> pd.DataFrame:
+    """NDCG@20 paired with that of the full model of the same seed, as of ``compare_table``.
+
+    Empty where there is nothing to pair.
+    """
+    stored = f"metrics/users_{protocol}.parquet"
+    found = {name: run for name, run in first_of_each(runs).items() if run.has(stored)}
+    if FULL not in found or len(found) < 2:
+        return pd.DataFrame()
+    frames = {name: run.frame(stored) for name, run in found.items()}
+    return compare_table(frames, FULL, ["ndcg@20"])
