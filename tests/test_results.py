@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
+from micrec_core.cli import main as command_line
+from micrec_core.config import RunSettings
+from micrec_core.errors import ConfigError
 from micrec_core.pipeline.results import write_results
+from micrec_core.pipeline.results_commands import train_command
 from micrec_core.pipeline.results_summary import findings
 from micrec_core.runs import open_run
 
@@ -66,3 +72,28 @@ def test_doing_without_the_only_modality_counts_for_it() -> None:
     modality = [f.full - f.other for f in before if f.name == "micrec without modality"]
     assert added == modality != []
     assert {finding.name for finding in after[len(before) :]} == {"micrec without text"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["--model", "inmo", "--seed", "3", "--set", "epochs=7", "--split", "inductive"],
+        ["--without", "text,contrast", "--set", "learning_rate=0.005", "--image", "none"],
+        ["--model", "ease", "--set", "options.penalty=20", "--set", "rating_threshold=3.5"],
+    ],
+)
+def test_the_command_of_a_run_gives_its_settings(words: list[str], monkeypatch) -> None:
+    asked: list[RunSettings] = []
+
+    def train_run(path: Path, out: Path, settings: RunSettings, **rest: object) -> None:
+        asked.append(settings)
+        raise ConfigError("only the settings are looked at")
+
+    monkeypatch.setattr("micrec_core.pipeline.train.train_run", train_run)
+    command_line(["train", "TABLES", "--out", "again", *words])
+    config = asked[0].model_dump(mode="json")
+    run = open_run(RUN)
+    told = train_command(replace(run, info=run.info.model_copy(update={"config": config})))
+    command_line(shlex.split(told)[3:])
+    assert asked[0] == asked[1]

@@ -19,6 +19,7 @@ import typer
 
 from micrec_core.pipeline.metrics import COLD
 from micrec_core.pipeline.pooled import poolable, pooled_cold
+from micrec_core.pipeline.results_commands import TABLES, train_command
 from micrec_core.pipeline.results_compared import compared_parts, name_of, over_seeds
 from micrec_core.pipeline.results_runs import (
     FULL,
@@ -295,8 +296,10 @@ def _sources(runs: Sequence[Run]) -> str:
     first = runs[0].info
     config = json.dumps(first.config, default=str)
     lines.append(
-        f"\nDataset fingerprint `{dataset_of(runs[0]).fingerprint}`; settings `{config}`.\n"
+        f"\nDataset fingerprint `{dataset_of(runs[0]).fingerprint}`; settings of the first "
+        f"`{config}`. `{TABLES}` is the folder with the data:\n"
     )
+    lines += ["```", *(train_command(run) for run in runs), "```\n"]
     lines.append("</details>\n")
     return "\n".join(lines)
 

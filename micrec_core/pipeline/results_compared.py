@@ -10,6 +10,7 @@ import pandas as pd
 
 from micrec_core.evaluation.tables import EVERYONE, POOLED
 from micrec_core.pipeline.compared import ABOUT
+from micrec_core.pipeline.results_commands import compare_command
 from micrec_core.runs import Run
 
 MAIN, BESIDE = "ndcg@20", "recall@20"
@@ -33,6 +34,7 @@ def comparison_section(run: Run, folder: Path) -> list[str]:
         "95 % bootstrap intervals and p of the paired permutation test, Holm-corrected over models "
         "and domains of a protocol.\n",
     ]
+    lines += ["```", compare_command(run, about), "```\n"]
     for protocol in dict.fromkeys(variants["protocol"]):
         lines += _results(protocol, variants, tests, pd.DataFrame(about["seeds_spread"]))
     lines += _tuning(pd.DataFrame(about["tuning"]))
