@@ -85,7 +85,7 @@ def _check_domains(table: Table, domain: Coded, names: list[str], about: About) 
 
 
 def _check_unique(table: Table, item: Coded, domain: Coded) -> None:
-    keys = pd.Series(domain.codes * len(item.values) + item.codes)
+    keys = pd.Series(domain.codes.astype(np.int64) * len(item.values) + item.codes)
     again = keys.duplicated().to_numpy()
     if not again.any():
         return

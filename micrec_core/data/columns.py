@@ -78,6 +78,8 @@ def numbers(table: Table, column: str) -> NDArray[np.float64]:
         At the first row that is empty, NaN, infinite or no number.
     """
     values = table.columns[column]
+    if pa.types.is_integer(values.type):
+        return np.asarray(values).astype(np.float64)
     good = mask(pc.match_substring_regex(values, _NUMBER))
     if good.all():
         out = pc.cast(values, pa.float64()).to_numpy(zero_copy_only=False)
@@ -90,7 +92,7 @@ def numbers(table: Table, column: str) -> NDArray[np.float64]:
 def times(table: Table) -> NDArray[np.float64]:
     """The ``timestamp`` column [n_rows]: numbers of any unit, or ISO 8601 dates, in nanoseconds."""
     values = table.columns["timestamp"]
-    if _looks_numeric(values[0].as_py()):
+    if pa.types.is_integer(values.type) or _looks_numeric(values[0].as_py()):
         return numbers(table, "timestamp")
     parsed = pd.to_datetime(
         pd.Series(values.to_numpy(zero_copy_only=False), dtype=object),

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from micrec_core.data.types import Domain
 from micrec_core.errors import DataError
 
+_BLOCK = 1 << 20  # interactions hashed at a time
+
 
 def fingerprint(root: Path, domains: Sequence[Domain]) -> str:
     """Hash domains, ids, texts, image bytes, interactions and split.
@@ -46,10 +48,12 @@ def fingerprint(root: Path, domains: Sequence[Domain]) -> str:
             digest.update(pictures[path])
         user = domain.edges.user.astype(np.int64)
         item = rank[domain.edges.item]
-        by_pair = np.lexsort((item, user))
-        triples = np.stack([user, item, domain.split.astype(np.int64)], axis=1)[by_pair]
-        digest.update(b"%d edges" % len(triples))
-        digest.update(np.ascontiguousarray(triples, dtype="<i8").tobytes())
+        by_pair = np.argsort(user * domain.n_items + item)
+        digest.update(b"%d edges" % len(user))
+        for start in range(0, len(user), _BLOCK):
+            rows = by_pair[start : start + _BLOCK]
+            triples = np.stack([user[rows], item[rows], domain.split[rows]], axis=1)
+            digest.update(np.ascontiguousarray(triples, dtype="<i8").tobytes())
     return digest.hexdigest()
 
 

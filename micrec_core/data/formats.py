@@ -131,7 +131,11 @@ def _json_array(
 
 
 def read_parquet(path: Path, schema: Schema) -> Table:
-    """Read a parquet file; it has rows and no lines, so messages name the row."""
+    """Read a parquet file; it has rows and no lines, so messages name the row.
+
+    A row group is read at a time, and what is repeated in it kept as codes: of two hundred million
+    interactions there is never a text for each in memory.
+    """
     name = path.name
     try:
         with pq.ParquetFile(path) as file:
@@ -140,18 +144,51 @@ def read_parquet(path: Path, schema: Schema) -> Table:
             groups = (file.metadata.row_group(k) for k in range(file.num_row_groups))
             if sum(g.total_byte_size for g in groups) > MAX_TABLE_BYTES:
                 raise DataError(f"{name} unpacks to more than 8 GiB; split the dataset")
-            parsed = file.read(columns=[c for c in schema.columns if c in names])
+            n_rows = file.metadata.num_rows
+            wanted = [c for c in schema.columns if c in names]
+            if n_rows == 0:
+                raise DataError(f"{name} has columns but no row; add rows")
+            columns = _parquet_columns(file, wanted, name, schema)
     except FileNotFoundError as error:
         raise DataError(f"{name} cannot be read (it is not there); check the file") from error
     except (pa.ArrowException, OSError) as error:
         raise DataError(
             f"{name} is not a readable parquet file, though its name says so; write it again"
         ) from error
-    if parsed.num_rows == 0:
-        raise DataError(f"{name} has columns but no row; add rows")
-    columns = {c: _parquet_text(parsed.column(c), c, name) for c in schema.columns if c in names}
     unused = tuple(n for n in names if n not in schema.columns)
-    return Table(name, columns, parsed.num_rows, unused, lambda row: f"{name}, row {row + 1}")
+    return Table(name, columns, n_rows, unused, lambda row: f"{name}, row {row + 1}")
+
+
+def _parquet_columns(
+    file: pq.ParquetFile, names: Sequence[str], name: str, schema: Schema
+) -> dict[str, pa.Array]:
+    """Columns of all row groups, as ``Table`` holds them."""
+    parts: dict[str, list[pa.Array]] = {column: [] for column in names}
+    for group in range(file.num_row_groups):
+        if file.metadata.row_group(group).num_rows == 0:
+            continue
+        parsed = file.read_row_group(group, columns=list(names))
+        for column, chunks in parts.items():
+            chunks.append(_parquet_array(parsed.column(column), column, name, schema))
+    return {column: _joined(parts.pop(column)) for column in names}
+
+
+def _joined(parts: list[pa.Array]) -> pa.Array:
+    kinds = {part.type for part in parts}
+    if len(kinds) > 1:  # whole numbers in one row group, a missing one in another
+        parts = [part.cast(pa.large_string()) for part in parts]
+    if pa.types.is_dictionary(parts[0].type):
+        parts = pa.chunked_array(parts).unify_dictionaries().chunks
+    return pa.concat_arrays(parts)
+
+
+def _parquet_array(column: pa.ChunkedArray, name: str, file: str, schema: Schema) -> pa.Array:
+    """A column of one row group: text, codes into texts, or whole numbers."""
+    whole = pa.types.is_integer(column.type) and name in ("timestamp", "rating", "position")
+    if whole and column.null_count == 0:
+        return pa.concat_arrays(column.chunks)
+    text = _parquet_text(column, name, file)
+    return text.dictionary_encode() if name in schema.coded else text
 
 
 def _parquet_text(column: pa.ChunkedArray, name: str, file: str) -> pa.LargeStringArray:

@@ -22,20 +22,20 @@ class Log:
 
     Attributes
     ----------
-    domain : int64 [n], positions in the sequence of catalogues
-    user : int64 [n], codes into ``users``
+    domain : int16 [n], positions in the sequence of catalogues
+    user : int32 [n], codes into ``users``
     users : str objects [n_users], in no particular order
-    item : int64 [n], rows of the domain's catalogue; -1 for an unknown item
+    item : int32 [n], rows of the domain's catalogue; -1 for an unknown item
     orders : float64 [n] each, what "earlier" means, the most important first; may be empty
     ordered_by : ``time``, ``position`` or an empty string
     rating : float64 [n], or None
     split : int8 [n], or None
     """
 
-    domain: NDArray[np.int64]
-    user: NDArray[np.int64]
+    domain: NDArray[np.int16]
+    user: NDArray[np.int32]
     users: NDArray[np.object_]
-    item: NDArray[np.int64]
+    item: NDArray[np.int32]
     orders: tuple[NDArray[np.float64], ...]
     ordered_by: str
     rating: NDArray[np.float64] | None
@@ -90,9 +90,9 @@ def read_log(table: Table, catalogues: tuple[Catalogue, ...], items_name: str, d
 
 def _domain_positions(
     table: Table, domain: Coded, catalogues: tuple[Catalogue, ...]
-) -> NDArray[np.int64]:
+) -> NDArray[np.int16]:
     positions = {c.name: k for k, c in enumerate(catalogues)}
-    mapped = np.array([positions.get(w, -1) for w in domain.words()], dtype=np.int64)
+    mapped = np.array([positions.get(w, -1) for w in domain.words()], dtype=np.int16)
     out = mapped[domain.codes]
     if (out < 0).any():
         row = int(np.argmax(out < 0))
@@ -102,9 +102,9 @@ def _domain_positions(
 
 
 def _item_rows(
-    domain: NDArray[np.int64], item: Coded, catalogues: tuple[Catalogue, ...]
-) -> NDArray[np.int64]:
-    out = np.full(len(domain), -1, dtype=np.int64)
+    domain: NDArray[np.int16], item: Coded, catalogues: tuple[Catalogue, ...]
+) -> NDArray[np.int32]:
+    out = np.full(len(domain), -1, dtype=np.int32)
     for d, catalogue in enumerate(catalogues):
         known = pa.array(catalogue.item_ids, pa.large_string())
         found = pc.fill_null(pc.index_in(item.values, value_set=known), -1)
@@ -115,14 +115,14 @@ def _item_rows(
 
 def _unknown_items(
     table: Table,
-    rows: NDArray[np.int64],
-    domain: NDArray[np.int64],
+    rows: NDArray[np.int32],
+    domain: NDArray[np.int16],
     item: Coded,
     catalogues: tuple[Catalogue, ...],
     items_name: str,
 ) -> DataError:
     bad = np.flatnonzero(rows < 0)
-    keys = domain[bad] * len(item.values) + item.codes[bad]
+    keys = domain[bad].astype(np.int64) * len(item.values) + item.codes[bad]
     _, first = np.unique(keys, return_index=True)
     first = np.sort(first)  # in file order
     shown = (

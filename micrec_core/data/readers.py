@@ -166,9 +166,12 @@ def _build_domain(
 
 def _user_rows(log: Log, rows: NDArray[np.int64]) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
     """Sorted ids of the users of some interactions, and each interaction's row among them."""
-    codes, inverse = np.unique(log.user[rows], return_inverse=True)
+    here = log.user[rows]
+    codes = np.flatnonzero(np.bincount(here, minlength=len(log.users)))
     names = log.users[codes]
-    return np.sort(names), _ranks(names)[inverse]
+    row_of = np.zeros(len(log.users), np.int64)
+    row_of[codes] = _ranks(names)
+    return np.sort(names), row_of[here]
 
 
 def _ranks(names: NDArray[np.object_]) -> NDArray[np.int64]:
@@ -192,11 +195,14 @@ def _merge_repeats(
     decides, and a pair that was trained on is never a test pair.
     """
     item = rank[log.item[rows]]
+    pair = user * len(rank) + item
+    order = np.argsort(pair)
+    if (pair[order[1:]] != pair[order[:-1]]).all():
+        return rows[order], user[order]
     ties = () if log.split is None else (log.split[rows],)
     earlier = tuple(o[rows] for o in reversed(log.orders))
     order = np.lexsort((*ties, *earlier, item, user))
-    pair = user[order] * len(rank) + item[order]
-    first = np.r_[True, pair[1:] != pair[:-1]]
+    first = np.r_[True, pair[order[1:]] != pair[order[:-1]]]
     merged = int((~first).sum())
     if merged:
         notes.append(

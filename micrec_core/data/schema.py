@@ -18,11 +18,19 @@ MAX_TABLE_BYTES = 8 << 30
 
 @dataclass(frozen=True)
 class Schema:
-    """Columns of one kind of table: ``stem`` is the file name without its suffix."""
+    """Columns of one kind of table.
+
+    Attributes
+    ----------
+    stem : the file name without its suffix
+    coded : columns that may be kept as codes into their distinct values, where there are too many
+        rows to keep a text for each
+    """
 
     stem: str
     required: tuple[str, ...]
     optional: tuple[str, ...]
+    coded: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -33,6 +41,7 @@ INTERACTIONS = Schema(
     "interactions",
     ("user_id", "item_id", "domain"),
     ("timestamp", "rating", "position", "split"),
+    coded=("user_id", "item_id", "domain", "split"),
 )
 ITEMS = Schema("items", ("item_id", "domain", "title"), ("description", "image"))
 

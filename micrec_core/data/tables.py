@@ -22,14 +22,16 @@ class Table:
     Attributes
     ----------
     name : the file's name, for messages
-    columns : column name -> large_string array [n_rows]; only columns the schema knows
+    columns : column name -> large_string array [n_rows]; only columns the schema knows. From
+        parquet, the schema's ``coded`` ones are dictionary arrays of large_string, and whole
+        numbers are integer arrays
     n_rows : int
     unused : column names of the file that the schema does not know
     place : row -> ``interactions.csv, line 7``; dear, so only called to word a refusal
     """
 
     name: str
-    columns: dict[str, pa.LargeStringArray]
+    columns: dict[str, pa.Array]
     n_rows: int
     unused: tuple[str, ...]
     place: Callable[[int], str]
@@ -41,7 +43,7 @@ class Table:
     def has(self, column: str) -> bool:
         return column in self.columns
 
-    def text(self, column: str) -> pa.LargeStringArray:
+    def text(self, column: str) -> pa.Array:
         """A column, or empty strings where the table lacks it."""
         if column in self.columns:
             return self.columns[column]
@@ -54,11 +56,11 @@ class Coded:
 
     Attributes
     ----------
-    codes : int64 [n_rows]
+    codes : int32 [n_rows]
     values : large_string array [n_distinct]
     """
 
-    codes: NDArray[np.int64]
+    codes: NDArray[np.int32]
     values: pa.LargeStringArray
 
     def words(self) -> NDArray[np.object_]:
@@ -66,10 +68,19 @@ class Coded:
         return self.values.to_numpy(zero_copy_only=False)
 
 
-def encode(array: pa.LargeStringArray) -> Coded:
+def encode(array: pa.LargeStringArray | pa.DictionaryArray) -> Coded:
     """Codes and distinct values, in order of first appearance."""
-    coded = array.dictionary_encode()
-    return Coded(coded.indices.to_numpy(zero_copy_only=False).astype(np.int64), coded.dictionary)
+    coded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
+    codes = np.asarray(coded.indices, dtype=np.int32)
+    if coded is not array:
+        return Coded(codes, coded.dictionary)
+    # A dictionary that was read may have any order, and values that no row has.
+    first = np.full(len(coded.dictionary), len(codes), np.int64)
+    first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)
+    order = np.argsort(first)[: int((first < len(codes)).sum())]
+    renumbered = np.empty(len(first), np.int32)
+    renumbered[order] = np.arange(len(order))
+    return Coded(renumbered[codes], coded.dictionary.take(pa.array(order)))
 
 
 def join_tables(tables: Sequence[Table]) -> Table:
