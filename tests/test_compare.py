@@ -82,8 +82,11 @@ def test_every_model_has_the_same_budget_and_the_choice_is_stated(found) -> None
     for _, rows in tuning.groupby("model"):
         assert rows["chosen"].sum() == 1
         assert rows.loc[rows["chosen"], "score"].iloc[0] == rows["score"].max()
-    assert set(tuning["change"]) > {"defaults", "penalty=20", "l2=0.001"}
+    second = {f"{k}={v:g}" for n in MODELS_HERE for p in GRIDS[n][1:2] for k, v in p.items()}
+    assert set(tuning["change"]) == {"defaults"} | second
     assert found["budget"] == 2 and found["seeds"] == [0, 1]
+    for spent in found["cost"]:
+        assert spent["seconds"] >= 0 and (spent["peak_mb"] is None or spent["peak_mb"] >= 0)
 
 
 def test_what_was_not_chosen_is_never_asked_about_test(found, place) -> None:
@@ -161,7 +164,7 @@ def test_a_baseline_is_trained_into_a_run(name, place, capsys) -> None:
     )  # fmt: skip
     run = open_run(made.run)
     assert run.info.model == name and "known" in made.metrics and run.has("catalogue.parquet")
-    assert "seconds" in run.history().columns
+    assert "seconds" in run.history().columns and "peak_mb" in run.info
     anew = evaluate_run(run.path, place / "tiny", device="cpu", cache=place / "cache")
     stored = run.frame("metrics/summary.parquet")
     pd.testing.assert_frame_equal(stored, anew.summary, rtol=1e-6)

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from micrec_core.evaluation.protocols import Outcome
+from micrec_core.pipeline.memory import peak_memory
 from micrec_core.pipeline.metrics import headline
 from micrec_core.pipeline.prepare import Prepared
 from micrec_core.runs import RunWriter
@@ -35,9 +36,10 @@ class TrainResult:
 
 @dataclass
 class Clock:
-    """Seconds spent on each part, by name."""
+    """Seconds spent on each part, by name; peak memory of training, MiB above its start."""
 
     timings: dict[str, float] = field(default_factory=dict)
+    peak_mb: float | None = None
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
@@ -46,6 +48,13 @@ class Clock:
             yield
         finally:
             self.timings[name] = self.timings.get(name, 0.0) + time.perf_counter() - started
+
+    @contextmanager
+    def training(self, device: str) -> Iterator[None]:
+        """The part ``train``, of which memory is measured too."""
+        with self.part("train"), peak_memory(device) as peak:
+            yield
+        self.peak_mb = peak.mb
 
     @property
     def total(self) -> float:
@@ -65,6 +74,7 @@ def end_run(
     writer.finish(
         best_epoch=best_epoch,
         n_parameters=int(own.n_parameters),
+        peak_mb=clock.peak_mb,
         timings={name: round(seconds, 3) for name, seconds in clock.timings.items()},
         unreadable_images=len(prepared.features.unreadable),
     )

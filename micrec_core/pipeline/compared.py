@@ -138,11 +138,17 @@ def tests_table(outcomes: Sequence[StoredOutcome], reference: tuple[str, str]) -
 
 
 def cost_table(trainings: Sequence[Sequence[Training]]) -> list[dict[str, Any]]:
-    """What every contender took, averaged over its seeds; None where one was not timed."""
+    """What every contender took, averaged over its seeds; None where one was not measured.
+
+    Of peak memory the least: what is loaded or compiled for the first time counts for whichever
+    training of a process came first.
+    """
     rows = []
     for row in trainings:
         model, told = row[0].settings.model, [cost(training) for training in row]
         means = {key: _mean([values[key] for values in told]) for key in told[0]}
+        peaks = [peak for values in told if (peak := values["peak_mb"]) is not None]
+        means["peak_mb"] = min(peaks, default=None)
         rows.append({"model": model.name, "variant": variant_name(model.without), **means})
     return rows
 

@@ -39,7 +39,7 @@ def comparison_section(run: Run, folder: Path) -> list[str]:
         lines += _results(protocol, variants, tests, pd.DataFrame(about["seeds_spread"]))
     lines += _tuning(pd.DataFrame(about["tuning"]))
     if about.get("cost"):
-        lines += _cost(about["cost"])
+        lines += comparison_cost(about["cost"])
     return lines
 
 
@@ -108,19 +108,23 @@ def _tuning(tuning: pd.DataFrame) -> list[str]:
     return [*lines, "\n</details>\n"]
 
 
-def _cost(cost: Sequence[dict[str, Any]]) -> list[str]:
+def comparison_cost(cost: Sequence[dict[str, Any]]) -> list[str]:
     """What a training took; means over seeds."""
     lines = [
-        "Cost, means over seeds; a list: of answering all test questions at once, everyone's "
-        "embeddings included. Memory is not told: trainings share a process and what it holds.\n",
-        "| model | training seconds | best epoch | parameters | milliseconds a list |",
-        "|---|---|---|---|---|",
+        "Cost, means over seeds. Peak memory: of the training, above what its process held at its "
+        "start (data, features, graphs), the least over seeds. A list: of answering all test "
+        "questions at once, everyone's embeddings included.\n",
+        "| model | training seconds | peak memory, MiB above start | best epoch | parameters | "
+        "milliseconds a list |",
+        "|---|---|---|---|---|---|",
     ]
     for row in cost:
         timed = "" if row["milliseconds"] is None else f"{row['milliseconds']:.3f}"
+        # Comparisons made before memory was measured know none.
+        peak = "" if row.get("peak_mb") is None else f"{row['peak_mb']:.0f}"
         lines.append(
             f"| {name_of(row['model'], row['variant'])} | {row['seconds']:.1f} | "
-            f"{row['best_epoch']:.0f} | {row['n_parameters']:,.0f} | {timed} |"
+            f"{peak} | {row['best_epoch']:.0f} | {row['n_parameters']:,.0f} | {timed} |"
         )
     return [*lines, ""]
 

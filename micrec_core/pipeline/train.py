@@ -95,7 +95,7 @@ def train_run(
             writer.update(encoders=encoders)
             if settings.model.name in BASELINES:
                 return train_rival(writer, prepared, resume, clock, progress)
-            with clock.part("train"):
+            with clock.training(device):
                 snapshots = Snapshots(writer, prepared)
                 fitted = _train(writer, prepared, snapshots, resume, progress)
             return _write(writer, prepared, fitted, snapshots, umap, clock, progress)

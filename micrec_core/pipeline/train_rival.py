@@ -22,7 +22,7 @@ def train_rival(
 
     What is solved in closed form keeps no parameters: it is solved again when it is needed.
     """
-    with clock.part("train"):
+    with clock.training(prepared.device):
         fitted = _fit(writer, prepared, resume, progress)
     model = fitted.model
     if isinstance(model, Baseline):

@@ -29,7 +29,8 @@ from micrec_core.models.baselines import Baseline, ClosedForm
 from micrec_core.models.micrec import MICRec
 from micrec_core.pipeline.answers import Answerer, array, variant_name
 from micrec_core.pipeline.clock import PARAMETERS
-from micrec_core.pipeline.fit import fit, fit_rival, new_model
+from micrec_core.pipeline.fit import Fitted, FittedRival, fit, fit_rival, new_model
+from micrec_core.pipeline.memory import peak_memory
 from micrec_core.pipeline.metrics import comparison_frames
 from micrec_core.pipeline.prepare import Material, Prepared, Progress, prepare
 from micrec_core.pipeline.rivals import answerer_of, n_parameters, rival_outcome
@@ -77,7 +78,13 @@ class Training:
         return (self.path / ANSWERED).is_file()
 
     def about(self) -> dict[str, Any]:
-        """Score, best epoch, seconds and number of parameters; RunError where it is damaged."""
+        """Score, best epoch, seconds, peak memory and number of parameters.
+
+        Raises
+        ------
+        RunError
+            It is damaged.
+        """
         found: dict[str, Any] = files.read_json(self.path / TRAINED, f"training '{self.path.name}'")
         return found
 
@@ -133,22 +140,26 @@ class Bench:
 
 
 def train(bench: Bench, training: Training, progress: Progress, label: str) -> None:
-    """Train and keep parameters and validation score."""
+    """Train and keep parameters, validation score, seconds and peak memory."""
     prepared = bench.under(training.stress).prepared(training.settings)
-    model: Model
-    if training.settings.model.name in BASELINES:
-        rival = fit_rival(prepared, progress, label)
-        model, n = rival.model, n_parameters(rival.model)
-        about = {"score": rival.score, "best_epoch": rival.best_epoch, "seconds": rival.seconds}
-    else:
-        fitted = fit(prepared, progress, label)
-        model, n = fitted.model, fitted.n_parameters
-        about = {"score": fitted.score, "best_epoch": fitted.best_epoch, "seconds": fitted.seconds}
+    with peak_memory(prepared.device) as peak:
+        if training.settings.model.name in BASELINES:
+            fitted: FittedRival | Fitted = fit_rival(prepared, progress, label)
+        else:
+            fitted = fit(prepared, progress, label)
+    model = fitted.model
+    about = {
+        "score": fitted.score,
+        "best_epoch": fitted.best_epoch,
+        "seconds": fitted.seconds,
+        "peak_mb": peak.mb,
+        "n_parameters": n_parameters(model),
+    }
     training.path.mkdir(parents=True, exist_ok=True)
     if not isinstance(model, ClosedForm):
         state = {name: array(value) for name, value in model.state_dict().items()}
         files.write_tensors(training.path / PARAMETERS, state, None)
-    _commit(training.path / TRAINED, about | {"n_parameters": n})
+    _commit(training.path / TRAINED, about)
 
 
 def answer(bench: Bench, training: Training) -> None:
@@ -240,14 +251,17 @@ def stored_frames(training: Training) -> dict[str, pd.DataFrame]:
 
 
 def cost(training: Training) -> dict[str, float | None]:
-    """Seconds and size of a training, and how long a list took it; None where that was not timed.
+    """Seconds, peak memory and size of a training, and how long a list took; None if not measured.
 
-    ``milliseconds`` a list: of answering everything at once, the embeddings of everyone included.
+    ``peak_mb``: MiB above what the process held before it. ``milliseconds`` a list: of answering
+    everything at once, the embeddings of everyone included.
     """
+    about = training.about()
     told = files.read_json(training.path / ANSWERED, f"training '{training.path.name}'")
     timed = told.get("lists") and "seconds" in told
     return {
-        **{key: training.about()[key] for key in ("seconds", "n_parameters", "best_epoch")},
+        **{key: about[key] for key in ("seconds", "n_parameters", "best_epoch")},
+        "peak_mb": about.get("peak_mb"),
         "milliseconds": 1000 * told["seconds"] / told["lists"] if timed else None,
     }
 
