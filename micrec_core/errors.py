@@ -15,3 +15,11 @@ class ConfigError(MicrecError):
 
 class RunError(MicrecError):
     """A run directory is damaged, unfinished, unsafe or of another version."""
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether NumPy or torch (which raises a RuntimeError) could not get memory."""
+    if isinstance(error, MemoryError):
+        return True
+    words = str(error).lower()
+    return any(hint in words for hint in ("out of memory", "not enough memory", "can't allocate"))

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
+from micrec_core.errors import is_out_of_memory
 from micrec_core.evaluation.kernels import copy_columns, select_top
 from micrec_core.evaluation.parallel import map_pieces, n_cores, one_blas_thread
 
@@ -112,7 +113,7 @@ def _ranker(
                 raise ValueError(f"scores are {block.shape}, not {(len(rows), n_items)}")
             return select.apply(block, rows, threads)
         except (MemoryError, RuntimeError) as error:
-            if len(rows) == 1 or not _is_out_of_memory(error):
+            if len(rows) == 1 or not is_out_of_memory(error):
                 raise
         middle = len(rows) // 2
         return np.concatenate([rank(rows[:middle]), rank(rows[middle:])])
@@ -291,11 +292,3 @@ def _count_items(
     if counts:
         return next(iter(counts.values()))
     return int(score_block(users[:1]).shape[1])
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    """Whether NumPy or torch (which raises a RuntimeError) could not get memory."""
-    if isinstance(error, MemoryError):
-        return True
-    words = str(error).lower()
-    return any(hint in words for hint in ("out of memory", "not enough memory", "can't allocate"))
