@@ -110,6 +110,9 @@ class BipartiteGraph:
         self.by_item = Csr.of(transposed)
         self.n_users, self.n_items = matrix.shape
         self.device = torch.device(device)
+        # Memory that an operation on the graph needs only while it runs, for the next one to use.
+        self.spare: list[Tensor] = []
+        self._norms: tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]] | None = None
         self._torch: dict[bool, Tensor] = {}
 
     @property
@@ -121,6 +124,14 @@ class BipartiteGraph:
         users = torch.from_numpy(np.diff(self.by_user.indptr).astype(np.float32))
         items = torch.from_numpy(np.diff(self.by_item.indptr).astype(np.float32))
         return users.to(self.device), items.to(self.device)
+
+    def norms(self, degree: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """D^-1/2 of users [n_users] and items [n_items]; those of the last degrees are kept."""
+        kept = self._norms
+        if kept is None or not all(map(torch.equal, kept[0], degree)):
+            users, items = (d.clamp(min=1.0) ** -0.5 for d in degree)
+            self._norms = kept = (degree[0].clone(), degree[1].clone()), (users, items)
+        return kept[1]
 
     def to_users(
         self, x: Tensor, users: Tensor, items: Tensor, drop: Dropout | None = None

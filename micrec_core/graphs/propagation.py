@@ -1,14 +1,19 @@
-"""LightGCN's mean over layers as one operation: no sum and no layer is stored twice.
+"""LightGCN's mean over layers as one operation, which stores each layer once and no sum of them.
 
     Ê = M sum_{l = 0..L} A^l E,   A = D^-1/2 [0 R; R^T 0] D^-1/2,   M = 1 / (L + 1), or 1 where an
                                                                     entity has no edge
 
 (He et al., 2020, eq. 3 and 8; M is ours.) A is symmetric and M a constant wherever A is not zero,
 so the gradient is the same sum of the gradient, taken by Horner's rule, which stores no layer.
+
+A layer of users needs the last one of items alone, and the other way about: these are two chains
+of steps, and one after the other they find what they read in the cache more often than in turn.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -19,6 +24,7 @@ from torch import Tensor
 from micrec_core.graphs import wide
 from micrec_core.graphs.operators import BipartiteGraph, Csr, Dropout, is_wide
 
+Floats = NDArray[np.float32]
 Pair = tuple[Tensor, Tensor]
 
 
@@ -83,41 +89,70 @@ class _LightGCN(torch.autograd.Function):
         layers: int,
     ) -> Pair:
         sides = _sides(graph, degree)
-        ctx.rest = (sides, means, layers)
-        now = [users.contiguous(), items.contiguous()]
-        total = now
-        sums = [torch.empty_like(x) for x in now]
-        for _ in range(layers - 1):
-            after = [torch.empty_like(x) for x in now]
-            for side in (0, 1):
-                given = now[1 - side], total[side], after[side], sums[side]
-                wide.layer_rows(*sides[side], *_numpy(*given))
-            now, total = after, sums
-        for side in (0, 1):
-            given = now[1 - side], total[side], means[side], sums[side]
-            wide.add_rows(*sides[side], *_numpy(*given))
-        return sums[0], sums[1]
+        ctx.rest = (graph, sides, means, layers)
+        starts = users.contiguous(), items.contiguous()
+        out = torch.empty_like(starts[0]), torch.empty_like(starts[1])
+        start, mean, into = _numpy(*starts), _numpy(*means), _numpy(*out)
+        last = list(start)
+        side = 0
+        with _tables(graph, layers - 1, users.shape[1]) as between:
+            for begin in (1, 0):
+                x, side = start[begin], begin
+                for layer in range(layers - 1):
+                    side = 1 - side
+                    wide.scaled_sum_rows(*sides[side], x, between[side][layer])
+                    x = between[side][layer]
+                last[side] = x
+            # Whoever needs the layer that was written last comes first.
+            for to in (1 - side, side):
+                given = last[1 - to], start[to], between[to], mean[to], into[to]
+                wide.mean_rows(*sides[to], *given)
+        return out
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        sides, means, layers = ctx.rest
-        start = [g * mean[:, None] for g, mean in zip(gradients, means, strict=True)]
-        ones = [torch.ones_like(mean) for mean in means]
-        now = start
-        for _ in range(layers):
-            after = [torch.empty_like(x) for x in start]
-            for side in (0, 1):
-                given = now[1 - side], start[side], ones[side], after[side]
-                wide.add_rows(*sides[side], *_numpy(*given))
-            now = after
-        return now[0], now[1], None, None, None, None
+        graph, sides, means, layers = ctx.rest
+        starts = [g.contiguous() for g in gradients]
+        out = torch.empty_like(starts[0]), torch.empty_like(starts[1])
+        start, mean, into = _numpy(*starts), _numpy(*means), _numpy(*out)
+        with _tables(graph, min(layers - 1, 1), starts[0].shape[1]) as between:
+            for begin in (1, 0):
+                x, side = start[begin], begin
+                for layer in range(layers):
+                    side = 1 - side
+                    target = into[side] if layer == layers - 1 else between[side][0]
+                    given = x, mean[1 - side], start[side], mean[side], layer == 0, target
+                    wide.horner_rows(*sides[side], *given)
+                    x = target
+        return *out, None, None, None, None
+
+
+@contextmanager
+def _tables(graph: BipartiteGraph, n: int, dim: int) -> Iterator[tuple[Floats, Floats]]:
+    """Room for n tables of users [n, n_users, dim] and of items, which nobody sees afterwards.
+
+    The graph keeps it for the next time, for new memory costs as much as it takes to fill it.
+    """
+    size, n_users = n * (graph.n_users + graph.n_items) * dim, n * graph.n_users * dim
+    try:
+        room = graph.spare.pop()
+    except IndexError:
+        room = torch.empty(0)
+    if len(room) < size:
+        room = torch.empty(size)
+    flat = room.numpy()
+    yield (
+        flat[:n_users].reshape(n, graph.n_users, dim),
+        flat[n_users:size].reshape(n, graph.n_items, dim),
+    )
+    graph.spare.append(room)
 
 
 def _sides(graph: BipartiteGraph, degree: Pair) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """What the kernels take of either direction: to users, to items."""
-    users, items = ((d.clamp(min=1.0) ** -0.5).numpy() for d in degree)
+    users, items = (scale.numpy() for scale in graph.norms(degree))
 
-    def side(csr: Csr, *scales: NDArray[np.float32]) -> tuple[Any, ...]:
+    def side(csr: Csr, *scales: Floats) -> tuple[Any, ...]:
         return csr.bounds, csr.indptr, csr.indices, *scales
 
     return side(graph.by_user, users, items), side(graph.by_item, items, users)

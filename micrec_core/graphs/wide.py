@@ -30,8 +30,9 @@ _VECTOR = ir.VectorType(ir.FloatType(), WIDTH)
 _INT = ir.IntType(32)
 # A product may be rounded together with the sum, as in the plain kernels; nothing is reordered.
 _FLAGS = ("contract",)
-# How many summands ahead rows are asked for: 4 KiB of them.
-AHEAD = 16
+# How many summands ahead rows are asked for: 8 KiB of them.
+_AHEAD = np.uint64(32)
+_ONE = np.uint64(1)
 _JIT: dict[str, Any] = {"parallel": True, "cache": True, "nogil": True, "boundscheck": False}
 
 
@@ -168,14 +169,37 @@ def _prefetch(typing_context, array, row, column):
 
 
 @numba.njit(inline="always")
+def _place(n):
+    """``n`` as a place in an array: numba asks of a signed one whether it counts from the end."""
+    return np.uint64(n)
+
+
+@numba.njit(inline="always")
+def _ask_ahead(x, indices, e, column):
+    """Ask for the row of a summand that comes later than ``e``."""
+    last = _place(indices.shape[0] - 1)
+    _prefetch(x, _place(indices[min(e + _AHEAD, last)]), column)
+
+
+@numba.njit(inline="always")
 def _sum(first, end, indices, scale, col_scale, x, column):
     """Sum of scale * col_scale[c] * x[c, column:] over the summands c = indices[first:end]."""
     total = _zeros()
-    last = indices.shape[0] - 1
-    for e in range(first, end):
-        c = indices[e]
-        _prefetch(x, indices[min(e + AHEAD, last)], column)
+    for e in range(_place(first), _place(end)):
+        c = _place(indices[e])
+        _ask_ahead(x, indices, e, column)
         total = _fused(scale * col_scale[c], _load(x, c, column), total)
+    return total
+
+
+@numba.njit(inline="always")
+def _sum_of_scaled(first, end, indices, scale, col_scale, factor, x, column):
+    """As _sum, of the rows factor[c] * x[c], which are rounded first."""
+    total = _zeros()
+    for e in range(_place(first), _place(end)):
+        c = _place(indices[e])
+        _ask_ahead(x, indices, e, column)
+        total = _fused(scale * col_scale[c], _scaled(factor[c], _load(x, c, column)), total)
     return total
 
 
@@ -184,31 +208,40 @@ def scaled_sum_rows(bounds, indptr, indices, row_scale, col_scale, x, out):
     """out[r] = sum over row r of row_scale[r] * col_scale[c] * x[c]."""
     for part in numba.prange(bounds.shape[0] - 1):
         for column in range(0, x.shape[1], WIDTH):
-            for r in range(bounds[part], bounds[part + 1]):
-                total = _sum(indptr[r], indptr[r + 1], indices, row_scale[r], col_scale, x, column)
+            for r in range(_place(bounds[part]), _place(bounds[part + 1])):
+                first, end = indptr[r], indptr[r + _ONE]
+                total = _sum(first, end, indices, row_scale[r], col_scale, x, column)
                 _store(out, r, column, total)
 
 
 @numba.njit(**_JIT)
-def layer_rows(bounds, indptr, indices, row_scale, col_scale, x, before, out, total):
-    """out as in scaled_sum_rows, total = before + out."""
+def mean_rows(bounds, indptr, indices, row_scale, col_scale, x, start, between, factor, out):
+    """out[r] = factor[r] * (start[r] + between[0, r] + between[1, r] + ... + scaled_sum_rows)."""
     for part in numba.prange(bounds.shape[0] - 1):
         for column in range(0, x.shape[1], WIDTH):
-            for r in range(bounds[part], bounds[part + 1]):
-                own = _sum(indptr[r], indptr[r + 1], indices, row_scale[r], col_scale, x, column)
-                _store(out, r, column, own)
-                _store(total, r, column, _plus(_load(before, r, column), own))
+            for r in range(_place(bounds[part]), _place(bounds[part + 1])):
+                first, end = indptr[r], indptr[r + _ONE]
+                own = _sum(first, end, indices, row_scale[r], col_scale, x, column)
+                total = _load(start, r, column)
+                for layer in range(between.shape[0]):
+                    total = _plus(total, _load(between[layer], r, column))
+                _store(out, r, column, _scaled(factor[r], _plus(total, own)))
 
 
 @numba.njit(**_JIT)
-def add_rows(bounds, indptr, indices, row_scale, col_scale, x, before, factor, out):
-    """out[r] = factor[r] * (before[r] + the sum of scaled_sum_rows)."""
+def horner_rows(
+    bounds, indptr, indices, row_scale, col_scale, x, x_factor, start, factor, scale_x, out
+):
+    """out[r] = factor[r] * start[r] + scaled_sum_rows, of x_factor[c] * x[c] if ``scale_x``."""
     for part in numba.prange(bounds.shape[0] - 1):
         for column in range(0, x.shape[1], WIDTH):
-            for r in range(bounds[part], bounds[part + 1]):
-                own = _sum(indptr[r], indptr[r + 1], indices, row_scale[r], col_scale, x, column)
-                whole = _plus(_load(before, r, column), own)
-                _store(out, r, column, _scaled(factor[r], whole))
+            for r in range(_place(bounds[part]), _place(bounds[part + 1])):
+                first, end, scale = indptr[r], indptr[r + _ONE], row_scale[r]
+                if scale_x:
+                    own = _sum_of_scaled(first, end, indices, scale, col_scale, x_factor, x, column)
+                else:
+                    own = _sum(first, end, indices, scale, col_scale, x, column)
+                _store(out, r, column, _plus(_scaled(factor[r], _load(start, r, column)), own))
 
 
 @numba.njit(**_JIT)
@@ -220,21 +253,21 @@ def scaled_sum_rows_dropped(
     The survivors of a part are listed first, without a branch that half of them would mislead.
     """
     for part in numba.prange(bounds.shape[0] - 1):
-        top, bottom = bounds[part], bounds[part + 1]
+        top, bottom = _place(bounds[part]), _place(bounds[part + 1])
         kept = np.empty(indptr[bottom] - indptr[top] + 1, np.int32)
-        ends = np.empty(bottom - top + 1, np.int64)
-        n = 0
+        ends = np.empty(bottom - top + _ONE, np.int64)
+        n = _place(0)
         for r in range(top, bottom):
             ends[r - top] = n
-            for e in range(indptr[r], indptr[r + 1]):
+            for e in range(_place(indptr[r]), _place(indptr[r + _ONE])):
                 c = indices[e]
                 kept[n] = c
-                n += keep(c, r, seed, threshold) if flip else keep(r, c, seed, threshold)
+                n += _place(keep(c, r, seed, threshold) if flip else keep(r, c, seed, threshold))
         ends[bottom - top] = n
-        kept = kept[: max(n, 1)]
+        kept = kept[: max(n, _ONE)]
         for column in range(0, x.shape[1], WIDTH):
             for r in range(top, bottom):
-                first, end = ends[r - top], ends[r - top + 1]
+                first, end = ends[r - top], ends[r - top + _ONE]
                 total = _sum(first, end, kept, row_scale[r], col_scale, x, column)
                 _store(out, r, column, total)
 
@@ -242,12 +275,11 @@ def scaled_sum_rows_dropped(
 @numba.njit(**_JIT)
 def weighted_sum_rows(bounds, indptr, indices, values, x, out):
     """out[r] = sum of values * x[indices] over row r."""
-    last = indices.shape[0] - 1
     for part in numba.prange(bounds.shape[0] - 1):
         for column in range(0, x.shape[1], WIDTH):
-            for r in range(bounds[part], bounds[part + 1]):
+            for r in range(_place(bounds[part]), _place(bounds[part + 1])):
                 total = _zeros()
-                for e in range(indptr[r], indptr[r + 1]):
-                    _prefetch(x, indices[min(e + AHEAD, last)], column)
-                    total = _fused(values[e], _load(x, indices[e], column), total)
+                for e in range(_place(indptr[r]), _place(indptr[r + _ONE])):
+                    _ask_ahead(x, indices, e, column)
+                    total = _fused(values[e], _load(x, _place(indices[e]), column), total)
                 _store(out, r, column, total)

@@ -134,3 +134,28 @@ def test_fused_propagation_takes_views_and_one_sided_gradients(graph) -> None:
     by_steps(graph, twin[:N_USERS], twin[N_USERS:], 2)[0].sum().backward()
     assert both.grad is not None and twin.grad is not None
     torch.testing.assert_close(both.grad, twin.grad, rtol=1e-6, atol=1e-7)
+
+
+def test_fused_propagation_reuses_nothing_that_is_still_needed(graph) -> None:
+    pairs = [
+        [draw(n, 64, seed=seed + n).requires_grad_() for n in (N_USERS, N_ITEMS)]
+        for seed in (20, 30)
+    ]
+    outs = [light_gcn(graph, graph.degrees(), *pair, 3) for pair in pairs]
+    wanted = [by_steps(graph, *pair, 3) for pair in pairs]
+    for out, plain in zip(outs, wanted, strict=True):
+        assert all(map(torch.equal, out, plain))
+    for pair, out, plain in zip(pairs, outs, wanted, strict=True):
+        gradients = [torch.autograd.grad(sum(x.sum() for x in y), pair) for y in (out, plain)]
+        assert all(map(torch.equal, *gradients))
+
+
+def test_norms_follow_the_degrees(graph) -> None:
+    degree = graph.degrees()
+    first = [norm.clone() for norm in graph.norms(degree)]
+    degree[0].mul_(4.0)
+    again = graph.norms(degree)
+    assert torch.equal(again[1], first[1])
+    positive = degree[0] > 0
+    torch.testing.assert_close(again[0][positive], first[0][positive] / 2)
+    assert torch.equal(graph.norms(graph.degrees())[0], first[0])
