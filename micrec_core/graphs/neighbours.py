@@ -6,6 +6,7 @@ similarity, ties by lower row; only positive similarities count, and missing pla
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -15,6 +16,8 @@ import torch
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import csr_matrix
+
+from micrec_core.errors import is_out_of_memory
 
 Features: TypeAlias = NDArray[np.float32] | csr_matrix
 
@@ -85,28 +88,61 @@ def _nearest_dense(
     allowed = np.flatnonzero(ok)
     position = np.full(len(ok), -1, np.int64)
     position[allowed] = np.arange(len(allowed))
-    n, width = len(queries), min(k, len(allowed))
+    n = len(queries)
     rows = np.full((n, k), -1, np.int32)
     similarity = np.zeros((n, k), np.float32)
-    if width == 0:
+    if len(allowed) == 0:
         return Neighbours(rows, similarity)
     base = torch.from_numpy(np.ascontiguousarray(anchors[allowed])).to(device).T.contiguous()
+
+    def search(start: int, stop: int) -> None:
+        block = torch.from_numpy(np.ascontiguousarray(queries[start:stop])).to(device)
+        scores = block @ base
+        own = same[start:stop]
+        own = np.where(own >= 0, position[own], -1)
+        places = np.full((stop - start, k), -1, np.int32)
+        found = np.zeros((stop - start, k), np.float32)
+        if scores.device.type == "cpu":
+            _select(scores.numpy(), own, places, found)
+        else:
+            _select_there(scores, own, places, found)
+        rows[start:stop] = np.where(places >= 0, allowed[places], -1)
+        similarity[start:stop] = found
+
     step = max(1, memory_bytes // (4 * len(allowed)))
     for start in range(0, n, step):
-        block = torch.from_numpy(np.ascontiguousarray(queries[start : start + step])).to(device)
-        scores = block @ base
-        own = same[start : start + step]
-        own = np.where(own >= 0, position[own], -1)
-        hit = torch.from_numpy(np.flatnonzero(own >= 0)).to(device)
-        scores[hit, torch.from_numpy(own[own >= 0]).to(device)] = -1.0
-        values, columns = _best(scores, width)
-        found, places = values.cpu().numpy(), columns.cpu().numpy()
-        order = np.lexsort((places, -found), axis=1)
-        found = np.take_along_axis(found, order, 1)
-        places = allowed[np.take_along_axis(places, order, 1)]
-        rows[start : start + step, :width] = np.where(found > 0, places, -1)
-        similarity[start : start + step, :width] = np.maximum(found, 0)
+        _in_halves(search, start, min(start + step, n))
     return Neighbours(rows, similarity)
+
+
+def _in_halves(work: Callable[[int, int], None], start: int, stop: int) -> None:
+    """``work`` on a range of rows, in halves where it does not fit the memory."""
+    try:
+        work(start, stop)
+        return
+    except (MemoryError, RuntimeError) as error:
+        if stop - start <= 1 or not is_out_of_memory(error):
+            raise
+    middle = (start + stop) // 2
+    _in_halves(work, start, middle)
+    _in_halves(work, middle, stop)
+
+
+def _select_there(
+    scores: torch.Tensor,
+    own: NDArray[np.int64],
+    places: NDArray[np.int32],
+    found: NDArray[np.float32],
+) -> None:
+    """As ``_select``, on the scores' device."""
+    hit = torch.from_numpy(np.flatnonzero(own >= 0)).to(scores.device)
+    scores[hit, torch.from_numpy(own[own >= 0]).to(scores.device)] = 0
+    width = min(places.shape[1], scores.shape[1])
+    best, columns = (part.cpu().numpy() for part in _best(scores, width))
+    order = np.lexsort((columns, -best), axis=1)
+    best, columns = np.take_along_axis(best, order, 1), np.take_along_axis(columns, order, 1)
+    places[:, :width] = np.where(best > 0, columns, -1)
+    found[:, :width] = np.maximum(best, 0)
 
 
 def _best(scores: torch.Tensor, width: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -201,8 +237,8 @@ def _nearest_inverted(
     rows: NDArray[np.int32],
     out: NDArray[np.float32],
 ) -> None:
-    """Cosines through the inverted index, then the k best by insertion (k is small)."""
-    n, k = rows.shape
+    """Cosines through the inverted index, then the k best."""
+    n = len(rows)
     n_chunks = min(n, 64)
     for chunk in numba.prange(n_chunks):
         scores = np.zeros(n_anchors, dtype=np.float32)
@@ -213,14 +249,42 @@ def _nearest_inverted(
                     scores[a_ind[p]] += weight * a_val[p]
             if same[q] >= 0:
                 scores[same[q]] = 0.0
-            for a in range(n_anchors):
-                value = scores[a]
-                scores[a] = 0.0
-                if value > out[q, k - 1]:
-                    place = k - 1
-                    while place > 0 and out[q, place - 1] < value:
-                        out[q, place] = out[q, place - 1]
-                        rows[q, place] = rows[q, place - 1]
-                        place -= 1
-                    out[q, place] = value
-                    rows[q, place] = a
+            _keep_best(scores, rows[q], out[q])
+            scores[:] = 0.0
+
+
+@numba.njit(parallel=True, cache=True, nogil=True, boundscheck=False)
+def _select(
+    scores: NDArray[np.float32],
+    own: NDArray[np.int64],
+    rows: NDArray[np.int32],
+    out: NDArray[np.float32],
+) -> None:
+    """Columns and values of each row's k largest positive scores, but for its own column."""
+    n = len(scores)
+    n_chunks = min(n, 64)
+    for chunk in numba.prange(n_chunks):
+        for q in range(chunk * n // n_chunks, (chunk + 1) * n // n_chunks):
+            if own[q] >= 0:
+                scores[q, own[q]] = 0.0
+            _keep_best(scores[q], rows[q], out[q])
+
+
+@numba.njit(cache=True, nogil=True, boundscheck=False)
+def _keep_best(
+    scores: NDArray[np.float32], rows: NDArray[np.int32], out: NDArray[np.float32]
+) -> None:
+    """The k best of ``scores`` by insertion (k is small): of equal ones the first come first."""
+    k = len(rows)
+    least = out[k - 1]
+    for a in range(len(scores)):
+        value = scores[a]
+        if value > least:
+            place = k - 1
+            while place > 0 and out[place - 1] < value:
+                out[place] = out[place - 1]
+                rows[place] = rows[place - 1]
+                place -= 1
+            out[place] = value
+            rows[place] = a
+            least = out[k - 1]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import sparse
 
+from micrec_core.graphs import neighbours
 from micrec_core.graphs.neighbours import (
     Features,
     Neighbours,
@@ -107,6 +109,67 @@ def test_many_equal_anchors_give_the_first_ones(kind) -> None:
     queries = np.array([[1.0, 0.0], [0.6, 0.8]])
     found = nearest(as_kind(queries, kind), as_kind(anchors, kind), 4)
     assert found.rows.tolist() == [[0, 1, 2, 3], [100, 0, 1, 2]]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 7), st.sampled_from([3, 9]))
+def test_both_selections_agree(seed, k, levels) -> None:
+    """That of the kernel and that of torch, which a GPU uses."""
+    rng = np.random.default_rng(seed)
+    scores = (rng.integers(-2, levels, (6, 5)) / levels).astype(np.float32)
+    own = rng.integers(-1, 5, 6)
+    found = []
+    for select, given_scores in (
+        (neighbours._select, scores.copy()),
+        (neighbours._select_there, torch.from_numpy(scores.copy())),
+    ):
+        rows, values = np.full((6, k), -1, np.int32), np.zeros((6, k), np.float32)
+        select(given_scores, own, rows, values)
+        found.append((rows, values))
+    np.testing.assert_array_equal(found[0][0], found[1][0])
+    np.testing.assert_array_equal(found[0][1], found[1][1])
+
+
+OUT_OF_MEMORY = (
+    MemoryError(),
+    RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+)
+
+
+def room_for(n: int, error: Exception, patch: pytest.MonkeyPatch) -> list[int]:
+    """Fail blocks of more than ``n`` rows; the sizes that were tried."""
+    own, tried = neighbours._select, []
+
+    def select(scores: NDArray, *rest: NDArray) -> None:
+        tried.append(len(scores))
+        if len(scores) > n:
+            raise error
+        own(scores, *rest)
+
+    patch.setattr(neighbours, "_select", select)
+    return tried
+
+
+@pytest.mark.parametrize("error", OUT_OF_MEMORY)
+def test_a_block_that_does_not_fit_is_tried_again_in_halves(error, monkeypatch) -> None:
+    matrix, same = unit_rows(np.random.default_rng(7), 23), np.arange(23)
+    wanted = nearest(matrix, matrix, 4, same=same)
+    tried = room_for(3, error, monkeypatch)
+    found = nearest(matrix, matrix, 4, same=same)
+    assert np.array_equal(found.rows, wanted.rows)
+    assert tried[:4] == [23, 11, 5, 2] and sum(n for n in tried if n <= 3) == 23
+
+
+def test_a_single_row_that_does_not_fit_and_other_errors_are_raised(monkeypatch) -> None:
+    matrix = unit_rows(np.random.default_rng(7), 5)
+    room_for(0, MemoryError("no room"), monkeypatch)
+    with pytest.raises(MemoryError, match="no room"):
+        nearest(matrix, matrix, 2)
+    tried = room_for(0, RuntimeError("shape mismatch"), monkeypatch)
+    with pytest.raises(RuntimeError, match="shape mismatch"):
+        nearest(matrix, matrix, 2)
+    assert tried == [5]
 
 
 def test_small_blocks_change_nothing() -> None:
