@@ -1,4 +1,7 @@
-"""Exact k nearest neighbours by cosine, for dense features and for sparse ones.
+"""The k nearest neighbours by cosine, for dense features and for sparse ones.
+
+Exact up to ``EXACT_PAIRS`` pairs of rows; above, exact among the anchors of nearby cells
+(``cells``), which finds most of the true ones in a fraction of the time.
 
 Rows are expected L2-normalised, so a product is a cosine. Neighbours come in descending order of
 similarity, ties by lower row; only positive similarities count, and missing places hold -1.
@@ -18,12 +21,20 @@ from scipy import sparse
 from scipy.sparse import csr_matrix
 
 from micrec_core.errors import is_out_of_memory
+from micrec_core.graphs import cells
+from micrec_core.graphs.descent import descend, offer
 
 Features: TypeAlias = NDArray[np.float32] | csr_matrix
+Mask: TypeAlias = NDArray[np.bool_]
 
 # A profile mixes the words of many items; the weak ones cost most of the time (they are the
 # common ones) and hardly move a cosine.
 STRONGEST_TERMS = 64
+# Pairs of queries and anchors up to which all are compared.
+EXACT_PAIRS = 10**10
+# Above: ways in which rows are put into cells, each finding what the others cut apart, and rounds
+# after that in which neighbours' neighbours are looked at.
+CUTS, DESCENTS = 2, 2
 
 
 @dataclass(frozen=True)
@@ -59,6 +70,7 @@ def nearest(
     same: NDArray[np.integer] | None = None,
     memory_bytes: int = 2**28,
     device: str = "cpu",
+    exact_pairs: int = EXACT_PAIRS,
 ) -> Neighbours:
     """The ``k`` anchors nearest to each query.
 
@@ -67,13 +79,34 @@ def nearest(
     queries, anchors : dense [n, dim] or CSR [n, vocabulary], rows L2-normalised or zero
     anchor_ok : bool [n_anchors], rows that may be a neighbour; all by default
     same : int [n_queries], the anchor that *is* the query and is left out, -1 for none
+    exact_pairs : compare all pairs while there are no more of them, else those of nearby cells
     """
     n = queries.shape[0]
     own = np.full(n, -1, np.int64) if same is None else np.asarray(same, np.int64)
     ok = np.ones(anchors.shape[0], bool) if anchor_ok is None else np.asarray(anchor_ok, bool)
-    if sparse.issparse(anchors):
-        return _nearest_sparse(queries, anchors, k, ok, own)
-    return _nearest_dense(queries, anchors, k, ok, own, memory_bytes, device)
+
+    def search(
+        queries: Features, anchors: Features, ok: Mask, own: NDArray[np.int64]
+    ) -> Neighbours:
+        if sparse.issparse(anchors):
+            return _nearest_sparse(queries, anchors, k, ok, own)
+        return _nearest_dense(queries, anchors, k, ok, own, memory_bytes, device)
+
+    if n * int(ok.sum()) <= exact_pairs:
+        return search(queries, anchors, ok, own)
+    found = Neighbours(np.full((n, k), -1, np.int32), np.zeros((n, k), np.float32))
+    position = np.full(len(ok) + 1, -1, np.int64)  # the last for -1, no anchor
+    for seed in range(CUTS):
+        for rows, near in cells.groups(queries, anchors, ok, seed, device):
+            position[near] = np.arange(len(near))
+            own_near = position[own[rows]]
+            part = search(queries[rows], anchors[near], np.ones(len(near), bool), own_near)
+            position[near] = -1
+            there = np.where(part.rows >= 0, near[part.rows], -1).astype(np.int32)
+            offer(rows, there, part.similarity, found.rows, found.similarity)
+    if queries is not anchors:
+        return found
+    return Neighbours(*descend(anchors, found.rows, found.similarity, DESCENTS))
 
 
 def _nearest_dense(
