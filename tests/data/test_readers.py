@@ -72,60 +72,6 @@ def test_ways_of_writing_csv_make_no_difference(tmp_path: Path, write, change: s
     assert read_dataset(root).fingerprint == reference
 
 
-@settings(max_examples=40, deadline=None)
-@given(
-    drawn=st.lists(
-        st.tuples(
-            st.integers(0, 7), st.integers(0, 4), st.integers(-5, 5), st.sampled_from([0, 1, 2])
-        ),
-        min_size=1, max_size=40,
-    ),
-    group=st.integers(1, 9),
-    coded=st.booleans(),
-    with_split=st.booleans(),
-)  # fmt: skip
-def test_parquet_read_by_row_groups_is_what_the_text_is(
-    tmp_path_factory: pytest.TempPathFactory,
-    write,
-    drawn: list[tuple[int, int, int, int]],
-    group: int,
-    coded: bool,
-    with_split: bool,
-) -> None:
-    """Repeats, any order, dictionaries with unused values, whole numbers: the same dataset."""
-    root = tmp_path_factory.mktemp("groups")
-    words = ("train", "valid", "test")
-    columns: dict[str, list] = {
-        # Everyone trains in either domain first, so that no drawing is refused.
-        "user_id": ["a", "a"] + [f"u{user}" for user, *_ in drawn],
-        "item_id": ["f0", "k0"] + [f"{'fk'[item % 2]}{item}" for _, item, *_ in drawn],
-        "domain": ["food", "kitchen"] + [("food", "kitchen")[item % 2] for _, item, *_ in drawn],
-        "timestamp": [0, 0] + [at for _, _, at, _ in drawn],
-        "rating": [3, 3] + [item + 1 for _, item, *_ in drawn],
-    }
-    if with_split:
-        columns["split"] = ["train", "train"] + [words[s] for *_, s in drawn]
-    rows = [dict(zip(columns, map(str, row), strict=True)) for row in zip(*columns.values())]
-    reference = read_dataset(write(root / "a", interactions=rows), rating_threshold=1)
-    made = write(root / "b", ".parquet", interactions=rows)
-    table = pa.table(columns)
-    if coded:
-        for place, name in enumerate(("user_id", "item_id", "domain")):
-            spare = pa.array(["", *sorted(set(columns[name]), reverse=True)])
-            codes = [spare.index(word).as_py() for word in columns[name]]
-            values = pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), spare)
-            table = table.set_column(place, name, values)
-    pq.write_table(table, made / "interactions.parquet", row_group_size=group)
-    found = read_dataset(made, rating_threshold=1)
-    assert found.fingerprint == reference.fingerprint
-    for a, b in zip(reference.domains, found.domains, strict=True):
-        for array in ("user_ids", "item_ids", "split"):
-            np.testing.assert_array_equal(getattr(a, array), getattr(b, array))
-        np.testing.assert_array_equal(a.edges.user, b.edges.user)
-        np.testing.assert_array_equal(a.edges.item, b.edges.item)
-    assert [n.replace("parquet", "csv") for n in found.notes] == list(reference.notes)
-
-
 @settings(max_examples=12, deadline=None)
 @given(seed=st.integers(0, 2**16), timed=st.booleans())
 def test_order_of_rows_does_not_matter(
