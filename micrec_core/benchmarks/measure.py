@@ -168,25 +168,28 @@ def peak_extra_mib(work: Work) -> float | None:
     if not Path("/proc/self/statm").exists():
         return None
     gc.collect()
-    before, peak, done = _resident(), 0, threading.Event()
+    before, peak, done = resident(), 0, threading.Event()
 
     def watch() -> None:
         nonlocal peak
         while not done.wait(0.001):
-            peak = max(peak, _resident())
+            peak = max(peak, resident())
 
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
         work()
-        peak = max(peak, _resident())
+        peak = max(peak, resident())
     finally:
         done.set()
         watcher.join()
     return (peak - before) / 2**20
 
 
-def _resident() -> int:
+def resident() -> int:
+    """Bytes of resident memory of this process; 0 where the system does not tell."""
+    if not Path("/proc/self/statm").exists():
+        return 0
     pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
 

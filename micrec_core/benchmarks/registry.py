@@ -10,6 +10,7 @@ from micrec_core.benchmarks import (
     neighbours,
     propagation,
     ranking,
+    scale,
     serving,
     starting,
     training,
@@ -25,13 +26,19 @@ BENCHMARKS: dict[str, Callable[[Options], Report]] = {
     "serving-million": serving.measure_million,
     "starting": starting.measure,
     "neighbours": neighbours.measure,
+    "scale": scale.measure,
+    "scale-inmo": scale.measure_inmo,
 }
+# Those that take many minutes and most of a machine's memory.
+ONLY_BY_NAME = ("scale", "scale-inmo")
 
 
 def run_benchmarks(
     names: Sequence[str], options: Options, progress: Callable[[str, int, int], None]
 ) -> Iterator[dict[str, Any]]:
-    """Run the named benchmarks, all where none is named, one report after the other.
+    """Run the named benchmarks, one report after the other.
+
+    Where none is named, all but those that run only by name.
 
     Raises
     ------
@@ -42,7 +49,7 @@ def run_benchmarks(
         if name not in BENCHMARKS:
             known = ", ".join(BENCHMARKS)
             raise ConfigError(f"there is no benchmark '{name}'; known are: {known}")
-    wanted = tuple(names) or tuple(BENCHMARKS)
+    wanted = tuple(names) or tuple(name for name in BENCHMARKS if name not in ONLY_BY_NAME)
     for done, name in enumerate(wanted):
         progress(f"benchmark {name}", done, len(wanted))
         before = machine()

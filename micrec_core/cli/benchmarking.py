@@ -15,7 +15,9 @@ __all__ = ["app"]
 
 @app.command()
 def benchmark(
-    name: Annotated[str, typer.Argument(metavar="[NAME]", help="One of them; else all.")] = "",
+    name: Annotated[
+        str, typer.Argument(metavar="[NAME]", help="One of them; else all quick ones.")
+    ] = "",
     quick: Annotated[bool, typer.Option("--quick", help="Tiny sizes, to try it out.")] = False,
     repeats: Annotated[int | None, typer.Option(help="Rounds that are timed.")] = None,
     data: Annotated[
