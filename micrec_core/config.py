@@ -52,6 +52,13 @@ BASELINES: dict[str, dict[str, tuple[float, float, float]]] = {
     "ptupcdr": {"width": (50, 1, 4096), "steps": (500, 1, 100_000)},
 }
 MODELS = (*CONFIGURATIONS, *BASELINES)
+# What baselines are told apart by; micrec is of all but the first.
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "plain": ("popularity", "itemknn", "ease", "bpr-mf", "lightgcn"),
+    "inductive": ("inmo", "inmo-mf", "imc-gae"),
+    "multimodal": ("vbpr", "lattice", "bm3", "freedom", "mgcn"),
+    "cross-domain": ("cmf", "emcdr", "bitgcf", "ptupcdr"),
+}
 
 
 class Settings(BaseModel):

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from micrec_core.cli import main as command_line
-from micrec_core.config import RunSettings
+from micrec_core.config import FAMILIES, MODELS, RunSettings
 from micrec_core.errors import ConfigError
 from micrec_core.pipeline.results import write_results
 from micrec_core.pipeline.results_commands import train_command
@@ -97,3 +97,8 @@ def test_the_command_of_a_run_gives_its_settings(words: list[str], monkeypatch) 
     told = train_command(replace(run, info=run.info.model_copy(update={"config": config})))
     command_line(shlex.split(told)[3:])
     assert asked[0] == asked[1]
+
+
+def test_families_cover_the_baselines_once() -> None:
+    named = [model for models in FAMILIES.values() for model in models]
+    assert sorted(named) == sorted(set(MODELS) - {"micrec"})

@@ -20,11 +20,13 @@ import typer
 from micrec_core.pipeline.metrics import COLD
 from micrec_core.pipeline.pooled import poolable, pooled_cold
 from micrec_core.pipeline.results_commands import TABLES, train_command
-from micrec_core.pipeline.results_compared import compared_parts, name_of, over_seeds
+from micrec_core.pipeline.results_compared import compared_parts
 from micrec_core.pipeline.results_runs import (
     FULL,
     dataset_of,
     label,
+    name_of,
+    over_seeds,
     size,
     split_seed,
     tested,

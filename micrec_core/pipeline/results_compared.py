@@ -8,12 +8,14 @@ from typing import Any
 
 import pandas as pd
 
-from micrec_core.evaluation.tables import EVERYONE, POOLED
+from micrec_core.evaluation.tables import EVERYONE
 from micrec_core.pipeline.compared import ABOUT
 from micrec_core.pipeline.results_commands import compare_command
+from micrec_core.pipeline.results_families import closer_look
+from micrec_core.pipeline.results_runs import MAIN, name_of, over_seeds
 from micrec_core.runs import Run
 
-MAIN, BESIDE = "ndcg@20", "recall@20"
+BESIDE = "recall@20"
 _WHO = ["model", "variant"]
 
 
@@ -37,22 +39,11 @@ def comparison_section(run: Run, folder: Path) -> list[str]:
     lines += ["```", compare_command(run, about), "```\n"]
     for protocol in dict.fromkeys(variants["protocol"]):
         lines += _results(protocol, variants, tests, pd.DataFrame(about["seeds_spread"]))
+    lines += closer_look(run, [*about["reference"]])
     lines += _tuning(pd.DataFrame(about["tuning"]))
     if about.get("cost"):
         lines += comparison_cost(about["cost"])
     return lines
-
-
-def name_of(model: str, variant: str) -> str:
-    """``lightgcn``, ``micrec without text``."""
-    return model if variant == "full" else f"{model} without {variant}"
-
-
-def over_seeds(rows: pd.DataFrame) -> tuple[pd.DataFrame, bool]:
-    """The rows averaged over seeds, where there are any, else all; and whether there are."""
-    pooled = rows["seed"] == POOLED
-    several = bool(pooled.any())
-    return (rows[pooled] if several else rows), several
 
 
 def _results(

@@ -8,10 +8,12 @@ import pandas as pd
 
 from micrec_core.errors import RunError
 from micrec_core.evaluation.significance import compare_table
+from micrec_core.evaluation.tables import POOLED
 from micrec_core.runs import Run
 from micrec_core.runs.schema import DatasetInfo
 
 FULL = "micrec"
+MAIN = "ndcg@20"
 
 
 def dataset_of(run: Run) -> DatasetInfo:
@@ -50,6 +52,18 @@ def n_items(run: Run) -> int:
     return sum(d.n_items for d in dataset_of(run).domains)
 
 
+def name_of(model: str, variant: str) -> str:
+    """``lightgcn``, ``micrec without text``."""
+    return model if variant == "full" else f"{model} without {variant}"
+
+
+def over_seeds(rows: pd.DataFrame) -> tuple[pd.DataFrame, bool]:
+    """The rows averaged over seeds, where there are any, else all; and whether there are."""
+    pooled = rows["seed"] == POOLED
+    several = bool(pooled.any())
+    return (rows[pooled] if several else rows), several
+
+
 def first_of_each(runs: Sequence[Run]) -> dict[str, Run]:
     """By label, the runs of the lowest seed that the full model was trained with."""
     full = min((run.info.seed for run in runs if label(run) == FULL), default=None)
@@ -66,4 +80,4 @@ def tested(runs: Sequence[Run], protocol: str) -> pd.DataFrame:
     if FULL not in found or len(found) < 2:
         return pd.DataFrame()
     frames = {name: run.frame(stored) for name, run in found.items()}
-    return compare_table(frames, FULL, ["ndcg@20"])
+    return compare_table(frames, FULL, [MAIN])

@@ -11,12 +11,14 @@ import pandas as pd
 from micrec_core.config import MECHANISMS
 from micrec_core.evaluation.protocols import PROTOCOLS
 from micrec_core.evaluation.tables import EVERYONE
-from micrec_core.pipeline.results_compared import MAIN, over_seeds
 from micrec_core.pipeline.results_runs import (
     FULL,
+    MAIN,
     dataset_of,
     first_of_each,
     n_items,
+    name_of,
+    over_seeds,
     split_seed,
     tested,
 )
@@ -93,7 +95,7 @@ def _of_single(runs: Sequence[Run]) -> Iterator[Finding]:
 def _of_comparison(run: Run) -> Iterator[Finding]:
     tests = run.frame("tests.parquet")
     for row in tests[tests["metric"] == MAIN].to_dict("records"):
-        yield _finding(_short(run), row["protocol"], _name(row["model"], row["variant"]), row)
+        yield _finding(_short(run), row["protocol"], name_of(row["model"], row["variant"]), row)
 
 
 def _of_variants(run: Run) -> Iterator[Finding]:
@@ -104,17 +106,13 @@ def _of_variants(run: Run) -> Iterator[Finding]:
     # A run with variants is one of the full model, beside its own tests of single runs.
     for row in rows[rows["p_holm"].notna()].to_dict("records"):
         beside = row | {"reference_mean": row["mean"] - row["diff"]}
-        yield _finding(_short(run), row["protocol"], _name(row["model"], row["variant"]), beside)
+        yield _finding(_short(run), row["protocol"], name_of(row["model"], row["variant"]), beside)
 
 
 def _finding(data: str, protocol: str, name: str, row: dict[str, Any]) -> Finding:
     return Finding(
         data, protocol, row["domain"], name, row["reference_mean"], row["mean"], row["p_holm"]
     )
-
-
-def _name(model: str, variant: str) -> str:
-    return model if variant == "full" else f"{model} without {variant}"
 
 
 def summary_parts(groups: Sequence[Sequence[Run]]) -> list[str]:
@@ -125,8 +123,8 @@ def summary_parts(groups: Sequence[Sequence[Run]]) -> list[str]:
     groups : runs of one dataset and split each
     """
     found = [finding for runs in groups for finding in findings(runs)]
-    parts = ["## In short\n", *_best(found), *_mechanisms(found), *_alignment(groups)]
-    return parts if len(parts) > 1 else []
+    parts = [*_best(found), *_mechanisms(found), *_alignment(groups), *_failed(found)]
+    return ["## In short\n", *parts] if parts else []
 
 
 def _best(found: Sequence[Finding]) -> list[str]:
@@ -188,6 +186,27 @@ def _places(own: Sequence[Finding], verdict: str) -> str:
 
 def _p(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def _failed(found: Sequence[Finding]) -> list[str]:
+    """What did not work, as far as the stored tests tell."""
+    rivals = [f for f in found if not f.name.startswith(_WITHOUT)]
+    lines = [
+        f"- On {f.where}, {f.name} is better than the full model ({-f.gain:.1%}, p {_p(f.p)})."
+        for f in rivals
+        if f.verdict == "worse"
+    ]
+    level = dict.fromkeys(f.where for f in rivals if f.verdict == "open")
+    for where in level:
+        names = [f.name for f in rivals if f.where == where and f.verdict == "open"]
+        lines.append(f"- On {where}, it cannot be told apart from {', '.join(names)}.")
+    for mechanism in MECHANISMS:
+        own = [f for f in found if f.name == _WITHOUT + mechanism]
+        if own and not any(f.verdict == "better" for f in own):
+            lines.append(f"- No gain of {mechanism} could be shown in {len(own)} tests.")
+    if not lines:
+        return []
+    return ["**What did not work**; for attempts that were not kept, see `notes/`\n", *lines, ""]
 
 
 def _alignment(groups: Sequence[Sequence[Run]]) -> list[str]:
