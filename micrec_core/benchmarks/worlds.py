@@ -59,3 +59,15 @@ def documents(n: int, vocabulary: int, terms: int, seed: int = 0) -> sparse.csr_
 def vectors(n: int, dim: int, seed: int = 0) -> NDArray[np.float32]:
     """Standard normal float32 [n, dim]."""
     return np.random.default_rng(seed).standard_normal((n, dim), dtype=np.float32)
+
+
+def crowds(n: int, dim: int, seed: int = 0) -> NDArray[np.float32]:
+    """Unit vectors float32 [n, dim] around centres of uneven sizes, as features of pictures are."""
+    n_crowds, latent = 400, 24
+    rng = np.random.default_rng(seed)
+    share = (np.arange(n_crowds) + 5.0) ** -0.8
+    which = rng.choice(n_crowds, n, p=share / share.sum())
+    inner = rng.standard_normal((n_crowds, latent))[which] + 0.6 * rng.standard_normal((n, latent))
+    rows = inner @ rng.standard_normal((latent, dim)) / np.sqrt(latent)
+    rows += 0.3 * rng.standard_normal((n, dim))
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)

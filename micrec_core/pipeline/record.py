@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from micrec_core.errors import RunError
 from micrec_core.pipeline.answers import variant_name
 from micrec_core.runs import RunInfo
 from micrec_core.runs.files import read_json
+from micrec_core.training.inputs import Knowledge
 
 _PACKAGES = ("torch", "numpy", "scipy", "numba", "pandas", "scikit-learn", "umap-learn")
 
@@ -47,6 +49,28 @@ def dataset_info(dataset: Dataset) -> dict[str, Any]:
         "n_overlap": about["n_overlap"],
         "notes": dataset.notes,
     }
+
+
+def neighbour_recall(
+    domains: Sequence[str], knowledge: Knowledge
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Share of the true neighbours that were found, where the search was not exact.
+
+    Returns
+    -------
+    domain -> modality -> users or items -> share
+    """
+    out: dict[str, dict[str, dict[str, float]]] = {}
+    for name, part in zip(domains, knowledge.domains, strict=True):
+        for modality in part.item_neighbours:
+            shares = {
+                "users": part.user_neighbours[modality].recall,
+                "items": part.item_neighbours[modality].recall,
+            }
+            missed = {side: share for side, share in shares.items() if share < 1}
+            if missed:
+                out.setdefault(name, {})[modality] = missed
+    return out
 
 
 def device_name(device: str) -> str:

@@ -32,7 +32,7 @@ from micrec_core.pipeline.prepare import (
     prepare,
     silent,
 )
-from micrec_core.pipeline.record import first_info, require_same
+from micrec_core.pipeline.record import first_info, neighbour_recall, require_same
 from micrec_core.pipeline.snapshots import Snapshots, wanted
 from micrec_core.pipeline.train_rival import train_rival
 from micrec_core.pipeline.weights import weights_frame
@@ -92,7 +92,9 @@ def train_run(
             with clock.part("neighbours"):
                 prepared = prepare(material, settings, device)
             encoders = {m: e.label for m, e in prepared.features.encoders.items()}
-            writer.update(encoders=encoders)
+            names = [domain.name for domain in dataset.domains]
+            recall = neighbour_recall(names, prepared.knowledge)
+            writer.update(encoders=encoders, neighbour_recall=recall)
             if settings.model.name in BASELINES:
                 return train_rival(writer, prepared, resume, clock, progress)
             with clock.training(device):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import sparse
 
-from micrec_core.graphs import neighbours
+from micrec_core.graphs import cells, neighbours
 from micrec_core.graphs.neighbours import (
     Features,
     Neighbours,
@@ -100,6 +100,46 @@ exact = st.lists(st.sampled_from([0.0, 0.5, -0.5, 0.25]), min_size=3, max_size=3
 def test_ties_go_to_the_lower_row_also_at_the_last_place(kind, queries, anchors, k) -> None:
     found = nearest(as_kind(np.array(queries), kind), as_kind(np.array(anchors), kind), k)
     check(found, brute(np.array(queries), np.array(anchors), k))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=40, deadline=None)
+@given(
+    anchors=st.lists(exact, min_size=1, max_size=12),
+    seed=st.integers(0, 10**6),
+    k=st.integers(1, 6),
+    others=st.booleans(),
+)
+def test_cells_hold_to_the_same_contract(kind, anchors, seed, k, others) -> None:
+    """Ties, rows that lend nothing and rows that are the query: with all cells near, as exact."""
+    rng, matrix = np.random.default_rng(seed), np.array(anchors)
+    n = len(matrix)
+    ok, same = rng.random(n) < 0.8, rng.integers(-1, n, n)
+    if not others:
+        same = np.where(same < 0, -1, np.arange(n))
+    space = as_kind(matrix, kind)
+    found = nearest(space, space, k, anchor_ok=ok, same=same, exact_pairs=0)
+    check(found, brute(matrix, matrix, k, ok, same))
+    assert found.recall == 1.0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_share_that_was_found_is_told(kind, monkeypatch) -> None:
+    rng = np.random.default_rng(3)
+    matrix = normalise_rows(rng.normal(size=(1500, 12)).astype(np.float32))
+    space, same = as_kind(matrix, kind), np.arange(1500)
+    monkeypatch.setattr(neighbours, "DESCENTS", 0)
+    monkeypatch.setattr(cells, "PROBED", 2)
+    monkeypatch.setattr(neighbours, "_CHECKED", 1500)
+    found = nearest(space, space, 10, same=same, exact_pairs=0)
+    wanted = nearest(space, space, 10, same=same)
+    both = [len(np.intersect1d(a, b)) for a, b in zip(found.rows, wanted.rows, strict=True)]
+    assert wanted.recall == 1.0 and 0.1 < found.recall < 0.9
+    assert found.recall == pytest.approx(np.sum(both) / wanted.rows.size, abs=1e-3)
+    monkeypatch.setattr(neighbours, "_CHECKED", 200)
+    again = nearest(space, space, 10, same=same, exact_pairs=0)
+    assert again.recall == pytest.approx(found.recall, abs=0.1)
+    assert np.array_equal(again.rows, found.rows), "the sample decides nothing"
 
 
 @pytest.mark.parametrize("kind", KINDS)
