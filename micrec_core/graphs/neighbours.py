@@ -1,8 +1,8 @@
 """The k nearest neighbours by cosine, for dense features and for sparse ones.
 
-Exact up to ``EXACT_PAIRS`` pairs of rows, and for dense rows on a GPU; above, exact among the
-anchors of nearby cells (``cells``), which finds most of the true ones in a fraction of the time.
-How many is measured on some of the queries and told.
+Exact up to ``EXACT_DENSE`` or ``EXACT_SPARSE`` pairs of rows, and for dense rows on a GPU; above,
+exact among the anchors of nearby cells (``cells``), which finds most of the true ones in a fraction
+of the time. How many is measured on some of the queries and told.
 
 Rows are expected L2-normalised, so a product is a cosine. Neighbours come in descending order of
 similarity, ties by lower row; only positive similarities count, and missing places hold -1.
@@ -31,11 +31,12 @@ Mask: TypeAlias = NDArray[np.bool_]
 # A profile mixes the words of many items; the weak ones cost most of the time (they are the
 # common ones) and hardly move a cosine.
 STRONGEST_TERMS = 64
-# Pairs of queries and anchors up to which all are compared: then it takes a minute of one thread at
-# most (measured on 100,000 dense rows of 128 and sparse ones of 64 terms). Nearby cells are quicker
-# from 10,000 rows on, but find 85 to 95 % of the neighbours by pictures and 50 to 85 % of those by
-# texts: a minute once is the lesser cost (docs/notes/speed.md).
-EXACT_PAIRS = 10**10
+# Pairs of queries and anchors up to which all are compared: it takes 54 s of one thread for 100,000
+# dense rows of 128 numbers and 135 s for 200,000 sparse ones of 64 terms. Nearby cells are quicker
+# from 10,000 dense rows and 15,000 sparse profiles on, but on real data they find 88 to 95 % of the
+# neighbours by pictures and 50 to 85 % of those by texts (docs/notes/speed.md): so much time, once,
+# is the lesser cost.
+EXACT_DENSE, EXACT_SPARSE = 10**10, 4 * 10**10
 # Above: ways in which rows are put into cells, each finding what the others cut apart, and rounds
 # after that in which neighbours' neighbours are looked at.
 CUTS, DESCENTS = 2, 2
@@ -80,7 +81,7 @@ def nearest(
     same: NDArray[np.integer] | None = None,
     memory_bytes: int = 2**28,
     device: str = "cpu",
-    exact_pairs: int = EXACT_PAIRS,
+    exact_pairs: int | None = None,
 ) -> Neighbours:
     """The ``k`` anchors nearest to each query.
 
@@ -89,7 +90,8 @@ def nearest(
     queries, anchors : dense [n, dim] or CSR [n, vocabulary], rows L2-normalised or zero
     anchor_ok : bool [n_anchors], rows that may be a neighbour; all by default
     same : int [n_queries], the anchor that *is* the query and is left out, -1 for none
-    exact_pairs : compare all pairs while there are no more of them, else those of nearby cells
+    exact_pairs : compare all pairs while there are no more of them, else those of nearby cells;
+        a measured number by default
     """
     n = queries.shape[0]
     own = np.full(n, -1, np.int64) if same is None else np.asarray(same, np.int64)
@@ -102,8 +104,9 @@ def nearest(
             return _nearest_sparse(queries, anchors, k, ok, own)
         return _nearest_dense(queries, anchors, k, ok, own, memory_bytes, device)
 
-    exact = n * int(ok.sum()) <= exact_pairs
-    if exact or (device.startswith("cuda") and not sparse.issparse(anchors)):
+    dense = not sparse.issparse(anchors)
+    most = exact_pairs if exact_pairs is not None else EXACT_DENSE if dense else EXACT_SPARSE
+    if n * int(ok.sum()) <= most or (dense and device.startswith("cuda")):
         return search(queries, anchors, ok, own)
     found = _nearest_in_cells(search, queries, anchors, k, ok, own, device)
     some = np.random.default_rng(_SEED).choice(n, min(n, _CHECKED), replace=False)
