@@ -19,6 +19,7 @@ from micrec_core.graphs.operators import Dropout
 from micrec_core.models.baselines import Baseline
 from micrec_core.models.inputs import ModelInputs
 from micrec_core.models.micrec import MICRec
+from micrec_core.training.allocator import keep_freed_memory
 from micrec_core.training.average import ParameterAverage
 from micrec_core.training.baseline_objective import BaselineObjective
 from micrec_core.training.checkpoint import load_checkpoint, save_checkpoint
@@ -71,6 +72,8 @@ class Trainer:
         self.checkpoint = checkpoint
         self.generator = torch.Generator().manual_seed(seed + 1)
         device = inputs.device
+        if device.type == "cpu":
+            keep_freed_memory()
         self.users = [torch.from_numpy(e.user).long() for e in edges]
         self.items = [torch.from_numpy(e.item).long() for e in edges]
         trained = [torch.unique(items).to(device) for items in self.items]
