@@ -171,7 +171,7 @@ class MICRec(nn.Module):
         scale = (inputs.items.degree + 1.0) ** -self.alpha
         ones = torch.ones_like(inputs.users.degree)
         items = inputs.graph.to_items(own.users, scale * rescale, ones, drop)
-        return users, items + scale[:, None] * own.any_item
+        return users, items.add_(scale[:, None] * own.any_item)
 
     def _sum_users(
         self, inputs: DomainInputs, templates: Tensor, shared: Tensor | None, drop: Dropout | None
@@ -180,7 +180,7 @@ class MICRec(nn.Module):
         scale = (inputs.users.degree + 1.0) ** -self.alpha
         ones = torch.ones_like(inputs.items.degree)
         users = inputs.graph.to_users(templates, scale * rescale, ones, drop)
-        return users if shared is None else users + scale[:, None] * shared
+        return users if shared is None else users.add_(scale[:, None] * shared)
 
     def add_transfer(
         self, own: list[tuple[Tensor, Tensor]], links: tuple[Link, ...]
@@ -219,8 +219,10 @@ class MICRec(nn.Module):
             message = side.neighbours[m] @ lenders
             content = self.project[m](side.content[m])
             content = content if unseen else content.detach()
-            message = message + share[:, None] * content
-            embedding = embedding + weights[:, index : index + 1] * message
+            message.add_(share[:, None] * content)
+            weighed = weights[:, index : index + 1] * message
+            # In place only where nobody else has it: new tables cost time.
+            embedding = embedding.add_(weighed) if index else embedding + weighed
         return embedding
 
     # 3.3 ---------------------------------------------------------------------------------------

@@ -21,12 +21,18 @@ class ParameterAverage:
         self.model = model
         self.decay = decay
         self.steps = 0
-        self.mean = {name: p.detach().clone() for name, p in model.named_parameters()}
+        # Without averaging the parameters' own memory, so that there is nothing to keep up.
+        self.mean = {
+            name: p.detach().clone() if decay else p.detach()
+            for name, p in model.named_parameters()
+        }
 
     def update(self) -> None:
         """Take the parameters in after a step."""
         weight = min(self.decay, (1 + self.steps) / (10 + self.steps))
         self.steps += 1
+        if not self.decay:
+            return
         current = [p.detach() for _, p in self.model.named_parameters()]
         torch._foreach_lerp_(list(self.mean.values()), current, 1.0 - weight)
 
@@ -38,12 +44,16 @@ class ParameterAverage:
         KeyError
             A parameter has no mean.
         """
-        self.mean = {name: mean[name].to(old.device) for name, old in self.mean.items()}
+        for name, own in self.mean.items():
+            own.copy_(mean[name])
         self.steps = steps
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
         """The model with the mean as its parameters, while this lasts."""
+        if not self.decay:
+            yield
+            return
         parameters = dict(self.model.named_parameters())
         own = {name: p.detach().clone() for name, p in parameters.items()}
         self._put(self.mean)
