@@ -1,0 +1,34 @@
+"""The arithmetic of docs/scale.md, and that the page says what it gives."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from micrec_core.benchmarks.arithmetic import PLANS, World, table, total, training
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "scale.md"
+
+
+def test_the_page_holds_the_table() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    assert table() in text
+    assert all(f"| {name} |" in text for name in PLANS)
+
+
+def test_parameters_are_a_vector_a_row() -> None:
+    world = World(users=1000, items=500, edges=9000)
+    parts = training(world)
+    assert parts["parameters"] == 1500 * 64 * 4
+    assert parts["moments of Adam"] == 2 * parts["parameters"]
+    assert parts["content"] == parts["neighbours, both directions"] == 0
+    # A column index in each direction, and a pointer a row.
+    assert parts["interactions, both directions"] == 9000 * 2 * 4 + 2 * 4 * 1500
+
+
+def test_what_is_said_to_help_does() -> None:
+    world = World(users=1000, items=500, edges=9000, content=(128, 512))
+    for change in ({"float_bytes": 2}, {"recomputed": True}, {"averaged": False}):
+        assert total(training(replace(world, **change))) < total(training(world))
+    for change in ({"index_bytes": 8}, {"edge_values": True}):
+        assert total(training(replace(world, **change))) > total(training(world))
