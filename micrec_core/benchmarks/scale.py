@@ -22,6 +22,7 @@ import numpy as np
 from micrec_core.benchmarks.measure import Options, Report, Target, Timing, resident
 from micrec_core.config import ModelSettings, RunSettings, TrainSettings
 from micrec_core.data import Dataset
+from micrec_core.data.sample import generate_sample
 from micrec_core.errors import RunError
 from micrec_core.pipeline.fit import Fitted, Validator, make_trainer, new_model
 from micrec_core.pipeline.memory import peak_memory
@@ -34,8 +35,8 @@ from micrec_core.training.foldin import encode
 
 USERS, ITEMS = 1_000_000, 100_000  # items in each of two domains
 QUICK_USERS, QUICK_ITEMS = 400, 60
-# Steps of an epoch, with batches as large as that takes: a step's cost is the graph's more than the
-# batch's. Of few steps an epoch, so that an epoch is minutes; what a step takes is reported too.
+# Steps of an epoch, with batches as large as that takes: few, so that an epoch is minutes, for each
+# goes over the whole graph. What a step takes is reported too.
 EPOCHS, STEPS = 2, 5
 MEMORY_GIB = 24.0
 LIKES, LIST = 10, 20
@@ -128,8 +129,10 @@ def _sizes(dataset: Dataset, model: str, options: Options) -> dict[str, int | st
 
 
 def _tables(out: Path, quick: bool) -> Path:
-    users, items = (QUICK_USERS, QUICK_ITEMS) if quick else (USERS, ITEMS)
-    words = ["--users", str(users), "--items", f"{items},{items}", "--format", "parquet"]
+    if quick:
+        generate_sample(out, users=QUICK_USERS, items=QUICK_ITEMS, pictures=False, format="parquet")
+        return out
+    words = ["--users", str(USERS), "--items", f"{ITEMS},{ITEMS}", "--format", "parquet"]
     done = subprocess.run(
         [sys.executable, "-m", "micrec_core", "sample", "--out", str(out), "--no-pictures", *words],
         cwd=Path(__file__).resolve().parents[2],

@@ -1,11 +1,16 @@
-"""The arithmetic of docs/scale.md, and that the page says what it gives."""
+"""The arithmetic of docs/scale.md, that the page says what it gives, and when the benchmark runs."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+from micrec_core.benchmarks import BENCHMARKS, Options, run_benchmarks
 from micrec_core.benchmarks.arithmetic import PLANS, World, table, total, training
+from micrec_core.benchmarks.measure import Report
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "scale.md"
 
@@ -32,3 +37,21 @@ def test_what_is_said_to_help_does() -> None:
         assert total(training(replace(world, **change))) < total(training(world))
     for change in ({"index_bytes": 8}, {"edge_values": True}):
         assert total(training(replace(world, **change))) > total(training(world))
+
+
+def test_what_takes_minutes_runs_only_when_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[str] = []
+
+    def fake(name: str) -> Callable[[Options], Report]:
+        def run(options: Options) -> Report:
+            ran.append(name)
+            return Report(name, "", {}, {})
+
+        return run
+
+    for name in BENCHMARKS:
+        monkeypatch.setitem(BENCHMARKS, name, fake(name))
+    assert len(list(run_benchmarks((), Options(), lambda *told: None))) == len(ran) > 3
+    assert not set(ran) & {"scale", "scale-inmo"}
+    list(run_benchmarks(("scale",), Options(), lambda *told: None))
+    assert ran[-1] == "scale"
