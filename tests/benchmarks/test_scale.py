@@ -1,4 +1,4 @@
-"""The arithmetic of docs/scale.md, that the page says what it gives, and when the benchmark runs."""
+"""The arithmetic of docs/scale.md, that the page holds it, and when the benchmark runs."""
 
 from __future__ import annotations
 
