@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from micrec_core.config import ModelSettings
+from micrec_core.graphs.attention import cosine_means
 from micrec_core.graphs.neighbours import nearest
 from micrec_core.graphs.propagation import light_gcn
 from micrec_core.models.baselines.contract import KNOWN, Baseline, Embeddings, Noise
@@ -73,20 +74,10 @@ class Lattice(Baseline):
             parts = [
                 share * (
                     raw * (domain.items.neighbours[m] @ own.items)
-                    + (1.0 - raw) * weighed(self._unit(m, d, domain), near[m, d], own.items)
+                    + (1.0 - raw) * cosine_means(self._unit(m, d, domain), near[m, d], own.items)
                 )
                 for share, m in zip(mix, inputs.modalities, strict=True)
             ]  # fmt: skip
             around: Tensor = torch.stack(parts).sum(0)
             out.append(Embeddings(users, items + F.normalize(around, dim=1)))
         return out
-
-
-def weighed(unit: Tensor, near: Tensor, values: Tensor) -> Tensor:
-    """Means of ``values`` [n, dim] over ``near`` [n, k], weighed by their positive cosines."""
-    there = near >= 0
-    rows = near.clamp(min=0)
-    cosines = (unit[:, None, :] * F.embedding(rows, unit)).sum(-1)
-    weights = torch.where(there, cosines.clamp(min=0.0), 0.0)
-    weights = weights / weights.sum(1, keepdim=True).clamp(min=1e-12)
-    return (weights[..., None] * F.embedding(rows, values)).sum(1)
