@@ -95,17 +95,20 @@ class _LightGCN(torch.autograd.Function):
         start, mean, into = _numpy(*starts), _numpy(*means), _numpy(*out)
         last = list(start)
         side = 0
-        with _tables(graph, layers - 1, users.shape[1]) as between:
+        # From three layers on, nobody gathers the first one when the means are written over it.
+        held = layers > 2
+        with _tables(graph, layers - 1 - held, users.shape[1]) as between:
             for begin in (1, 0):
                 x, side = start[begin], begin
                 for layer in range(layers - 1):
                     side = 1 - side
-                    wide.scaled_sum_rows(*sides[side], x, between[side][layer])
-                    x = between[side][layer]
+                    target = between[side][layer - held] if layer or not held else into[side]
+                    wide.scaled_sum_rows(*sides[side], x, target)
+                    x = target
                 last[side] = x
             # Whoever needs the layer that was written last comes first.
             for to in (1 - side, side):
-                given = last[1 - to], start[to], between[to], mean[to], into[to]
+                given = last[1 - to], start[to], held, between[to], mean[to], into[to]
                 wide.mean_rows(*sides[to], *given)
         return out
 

@@ -215,14 +215,19 @@ def scaled_sum_rows(bounds, indptr, indices, row_scale, col_scale, x, out):
 
 
 @numba.njit(**_JIT)
-def mean_rows(bounds, indptr, indices, row_scale, col_scale, x, start, between, factor, out):
-    """out[r] = factor[r] * (start[r] + between[0, r] + between[1, r] + ... + scaled_sum_rows)."""
+def mean_rows(bounds, indptr, indices, row_scale, col_scale, x, start, held, between, factor, out):
+    """out[r] = factor[r] * (start[r] + between[0, r] + between[1, r] + ... + scaled_sum_rows).
+
+    ``held``: what out[r] holds comes after start[r] in the sum.
+    """
     for part in numba.prange(bounds.shape[0] - 1):
         for column in range(0, x.shape[1], WIDTH):
             for r in range(_place(bounds[part]), _place(bounds[part + 1])):
                 first, end = indptr[r], indptr[r + _ONE]
                 own = _sum(first, end, indices, row_scale[r], col_scale, x, column)
                 total = _load(start, r, column)
+                if held:
+                    total = _plus(total, _load(out, r, column))
                 for layer in range(between.shape[0]):
                     total = _plus(total, _load(between[layer], r, column))
                 _store(out, r, column, _scaled(factor[r], _plus(total, own)))

@@ -106,7 +106,7 @@ def by_steps(graph: BipartiteGraph, users: torch.Tensor, items: torch.Tensor, la
     return [total * mean[:, None] for total, mean in zip(totals, means, strict=True)]
 
 
-@pytest.mark.parametrize("layers", [0, 1, 2, 3])
+@pytest.mark.parametrize("layers", [0, 1, 2, 3, 4])
 def test_fused_propagation_equals_single_steps(graph, layers) -> None:
     found, wanted = [], []
     weights = draw(N_USERS, 64, seed=8), draw(N_ITEMS, 64, seed=9)
