@@ -12,7 +12,18 @@ from micrec_core.training.allocator import keep_freed_memory
 
 GLIBC = platform.libc_ver()[0] == "glibc"
 # Fields of glibc's struct mallinfo2; the bytes that were asked of the system block by block.
-FIELDS = "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()
+FIELDS = [
+    "arena",
+    "ordblks",
+    "smblks",
+    "hblks",
+    "hblkhd",
+    "usmblks",
+    "fsmblks",
+    "uordblks",
+    "fordblks",
+    "keepcost",
+]
 
 
 class Info(ctypes.Structure):
