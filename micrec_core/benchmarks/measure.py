@@ -6,7 +6,6 @@ import gc
 import os
 import platform
 import statistics
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ import numba
 import torch
 
 from micrec_core.errors import ConfigError
+from micrec_core.pipeline.memory import peak_memory
 
 Work = Callable[[], object]
 PACKAGES = ("numpy", "scipy", "numba", "torch", "torch-geometric")
@@ -163,27 +163,11 @@ def times_longer(timings: Mapping[str, Timing], own: str = "ours") -> dict[str, 
 def peak_extra_mib(work: Work) -> float | None:
     """MiB of resident memory that ``work`` takes at its peak beyond what there was before.
 
-    Sampled from a thread of its own each millisecond; None where the system does not tell.
+    None where the system does not tell.
     """
-    if not Path("/proc/self/statm").exists():
-        return None
-    gc.collect()
-    before, peak, done = resident(), 0, threading.Event()
-
-    def watch() -> None:
-        nonlocal peak
-        while not done.wait(0.001):
-            peak = max(peak, resident())
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
+    with peak_memory("cpu") as peak:
         work()
-        peak = max(peak, resident())
-    finally:
-        done.set()
-        watcher.join()
-    return (peak - before) / 2**20
+    return peak.mb
 
 
 def resident() -> int:

@@ -68,8 +68,9 @@ def sharing_cores(processes: int) -> Iterator[None]:
             yield
     finally:
         _SHARE.reset(token)
-        torch.set_num_threads(before[0])
+        # Numba's pool may be the OpenMP that torch counts its threads by: torch comes last.
         numba.set_num_threads(before[1])
+        torch.set_num_threads(before[0])
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 
 import numba
 import pytest
@@ -20,14 +21,23 @@ def threads() -> list[int]:
     return [*own, *pools]
 
 
-def test_a_share_bounds_every_pool_and_is_given_back() -> None:
+@pytest.fixture(params=[1, 2])
+def of_torch(request: pytest.FixtureRequest) -> Iterator[int]:
+    """Threads of torch as somebody else left them."""
+    found = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(found)
+
+
+def test_a_share_bounds_every_pool_and_is_given_back(of_torch: int) -> None:
     before = threads()
     with pytest.raises(KeyError), sharing_cores(10**6):
         assert set(threads()) == {1}
         pieces = map_pieces(lambda _: threading.get_ident(), range(4))
         assert set(pieces) == {threading.get_ident()}
         raise KeyError
-    assert threads() == before
+    assert threads() == before and before[0] == of_torch
 
 
 def test_one_process_has_all_cores() -> None:
