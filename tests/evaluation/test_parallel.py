@@ -15,7 +15,6 @@ from micrec_core.evaluation.parallel import cores_each, map_pieces, n_cores, sha
 
 def threads() -> list[int]:
     """Of torch, numba, pieces of work, and every BLAS and OpenMP."""
-    # Numba loads its pool when first asked.
     own = [torch.get_num_threads(), numba.get_num_threads(), n_cores()]
     pools = [pool["num_threads"] for pool in ThreadpoolController().info()]
     return [*own, *pools]
@@ -24,6 +23,8 @@ def threads() -> list[int]:
 @pytest.fixture(params=[1, 2])
 def of_torch(request: pytest.FixtureRequest) -> Iterator[int]:
     """Threads of torch as somebody else left them."""
+    # Numba loads its pool when first asked, and with it sets the threads that torch has.
+    numba.get_num_threads()
     found = torch.get_num_threads()
     torch.set_num_threads(request.param)
     yield request.param
