@@ -14,6 +14,7 @@ from micrec_core.config import FAMILIES, MODELS, RunSettings
 from micrec_core.errors import ConfigError
 from micrec_core.pipeline.results import write_results
 from micrec_core.pipeline.results_commands import train_command
+from micrec_core.pipeline.results_runs import Group
 from micrec_core.pipeline.results_summary import findings
 from micrec_core.runs import open_run
 
@@ -67,7 +68,7 @@ def test_head_tells_who_is_best_and_what_each_mechanism_earns(tmp_path: Path) ->
 def test_doing_without_the_only_modality_counts_for_it() -> None:
     run = open_run(RUN)
     alone = replace(run, info=run.info.model_copy(update={"encoders": {"text": "TF-IDF"}}))
-    before, after = findings([run]), findings([alone])
+    before, after = findings(Group([run])), findings(Group([alone]))
     added = [finding.full - finding.other for finding in after[len(before) :]]
     modality = [f.full - f.other for f in before if f.name == "micrec without modality"]
     assert added == modality != []

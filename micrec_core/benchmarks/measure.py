@@ -6,8 +6,10 @@ import gc
 import os
 import platform
 import statistics
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
@@ -17,10 +19,12 @@ from typing import Any
 import numba
 import torch
 
-from micrec_core.errors import ConfigError
+import micrec_core
+from micrec_core.errors import ConfigError, RunError
 from micrec_core.pipeline.memory import peak_memory
 
 Work = Callable[[], object]
+ROOT = Path(micrec_core.__file__).resolve().parents[1]
 PACKAGES = ("numpy", "scipy", "numba", "torch", "torch-geometric")
 
 
@@ -170,12 +174,21 @@ def peak_extra_mib(work: Work) -> float | None:
     return peak.mb
 
 
-def resident() -> int:
-    """Bytes of resident memory of this process; 0 where the system does not tell."""
-    if not Path("/proc/self/statm").exists():
-        return 0
-    pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
-    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+def in_python(words: Sequence[str], failed: str) -> str:
+    """What a Python of its own, told ``words``, prints; it finds the library as this one does.
+
+    Raises
+    ------
+    RunError
+        It failed: ``failed``, and the last that it said.
+    """
+    done = subprocess.run(
+        [sys.executable, *words], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        said = done.stderr.strip().splitlines() or ["no word"]
+        raise RunError(f"{failed}: {said[-1]}")
+    return done.stdout
 
 
 def machine() -> dict[str, Any]:

@@ -7,8 +7,6 @@ domain (their neighbours are looked for anew) and the evaluation of all users.
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -19,18 +17,17 @@ from typing import Any
 
 import numpy as np
 
-from micrec_core.benchmarks.measure import Options, Report, Target, Timing, resident
+from micrec_core.benchmarks.measure import Options, Report, Target, Timing, in_python
 from micrec_core.config import ModelSettings, RunSettings, TrainSettings
 from micrec_core.data import Dataset
 from micrec_core.data.sample import generate_sample
-from micrec_core.errors import RunError
 from micrec_core.pipeline.fit import Fitted, Validator, make_trainer, new_model
 from micrec_core.pipeline.memory import peak_memory
 from micrec_core.pipeline.prepare import Prepared, encode_material, load_dataset, prepare
 from micrec_core.pipeline.record import first_info
+from micrec_core.pipeline.train import write_serving
 from micrec_core.runs import RunWriter, open_run
 from micrec_core.serving import Recommender
-from micrec_core.serving.bundle import write_bundle
 from micrec_core.training.foldin import encode
 
 USERS, ITEMS = 1_000_000, 100_000  # items in each of two domains
@@ -51,13 +48,13 @@ class Stages:
 
     @contextmanager
     def __call__(self, name: str) -> Iterator[None]:
-        before, wall, cpu = resident(), time.perf_counter(), time.process_time()
+        wall, cpu = time.perf_counter(), time.process_time()
         with peak_memory("cpu") as peak:
             yield
         self._put(name, "s", time.perf_counter() - wall)
         self._put(f"{name}, processor", "s", time.process_time() - cpu)
-        if peak.mb is not None:
-            gib = (before / 2**20 + peak.mb) / 1024
+        if peak.mb is not None and peak.held_mb is not None:
+            gib = (peak.held_mb + peak.mb) / 1024
             self._put(f"{name}, peak", "GiB", gib)
             self.most = max(self.most, gib)
 
@@ -133,16 +130,8 @@ def _tables(out: Path, quick: bool) -> Path:
         generate_sample(out, users=QUICK_USERS, items=QUICK_ITEMS, pictures=False, format="parquet")
         return out
     words = ["--users", str(USERS), "--items", f"{ITEMS},{ITEMS}", "--format", "parquet"]
-    done = subprocess.run(
-        [sys.executable, "-m", "micrec_core", "sample", "--out", str(out), "--no-pictures", *words],
-        cwd=Path(__file__).resolve().parents[2],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        said = done.stderr.strip().splitlines() or ["no word"]
-        raise RunError(f"the tables could not be generated: {said[-1]}")
+    sample = ["-m", "micrec_core", "sample", "--out", str(out), "--no-pictures", *words]
+    in_python(sample, "the tables could not be generated")
     return out
 
 
@@ -167,16 +156,7 @@ def _train(prepared: Prepared, stages: Stages) -> Fitted:
 
 def _write(path: Path, prepared: Prepared, fitted: Fitted) -> None:
     writer = RunWriter(path, first_info(prepared.dataset, prepared.settings, "cpu"))
-    write_bundle(
-        writer,
-        dataset=prepared.dataset,
-        split=prepared.split,
-        knowledge=prepared.knowledge,
-        features=prepared.features,
-        model=fitted.model,
-        encoded=fitted.encoded,
-        bridges={},
-    )
+    write_serving(writer, prepared, fitted, bridges={})
     writer.finish(best_epoch=fitted.best_epoch)
 
 

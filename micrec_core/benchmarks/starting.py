@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
-import micrec_core
-from micrec_core.benchmarks.measure import Options, Report, Target, Timing
-from micrec_core.errors import RunError
+from micrec_core.benchmarks.measure import ROOT, Options, Report, Target, Timing, in_python
 
-ROOT = Path(micrec_core.__file__).resolve().parents[1]
 BUNDLED = ROOT / "assets" / "runs" / "sample"
 _CODE = """
 import json, sys, time
@@ -54,14 +49,6 @@ def measure(options: Options) -> Report:
 
 
 def _fresh(run: Path) -> list[float]:
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", _CODE, str(run.resolve())],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        said = done.stderr.strip().splitlines() or ["no word"]
-        raise RunError(f"the run '{run.name}' could not be opened: {said[-1]}")
-    return [float(value) for value in json.loads(done.stdout)]
+    words = ["-W", "ignore", "-c", _CODE, str(run.resolve())]
+    told = in_python(words, f"the run '{run.name}' could not be opened")
+    return [float(value) for value in json.loads(told)]

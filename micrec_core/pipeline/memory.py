@@ -16,9 +16,10 @@ _MIB = 2**20
 
 @dataclass
 class Peak:
-    """``mb``: MiB above the start, once it has ended; None where the system does not tell."""
+    """MiB above the start, once it has ended, and held then; None where it is not told."""
 
     mb: float | None = None
+    held_mb: float | None = None
 
 
 @contextmanager
@@ -35,11 +36,13 @@ def peak_memory(device: str) -> Iterator[Peak]:
 
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
+        peak.held_mb = before / _MIB
         yield peak
         peak.mb = (torch.cuda.max_memory_allocated() - before) / _MIB
         return
     _give_back()
     held = _resident("VmRSS") if _forget_peak() else None
+    peak.held_mb = None if held is None else held / _MIB
     yield peak
     most = _resident("VmHWM")
     if held is not None and most is not None:

@@ -23,13 +23,13 @@ from micrec_core.pipeline.results_commands import TABLES, train_command
 from micrec_core.pipeline.results_compared import compared_parts
 from micrec_core.pipeline.results_runs import (
     FULL,
+    Group,
     dataset_of,
     label,
     name_of,
     over_seeds,
     size,
     split_seed,
-    tested,
     title,
 )
 from micrec_core.pipeline.results_summary import summary_parts
@@ -75,31 +75,33 @@ def write_results(
     folder.mkdir(parents=True, exist_ok=True)
     for runs in groups.values():
         runs.sort(key=lambda r: (r.info.model != FULL, label(r), r.info.seed))
-    parts = [INTRODUCTION, *summary_parts(list(groups.values()))]
-    for (dataset, _, split, _), runs in groups.items():
-        parts.append(f"## {title(runs[0])}\n")
+    compared = {key: Group(runs) for key, runs in groups.items()}
+    parts = [INTRODUCTION, *summary_parts(list(compared.values()))]
+    for (dataset, _, split, _), group in compared.items():
+        parts.append(f"## {title(group.runs[0])}\n")
         if dataset in notes:
             parts.append(f"{notes[dataset]}\n")
-        parts += _trained([run for run in runs if not run.info.is_comparison], split, folder)
-        parts += compared_parts(runs, folder)
+        parts += _trained(group, split, folder)
+        parts += compared_parts(group.runs, folder)
     parts += cold_users_together([open_run(path) for path in draws], folder)
     out.write_text("\n".join(parts), encoding="utf-8")
 
 
-def _trained(runs: Sequence[Run], split: str, folder: Path) -> list[str]:
+def _trained(group: Group, split: str, folder: Path) -> list[str]:
     """The tables of runs of a single model each."""
+    runs = group.single
     if not runs:
         return []
     known = split == "known"
-    parts = _known(runs, folder) + _degree(runs) if known else _inductive(runs, folder)
+    parts = _known(group, folder) + _degree(runs) if known else _inductive(group, folder)
     for run in runs:
         if run.has("metrics/variants.parquet"):
             parts += _variants(run)
     return [*parts, _sources(runs)]
 
 
-def _known(runs: Sequence[Run], folder: Path) -> list[str]:
-    rows, tests = [], _tests(runs)
+def _known(group: Group, folder: Path) -> list[str]:
+    runs, rows, tests = group.single, [], _tests(group)
     by_label: dict[str, list[Run]] = defaultdict(list)
     for run in runs:
         by_label[label(run)].append(run)
@@ -121,19 +123,19 @@ def _known(runs: Sequence[Run], folder: Path) -> list[str]:
     return rows
 
 
-def _tests(runs: Sequence[Run], protocol: str = "known") -> dict[tuple[str, str], str]:
+def _tests(group: Group, protocol: str = "known") -> dict[tuple[str, str], str]:
     """By label and domain, how much better the full model is."""
-    table = tested(runs, protocol)
+    table = group.tested(protocol)
     return {(row["name"], row["domain"]): _gain(row) for _, row in table.iterrows()}
 
 
-def _inductive(runs: Sequence[Run], folder: Path) -> list[str]:
-    rows, stored = [], []
+def _inductive(group: Group, folder: Path) -> list[str]:
+    runs, rows, stored = group.single, [], []
     for protocol in INDUCTIVE:
         rows.append(f"**{protocol}**, NDCG@20 and Recall@20\n")
         rows.append("| model | domain | NDCG@20 | Recall@20 | n | against full |")
         rows.append("|---|---|---|---|---|---|")
-        tests = _tests(runs, protocol)
+        tests = _tests(group, protocol)
         for run in runs:
             for model in dict.fromkeys(run.frame("metrics/summary.parquet")["model"]):
                 own = model == run.info.model

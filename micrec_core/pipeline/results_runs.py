@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -70,14 +71,31 @@ def first_of_each(runs: Sequence[Run]) -> dict[str, Run]:
     return {label(run): run for run in runs if run.info.seed == full}
 
 
-def tested(runs: Sequence[Run], protocol: str) -> pd.DataFrame:
-    """NDCG@20 paired with that of the full model of the same seed, as of ``compare_table``.
+@dataclass(frozen=True)
+class Group:
+    """Runs of one dataset and split, and what was tested of those of a single model."""
 
-    Empty where there is nothing to pair.
-    """
-    stored = f"metrics/users_{protocol}.parquet"
-    found = {name: run for name, run in first_of_each(runs).items() if run.has(stored)}
-    if FULL not in found or len(found) < 2:
-        return pd.DataFrame()
-    frames = {name: run.frame(stored) for name, run in found.items()}
-    return compare_table(frames, FULL, [MAIN])
+    runs: Sequence[Run]
+    _tested: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+    @property
+    def single(self) -> list[Run]:
+        """Those that ``train`` made, and not ``compare``."""
+        return [run for run in self.runs if not run.info.is_comparison]
+
+    def tested(self, protocol: str) -> pd.DataFrame:
+        """NDCG@20 paired with that of the full model of the same seed, as of ``compare_table``.
+
+        Empty where there is nothing to pair.
+        """
+        if protocol not in self._tested:
+            self._tested[protocol] = self._test(protocol)
+        return self._tested[protocol]
+
+    def _test(self, protocol: str) -> pd.DataFrame:
+        stored = f"metrics/users_{protocol}.parquet"
+        found = {name: run for name, run in first_of_each(self.single).items() if run.has(stored)}
+        if FULL not in found or len(found) < 2:
+            return pd.DataFrame()
+        frames = {name: run.frame(stored) for name, run in found.items()}
+        return compare_table(frames, FULL, [MAIN])

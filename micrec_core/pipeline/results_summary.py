@@ -14,13 +14,13 @@ from micrec_core.evaluation.tables import EVERYONE
 from micrec_core.pipeline.results_runs import (
     FULL,
     MAIN,
+    Group,
     dataset_of,
     first_of_each,
     n_items,
     name_of,
     over_seeds,
     split_seed,
-    tested,
 )
 from micrec_core.runs import Run
 
@@ -66,16 +66,15 @@ class Finding:
         return f"{self.data}: {self.protocol}, {self.domain}"
 
 
-def findings(runs: Sequence[Run]) -> list[Finding]:
+def findings(group: Group) -> list[Finding]:
     """Of runs of one dataset and split: of single models, of variants of a run, of comparisons.
 
     Where texts are the only modality, to do without modalities is to do without text too.
     """
-    single = [run for run in runs if not run.info.is_comparison]
-    found = list(_of_single(single))
-    for run in runs:
+    found = list(_of_single(group))
+    for run in group.runs:
         found += _of_comparison(run) if run.info.is_comparison else _of_variants(run)
-    only = {next(iter(run.info.encoders)) for run in single if len(run.info.encoders) == 1}
+    only = {next(iter(run.info.encoders)) for run in group.single if len(run.info.encoders) == 1}
     alone = [finding for finding in found if finding.name == f"{_WITHOUT}modality"]
     return found + [replace(f, name=_WITHOUT + m) for m in sorted(only) for f in alone]
 
@@ -86,10 +85,10 @@ def _short(run: Run) -> str:
     return f"{dataset_of(run).name} ({n_items(run):,} items), {run.info.split}{drawn}"
 
 
-def _of_single(runs: Sequence[Run]) -> Iterator[Finding]:
+def _of_single(group: Group) -> Iterator[Finding]:
     for protocol in PROTOCOLS:
-        for row in tested(runs, protocol).to_dict("records"):
-            yield _finding(_short(runs[0]), protocol, row["name"], row)
+        for row in group.tested(protocol).to_dict("records"):
+            yield _finding(_short(group.runs[0]), protocol, row["name"], row)
 
 
 def _of_comparison(run: Run) -> Iterator[Finding]:
@@ -115,14 +114,14 @@ def _finding(data: str, protocol: str, name: str, row: dict[str, Any]) -> Findin
     )
 
 
-def summary_parts(groups: Sequence[Sequence[Run]]) -> list[str]:
+def summary_parts(groups: Sequence[Group]) -> list[str]:
     """The head of the report.
 
     Parameters
     ----------
     groups : runs of one dataset and split each
     """
-    found = [finding for runs in groups for finding in findings(runs)]
+    found = [finding for group in groups for finding in findings(group)]
     parts = [*_best(found), *_mechanisms(found), *_alignment(groups), *_failed(found)]
     return ["## In short\n", *parts] if parts else []
 
@@ -209,17 +208,19 @@ def _failed(found: Sequence[Finding]) -> list[str]:
     return ["**What did not work**; for attempts that were not kept, see `notes/`\n", *lines, ""]
 
 
-def _alignment(groups: Sequence[Sequence[Run]]) -> list[str]:
+def _alignment(groups: Sequence[Group]) -> list[str]:
     """How well overlapping users' vectors find their partners, of the full model and variants."""
     lines = []
-    for runs in groups:
+    for group in groups:
         aligned = {
             name: shown
-            for name, run in first_of_each([r for r in runs if not r.info.is_comparison]).items()
+            for name, run in first_of_each(group.single).items()
             if (shown := _retrieval(run)) is not None
         }
         if len(aligned) > 1:
-            lines += [f"| {_short(runs[0])} | {name} | {cell} |" for name, cell in aligned.items()]
+            lines += [
+                f"| {_short(group.runs[0])} | {name} | {cell} |" for name, cell in aligned.items()
+            ]
     if not lines:
         return []
     return [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ from micrec_core.pipeline.snapshots import Snapshots, wanted
 from micrec_core.pipeline.train_rival import train_rival
 from micrec_core.pipeline.weights import weights_frame
 from micrec_core.runs import RunWriter, live_history
+from micrec_core.training.bridge import Bridge
 from micrec_core.training.foldin import encode
 
 __all__ = ["TrainResult", "train_run"]
@@ -147,7 +148,7 @@ def _write(
     with clock.part("serving"):
         progress("writing what serves it", 0, 0)
         answerer = Answerer(prepared, model, encoded)
-        _write_serving(writer, prepared, fitted, answerer)
+        write_serving(writer, prepared, fitted, answerer.fitted_bridges)
         writer.write_parquet("catalogue.parquet", catalogue_frame(prepared, progress))
     with clock.part("evaluate"):
         progress("evaluating", 0, 0)
@@ -164,9 +165,13 @@ def _write(
     return end_run(writer, prepared, own, summary, fitted.best_epoch, clock)
 
 
-def _write_serving(
-    writer: RunWriter, prepared: Prepared, fitted: Fitted, answerer: Answerer
+def write_serving(
+    writer: RunWriter,
+    prepared: Prepared,
+    fitted: Fitted,
+    bridges: Mapping[tuple[int, int], Bridge],
 ) -> None:
+    """Write what serves the run, with ``bridges`` between its domains."""
     from micrec_core.serving.bundle import write_bundle
 
     write_bundle(
@@ -177,7 +182,7 @@ def _write_serving(
         features=prepared.features,
         model=fitted.model,
         encoded=fitted.encoded,
-        bridges=answerer.fitted_bridges,
+        bridges=bridges,
         extra={},
     )
 
