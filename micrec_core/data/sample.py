@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,13 +17,14 @@ from typing import Any
 
 import numpy as np
 
+from micrec_core.data.folders import new_folder
 from micrec_core.data.sample_choices import Choices, make_choices
 from micrec_core.data.sample_personas import make_personas
 from micrec_core.data.sample_pictures import draw_picture, encode_picture
 from micrec_core.data.sample_tables import FORMATS, item_ids, write_interactions, write_items
 from micrec_core.data.sample_text import write_texts
 from micrec_core.data.sample_world import ATTRIBUTES, LOOK, PICTURE, World, make_world, stream
-from micrec_core.errors import ConfigError, DataError
+from micrec_core.errors import ConfigError
 
 Progress = Callable[[str, int, int], None]
 
@@ -94,32 +93,18 @@ def generate_sample(
         raise ConfigError(f"the picture size is {picture_size}; give 32 to 1024 pixels")
     started = time.perf_counter()
     target = Path(out)
-    try:
-        _check_target(target)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        # Beside the target, so that a rename moves it into place whole or not at all.
-        work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-        try:
-            world = make_world(users, sizes, seed)
-            choices = tuple(make_choices(world, d) for d in range(len(world.domains)))
-            images = [_images(work, world, d, pictures, picture_size, progress) for d in range(2)]
-            texts = [write_texts(world, d) for d in range(2)]
-            write_items(work, world, texts, images, format)
-            write_interactions(work, world, choices, format, progress)
-            _write_about(work, world, items, pictures)
-            personas = make_personas(world, choices)
-            _write_text(work / "personas.json", json.dumps(personas, indent=1) + "\n")
-            summary = _summary(world, choices, images)
-            summary["sha256"] = folder_hash(work)
-            work.chmod(0o755)
-            work.replace(target)
-        except BaseException:
-            shutil.rmtree(work, ignore_errors=True)
-            raise
-    except OSError as error:
-        raise DataError(
-            f"the sample cannot be written to '{target}' ({error.strerror}); choose another folder"
-        ) from error
+    with new_folder(target, "the sample") as work:
+        world = make_world(users, sizes, seed)
+        choices = tuple(make_choices(world, d) for d in range(len(world.domains)))
+        images = [_images(work, world, d, pictures, picture_size, progress) for d in range(2)]
+        texts = [write_texts(world, d) for d in range(2)]
+        write_items(work, world, texts, images, format)
+        write_interactions(work, world, choices, format, progress)
+        _write_about(work, world, items, pictures)
+        personas = make_personas(world, choices)
+        _write_text(work / "personas.json", json.dumps(personas, indent=1) + "\n")
+        summary = _summary(world, choices, images)
+        summary["sha256"] = folder_hash(work)
     return {"out": str(target), **summary, "seconds": round(time.perf_counter() - started, 3)}
 
 
@@ -149,13 +134,6 @@ def _sizes(users: int, items: int | tuple[int, int] | None, seed: int) -> tuple[
         if not MIN_ITEMS <= n <= MAX_ITEMS:
             raise ConfigError(f"the number of items is {n}; give {MIN_ITEMS} to {MAX_ITEMS:,}")
     return first, second
-
-
-def _check_target(target: Path) -> None:
-    if target.exists() and not target.is_dir():
-        raise DataError(f"'{target}' is a file; give a folder that does not exist yet")
-    if target.is_dir() and any(target.iterdir()):
-        raise DataError(f"'{target}' is not empty; give a new folder or remove what is in it")
 
 
 def _images(

@@ -11,6 +11,7 @@ from micrec_core.data.schema import INTERACTIONS, ITEMS, MAX_TABLE_BYTES, Schema
 from micrec_core.errors import DataError
 
 SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet", ".jsonl", ".jsonl.gz")
+BOM = b"\xef\xbb\xbf"
 _MAGIC = (
     (b"\x1f\x8b", "gzip-compressed", ".gz"),
     (b"PAR1", "a parquet file", ".parquet"),
@@ -73,13 +74,8 @@ def read_bytes(path: Path, limit: int = MAX_TABLE_BYTES) -> bytes:
         data = _gunzip(path, limit) if path.suffix == ".gz" else path.read_bytes()
     except OSError as error:
         raise DataError(f"{path.name} cannot be read ({error.strerror}); check the file") from error
-    for magic, what, suffix in _MAGIC:
-        if data.startswith(magic):
-            mend = f"give its name the ending {suffix}" if suffix else "save it as plain text"
-            raise DataError(f"{path.name}: the content is {what}, not what its name says; {mend}")
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise DataError(f"{path.name}, line 1: the text is UTF-16, not UTF-8; save it as UTF-8")
-    data = data.removeprefix(b"\xef\xbb\xbf")
+    check_head(data, path.name)
+    data = data.removeprefix(BOM)
     if not data.strip():
         raise DataError(f"{path.name} is empty; write a header and rows into it")
     nul = data.find(b"\0")
@@ -87,6 +83,22 @@ def read_bytes(path: Path, limit: int = MAX_TABLE_BYTES) -> bytes:
         line = line_at(data, nul)
         raise DataError(f"{path.name}, line {line}: there is a NUL byte; save the file as text")
     return data
+
+
+def check_head(data: bytes, name: str) -> None:
+    """Refuse what by its first bytes is no UTF-8 text, or text of another kind than ``name`` says.
+
+    Raises
+    ------
+    DataError
+        The bytes are those of a compressed file, a parquet file, a picture, UTF-16 and the like.
+    """
+    for magic, what, suffix in _MAGIC:
+        if data.startswith(magic):
+            mend = f"give its name the ending {suffix}" if suffix else "save it as plain text"
+            raise DataError(f"{name}: the content is {what}, not what its name says; {mend}")
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise DataError(f"{name}, line 1: the text is UTF-16, not UTF-8; save it as UTF-8")
 
 
 def line_at(data: bytes, offset: int) -> int:
