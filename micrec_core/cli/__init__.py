@@ -19,7 +19,7 @@ def main(words: Sequence[str] | None = None) -> int:
     something unexpected happened (``MICREC_DEBUG=1`` adds the traceback); 130 or 143 where it was
     interrupted or asked to stop
     """
-    from micrec_core.cli.benchmarking import app
+    from micrec_core.cli.preparing import app
 
     given = list(sys.argv[1:] if words is None else words)
     try:

@@ -1,0 +1,134 @@
+"""``prepare``: raw files to tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from micrec_core.cli.benchmarking import app  # with the commands that are there so far
+from micrec_core.cli.commands import Json
+from micrec_core.cli.output import Progress, aligned, write_json, write_lines
+from micrec_core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from micrec_core.data.raw import Source
+
+__all__ = ["app"]
+
+
+@app.command()
+def prepare(
+    format: Annotated[str, typer.Argument(help="amazon2023, amazon2018, amazon2014 or recbole.")],
+    domain: Annotated[
+        list[str],
+        typer.Option(
+            metavar="NAME=REVIEWS,META",
+            help="A domain's two files (recbole: .inter,.item), plain or .gz; twice or more.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="A folder that does not exist or is empty.")],
+    images: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=DIR", help="A domain's pictures, files called by item id."),
+    ] = None,
+    min_rating: Annotated[float | None, typer.Option(help="Keep ratings so high or more.")] = None,
+    k_core: Annotated[
+        int, typer.Option(help="Drop users and items with fewer interactions, again and again.")
+    ] = 0,
+    unknown_items: Annotated[
+        str, typer.Option(help="Items without metadata: keep (titled by their id) or drop.")
+    ] = "keep",
+    bad_lines: Annotated[
+        str, typer.Option(help="Lines that cannot be read: error, or skip and count.")
+    ] = "error",
+    tables: Annotated[
+        str, typer.Option(help="csv or parquet; auto takes parquet for millions of rows.")
+    ] = "auto",
+    as_json: Json = False,
+) -> None:
+    """Turn raw Amazon Reviews or RecBole files into a dataset; nothing is downloaded."""
+    from micrec_core.data.raw import Options
+    from micrec_core.data.raw import prepare as run
+
+    progress = Progress()
+    made = run(
+        format,
+        sources(domain, images or []),
+        out,
+        Options(
+            min_rating=min_rating,
+            k_core=k_core,
+            unknown_items=unknown_items,
+            bad_lines=bad_lines,
+            tables=tables,
+        ),
+        progress,
+    )
+    progress.close()
+    if as_json:
+        write_json(made)
+        return
+    write_lines(_lines(made))
+
+
+def sources(domains: Sequence[str], images: Sequence[str]) -> list[Source]:
+    """``NAME=REVIEWS,META`` and ``NAME=DIR`` as they are typed.
+
+    Raises
+    ------
+    ConfigError
+        A word has another form, or pictures are of no domain or of one that has some already.
+    """
+    from micrec_core.data.raw import Source
+    from micrec_core.data.schema import listed, nearest, quote
+
+    files = [_named(word, "--domain NAME=REVIEWS,META") for word in domains]
+    names = [name for name, _ in files]
+    folders: dict[str, Path] = {}
+    for name, folder in (_named(word, "--images NAME=DIR") for word in images):
+        if name not in names:
+            close = nearest(name, names)
+            mend = f"write {quote(close)}" if close else f"use {listed(names, len(names))}"
+            raise ConfigError(f"--images is for a domain {quote(name)} that is not given; {mend}")
+        if name in folders:
+            raise ConfigError(f"--images is there twice for {quote(name)}; put all in one folder")
+        folders[name] = Path(folder).expanduser()
+    return [Source(name, *_two_files(text), folders.get(name)) for name, text in files]
+
+
+def _named(word: str, form: str) -> tuple[str, str]:
+    name, equals, rest = word.partition("=")
+    if not equals or not rest:
+        raise ConfigError(f"'{word}' is not of the form {form}; write it so")
+    return name, rest
+
+
+def _two_files(text: str) -> tuple[Path, Path]:
+    """The files on both sides of the comma; of several commas, the one between files that exist."""
+    places = [k for k, letter in enumerate(text) if letter == ","]
+    pairs = [(Path(text[:k]).expanduser(), Path(text[k + 1 :]).expanduser()) for k in places]
+    if len(pairs) > 1:
+        pairs = [pair for pair in pairs if all(path.is_file() for path in pair)]
+    if len(pairs) != 1 or text.startswith(",") or text.endswith(","):
+        raise ConfigError(
+            f"'{text}' is not two files with a comma between them; write --domain NAME=REVIEWS,META"
+        )
+    return pairs[0]
+
+
+def _lines(made: dict[str, Any]) -> list[str]:
+    rows: list[list[Any]] = [["domain", "users", "items", "interactions", "dropped"]]
+    for name, d in made["domains"].items():
+        why = ", ".join(f"{n:,} {reason}" for reason, n in d["dropped"].items() if n)
+        rows.append([name, d["users"], d["items"], d["interactions"], why or "nothing"])
+    missing = [
+        f"{name}: {d['without_title']:,} items without title, {d['without_description']:,} without "
+        f"description, {d['without_image']:,} without picture, {d['titled_by_id']:,} titled by id"
+        for name, d in made["domains"].items()
+    ]
+    overlap = f"{made['overlap']:,} users are in two domains; written to {made['out']}"
+    return [*aligned(rows), *missing, *made["notes"], overlap]

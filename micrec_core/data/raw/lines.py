@@ -1,0 +1,124 @@
+"""The lines of a file of any size, counted; plain or gzip-compressed, by the name."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from micrec_core.data.schema import quote
+from micrec_core.data.sources import BOM, check_head
+from micrec_core.errors import DataError
+
+# A line beyond this is no review and no item, but a file without line ends or a bomb.
+MAX_LINE = 16 << 20
+_BUFFER = 1 << 20
+_GZIP = b"\x1f\x8b"
+
+
+# (user id, item id, rating, time), the last two NaN where a file has none; (item id, title,
+# description), the texts clean.
+Interaction = tuple[str, str, float, float]
+Item = tuple[str, str, str]
+
+
+class BadLine(ValueError):
+    """What is wrong with one line, and the mend, as the end of a sentence."""
+
+
+def check_file(path: Path) -> None:
+    """DataError where there is nothing at ``path``, or a folder."""
+    if "\0" in str(path) or not path.exists():
+        raise DataError(f"{quote(path, 200)} does not exist; check the path")
+    if path.is_dir():
+        raise DataError(f"{quote(path, 200)} is a folder; give the file")
+
+
+class Lines:
+    """The lines of one file that are not blank, each with its line end.
+
+    Iterating again goes on where the last iteration stopped, so that a header can be taken first.
+
+    Attributes
+    ----------
+    name : the file's name, for messages
+    number : 1-based line that was given last
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open the file; DataError where that cannot be."""
+        check_file(path)
+        self.name = path.name
+        self.number = 0
+        self._given = 0
+        try:
+            self._size = path.stat().st_size
+            self._file = io.BufferedReader(io.FileIO(path), _BUFFER)
+        except OSError as error:
+            raise DataError(f"'{path}' cannot be read ({error.strerror}); check it") from error
+        self._text: io.BufferedReader[Any] = self._file
+        if path.suffix == ".gz":
+            self._text = io.BufferedReader(gzip.GzipFile(fileobj=self._file), _BUFFER)
+
+    def __enter__(self) -> Lines:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._text.close()
+        self._file.close()
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Lines that are not blank.
+
+        Raises
+        ------
+        DataError
+            The file has none, a line is far too long, or the compressed file is cut short.
+        """
+        try:
+            if self.number == 0:
+                self._head()
+            while line := self._text.readline(MAX_LINE + 1):
+                self.number += 1
+                if len(line) > MAX_LINE:
+                    raise self.refuse(
+                        f"the line is longer than {MAX_LINE >> 20} MiB; break the file into lines"
+                    )
+                if not line.isspace():
+                    self._given += 1
+                    yield line
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            # What was unpacked but not yet given is lost: the damage is there or later.
+            raise DataError(
+                f"{self.name}, line {self.number + 1} or later: the gzip file is cut short or "
+                "damaged; copy or download it again"
+            ) from error
+        except OSError as error:
+            problem = f"the rest cannot be read ({error.strerror}); copy the file again"
+            raise self.refuse(problem) from error
+        if not self._given:
+            raise DataError(f"{self.name} is empty; give a file with a line for each row")
+
+    def refuse(self, problem: str) -> DataError:
+        """The error that names the file and the line given last."""
+        return DataError(f"{self.name}, line {self.number}: {problem}")
+
+    def megabytes(self) -> tuple[int, int]:
+        """(read so far, in all) of the file on disk; 0 of 0 for a pipe."""
+        if not self._size:
+            return 0, 0
+        return self._file.tell() >> 20, self._size >> 20
+
+    def _head(self) -> None:
+        packed = self._file.peek(2)[:2]
+        if self._text is not self._file and packed not in (b"", _GZIP):
+            raise DataError(
+                f"{self.name} is not a gzip file, though its name says so; compress it or drop .gz"
+            )
+        head = self._text.peek(8)[:8]
+        check_head(head, self.name)
+        if head.startswith(BOM):
+            self._text.read(len(BOM))

@@ -1,0 +1,276 @@
+"""``prepare``: raw files of two domains or more to a dataset folder."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from micrec_core.data.about import FILE, label_of
+from micrec_core.data.folders import new_folder
+from micrec_core.data.raw.filters import Part, Rules, filter_log
+from micrec_core.data.raw.formats import FORMATS, Format
+from micrec_core.data.raw.lines import check_file
+from micrec_core.data.raw.pictures import copy_pictures
+from micrec_core.data.raw.rows import Progress, read_log, read_shelf
+from micrec_core.data.raw.texts import DESCRIPTION_LIMIT, TITLE_LIMIT
+from micrec_core.data.raw.write import write_interactions, write_items
+from micrec_core.data.schema import MAX_DOMAIN, counted, nearest, quote
+from micrec_core.errors import ConfigError, DataError
+
+# Beyond these, parquet: read by row groups with ids as codes, where csv is read whole.
+CSV_INTERACTIONS = 5_000_000
+CSV_ITEMS = 500_000
+_NAME = re.compile(r"[^\W_][\w.-]*")
+
+
+@dataclass(frozen=True)
+class Source:
+    """The files of one domain; ``pictures`` is a folder of files called by item id."""
+
+    name: str
+    interactions: Path
+    items: Path
+    pictures: Path | None = None
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is kept.
+
+    Attributes
+    ----------
+    min_rating : interactions rated so or more; None for all
+    k_core : iteratively drop users and items with fewer interactions, per domain; 0 keeps all
+    unknown_items : ``keep`` items without metadata, their id for a title, or ``drop`` them
+    bad_lines : ``error``, or ``skip`` and count lines that are not what they must be
+    tables : ``csv``, ``parquet``, or ``auto`` by the number of rows
+    """
+
+    min_rating: float | None = None
+    k_core: int = 0
+    unknown_items: str = "keep"
+    bad_lines: str = "error"
+    tables: str = "auto"
+
+
+def prepare(
+    form: str,
+    sources: Sequence[Source],
+    out: str | Path,
+    options: Options | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Write ``interactions``, ``items``, ``dataset.toml`` and perhaps ``images`` below ``out``.
+
+    Nothing is downloaded. Items without interactions are left out, repeated interactions merged
+    (the earliest stays), titles and descriptions made plain and cut.
+
+    Parameters
+    ----------
+    form : a name in ``FORMATS``
+    sources : domains, in the order that they are to be in
+    out : a folder that does not exist or is empty
+    progress : told (what, done, of how many) now and then
+
+    Returns
+    -------
+    Counts per domain with what was dropped for which reason, the overlap, notes, ``seconds``.
+
+    Raises
+    ------
+    ConfigError
+        The format, an option or a domain's name is not usable.
+    DataError
+        One sentence with the file, the line and the mend; ``out`` is then left as it was.
+    """
+    started = time.perf_counter()
+    chosen = options or Options()
+    reader = _format(form)
+    _check_options(chosen)
+    _check_sources(sources)
+    tell = progress or _silent
+    with new_folder(Path(out), "the dataset") as work:
+        parts = [_part(reader, s, work, chosen, tell) for s in sources]
+        tables = _tables(chosen.tables, parts)
+        pictures, copied = _pictures(sources, parts, work, tell)
+        blanks = write_items(work, parts, pictures, tables)
+        partial = write_interactions(work, parts, tables, tell)
+        for part in parts:
+            part.shelf.path.unlink()
+        about = _about(reader, sources, chosen)
+        (work / FILE).write_text(about, encoding="utf-8", newline="\n")
+    domains = {
+        p.name: _counts(p) | blank | ({"pictures": counts} if counts else {})
+        for p, blank, counts in zip(parts, blanks, copied, strict=True)
+    }
+    return {
+        "out": str(out),
+        "format": form,
+        "tables": tables,
+        "domains": domains,
+        "overlap": _overlap(parts),
+        "notes": _notes(parts, partial),
+        "seconds": round(time.perf_counter() - started, 3),
+    }
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    """A progress that nobody watches."""
+
+
+def _check_options(options: Options) -> None:
+    choices = {
+        "unknown-items": (options.unknown_items, ("keep", "drop")),
+        "bad-lines": (options.bad_lines, ("error", "skip")),
+        "tables": (options.tables, ("auto", "csv", "parquet")),
+    }
+    for name, (value, known) in choices.items():
+        if value not in known:
+            raise ConfigError(f"--{name} is {quote(value)}; use {' or '.join(known)}")
+    if options.min_rating is not None and not math.isfinite(options.min_rating):
+        raise ConfigError(f"--min-rating is {options.min_rating}; give a finite number")
+    if options.k_core < 0:
+        raise ConfigError(f"--k-core is {options.k_core}; give 0 to keep all, or a positive number")
+
+
+def _check_sources(sources: Sequence[Source]) -> None:
+    """All of them before the first is read, which may take long.
+
+    Names become folders, words of the command line and keys of ``dataset.toml``.
+    """
+    names = [s.name for s in sources]
+    for k, name in enumerate(names):
+        if not _NAME.fullmatch(name) or len(name) > MAX_DOMAIN:
+            raise ConfigError(
+                f"the domain cannot be called {quote(name)}; use at most {MAX_DOMAIN} letters, "
+                "digits, '_', '-' and '.', the first a letter or digit"
+            )
+        if name in names[:k]:
+            raise ConfigError(f"the domain {quote(name)} is given twice; rename or remove one")
+    if len(names) < 2:
+        raise ConfigError(
+            f"{counted(len(names), 'domain')} given where at least 2 are needed; "
+            "write --domain NAME=REVIEWS,META for each"
+        )
+    for source in sources:
+        check_file(source.interactions)
+        check_file(source.items)
+        if source.pictures is not None and not source.pictures.is_dir():
+            raise DataError(
+                f"{quote(source.pictures, 200)} is no folder of pictures; check the path"
+            )
+
+
+def _format(name: str) -> Format:
+    if name in FORMATS:
+        return FORMATS[name]
+    close = nearest(name, list(FORMATS))
+    mend = f"did you mean {quote(close)}" if close else f"use {', '.join(FORMATS)}"
+    raise ConfigError(f"there is no raw format {quote(name)}; {mend}")
+
+
+def _part(reader: Format, source: Source, work: Path, options: Options, tell: Progress) -> Part:
+    skip = options.bad_lines == "skip"
+    log = read_log(source.interactions, reader, skip, tell)
+    scratch = work / f"{source.name}.arrow"
+    shelf = read_shelf(source.items, reader, skip, scratch, tell)
+    tell(f"filtering {source.name}", 0, 0)
+    rules = Rules(options.min_rating, options.unknown_items == "drop", options.k_core)
+    return filter_log(source.name, log, shelf, rules)
+
+
+def _tables(wanted: str, parts: Sequence[Part]) -> str:
+    if wanted != "auto":
+        return wanted
+    few = sum(len(p) for p in parts) <= CSV_INTERACTIONS
+    return "csv" if few and sum(len(p.items) for p in parts) <= CSV_ITEMS else "parquet"
+
+
+def _pictures(
+    sources: Sequence[Source], parts: Sequence[Part], work: Path, tell: Progress
+) -> tuple[list[list[str] | None], list[dict[str, int]]]:
+    paths: list[list[str] | None] = []
+    counts: list[dict[str, int]] = []
+    for source, part in zip(sources, parts, strict=True):
+        if source.pictures is None:
+            paths.append(None)
+            counts.append({})
+            continue
+        target = work / "images" / part.name
+        found, count = copy_pictures(source.pictures, target, part.items.to_pylist(), tell)
+        paths.append(found)
+        counts.append(count)
+    return paths, counts
+
+
+def _about(reader: Format, sources: Sequence[Source], options: Options) -> str:
+    """``dataset.toml``: the name, that it is real, the order of domains, and where it is from."""
+    files = "; ".join(
+        f"{s.name} from {quote(s.interactions.name, 80)} and {quote(s.items.name, 80)}"
+        for s in sources
+    )
+    how = [f"{reader.label}: {files}"]
+    if options.min_rating is not None:
+        how.append(f"ratings of {options.min_rating:g} or more")
+    if options.k_core > 1:
+        how.append(f"{options.k_core}-core")
+    if options.unknown_items == "drop":
+        how.append("only items with metadata")
+    how.append(f"titles cut at {TITLE_LIMIT} and descriptions at {DESCRIPTION_LIMIT:,} characters")
+    name = " & ".join(label_of(s.name) for s in sources)
+    return (
+        f"name = {_toml(name)}\n"
+        "synthetic = false\n"
+        f"source = {_toml('; '.join(how))}\n"
+        f"domains = [{', '.join(_toml(s.name) for s in sources)}]\n"
+    )
+
+
+def _toml(text: str) -> str:
+    # A JSON string of printable characters is a basic string of TOML.
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _counts(part: Part) -> dict[str, Any]:
+    return {
+        "users": len(part.users),
+        "items": len(part.items),
+        "interactions": len(part),
+        "dropped": part.dropped,
+        "metadata": {
+            "used": int((part.rows >= 0).sum()),
+            "bad line": part.shelf.skipped.count,
+            "unused": int(len(part.shelf.ids) - (part.rows >= 0).sum()),
+        },
+    }
+
+
+def _overlap(parts: Sequence[Part]) -> int:
+    """Users with interactions in two domains or more."""
+    ids = pc.value_counts(pa.concat_arrays([p.users for p in parts]))
+    return int((ids.field("counts").to_numpy() > 1).sum())
+
+
+def _notes(parts: Sequence[Part], partial: Sequence[str]) -> list[str]:
+    notes = [
+        f"Skipped {counted(skipped.count, 'line')} of {file}, the first: {skipped.first}."
+        for part in parts
+        for file, skipped in ((part.log, part.skipped), (part.shelf.name, part.shelf.skipped))
+        if skipped.count
+    ]
+    notes += [
+        f"The column {quote(column)} is left out, since not every domain has it."
+        for column in partial
+    ]
+    if not _overlap(parts):
+        notes.append("No user is in two domains: nothing can be carried across.")
+    return notes

@@ -1,0 +1,195 @@
+"""Files to rows: interactions as codes in memory, products as texts in a scratch file."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from micrec_core.data.raw.formats import Format
+from micrec_core.data.raw.lines import BadLine, Interaction, Item, Lines
+from micrec_core.data.schema import MAX_ID, counted, quote
+from micrec_core.data.tables import Coded, encode
+from micrec_core.errors import DataError
+
+Progress = Callable[[str, int, int], None]
+Row = TypeVar("Row", Interaction, Item)
+_BLOCK = 1 << 16
+_SHELF = pa.schema([("title", pa.large_string()), ("description", pa.large_string())])
+
+
+@dataclass
+class Skipped:
+    """Lines that were left out; ``first`` says which was the first and what is wrong with it."""
+
+    count: int = 0
+    first: str = ""
+
+
+@dataclass(frozen=True)
+class RawLog:
+    """The interactions of one file, in its order.
+
+    Attributes
+    ----------
+    name : of the file
+    user, item : ids [n]
+    rating, time : float64 [n], or None where the file has none
+    """
+
+    name: str
+    user: Coded
+    item: Coded
+    rating: NDArray[np.float64] | None
+    time: NDArray[np.float64] | None
+    skipped: Skipped
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """The products of one file, in its order; their texts stay on disk.
+
+    Attributes
+    ----------
+    name : of the file
+    ids : large_string [n]
+    path : an Arrow file with ``title`` and ``description`` [n]
+    """
+
+    name: str
+    ids: pa.LargeStringArray
+    path: Path
+    skipped: Skipped
+
+    def first_rows(self, wanted: pa.LargeStringArray) -> NDArray[np.int64]:
+        """The first row of each wanted id; -1 where there is none."""
+        found = pc.fill_null(pc.index_in(wanted, value_set=self.ids), -1)
+        return found.to_numpy(zero_copy_only=False).astype(np.int64)
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The texts, some tens of thousands at a time."""
+        with pa.OSFile(str(self.path)) as file, pa.ipc.open_file(file) as reader:
+            for k in range(reader.num_record_batches):
+                yield reader.get_batch(k)
+
+
+def read_log(path: Path, form: Format, skip: bool, progress: Progress) -> RawLog:
+    """Read interactions.
+
+    Parameters
+    ----------
+    skip : leave out and count lines that are not what they must be, instead of refusing the first
+
+    Raises
+    ------
+    DataError
+        Names the file, the line and the mend; also where no line is left.
+    """
+    users: list[pa.DictionaryArray] = []
+    items: list[pa.DictionaryArray] = []
+    numbers: list[NDArray[np.float64]] = []
+    skipped = Skipped()
+    with Lines(path) as lines:
+        rows = _rows(lines, form.interactions(lines), 2, skipped if skip else None)
+        for block in _blocks(rows, lines, progress):
+            user, item, *values = zip(*block, strict=True)
+            users.append(_codes(user))
+            items.append(_codes(item))
+            numbers.append(np.array(values, dtype=np.float64))
+    _refuse_nothing(path.name, len(users), skipped)
+    rating, time = np.concatenate(numbers, axis=1)
+    return RawLog(
+        path.name,
+        _joined(users),
+        _joined(items),
+        None if np.isnan(rating[0]) else rating,
+        None if np.isnan(time[0]) else time,
+        skipped,
+    )
+
+
+def read_shelf(path: Path, form: Format, skip: bool, scratch: Path, progress: Progress) -> Shelf:
+    """Read products, their texts into the file ``scratch``; otherwise as ``read_log``."""
+    ids: list[pa.LargeStringArray] = []
+    skipped = Skipped()
+    options = pa.ipc.IpcWriteOptions(compression="zstd")
+    with (
+        Lines(path) as lines,
+        pa.OSFile(str(scratch), "wb") as file,
+        pa.ipc.new_file(file, _SHELF, options=options) as writer,
+    ):
+        rows = _rows(lines, form.items(lines), 1, skipped if skip else None)
+        for block in _blocks(rows, lines, progress):
+            item, *texts = (pa.array(c, pa.large_string()) for c in zip(*block, strict=True))
+            ids.append(item)
+            writer.write_batch(pa.record_batch(texts, schema=_SHELF))
+    _refuse_nothing(path.name, len(ids), skipped)
+    return Shelf(path.name, pa.concat_arrays(ids), scratch, skipped)
+
+
+def _rows(
+    lines: Lines, parse: Callable[[bytes], Row], n_ids: int, skipped: Skipped | None
+) -> Iterator[Row]:
+    """Rows of the good lines; the first bad one is refused unless there is a ``skipped``."""
+    for line in lines:
+        try:
+            row = parse(line)
+            for value in row[:n_ids]:
+                _check_id(str(value))
+        except BadLine as error:
+            if skipped is None:
+                raise lines.refuse(f"{error}, or skip such lines (--bad-lines skip)") from error
+            skipped.count += 1
+            skipped.first = skipped.first or str(lines.refuse(str(error)))
+        else:
+            yield row
+
+
+def _blocks(rows: Iterator[Row], lines: Lines, progress: Progress) -> Iterator[list[Row]]:
+    progress(f"reading {lines.name}", *lines.megabytes())
+    while block := list(islice(rows, _BLOCK)):
+        yield block
+        progress(f"reading {lines.name}", *lines.megabytes())
+
+
+def _check_id(value: str) -> None:
+    """Refuse what the reader of tables refuses of an id (``columns.ids``)."""
+    if value.isprintable() and 0 < len(value) <= MAX_ID and value == value.strip():
+        return
+    if not value:
+        raise BadLine("an id is empty; fill it in")
+    if value != value.strip():
+        raise BadLine(f"the id {quote(value)} has white space around it; trim it")
+    if len(value) > MAX_ID:
+        raise BadLine(f"an id has {len(value):,} characters; use at most {MAX_ID}")
+    kinds = {unicodedata.category(c) for c in value}
+    if kinds & {"Cc", "Zl", "Zp"}:
+        raise BadLine(f"the id {quote(value)} holds a control character; remove the character")
+    if "Cs" in kinds:
+        raise BadLine(f"the id {quote(value)} holds half a character; write it as UTF-8")
+
+
+def _codes(values: Sequence[str]) -> pa.DictionaryArray:
+    return pa.array(values, pa.large_string()).dictionary_encode()
+
+
+def _joined(parts: Sequence[pa.DictionaryArray]) -> Coded:
+    return encode(pa.concat_arrays(pa.chunked_array(parts).unify_dictionaries().chunks))
+
+
+def _refuse_nothing(name: str, blocks: int, skipped: Skipped) -> None:
+    if blocks:
+        return
+    if skipped.count:
+        raise DataError(
+            f"{skipped.first} (and so on: of {counted(skipped.count, 'line')} none can be read)"
+        )
+    raise DataError(f"{name} has a header but no row below it; add rows")

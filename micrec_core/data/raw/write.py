@@ -1,0 +1,147 @@
+"""The two tables of a prepared dataset, in blocks, as ``.csv.gz`` or ``.parquet``."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from micrec_core.data.raw.filters import Part
+
+Progress = Callable[[str, int, int], None]
+Add = Callable[[list[pa.Array]], None]
+_BLOCK = 1 << 18
+_TEXT = pa.large_string()
+
+
+def write_interactions(
+    root: Path, parts: Sequence[Part], tables: str, progress: Progress
+) -> tuple[str, ...]:
+    """Write ``interactions``, domain by domain, by user and time.
+
+    Returns
+    -------
+    Columns that some domain has and others have not, which are left out.
+    """
+    numbers: dict[str, list[NDArray[np.float64] | None]] = {
+        "timestamp": [p.time for p in parts],
+        "rating": [p.rating for p in parts],
+    }
+    complete = {c: [v for v in values if v is not None] for c, values in numbers.items()}
+    complete = {c: values for c, values in complete.items() if len(values) == len(parts)}
+    kinds = {c: _kind(values) for c, values in complete.items()}
+    columns = dict.fromkeys(("user_id", "item_id", "domain"), _TEXT) | kinds
+    total, done = sum(len(p) for p in parts), 0
+    with _sink(root / "interactions", columns, tables) as add:
+        for k, part in enumerate(parts):
+            for start in range(0, len(part), _BLOCK):
+                rows = slice(start, start + _BLOCK)
+                user, item = pa.array(part.user[rows]), pa.array(part.item[rows])
+                arrays = [part.users.take(user), part.items.take(item), _same(part.name, len(user))]
+                arrays += [pa.array(complete[c][k][rows]).cast(kinds[c]) for c in kinds]
+                add(arrays)
+                done += len(user)
+                progress("writing interactions", done, total)
+    left = [c for c in numbers if c not in kinds]
+    return tuple(c for c in left if any(v is not None for v in numbers[c]))
+
+
+def write_items(
+    root: Path, parts: Sequence[Part], pictures: Sequence[Sequence[str] | None], tables: str
+) -> list[dict[str, int]]:
+    """Write ``items``: a domain's known ones in the order of their file, then those without
+    metadata, whose title is their id.
+
+    Parameters
+    ----------
+    pictures : per domain paths [n_items], or None; no column where all are None
+
+    Returns
+    -------
+    Per domain, how many items are without title, description and picture, and how many have their
+    id for a title.
+    """
+    with_images = any(p is not None for p in pictures)
+    names = ["item_id", "domain", "title", "description", *(["image"] if with_images else [])]
+    counts = []
+    with _sink(root / "items", dict.fromkeys(names, _TEXT), tables) as add:
+        for part, paths in zip(parts, pictures, strict=True):
+            images = pa.array([""] * len(part.items) if paths is None else paths, _TEXT)
+            blank = {"title": 0, "description": 0, "image": 0}
+            for codes, titles, descriptions in _texts(part):
+                image = images.take(codes)
+                arrays = {
+                    "item_id": part.items.take(codes),
+                    "domain": _same(part.name, len(codes)),
+                    "title": titles,
+                    "description": descriptions,
+                    "image": image,
+                }
+                for column in blank:
+                    blank[column] += arrays[column].to_pylist().count("")
+                add([arrays[n] for n in names])
+            unknown = {"titled_by_id": int((part.rows < 0).sum())}
+            counts.append({f"without_{c}": n for c, n in blank.items()} | unknown)
+    return counts
+
+
+def _texts(part: Part) -> Iterator[tuple[pa.Array, pa.Array, pa.Array]]:
+    """(codes of items, their titles, their descriptions), a block at a time."""
+    code_at = np.full(len(part.shelf.ids), -1, np.int64)
+    known = np.flatnonzero(part.rows >= 0)
+    code_at[part.rows[known]] = known
+    start = 0
+    for batch in part.shelf.batches():
+        codes = code_at[start : start + len(batch)]
+        start += len(batch)
+        rows = np.flatnonzero(codes >= 0)
+        if len(rows):
+            picked = batch.take(pa.array(rows))
+            yield pa.array(codes[rows]), picked.column("title"), picked.column("description")
+    unknown = np.flatnonzero(part.rows < 0)
+    for start in range(0, len(unknown), _BLOCK):
+        codes = pa.array(unknown[start : start + _BLOCK])
+        yield codes, part.items.take(codes), _same("", len(codes))
+
+
+def _kind(columns: Sequence[NDArray[np.float64]]) -> pa.DataType:
+    """Whole numbers where all are: Amazon's stars and times, which JSON has as 5.0."""
+    whole = all(((c == np.floor(c)) & (np.abs(c) < 2**53)).all() for c in columns)
+    return pa.int64() if whole else pa.float64()
+
+
+def _same(value: str, n: int) -> pa.LargeStringArray:
+    return pa.array([value], _TEXT).take(pa.array(np.zeros(n, np.int64)))
+
+
+def _sink(stem: Path, columns: dict[str, pa.DataType], tables: str) -> AbstractContextManager[Add]:
+    return (_parquet if tables == "parquet" else _csv)(stem, columns)
+
+
+@contextmanager
+def _csv(stem: Path, columns: dict[str, pa.DataType]) -> Iterator[Add]:
+    """Fields are quoted only where they need it; the compressed file bears no name and time."""
+    with (
+        stem.with_name(f"{stem.name}.csv.gz").open("wb") as file,
+        gzip.GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0) as packed,
+        io.TextIOWrapper(packed, "utf-8", newline="") as text,
+    ):
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(columns)
+        yield lambda arrays: writer.writerows(zip(*(a.to_pylist() for a in arrays), strict=True))
+
+
+@contextmanager
+def _parquet(stem: Path, columns: dict[str, pa.DataType]) -> Iterator[Add]:
+    schema = pa.schema(list(columns.items()))
+    path = stem.with_name(f"{stem.name}.parquet")
+    with pq.ParquetWriter(path, schema, compression="zstd") as file:
+        yield lambda arrays: file.write_table(pa.Table.from_arrays(arrays, schema=schema))
