@@ -106,3 +106,13 @@ def weighted_sum_rows(
             weight = values[e]
             for d in range(dim):
                 row[d] += weight * source[d]
+
+
+@numba.njit(**_JIT)
+def row_products(a: Floats, b: Floats, out: Floats) -> None:
+    """out[r] = a[r] . b[r]; a and b [n, dim]."""
+    for r in numba.prange(out.shape[0]):
+        total = np.float32(0.0)
+        for d in range(a.shape[1]):
+            total += a[r, d] * b[r, d]
+        out[r] = total

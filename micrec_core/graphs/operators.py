@@ -255,6 +255,8 @@ class NeighbourGraph:
     neighbours : int [n_rows, k], -1 where there is none
     weights : float [n_rows, k]
     n_cols : how many rows the operand has
+
+    ``parts``: structure and values of the matrix, then of its transposed.
     """
 
     def __init__(
@@ -276,7 +278,7 @@ class NeighbourGraph:
         )
         self.matrix = matrix
         transposed = matrix.T.tocsr()
-        self._parts = [(Csr.of(m), m.data.astype(np.float32)) for m in (matrix, transposed)]
+        self.parts = [(Csr.of(m), m.data.astype(np.float32)) for m in (matrix, transposed)]
         self.device = torch.device(device)
         self._torch: dict[bool, Tensor] = {}
 
@@ -285,7 +287,7 @@ class NeighbourGraph:
         return _NeighbourProduct.apply(x, self, False)
 
     def product(self, x: Tensor, transposed: bool) -> Tensor:
-        csr, values = self._parts[transposed]
+        csr, values = self.parts[transposed]
         if x.device.type == "cpu":
             out = torch.empty((csr.n_rows, x.shape[1]), dtype=x.dtype)
             arguments = csr.indptr, csr.indices, values, x.contiguous().numpy(), out.numpy()
@@ -298,7 +300,7 @@ class NeighbourGraph:
 
     def torch_product(self, x: Tensor, transposed: bool) -> Tensor:
         """``product`` by torch's own sparse product, on whatever device ``x`` is."""
-        csr, values = self._parts[transposed]
+        csr, values = self.parts[transposed]
         if transposed not in self._torch:
             self._torch[transposed] = torch.sparse_csr_tensor(
                 torch.from_numpy(csr.indptr.astype(np.int64)),

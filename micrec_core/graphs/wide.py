@@ -288,3 +288,41 @@ def weighted_sum_rows(bounds, indptr, indices, values, x, out):
                     _ask_ahead(x, indices, e, column)
                     total = _fused(values[e], _load(x, _place(indices[e]), column), total)
                 _store(out, r, column, total)
+
+
+@numba.njit(**_JIT)
+def mixed_rows(
+    bounds, indptr, indices, values, x, start, weight, content, share, message, out
+):  # fmt: skip
+    """message[r] = weighted_sum_rows + share[r] * content[r], out[r] = start[r] + weight[r] * it.
+
+    Without rows of ``content`` it is 0; without rows of ``message`` it is not stored.
+    """
+    for part in numba.prange(bounds.shape[0] - 1):
+        for column in range(0, x.shape[1], WIDTH):
+            for r in range(_place(bounds[part]), _place(bounds[part + 1])):
+                total = _zeros()
+                for e in range(_place(indptr[r]), _place(indptr[r + _ONE])):
+                    _ask_ahead(x, indices, e, column)
+                    total = _fused(values[e], _load(x, _place(indices[e]), column), total)
+                if content.shape[0] > 0:
+                    total = _fused(share[r], _load(content, r, column), total)
+                if message.shape[0] > 0:
+                    _store(message, r, column, total)
+                _store(out, r, column, _fused(weight[r], total, _load(start, r, column)))
+
+
+@numba.njit(**_JIT)
+def weighed_sum_rows(bounds, indptr, indices, values, weight, x, held, out):
+    """out[r] = sum of values * weight[c] * x[c] over row r, on top of x[r] where ``held``."""
+    for part in numba.prange(bounds.shape[0] - 1):
+        for column in range(0, x.shape[1], WIDTH):
+            for r in range(_place(bounds[part]), _place(bounds[part + 1])):
+                total = _zeros()
+                if held:
+                    total = _load(x, r, column)
+                for e in range(_place(indptr[r]), _place(indptr[r + _ONE])):
+                    c = _place(indices[e])
+                    _ask_ahead(x, indices, e, column)
+                    total = _fused(values[e] * weight[c], _load(x, c, column), total)
+                _store(out, r, column, total)

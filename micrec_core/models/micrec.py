@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from micrec_core.graphs.mixing import mix
 from micrec_core.graphs.operators import Dropout
 from micrec_core.graphs.propagation import light_gcn
 from micrec_core.models.gate import Gate
@@ -44,7 +46,8 @@ class Encoded:
 
     ``users``, ``items``: final, Ê of DESIGN 3.3; ``template_users``: E of 3.1 from this domain
     alone; ``own_users``, ``own_items``: with the transfer from other domains, what neighbours
-    lend; ``mixed_users``, ``mixed_items``: after the aggregation, E'.
+    lend; ``mixed_users``, ``mixed_items``: after the aggregation, E'; ``item_content``: P_m x of
+    items, one a modality.
     """
 
     users: Tensor
@@ -54,6 +57,7 @@ class Encoded:
     own_items: Tensor
     mixed_users: Tensor
     mixed_items: Tensor
+    item_content: list[Tensor]
 
 
 class DomainParameters(nn.Module):
@@ -141,6 +145,16 @@ class MICRec(nn.Module):
                 parts[m] = shares[:, place, None] * (side.neighbours[m] @ own.items)
         return parts
 
+    def _refined_items(self, d: int, inputs: DomainInputs) -> Tensor:
+        """What ``item_templates`` add up to."""
+        own, side = self.domain(d), inputs.items
+        refined: Tensor = own.items
+        if self.settings.modalities:
+            shares = own.refine * own.item_gate.shares(side.signals, side.has)
+            for place, m in enumerate(self.settings.modalities):
+                refined = mix(refined, own.items, shares[:, place], side.neighbours[m])
+        return refined
+
     def own_users(self, d: int, inputs: DomainInputs) -> dict[str, Tensor]:
         """Template embeddings of users by source; they add up to those of ``own``.
 
@@ -165,8 +179,7 @@ class MICRec(nn.Module):
         own = self.domain(d)
         if not self.settings.templates:
             return own.users, own.items
-        id_part, *refined = self.item_templates(d, inputs).values()
-        users = self._sum_users(inputs, sum(refined, start=id_part), own.any_user, drop)
+        users = self._sum_users(inputs, self._refined_items(d, inputs), own.any_user, drop)
         rescale = _rescale(drop)
         scale = (inputs.items.degree + 1.0) ** -self.alpha
         ones = torch.ones_like(inputs.users.degree)
@@ -194,35 +207,42 @@ class MICRec(nn.Module):
             return own
         users = [u for u, _ in own]
         for link in links:
-            moved = self.transfer[f"{link.source}-{link.target}"](own[link.source][0])
-            users[link.target] = users[link.target].index_add(
-                0, link.target_rows, moved[link.source_rows]
-            )
+            there = F.embedding(link.source_rows, own[link.source][0])
+            moved = self.transfer[f"{link.source}-{link.target}"](there)
+            users[link.target] = users[link.target].index_add(0, link.target_rows, moved)
         return [(u, items) for u, (_, items) in zip(users, own, strict=True)]
 
     # 3.2 ---------------------------------------------------------------------------------------
 
+    def content(self, side: Side) -> list[Tensor]:
+        """P_m x of users or items, one a modality: [n, dim]."""
+        return [self.project[m](side.content[m]) for m in self.settings.modalities]
+
     def aggregate(
-        self, embedding: Tensor, lenders: Tensor, side: Side, gate: Gate, unseen: bool = False
+        self,
+        embedding: Tensor,
+        lenders: Tensor,
+        side: Side,
+        gate: Gate,
+        content: list[Tensor] | None = None,
     ) -> Tensor:
         """E' = E + sum_m w_m (S_m E + share(degree) P_m x): [n, dim].
 
         ``lenders`` are the embeddings that neighbours lend, [n_anchors, dim]. The projection
         fades as 1 / (1 + degree), for on real data it memorises known users' items, and is
-        trained only by the loss that simulates new items (``unseen``).
+        trained only by the loss that simulates new items, which gives it as ``content``; by
+        default it is that of ``side`` without gradients.
         """
         if not self.settings.modalities:
             return embedding
+        if content is None:
+            with torch.no_grad():
+                content = self.content(side)
         weights = gate(side.signals, side.has)
         share = 1.0 / (1.0 + side.degree)
         for index, m in enumerate(self.settings.modalities):
-            message = side.neighbours[m] @ lenders
-            content = self.project[m](side.content[m])
-            content = content if unseen else content.detach()
-            message.add_(share[:, None] * content)
-            weighed = weights[:, index : index + 1] * message
-            # In place only where nobody else has it: new tables cost time.
-            embedding = embedding.add_(weighed) if index else embedding + weighed
+            graph, said = side.neighbours[m], content[index]
+            embedding = mix(embedding, lenders, weights[:, index], graph, said, share)
         return embedding
 
     # 3.3 ---------------------------------------------------------------------------------------
@@ -246,12 +266,14 @@ class MICRec(nn.Module):
         for d, domain in enumerate(inputs.domains):
             users, items = own[d]
             mixed_users = self.aggregate(users, users, domain.users, self.domain(d).user_gate)
-            mixed_items = self.aggregate(items, items, domain.items, self.domain(d).item_gate)
-            final_users, final_items = self.propagate(mixed_users, mixed_items, domain)
+            # Projected once: new items are made of the same, with gradients.
+            content = self.content(domain.items)
+            still = [c.detach() for c in content]
+            gate = self.domain(d).item_gate
+            mixed_items = self.aggregate(items, items, domain.items, gate, still)
+            final = self.propagate(mixed_users, mixed_items, domain)
             out.append(
-                Encoded(
-                    final_users, final_items, templates[d], users, items, mixed_users, mixed_items
-                )
+                Encoded(*final, templates[d], users, items, mixed_users, mixed_items, content)
             )
         return out
 
@@ -273,13 +295,13 @@ class MICRec(nn.Module):
         return found.users[rows] + mean[:, None] * (mixed - found.mixed_users[rows])
 
     def new_items(self, d: int, encoded: list[Encoded], items: Side) -> Tensor:
-        """Embeddings of the items as if each were brand-new, from features alone: [n, dim]."""
+        """Embeddings of a domain's items as if each were brand-new, from features: [n, dim]."""
         own = self.domain(d)
         base = own.any_item.expand(len(items), -1)
         signals = torch.stack([items.signals[..., 0], items.unseen.expand(len(items), -1)], -1)
         unseen = replace(items, degree=torch.zeros_like(items.degree), signals=signals)
         lenders = encoded[d].own_items.detach()
-        return self.aggregate(base, lenders, unseen, own.item_gate, unseen=True)
+        return self.aggregate(base, lenders, unseen, own.item_gate, encoded[d].item_content)
 
 
 def _rescale(drop: Dropout | None) -> float:

@@ -3,8 +3,9 @@
 The output is a run directory (without what serves it), so that the pages which read metrics open
 it. Each training is stored in it as it ends; a second start redoes none, and several processes
 may work on one comparison at once. For each model the points of its grid are trained with the
-first seed and the best on validation is taken; only that is asked about test interactions. With
-``protocols`` each is also trained at its chosen point under every stress of ``evaluation.stress``.
+first seed and the best on validation is taken; only that is asked about test interactions. What is
+solved and not trained is solved once: a seed changes nothing of it. With ``protocols`` each is also
+trained at its chosen point under every stress of ``evaluation.stress``.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from micrec_core.pipeline.prepare import (
     silent,
 )
 from micrec_core.pipeline.record import first_info, require_same
-from micrec_core.pipeline.trainings import Bench, answer, train
+from micrec_core.pipeline.trainings import Bench, Training, answer, train
 from micrec_core.runs import RunWriter
 from micrec_core.runs.files import read_json
 from micrec_core.runs.schema import COMPARISON
@@ -162,18 +163,29 @@ def work(plan: Plan, bench: Bench, progress: Progress) -> None:
         moved = False
         for training, final in plan.open_tasks():
             with training.claimed() as mine:
-                if not mine:
-                    continue
-                label = f"{training.label}, seed {training.settings.seed}{eta.left(plan)}"
-                if not training.is_trained:
-                    with eta.one():
-                        train(bench, training, progress, label)
-                if final and not training.is_answered:
-                    progress(f"{training.label}: answering", 0, 0)
-                    answer(bench, training)
-                moved = True
+                if mine:
+                    moved |= _do(plan, bench, training, final, eta, progress)
         if not moved and not plan.is_done:
             time.sleep(_WAIT)
+
+
+def _do(
+    plan: Plan, bench: Bench, training: Training, final: bool, eta: _Eta, progress: Progress
+) -> bool:
+    """Do one training, or take over that of its twin; whether it could be."""
+    twin = plan.twin(training)
+    if twin is not None:
+        if twin.is_answered:
+            training.adopt(twin)
+        return twin.is_answered
+    if not training.is_trained:
+        with eta.one():
+            label = f"{training.label}, seed {training.settings.seed}{eta.left(plan)}"
+            train(bench, training, progress, label)
+    if final and not training.is_answered:
+        progress(f"{training.label}: answering", 0, 0)
+        answer(bench, training)
+    return True
 
 
 class _Eta:

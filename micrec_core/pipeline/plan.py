@@ -74,6 +74,14 @@ class Plan:
             return None
         return [self.at(contender, point, seed) for seed in self.seeds]
 
+    def twin(self, training: Training) -> Training | None:
+        """The training with the first seed, of a model that is solved: a seed changes nothing."""
+        settings = training.settings
+        kind = REGISTRY.get(settings.model.name)
+        if kind is None or not issubclass(kind, ClosedForm) or settings.seed == self.seeds[0]:
+            return None
+        return replace(training, settings=settings.model_copy(update={"seed": self.seeds[0]}))
+
     def stressed(self) -> Iterator[tuple[Stress, Contender, list[Training]]]:
         """Contenders under each stress, one training a seed; none before its point is chosen.
 

@@ -101,10 +101,12 @@ def _tuning(tuning: pd.DataFrame) -> list[str]:
 
 def comparison_cost(cost: Sequence[dict[str, Any]]) -> list[str]:
     """What a training took; means over seeds."""
+    threads = {row.get("threads") for row in cost} - {None}
+    told = f" Trained with {threads.pop():.0f} thread(s) each." if len(threads) == 1 else ""
     lines = [
-        "Cost, means over seeds. Peak memory: of the training, above what its process held at its "
-        "start (data, features, graphs), the least over seeds. A list: of answering all test "
-        "questions at once, everyone's embeddings included.\n",
+        f"Cost, means over seeds.{told} Peak memory: of the training, above what its process held "
+        "at its start (data, features, graphs), the least over seeds. A list: of answering all "
+        "test questions at once, everyone's embeddings included.\n",
         "| model | training seconds | peak memory, MiB above start | best epoch | parameters | "
         "milliseconds a list |",
         "|---|---|---|---|---|---|",

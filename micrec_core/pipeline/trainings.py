@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ import torch
 
 from micrec_core.config import BASELINES, RunSettings
 from micrec_core.evaluation.leaks import require_disjoint
+from micrec_core.evaluation.parallel import n_cores
 from micrec_core.evaluation.protocols import PROTOCOLS, SCOPES, Outcome, Question
 from micrec_core.evaluation.stress import Stress
 from micrec_core.evaluation.tables import EVERYONE
@@ -39,6 +41,7 @@ from micrec_core.training.build import build_any, effective_training, used_modal
 
 TRAINED, ANSWERED = "trained.json", "answered.json"
 FRAMES = ("degree", "cutoff", "beyond")
+_KEPT = (".json", ".parquet")
 Model = MICRec | Baseline | ClosedForm
 
 
@@ -78,7 +81,7 @@ class Training:
         return (self.path / ANSWERED).is_file()
 
     def about(self) -> dict[str, Any]:
-        """Score, best epoch, seconds, peak memory and number of parameters.
+        """Score, best epoch, seconds, threads, peak memory and number of parameters.
 
         Raises
         ------
@@ -87,6 +90,15 @@ class Training:
         """
         found: dict[str, Any] = files.read_json(self.path / TRAINED, f"training '{self.path.name}'")
         return found
+
+    def adopt(self, twin: Training) -> None:
+        """Take over what a training with the same outcome left, its answers too."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        last = (TRAINED, ANSWERED)
+        found = [p for p in twin.path.iterdir() if p.suffix in _KEPT and p.name not in last]
+        for path in [*found, *(twin.path / name for name in last)]:
+            with files.replacing(self.path / path.name) as temporary:
+                shutil.copyfile(path, temporary)
 
     @contextmanager
     def claimed(self) -> Iterator[bool]:
@@ -152,6 +164,7 @@ def train(bench: Bench, training: Training, progress: Progress, label: str) -> N
         "score": fitted.score,
         "best_epoch": fitted.best_epoch,
         "seconds": fitted.seconds,
+        "threads": n_cores(),
         "peak_mb": peak.mb,
         "n_parameters": n_parameters(model),
     }
@@ -254,7 +267,7 @@ def cost(training: Training) -> dict[str, float | None]:
     """Seconds, peak memory and size of a training, and how long a list took; None if not measured.
 
     ``peak_mb``: MiB above what the process held before it. ``milliseconds`` a list: of answering
-    everything at once, the embeddings of everyone included.
+    everything at once, the embeddings of everyone included. ``threads``: that it trained with.
     """
     about = training.about()
     told = files.read_json(training.path / ANSWERED, f"training '{training.path.name}'")
@@ -262,6 +275,7 @@ def cost(training: Training) -> dict[str, float | None]:
     return {
         **{key: about[key] for key in ("seconds", "n_parameters", "best_epoch")},
         "peak_mb": about.get("peak_mb"),
+        "threads": about.get("threads"),
         "milliseconds": 1000 * told["seconds"] / told["lists"] if timed else None,
     }
 

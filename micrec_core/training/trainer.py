@@ -82,7 +82,7 @@ class Trainer:
             if isinstance(model, Baseline)
             else Objective(model, inputs, settings, trained)
         )
-        self.optimiser = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
+        self.optimiser = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True)
         self.average = ParameterAverage(model, settings.average)
         self.state = TrainState()
 

@@ -5,7 +5,8 @@
     common = sum_m softmax_m(v tanh(Q s_m)) s_m
     side = mean of common and sigmoid(H_m c) * (s_m - common) over the modalities
     score = (c_u + side_u) . (c_i + side_i)
-    loss = ranking + weight [ InfoNCE(side_i, c_i) + InfoNCE(side_u, c_u) ],  tau 0.2
+    loss = ranking + weight [ InfoNCE(side_i, c_i) + InfoNCE(side_u, c_u) ],  tau 0.2,
+           of the first 2,048 interactions of a batch (the original's batch)
 
 A~ is the normalised user-item block, S_m MICRec's frozen neighbours, G_m, H_m, Q linear. A new
 item has q_i = 0 and is what its neighbours are. Options: ``weight``, ``edge_drop``,
@@ -28,6 +29,8 @@ from micrec_core.models.baselines.layers import Content, degrees
 from micrec_core.models.inputs import DomainInputs, ModelInputs
 
 TEMPERATURE = 0.2
+# Each row is compared with all others: the cost is the square of this.
+CONTRASTED = 2048
 
 
 @dataclass(frozen=True)
@@ -90,8 +93,8 @@ class Mgcn(Baseline):
         """Ranking, and the two parts of an embedding told apart from those of others."""
         terms, own = super().loss(step, found), found[step.d]
         assert isinstance(own, Fused)
-        items = torch.unique(step.items) + len(own.users)
-        users = torch.unique(step.users)
+        items = torch.unique(step.items[:CONTRASTED]) + len(own.users)
+        users = torch.unique(step.users[:CONTRASTED])
         parts = [
             info_nce(F.embedding(rows, own.side), F.embedding(rows, own.behaviour))
             for rows in (users, items)
