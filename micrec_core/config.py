@@ -119,7 +119,9 @@ class TrainSettings(Settings):
     ``batch_size`` is of the largest domain, the others follow so that every epoch sees each train
     interaction once; ``steps`` is how many an epoch has at least, which keeps batches small where
     data is. ``average`` is the decay of the mean of the parameters; an interaction counts its
-    user's degree to the power of ``user_weight``.
+    user's degree to the power of ``user_weight``. ``leave_out``: a step predicts interactions from
+    all but those of its batch; ``views`` weighs the contrast of what neighbours lend with the
+    templates it goes with.
     """
 
     epochs: int = Field(40, ge=1, le=10_000)
@@ -139,6 +141,8 @@ class TrainSettings(Settings):
     contrast: float = Field(0.3, ge=0)
     contrast_batch: int = Field(1024, ge=2)
     temperature: float = Field(0.2, gt=0)
+    views: float = Field(0.0, ge=0)
+    leave_out: bool = False
     anneal: float = Field(0.99, gt=0, le=1)
     validate_every: int = Field(2, ge=1)
     patience: int = Field(3, ge=1)

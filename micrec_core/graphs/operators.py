@@ -10,6 +10,7 @@ Both are linear in their dense operand, so backward is the transposed product an
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -50,6 +51,12 @@ class Csr:
     @staticmethod
     def of(matrix: sparse.csr_matrix) -> Csr:
         return Csr(matrix.indptr.astype(np.int32), matrix.indices.astype(np.int32), matrix.shape[1])
+
+    def where(self, keep: NDArray[np.bool_], rows: NDArray[np.integer]) -> Csr:
+        """The entries to keep, bool [nnz], of which ``rows`` [nnz] tells the rows."""
+        counts = np.bincount(rows[keep], minlength=self.n_rows)
+        indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+        return Csr(indptr, self.indices[keep], self.n_cols)
 
     def rows(self) -> NDArray[np.int64]:
         """Row of every stored entry, int64 [nnz]."""
@@ -114,6 +121,16 @@ class BipartiteGraph:
         self.spare: list[Tensor] = []
         self._norms: tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]] | None = None
         self._torch: dict[bool, Tensor] = {}
+        self._edges: _Edges | None = None
+
+    def without(self, users: Tensor, items: Tensor) -> BipartiteGraph:
+        """What is left without the edges (users, items), int64 [n] each; they must be edges."""
+        if self._edges is None:
+            self._edges = _Edges.of(self)
+        left = copy.copy(self)
+        left.by_user, left.by_item = self._edges.left(self, users.cpu(), items.cpu())
+        left._norms, left._torch, left._edges = None, {}, None
+        return left
 
     @property
     def n_edges(self) -> int:
@@ -222,6 +239,38 @@ class BipartiteGraph:
                 size=(csr.n_rows, csr.n_cols),
             ).to(device)
         return self._torch[transposed]
+
+
+@dataclass(frozen=True)
+class _Edges:
+    """Rows of a graph's edges in the order of both directions, to take some out.
+
+    Attributes
+    ----------
+    users : int64 [n_edges], as ``by_user`` has them
+    keys : int64 [n_edges], user * n_items + item, ascending
+    order : int64 [n_edges], the places in ``by_user`` of what ``by_item`` has
+    """
+
+    users: NDArray[np.int64]
+    keys: NDArray[np.int64]
+    order: NDArray[np.int64]
+
+    @staticmethod
+    def of(graph: BipartiteGraph) -> _Edges:
+        users, items = graph.by_user.rows(), graph.by_user.indices
+        keys = users * graph.n_items + items
+        return _Edges(users, keys, np.argsort(items, kind="stable"))
+
+    def left(self, graph: BipartiteGraph, users: Tensor, items: Tensor) -> tuple[Csr, Csr]:
+        """Both directions without the edges (users, items)."""
+        keep = np.ones(len(self.keys), dtype=bool)
+        keep[np.searchsorted(self.keys, users.numpy() * graph.n_items + items.numpy())] = False
+        by_item = keep[self.order]
+        return (
+            graph.by_user.where(keep, self.users),
+            graph.by_item.where(by_item, graph.by_user.indices[self.order]),
+        )
 
 
 class _BipartiteProduct(torch.autograd.Function):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -44,6 +44,14 @@ class DomainInputs:
     graph: BipartiteGraph
     users: Side
     items: Side
+
+    def without(self, users: Tensor, items: Tensor) -> DomainInputs:
+        """The domain as if these of its interactions were not known: int64 [n] each."""
+        graph = self.graph.without(users, items)
+        of_users, of_items = graph.degrees()
+        return DomainInputs(
+            graph, replace(self.users, degree=of_users), replace(self.items, degree=of_items)
+        )
 
 
 @dataclass(frozen=True)

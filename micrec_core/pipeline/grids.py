@@ -2,8 +2,9 @@
 
 A point changes settings of the training (``learning_rate``), of the model (``layers``) or an option
 of a baseline. The best by validation NDCG@20, domains added up, is taken for all seeds; variants of
-micrec take micrec's. After the defaults comes what validation chose on the sample, so that a small
-budget elsewhere is well spent. The points tried, and the one chosen, are in ``compare.json``.
+micrec take micrec's. After the defaults comes what validation chose on the sample, for micrec what
+it chose on Food & Kitchen (docs/notes/training.md), so that a small budget is well spent. The
+points tried, and the one chosen, are in ``compare.json``.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ BUDGET = 4
 _FACTORS: tuple[Point, ...] = ({}, {"l2": 1e-1}, {"l2": 1e-2}, {"learning_rate": 5e-3})
 _TEMPLATES: tuple[Point, ...] = ({}, {"l2": 1e-3}, {"dropout": 0.3}, {"learning_rate": 1e-3})
 GRIDS: dict[str, tuple[Point, ...]] = {
-    "micrec": ({}, {"contrast": 0.1}, {"dropout": 0.3}, {"learning_rate": 1e-3}),
+    "micrec": ({}, {"leave_out": 1, "views": 0.3}, {"contrast": 0.1}, {"dropout": 0.3}),
     "inmo": _TEMPLATES,
     "inmo-mf": _TEMPLATES,
     "lightgcn": ({}, {"learning_rate": 5e-3}, {"l2": 1e-3}, {"l2": 1e-2}),

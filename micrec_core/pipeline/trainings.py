@@ -23,7 +23,6 @@ import torch
 
 from micrec_core.config import BASELINES, RunSettings
 from micrec_core.evaluation.leaks import require_disjoint
-from micrec_core.evaluation.parallel import n_cores
 from micrec_core.evaluation.protocols import PROTOCOLS, SCOPES, Outcome, Question
 from micrec_core.evaluation.stress import Stress
 from micrec_core.evaluation.tables import EVERYONE
@@ -164,7 +163,7 @@ def train(bench: Bench, training: Training, progress: Progress, label: str) -> N
         "score": fitted.score,
         "best_epoch": fitted.best_epoch,
         "seconds": fitted.seconds,
-        "threads": n_cores(),
+        "threads": torch.get_num_threads(),
         "peak_mb": peak.mb,
         "n_parameters": n_parameters(model),
     }

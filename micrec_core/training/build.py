@@ -38,6 +38,7 @@ def effective_training(settings: ModelSettings, training: TrainSettings) -> Trai
     """The training settings with the terms of switched-off mechanisms at zero."""
     off: dict[str, float] = {}
     if settings.name in BASELINES:
+        off["leave_out"] = False
         has = "edge_drop" in BASELINES[settings.name]
         off["dropout"] = settings.option("edge_drop") if has else 0.0
     if settings.name != "micrec" or {"contrast", "cross-domain"} & set(settings.without):

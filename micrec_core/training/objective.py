@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from micrec_core.config import TrainSettings
 from micrec_core.graphs.operators import Dropout
+from micrec_core.models.contrast import info_nce
 from micrec_core.models.inputs import Link, ModelInputs
 from micrec_core.models.micrec import Encoded, MICRec
 from micrec_core.training import losses
@@ -78,7 +79,7 @@ class Ranker:
 
 
 class Objective(Ranker):
-    """L = sum_d [ ranking + beta SE + lambda reg ] + gamma CL + new items + KL."""
+    """L = sum_d [ ranking + beta SE + lambda reg ] + gamma CL + new items + views + KL."""
 
     def __init__(
         self,
@@ -94,7 +95,7 @@ class Objective(Ranker):
         self, batches: list[Batch], drops: list[Dropout] | None, generator: torch.Generator
     ) -> dict[str, Tensor]:
         """Weighed terms by name; their sum is the loss."""
-        encoded = self.model(self.inputs, drops)
+        encoded = self.model(self._known(batches), drops)
         terms: dict[str, Tensor] = {}
 
         def add(name: str, weight: float, value: Tensor) -> None:
@@ -106,6 +107,18 @@ class Objective(Ranker):
             for link in self.inputs.links:
                 self._link_terms(link, encoded, generator, add)
         return terms
+
+    def _known(self, batches: list[Batch]) -> ModelInputs:
+        """The inputs, without what is to be predicted where ``leave_out`` says so.
+
+        An item of few users is told by its templates who took it, the user in question among
+        them; asked for someone new to it, it is not (Zhu et al., 2023, "SpotTarget").
+        """
+        if not self.settings.leave_out:
+            return self.inputs
+        pairs = zip(self.inputs.domains, batches, strict=True)
+        left = tuple(domain.without(batch.users, batch.items) for domain, batch in pairs)
+        return replace(self.inputs, domains=left)
 
     def _domain_terms(
         self, d: int, batch: Batch, encoded: list[Encoded], generator: torch.Generator, add: Add
@@ -141,8 +154,24 @@ class Objective(Ranker):
                 (parameters.item_gate, domain.items),
             ):
                 add("gate", settings.gate, gate.divergence(side.signals, side.has))
+            if settings.views > 0:
+                add("views", settings.views, self._views(batch, own))
             if settings.new_items > 0:
                 self._new_items(d, users.detach(), batch.items, drawn, weights, encoded, add)
+
+    def _views(self, batch: Batch, own: Encoded) -> Tensor:
+        """What neighbours lend told by the template that it goes with: MGCN's contrast of side
+        information and behaviour (Yu et al., 2023), before the propagation."""
+        n, heat = self.settings.contrast_batch, self.settings.temperature
+        told = []
+        for rows, mixed, templates in (
+            (batch.users[:n], own.mixed_users, own.own_users),
+            (batch.items[:n], own.mixed_items, own.own_items),
+        ):
+            rows = torch.unique(rows)
+            there = F.embedding(rows, templates)
+            told.append(info_nce(F.embedding(rows, mixed) - there, there, heat))
+        return torch.stack(told).sum()
 
     def _new_items(
         self,

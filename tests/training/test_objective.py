@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from scipy import sparse
 
+from micrec_core.graphs.operators import BipartiteGraph
+from micrec_core.models.inputs import DomainInputs
 from micrec_core.training import losses
 from micrec_core.training.objective import Batch, Objective
 from micrec_core.training.softmax import sampled_softmax
@@ -138,3 +142,75 @@ def test_a_batch_of_the_same_seed_is_the_same(made) -> None:
         made.objective(batches(made), None, torch.Generator().manual_seed(3)) for _ in range(2)
     )
     assert all(torch.equal(first[k], second[k]) for k in first)
+
+
+def test_a_step_that_leaves_its_batch_out_does_not_know_it(trainer) -> None:
+    """Its terms are those of inputs that never had the batch's interactions."""
+    made = trainer(training={"leave_out": True, "user_weight": 0.0})
+    given = batches(made)
+    found = made.objective(given, None, torch.Generator().manual_seed(3))
+    left = []
+    for domain, batch in zip(made.inputs.domains, given, strict=True):
+        matrix = dense(domain.graph)
+        assert matrix[batch.users, batch.items].all()
+        matrix[batch.users, batch.items] = 0
+        graph = BipartiteGraph(sparse.csr_matrix(matrix))
+        users, items = graph.degrees()
+        sides = replace(domain.users, degree=users), replace(domain.items, degree=items)
+        left.append(DomainInputs(graph, *sides))
+    inputs = replace(made.inputs, domains=tuple(left))
+    knows = made.settings.model_copy(update={"leave_out": False})
+    plain = Objective(made.model, inputs, knows, made.objective.trained_items)
+    wanted = plain(given, None, torch.Generator().manual_seed(3))
+    for name, value in wanted.items():
+        torch.testing.assert_close(found[name], value, rtol=1e-5, atol=1e-6, msg=name)
+    told = Objective(made.model, made.inputs, knows, made.objective.trained_items)
+    other = told(given, None, torch.Generator().manual_seed(3))
+    assert not torch.allclose(found["ranking"], other["ranking"], rtol=1e-4)
+
+
+def dense(graph: BipartiteGraph) -> np.ndarray:
+    matrix = np.zeros((graph.n_users, graph.n_items), np.float32)
+    matrix[graph.by_user.rows(), graph.by_user.indices] = 1
+    return matrix
+
+
+@pytest.mark.parametrize("n", [0, 1, 7])
+def test_a_graph_without_edges_is_the_graph_of_the_others(made, n) -> None:
+    graph = made.inputs.domains[0].graph
+    picked = torch.randperm(graph.n_edges, generator=torch.Generator().manual_seed(n))[:n]
+    users = torch.from_numpy(graph.by_user.rows())[picked]
+    items = torch.from_numpy(graph.by_user.indices.astype(np.int64))[picked]
+    before = dense(graph)
+    wanted = before.copy()
+    wanted[users, items] = 0
+    left = graph.without(users, items)
+    assert np.array_equal(dense(left), wanted) and np.array_equal(dense(graph), before)
+    by_item = np.zeros_like(wanted)
+    by_item[left.by_item.indices, left.by_item.rows()] = 1
+    assert np.array_equal(by_item, wanted) and left.n_edges == graph.n_edges - n
+    for found, whole in zip(left.degrees(), (wanted.sum(1), wanted.sum(0)), strict=True):
+        assert np.array_equal(found.numpy(), whole)
+
+
+def test_views_tell_what_neighbours_lend_by_the_templates(trainer) -> None:
+    """InfoNCE in NumPy: the message of a row against the templates of all rows of the batch."""
+    made = trainer(training={"views": 0.3, "contrast_batch": 12})
+    given = batches(made)
+    found = made.objective(given, None, torch.Generator().manual_seed(3))["views"]
+    wanted = 0.0
+    for own, batch in zip(made.model(made.inputs), given, strict=True):
+        for rows, mixed, templates in (
+            (batch.users, own.mixed_users, own.own_users),
+            (batch.items, own.mixed_items, own.own_items),
+        ):
+            rows = np.unique(rows[:12].numpy())
+            there = templates.detach().numpy()[rows].astype(np.float64)
+            lent = mixed.detach().numpy()[rows] - there
+            near = unit(lent) @ unit(there).T / made.settings.temperature
+            wanted -= np.mean(np.diag(near) - np.log(np.exp(near).sum(1)))
+    assert float(found.detach()) == pytest.approx(0.3 * wanted, rel=1e-4)
+
+
+def unit(x: np.ndarray) -> np.ndarray:
+    return x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)

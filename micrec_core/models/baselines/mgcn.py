@@ -26,6 +26,7 @@ from micrec_core.graphs.operators import Dropout
 from micrec_core.graphs.propagation import light_gcn, normalised
 from micrec_core.models.baselines.contract import KNOWN, Baseline, Embeddings, Noise, Step
 from micrec_core.models.baselines.layers import Content, degrees
+from micrec_core.models.contrast import info_nce
 from micrec_core.models.inputs import DomainInputs, ModelInputs
 
 TEMPERATURE = 0.2
@@ -96,13 +97,7 @@ class Mgcn(Baseline):
         items = torch.unique(step.items[:CONTRASTED]) + len(own.users)
         users = torch.unique(step.users[:CONTRASTED])
         parts = [
-            info_nce(F.embedding(rows, own.side), F.embedding(rows, own.behaviour))
+            info_nce(F.embedding(rows, own.side), F.embedding(rows, own.behaviour), TEMPERATURE)
             for rows in (users, items)
         ]
         return terms | {"contrast": self.settings.option("weight") * torch.stack(parts).sum()}
-
-
-def info_nce(a: Tensor, b: Tensor) -> Tensor:
-    """Each row of ``a`` against all rows of ``b``, cosines over the temperature."""
-    similarity = F.normalize(a, dim=1) @ F.normalize(b, dim=1).T / TEMPERATURE
-    return F.cross_entropy(similarity, torch.arange(len(a), device=a.device))
