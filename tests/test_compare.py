@@ -83,7 +83,11 @@ def test_every_model_has_the_same_budget_and_the_choice_is_stated(found) -> None
     for _, rows in tuning.groupby("model"):
         assert rows["chosen"].sum() == 1
         assert rows.loc[rows["chosen"], "score"].iloc[0] == rows["score"].max()
-    second = {f"{k}={v:g}" for n in MODELS_HERE for p in GRIDS[n][1:2] for k, v in p.items()}
+    second = {
+        ", ".join(f"{k}={v:g}" for k, v in point.items())
+        for name in MODELS_HERE
+        for point in GRIDS[name][1:2]
+    }
     assert set(tuning["change"]) == {"defaults"} | second
     assert found["budget"] == 2 and found["seeds"] == [0, 1]
     for spent in found["cost"]:
