@@ -137,7 +137,8 @@ def _best(found: Sequence[Finding]) -> list[str]:
         return []
     lines = [
         "**The full model against the best of the others**, NDCG@20. The best is named by its "
-        "test value, which favours it; p and counts are of the tables below. Data are named with "
+        "test value, which favours it; p and counts are of the tables below. In a comparison each "
+        "model stands at the point of its grid that validation chose. Data are named with "
         "their split (`known`: trained on everything) and the seed it was drawn with.\n",
         "| data | question | domain | full | best of the others | full is | p (Holm) | "
         "others worse | not told apart | better |",
