@@ -203,6 +203,16 @@ def _sum_of_scaled(first, end, indices, scale, col_scale, factor, x, column):
     return total
 
 
+@numba.njit(inline="always")
+def _sum_of_values(first, end, indices, values, x, column):
+    """Sum of values[e] * x[indices[e], column:] over the summands e."""
+    total = _zeros()
+    for e in range(_place(first), _place(end)):
+        _ask_ahead(x, indices, e, column)
+        total = _fused(values[e], _load(x, _place(indices[e]), column), total)
+    return total
+
+
 @numba.njit(**_JIT)
 def scaled_sum_rows(bounds, indptr, indices, row_scale, col_scale, x, out):
     """out[r] = sum over row r of row_scale[r] * col_scale[c] * x[c]."""
@@ -283,10 +293,8 @@ def weighted_sum_rows(bounds, indptr, indices, values, x, out):
     for part in numba.prange(bounds.shape[0] - 1):
         for column in range(0, x.shape[1], WIDTH):
             for r in range(_place(bounds[part]), _place(bounds[part + 1])):
-                total = _zeros()
-                for e in range(_place(indptr[r]), _place(indptr[r + _ONE])):
-                    _ask_ahead(x, indices, e, column)
-                    total = _fused(values[e], _load(x, _place(indices[e]), column), total)
+                first, end = indptr[r], indptr[r + _ONE]
+                total = _sum_of_values(first, end, indices, values, x, column)
                 _store(out, r, column, total)
 
 
@@ -301,10 +309,8 @@ def mixed_rows(
     for part in numba.prange(bounds.shape[0] - 1):
         for column in range(0, x.shape[1], WIDTH):
             for r in range(_place(bounds[part]), _place(bounds[part + 1])):
-                total = _zeros()
-                for e in range(_place(indptr[r]), _place(indptr[r + _ONE])):
-                    _ask_ahead(x, indices, e, column)
-                    total = _fused(values[e], _load(x, _place(indices[e]), column), total)
+                first, end = indptr[r], indptr[r + _ONE]
+                total = _sum_of_values(first, end, indices, values, x, column)
                 if content.shape[0] > 0:
                     total = _fused(share[r], _load(content, r, column), total)
                 if message.shape[0] > 0:
