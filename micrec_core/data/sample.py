@@ -11,13 +11,13 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from micrec_core.data.folders import new_folder
+from micrec_core.data.progress import Progress
 from micrec_core.data.sample_choices import Choices, make_choices
 from micrec_core.data.sample_personas import make_personas
 from micrec_core.data.sample_pictures import draw_picture, encode_picture
@@ -25,8 +25,6 @@ from micrec_core.data.sample_tables import FORMATS, item_ids, write_interactions
 from micrec_core.data.sample_text import write_texts
 from micrec_core.data.sample_world import ATTRIBUTES, LOOK, PICTURE, World, make_world, stream
 from micrec_core.errors import ConfigError
-
-Progress = Callable[[str, int, int], None]
 
 USERS, SEED = 800, 7
 MIN_USERS, MAX_USERS = 40, 10_000_000

@@ -77,7 +77,7 @@ class _Mix(torch.autograd.Function):
         if of_lenders:
             csr, values = ctx.graph.parts[True]
             lent = torch.empty((csr.n_rows, gradient.shape[1]))
-            wide.weighed_sum_rows(
+            wide.mixed_rows_backward(
                 csr.bounds, csr.indptr, csr.indices, values, *_arrays(weight, gradient),
                 ctx.both, lent.numpy(),
             )  # fmt: skip

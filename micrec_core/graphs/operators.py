@@ -248,11 +248,13 @@ class _Edges:
     Attributes
     ----------
     users : int64 [n_edges], as ``by_user`` has them
+    items : int64 [n_edges], as ``by_item`` has them
     keys : int64 [n_edges], user * n_items + item, ascending
     order : int64 [n_edges], the places in ``by_user`` of what ``by_item`` has
     """
 
     users: NDArray[np.int64]
+    items: NDArray[np.int64]
     keys: NDArray[np.int64]
     order: NDArray[np.int64]
 
@@ -260,16 +262,16 @@ class _Edges:
     def of(graph: BipartiteGraph) -> _Edges:
         users, items = graph.by_user.rows(), graph.by_user.indices
         keys = users * graph.n_items + items
-        return _Edges(users, keys, np.argsort(items, kind="stable"))
+        order = np.argsort(items, kind="stable")
+        return _Edges(users, graph.by_item.rows(), keys, order)
 
     def left(self, graph: BipartiteGraph, users: Tensor, items: Tensor) -> tuple[Csr, Csr]:
         """Both directions without the edges (users, items)."""
         keep = np.ones(len(self.keys), dtype=bool)
         keep[np.searchsorted(self.keys, users.numpy() * graph.n_items + items.numpy())] = False
-        by_item = keep[self.order]
         return (
             graph.by_user.where(keep, self.users),
-            graph.by_item.where(by_item, graph.by_user.indices[self.order]),
+            graph.by_item.where(keep[self.order], self.items),
         )
 
 

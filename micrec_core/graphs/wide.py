@@ -319,8 +319,11 @@ def mixed_rows(
 
 
 @numba.njit(**_JIT)
-def weighed_sum_rows(bounds, indptr, indices, values, weight, x, held, out):
-    """out[r] = sum of values * weight[c] * x[c] over row r, on top of x[r] where ``held``."""
+def mixed_rows_backward(bounds, indptr, indices, values, weight, x, held, out):
+    """out[r] = sum of values * weight[c] * x[c] over row r, on top of x[r] where ``held``.
+
+    The gradient of ``mixed_rows`` in its ``x``, of the transposed; ``held``: x is ``start`` too.
+    """
     for part in numba.prange(bounds.shape[0] - 1):
         for column in range(0, x.shape[1], WIDTH):
             for r in range(_place(bounds[part]), _place(bounds[part + 1])):

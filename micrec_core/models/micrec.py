@@ -7,6 +7,7 @@ where each comes from. Tensors only: nothing here knows an id, a file or a data 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -15,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from micrec_core.graphs.mixing import mix
-from micrec_core.graphs.operators import Dropout
+from micrec_core.graphs.operators import Dropout, NeighbourGraph
 from micrec_core.graphs.propagation import light_gcn
 from micrec_core.models.gate import Gate
 from micrec_core.models.inputs import DomainInputs, Link, ModelInputs, Side
@@ -137,22 +138,28 @@ class MICRec(nn.Module):
         of which low-degree ones learn too little alone. ``id`` holds t, a modality what neighbours
         in it bring; beta are the gate's shares. Those of users are not refined: it helped no more.
         """
-        own, side = self.domain(d), inputs.items
-        parts: dict[str, Tensor] = {"id": own.items}
-        if self.settings.modalities:
-            shares = own.refine * own.item_gate.shares(side.signals, side.has)
-            for place, m in enumerate(self.settings.modalities):
-                parts[m] = shares[:, place, None] * (side.neighbours[m] @ own.items)
-        return parts
+        templates = self.domain(d).items
+        parts = {
+            m: share[:, None] * (neighbours @ templates)
+            for m, share, neighbours in self._refinements(d, inputs.items)
+        }
+        return {"id": templates, **parts}
+
+    def _refinements(self, d: int, items: Side) -> Iterator[tuple[str, Tensor, NeighbourGraph]]:
+        """Every modality with c beta_im, [n_items], and S_m."""
+        if not self.settings.modalities:
+            return
+        own = self.domain(d)
+        shares = own.refine * own.item_gate.shares(items.signals, items.has)
+        for place, m in enumerate(self.settings.modalities):
+            yield m, shares[:, place], items.neighbours[m]
 
     def _refined_items(self, d: int, inputs: DomainInputs) -> Tensor:
         """What ``item_templates`` add up to."""
-        own, side = self.domain(d), inputs.items
-        refined: Tensor = own.items
-        if self.settings.modalities:
-            shares = own.refine * own.item_gate.shares(side.signals, side.has)
-            for place, m in enumerate(self.settings.modalities):
-                refined = mix(refined, own.items, shares[:, place], side.neighbours[m])
+        templates: Tensor = self.domain(d).items
+        refined = templates
+        for _, share, neighbours in self._refinements(d, inputs.items):
+            refined = mix(refined, templates, share, neighbours)
         return refined
 
     def own_users(self, d: int, inputs: DomainInputs) -> dict[str, Tensor]:

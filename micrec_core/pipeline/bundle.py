@@ -14,8 +14,9 @@ import tempfile
 from pathlib import Path
 
 from micrec_core.config import RunSettings
+from micrec_core.data.progress import Progress, silent
 from micrec_core.errors import MicrecError
-from micrec_core.pipeline.prepare import Progress, cache_folder, silent
+from micrec_core.pipeline.prepare import cache_folder
 from micrec_core.pipeline.run_curves import train_curves
 from micrec_core.pipeline.train import train_run
 from micrec_core.pipeline.variants import train_variants

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from micrec_core.data.progress import Progress
 from micrec_core.errors import DataError
 from micrec_core.evaluation.parallel import n_cores
 from micrec_core.features import DatasetFeatures, item_images, load_image
-from micrec_core.pipeline.prepare import Prepared, Progress
+from micrec_core.pipeline.prepare import Prepared
 
 SIDE = 96
 _QUALITY = 75

@@ -20,6 +20,7 @@ import pandas as pd
 
 from micrec_core.config import MECHANISMS, MODELS, RunSettings
 from micrec_core.data import Dataset
+from micrec_core.data.progress import Progress, silent
 from micrec_core.errors import ConfigError, RunError
 from micrec_core.evaluation.leaks import require_disjoint
 from micrec_core.evaluation.parallel import sharing_cores
@@ -29,13 +30,7 @@ from micrec_core.pipeline.curves import curve_frames
 from micrec_core.pipeline.fit import stop_on_sigterm
 from micrec_core.pipeline.grids import BUDGET
 from micrec_core.pipeline.plan import Contender, Plan
-from micrec_core.pipeline.prepare import (
-    Progress,
-    choose_device,
-    encode_material,
-    load_dataset,
-    silent,
-)
+from micrec_core.pipeline.prepare import choose_device, encode_material, load_dataset
 from micrec_core.pipeline.record import first_info, require_same
 from micrec_core.pipeline.trainings import Bench, Training, answer, train
 from micrec_core.runs import RunWriter

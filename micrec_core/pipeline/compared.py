@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from micrec_core.data.progress import Progress
 from micrec_core.evaluation.protocols import PROTOCOLS, tabulate
 from micrec_core.evaluation.significance import compare_table
 from micrec_core.evaluation.tables import (
@@ -21,7 +22,7 @@ from micrec_core.evaluation.tables import (
 )
 from micrec_core.pipeline.answers import variant_name
 from micrec_core.pipeline.catalogue import catalogue_frame
-from micrec_core.pipeline.prepare import Prepared, Progress
+from micrec_core.pipeline.prepare import Prepared
 from micrec_core.pipeline.trainings import (
     FRAMES,
     StoredOutcome,

@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 
 from micrec_core.config import BASELINES
+from micrec_core.data.progress import Progress, silent
 from micrec_core.errors import ConfigError, RunError
 from micrec_core.evaluation.protocols import PROTOCOLS, Outcome, Question, tabulate
 from micrec_core.evaluation.tables import summary_table
@@ -23,12 +24,10 @@ from micrec_core.pipeline.fit import new_model
 from micrec_core.pipeline.metrics import headline
 from micrec_core.pipeline.prepare import (
     Prepared,
-    Progress,
     choose_device,
     encode_material,
     load_dataset,
     prepare,
-    silent,
 )
 from micrec_core.pipeline.record import settings_of
 from micrec_core.pipeline.rivals import answerer_of, rival_outcome

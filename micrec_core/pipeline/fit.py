@@ -15,12 +15,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from micrec_core.data.progress import Progress, silent
 from micrec_core.evaluation.metrics import ranking_metrics
 from micrec_core.evaluation.protocols import Question
 from micrec_core.models.baselines import Baseline, ClosedForm
 from micrec_core.models.micrec import Encoded, MICRec
 from micrec_core.pipeline.answers import array
-from micrec_core.pipeline.prepare import Prepared, Progress, silent
+from micrec_core.pipeline.prepare import Prepared
 from micrec_core.pipeline.rivals import answerer_of
 from micrec_core.training.build import build_any, build_model
 from micrec_core.training.checkpoint import load_checkpoint

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,13 +24,6 @@ from micrec_core.training.inputs import (
     derive_knowledge,
     model_inputs,
 )
-
-# (what is being done, done, of how many); 0 of 0 where there is nothing to count.
-Progress = Callable[[str, int, int], None]
-
-
-def silent(what: str, done: int, total: int) -> None:
-    """A progress that nobody watches."""
 
 
 @dataclass(frozen=True)

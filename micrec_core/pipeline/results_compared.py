@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from micrec_core.data.schema import counted
 from micrec_core.evaluation.tables import EVERYONE
 from micrec_core.pipeline.compared import ABOUT
 from micrec_core.pipeline.results_commands import compare_command
@@ -101,8 +102,8 @@ def _tuning(tuning: pd.DataFrame) -> list[str]:
 
 def comparison_cost(cost: Sequence[dict[str, Any]]) -> list[str]:
     """What a training took; means over seeds."""
-    threads = {row.get("threads") for row in cost} - {None}
-    told = f" Trained with {threads.pop():.0f} thread(s) each." if len(threads) == 1 else ""
+    threads = {int(row["threads"]) for row in cost if row.get("threads")}
+    told = f" Each trained with {counted(threads.pop(), 'thread')}." if len(threads) == 1 else ""
     lines = [
         f"Cost, means over seeds.{told} Peak memory: of the training, above what its process held "
         "at its start (data, features, graphs), the least over seeds. A list: of answering all "

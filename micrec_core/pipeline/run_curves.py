@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from micrec_core.data.progress import Progress, silent
 from micrec_core.errors import ConfigError
 from micrec_core.evaluation.stress import STRESSES, check_stresses, plan_stresses
 from micrec_core.pipeline.compare import TRAININGS, contenders_of, work
 from micrec_core.pipeline.curves import curve_frames
 from micrec_core.pipeline.evaluate import reopen
 from micrec_core.pipeline.plan import Plan
-from micrec_core.pipeline.prepare import Progress, silent
 from micrec_core.pipeline.trainings import Bench
 from micrec_core.pipeline.variants import BASELINES, add_frames, require_full, variant_settings
 from micrec_core.runs import open_run

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from micrec_core.data.progress import Progress
 from micrec_core.evaluation.alignment import alignment_metrics, retrieval_places
 from micrec_core.models.micrec import Encoded
 from micrec_core.pipeline.answers import array
-from micrec_core.pipeline.prepare import Prepared, Progress
+from micrec_core.pipeline.prepare import Prepared
 from micrec_core.runs import RunWriter
 
 # As many as the page draws as points; beyond, a sample of them.

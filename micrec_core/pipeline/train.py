@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from micrec_core.config import BASELINES, RunSettings
+from micrec_core.data.progress import Progress, silent
 from micrec_core.errors import MicrecError
 from micrec_core.evaluation.leaks import require_disjoint
 from micrec_core.models.micrec import MICRec
@@ -25,12 +26,10 @@ from micrec_core.pipeline.fit import (
 from micrec_core.pipeline.metrics import own_frames
 from micrec_core.pipeline.prepare import (
     Prepared,
-    Progress,
     choose_device,
     encode_material,
     load_dataset,
     prepare,
-    silent,
 )
 from micrec_core.pipeline.record import first_info, neighbour_recall, require_same
 from micrec_core.pipeline.snapshots import Snapshots, wanted

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from micrec_core.data.progress import Progress
 from micrec_core.models.baselines import Baseline, ClosedForm
 from micrec_core.pipeline.answers import array, popularity_outcome
 from micrec_core.pipeline.catalogue import catalogue_frame
 from micrec_core.pipeline.clock import CHECKPOINT, PARAMETERS, Clock, TrainResult, end_run
 from micrec_core.pipeline.fit import FittedRival, fit_rival
 from micrec_core.pipeline.metrics import own_frames
-from micrec_core.pipeline.prepare import Prepared, Progress
+from micrec_core.pipeline.prepare import Prepared
 from micrec_core.pipeline.rivals import answerer_of, rival_outcome
 from micrec_core.runs import RunWriter
 

@@ -22,6 +22,7 @@ import pandas as pd
 import torch
 
 from micrec_core.config import BASELINES, RunSettings
+from micrec_core.data.progress import Progress
 from micrec_core.evaluation.leaks import require_disjoint
 from micrec_core.evaluation.protocols import PROTOCOLS, SCOPES, Outcome, Question
 from micrec_core.evaluation.stress import Stress
@@ -33,7 +34,7 @@ from micrec_core.pipeline.clock import PARAMETERS
 from micrec_core.pipeline.fit import Fitted, FittedRival, fit, fit_rival, new_model
 from micrec_core.pipeline.memory import peak_memory
 from micrec_core.pipeline.metrics import comparison_frames
-from micrec_core.pipeline.prepare import Material, Prepared, Progress, prepare
+from micrec_core.pipeline.prepare import Material, Prepared, prepare
 from micrec_core.pipeline.rivals import answerer_of, n_parameters, rival_outcome
 from micrec_core.runs import files
 from micrec_core.training.build import build_any, effective_training, used_modalities

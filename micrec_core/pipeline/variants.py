@@ -9,6 +9,7 @@ import pandas as pd
 
 from micrec_core.config import BASELINES as RIVALS
 from micrec_core.config import CONFIGURATIONS, MECHANISMS, ModelSettings, RunSettings, make_settings
+from micrec_core.data.progress import Progress, silent
 from micrec_core.errors import ConfigError
 from micrec_core.evaluation.protocols import Outcome, tabulate
 from micrec_core.evaluation.tables import (
@@ -22,7 +23,7 @@ from micrec_core.pipeline.answers import Answerer, popularity_outcome
 from micrec_core.pipeline.evaluate import SUMMARY, load_model, reopen
 from micrec_core.pipeline.fit import fit, fit_rival
 from micrec_core.pipeline.metrics import comparison_frames
-from micrec_core.pipeline.prepare import Prepared, Progress, prepare, silent
+from micrec_core.pipeline.prepare import Prepared, prepare
 from micrec_core.pipeline.rivals import answerer_of, rival_outcome
 from micrec_core.runs import Run, RunWriter, open_run
 

@@ -22,11 +22,11 @@ import json
 import math
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from micrec_core.data.raw import texts
-from micrec_core.data.raw.lines import BadLine, Interaction, Item, Lines
+from micrec_core.data.raw.lines import BadLine, Interaction, Item, Lines, decoded
 from micrec_core.data.schema import listed, quote
 
 
@@ -81,10 +81,7 @@ class Keys:
         return parse
 
     def _record(self, line: bytes) -> dict[str, Any]:
-        try:
-            text = line.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise BadLine("the text is not UTF-8; save it as UTF-8") from error
+        text = decoded(line)
         try:
             value = json.loads(text)
         except (ValueError, RecursionError):
@@ -152,13 +149,6 @@ AMAZON_2018 = Keys(
     product="asin",
     descriptions=("description", "feature"),
 )
-AMAZON_2014 = Keys(
-    "Amazon Reviews 2014",
-    user="reviewerID",
-    reviewed=("asin",),
-    rating="overall",
-    time="unixReviewTime",
-    product="asin",
-    descriptions=("description",),
-    literals=True,
+AMAZON_2014 = replace(
+    AMAZON_2018, label="Amazon Reviews 2014", descriptions=("description",), literals=True
 )

@@ -29,6 +29,14 @@ class BadLine(ValueError):
     """What is wrong with one line, and the mend, as the end of a sentence."""
 
 
+def decoded(line: bytes) -> str:
+    """The text of a line; BadLine where it is not UTF-8."""
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadLine("the text is not UTF-8; save it as UTF-8") from error
+
+
 def check_file(path: Path) -> None:
     """DataError where there is nothing at ``path``, or a folder."""
     if "\0" in str(path) or not path.exists():

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from micrec_core.data.check import image_problem
+from micrec_core.data.progress import Progress
 from micrec_core.data.schema import MAX_PATH
 from micrec_core.errors import DataError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
-Progress = Callable[[str, int, int], None]
 _STEP = 256
 
 

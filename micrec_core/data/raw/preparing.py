@@ -16,11 +16,12 @@ import pyarrow.compute as pc
 
 from micrec_core.data.about import FILE, label_of
 from micrec_core.data.folders import new_folder
+from micrec_core.data.progress import Progress, silent
 from micrec_core.data.raw.filters import Part, Rules, filter_log
 from micrec_core.data.raw.formats import FORMATS, Format
 from micrec_core.data.raw.lines import check_file
 from micrec_core.data.raw.pictures import copy_pictures
-from micrec_core.data.raw.rows import Progress, read_log, read_shelf
+from micrec_core.data.raw.rows import read_log, read_shelf
 from micrec_core.data.raw.texts import DESCRIPTION_LIMIT, TITLE_LIMIT
 from micrec_core.data.raw.write import write_interactions, write_items
 from micrec_core.data.schema import MAX_DOMAIN, counted, nearest, quote
@@ -67,7 +68,7 @@ def prepare(
     sources: Sequence[Source],
     out: str | Path,
     options: Options | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> dict[str, Any]:
     """Write ``interactions``, ``items``, ``dataset.toml`` and perhaps ``images`` below ``out``.
 
@@ -97,13 +98,12 @@ def prepare(
     reader = _format(form)
     _check_options(chosen)
     _check_sources(sources)
-    tell = progress or _silent
     with new_folder(Path(out), "the dataset") as work:
-        parts = [_part(reader, s, work, chosen, tell) for s in sources]
+        parts = [_part(reader, s, work, chosen, progress) for s in sources]
         tables = _tables(chosen.tables, parts)
-        pictures, copied = _pictures(sources, parts, work, tell)
+        pictures, copied = _pictures(sources, parts, work, progress)
         blanks = write_items(work, parts, pictures, tables)
-        partial = write_interactions(work, parts, tables, tell)
+        partial = write_interactions(work, parts, tables, progress)
         for part in parts:
             part.shelf.path.unlink()
         about = _about(reader, sources, chosen)
@@ -121,10 +121,6 @@ def prepare(
         "notes": _notes(parts, partial),
         "seconds": round(time.perf_counter() - started, 3),
     }
-
-
-def _silent(what: str, done: int, total: int) -> None:
-    """A progress that nobody watches."""
 
 
 def _check_options(options: Options) -> None:

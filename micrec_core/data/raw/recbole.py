@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from micrec_core.data.delimited import atomic_names
 from micrec_core.data.raw import texts
-from micrec_core.data.raw.lines import BadLine, Interaction, Item, Lines
+from micrec_core.data.raw.lines import BadLine, Interaction, Item, Lines, decoded
 from micrec_core.data.schema import Schema, quote
 from micrec_core.data.tables import check_header
 
@@ -59,7 +59,7 @@ def _header(lines: Lines, schema: Schema) -> list[str]:
     line = next(iter(lines))
     where = f"{lines.name}, line {lines.number}"
     try:
-        header = _text(line).split("\t")
+        header = _split(line)
     except BadLine as error:
         raise lines.refuse(str(error)) from error
     names = atomic_names(where, header)
@@ -67,15 +67,12 @@ def _header(lines: Lines, schema: Schema) -> list[str]:
     return names
 
 
-def _text(line: bytes) -> str:
-    try:
-        return line.decode("utf-8").rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        raise BadLine("the text is not UTF-8; save it as UTF-8") from error
+def _split(line: bytes) -> list[str]:
+    return decoded(line).rstrip("\r\n").split("\t")
 
 
 def _fields(line: bytes, width: int) -> list[str]:
-    fields = _text(line).split("\t")
+    fields = _split(line)
     if len(fields) != width:
         raise BadLine(
             f"there are {len(fields)} fields where the header has {width}; separate them by tabs"

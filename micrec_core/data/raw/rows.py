@@ -14,13 +14,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from micrec_core.data.progress import Progress
 from micrec_core.data.raw.formats import Format
 from micrec_core.data.raw.lines import BadLine, Interaction, Item, Lines
 from micrec_core.data.schema import MAX_ID, counted, quote
 from micrec_core.data.tables import Coded, encode
 from micrec_core.errors import DataError
 
-Progress = Callable[[str, int, int], None]
 Row = TypeVar("Row", Interaction, Item)
 _BLOCK = 1 << 16
 _SHELF = pa.schema([("title", pa.large_string()), ("description", pa.large_string())])

@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from micrec_core.data.progress import Progress
 from micrec_core.data.raw.filters import Part
 
-Progress = Callable[[str, int, int], None]
 Add = Callable[[list[pa.Array]], None]
 _BLOCK = 1 << 18
 _TEXT = pa.large_string()
