@@ -102,8 +102,11 @@ def _tuning(tuning: pd.DataFrame) -> list[str]:
 
 def comparison_cost(cost: Sequence[dict[str, Any]]) -> list[str]:
     """What a training took; means over seeds."""
-    threads = {int(row["threads"]) for row in cost if row.get("threads")}
-    told = f" Each trained with {counted(threads.pop(), 'thread')}." if len(threads) == 1 else ""
+    # Trainings made before threads were stored tell none, and then nothing is said.
+    threads = {int(row.get("threads") or 0) for row in cost}
+    told = ""
+    if len(threads) == 1 and (n := threads.pop()):
+        told = f" Each trained with {counted(n, 'thread')}."
     lines = [
         f"Cost, means over seeds.{told} Peak memory: of the training, above what its process held "
         "at its start (data, features, graphs), the least over seeds. A list: of answering all "
