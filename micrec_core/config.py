@@ -118,16 +118,22 @@ class TrainSettings(Settings):
 
     ``batch_size`` is of the largest domain, the others follow so that every epoch sees each train
     interaction once; ``steps`` is how many an epoch has at least, which keeps batches small where
-    data is. ``average`` is the decay of the mean of the parameters; an interaction counts its
+    data is. ``schedule``: the learning rate stays, or falls to nothing over ``epochs`` along half a
+    cosine; ``weight_decay`` shrinks tables and matrices by its product with the rate in every
+    step. ``average`` is the decay of the mean of the parameters; an interaction counts its
     user's degree to the power of ``user_weight``. ``leave_out``: a step predicts interactions from
     all but those of its batch; ``views`` weighs the contrast of what neighbours lend with the
     templates it goes with.
+
+    These defaults are of every model but the full one, which has ``RECIPE`` over them.
     """
 
     epochs: int = Field(40, ge=1, le=10_000)
     batch_size: int = Field(8192, ge=16)
     steps: int = Field(20, ge=1)
     learning_rate: float = Field(2e-3, gt=0)
+    schedule: Literal["constant", "cosine"] = "constant"
+    weight_decay: float = Field(0.0, ge=0)
     average: float = Field(0.99, ge=0, lt=1)
     loss: Literal["softmax", "bpr"] = "softmax"
     negatives: int = Field(512, ge=1)
@@ -149,15 +155,37 @@ class TrainSettings(Settings):
     validation_users: int = Field(10_000, ge=1)
 
 
+# How the full model and its variants are trained where nothing else is said.
+RECIPE: dict[str, Any] = {
+    "epochs": 8,
+    "batch_size": 4096,
+    "steps": 60,
+    "learning_rate": 1e-2,
+    "schedule": "cosine",
+    "weight_decay": 0.4,
+    "views": 0.3,
+    "leave_out": True,
+    "validate_every": 1,
+    "patience": 8,
+}
+
+
+def recipe(model: str) -> dict[str, Any]:
+    """The training settings that a model has by default."""
+    own = RECIPE if model == "micrec" else {}
+    return TrainSettings().model_dump() | own
+
+
 class RunSettings(Settings):
     """All that ``train`` was told; stored in ``run.json`` and enough to train again.
 
-    ``split_seed`` draws what is withheld and ``seed`` the training, so that seeds of a training
-    can be compared on the same split.
+    What is not said of the training is the model's ``recipe``. ``split_seed`` draws what is
+    withheld and ``seed`` the training, so that seeds of a training can be compared on the same
+    split.
     """
 
     model: ModelSettings = ModelSettings()
-    training: TrainSettings = TrainSettings()
+    training: TrainSettings = Field(default_factory=TrainSettings)
     text: str = "classic"
     image: str = "classic"
     split: Literal["known", "inductive"] = "known"
@@ -166,6 +194,21 @@ class RunSettings(Settings):
     rating_threshold: float | None = None
     k_core: int = Field(0, ge=0)
     unknown_items: Literal["error", "drop"] = "error"
+
+    @model_validator(mode="after")
+    def _by_recipe(self) -> RunSettings:
+        """Fill in what was not said of the training; once, since all of it is said after that."""
+        said = {name: getattr(self.training, name) for name in self.training.model_fields_set}
+        filled = TrainSettings(**recipe(self.model.name) | said)
+        object.__setattr__(self, "training", filled)
+        return self
+
+    def of(self, model: ModelSettings, seed: int) -> RunSettings:
+        """The same for another model: what differs from this one's recipe differs there too."""
+        was, now = recipe(self.model.name), self.training.model_dump()
+        changed = {key: value for key, value in now.items() if value != was[key]}
+        training = TrainSettings(**recipe(model.name) | changed)
+        return self.model_copy(update={"model": model, "training": training, "seed": seed})
 
 
 S = TypeVar("S", bound=Settings)

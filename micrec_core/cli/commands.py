@@ -282,7 +282,9 @@ def compare(
     text: Text = "classic",
     image: Image = "classic",
     split: Annotated[str, typer.Option(help="known, or inductive to withhold.")] = "known",
-    epochs: Annotated[int, typer.Option(help="At most; slow learners need many.")] = 200,
+    epochs: Annotated[
+        int | None, typer.Option(help="At most; by default of micrec its own, else 200.")
+    ] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="For all trainings.")
     ] = None,
@@ -301,7 +303,7 @@ def compare(
 
     base = run_settings(
         {
-            "training": {"epochs": epochs},
+            "training": {} if epochs is None else {"epochs": epochs},
             "text": text,
             "image": image,
             "split": split,

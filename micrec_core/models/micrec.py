@@ -191,7 +191,7 @@ class MICRec(nn.Module):
         scale = (inputs.items.degree + 1.0) ** -self.alpha
         ones = torch.ones_like(inputs.users.degree)
         items = inputs.graph.to_items(own.users, scale * rescale, ones, drop)
-        return users, items.add_(scale[:, None] * own.any_item)
+        return users, items.addr_(scale, own.any_item)
 
     def _sum_users(
         self, inputs: DomainInputs, templates: Tensor, shared: Tensor | None, drop: Dropout | None
@@ -200,7 +200,7 @@ class MICRec(nn.Module):
         scale = (inputs.users.degree + 1.0) ** -self.alpha
         ones = torch.ones_like(inputs.items.degree)
         users = inputs.graph.to_users(templates, scale * rescale, ones, drop)
-        return users if shared is None else users.add_(scale[:, None] * shared)
+        return users if shared is None else users.addr_(scale, shared)
 
     def add_transfer(
         self, own: list[tuple[Tensor, Tensor]], links: tuple[Link, ...]

@@ -22,10 +22,13 @@ from micrec_core.config import (
 Point = dict[str, float]
 
 BUDGET = 4
+# Epochs at most of a model whose rate stays, where nothing else is said: slow learners need many,
+# and validation ends the training long before.
+CONVERGED = 200
 _FACTORS: tuple[Point, ...] = ({}, {"l2": 1e-1}, {"l2": 1e-2}, {"learning_rate": 5e-3})
 _TEMPLATES: tuple[Point, ...] = ({}, {"l2": 1e-3}, {"dropout": 0.3}, {"learning_rate": 1e-3})
 GRIDS: dict[str, tuple[Point, ...]] = {
-    "micrec": ({}, {"leave_out": 1, "views": 0.3}, {"contrast": 0.1}, {"dropout": 0.3}),
+    "micrec": ({}, {"negatives": 2048}, {"contrast": 0.1}, {"dropout": 0.3}),
     "inmo": _TEMPLATES,
     "inmo-mf": _TEMPLATES,
     "lightgcn": ({}, {"learning_rate": 5e-3}, {"l2": 1e-3}, {"l2": 1e-2}),
@@ -55,9 +58,12 @@ def at_point(
     base: RunSettings, name: str, without: tuple[str, ...], point: Point, seed: int
 ) -> RunSettings:
     """The settings of one training: those that all share, with the model's and the point's."""
-    values = base.model_dump()
-    model: dict[str, Any] = {**values["model"], "name": name, "without": without, "options": {}}
+    own = base.model.model_copy(update={"name": name, "without": without, "options": {}})
+    values = base.of(own, seed).model_dump()
+    model: dict[str, Any] = dict(values["model"])
     training: dict[str, Any] = dict(values["training"])
+    if training["schedule"] == "constant" and training["epochs"] == TrainSettings().epochs:
+        training["epochs"] = CONVERGED
     for key, value in point.items():
         if key in BASELINES.get(name, {}):
             model["options"][key] = value
@@ -66,4 +72,4 @@ def at_point(
         else:
             assert key in ModelSettings.model_fields, key
             model[key] = value
-    return make_settings(RunSettings, values | {"model": model, "training": training, "seed": seed})
+    return make_settings(RunSettings, values | {"model": model, "training": training})

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from micrec_core import __version__
-from micrec_core.config import RunSettings
+from micrec_core.config import RunSettings, TrainSettings
 from micrec_core.data import Dataset, describe
 from micrec_core.errors import RunError
 from micrec_core.pipeline.answers import variant_name
@@ -102,8 +102,10 @@ def settings_of(info: RunInfo) -> RunSettings:
         They are not those of this version.
     """
     try:
-        return RunSettings.model_validate(info.config)
-    except ValueError:
+        # What an older version did not know, it went without.
+        training = TrainSettings().model_dump() | info.config["training"]
+        return RunSettings.model_validate(info.config | {"training": training})
+    except (ValueError, KeyError, TypeError):
         raise RunError(
             f"run '{info.name}' was trained with settings that this version does not know; "
             "train it anew"

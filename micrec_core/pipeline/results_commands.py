@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from micrec_core.config import RunSettings
+from micrec_core.config import ModelSettings, RunSettings
 from micrec_core.pipeline.grids import BUDGET
 from micrec_core.runs import Run
 
@@ -15,7 +15,7 @@ from micrec_core.runs import Run
 TABLES = "TABLES"
 # Settings that are options of their own.
 _OPTIONS = ("text", "image", "split", "seed", "unknown_items")
-_COMPARE_EPOCHS, _COMPARE_SEEDS = 200, [0, 1, 2]
+_COMPARE_SEEDS = [0, 1, 2]
 
 
 def train_command(run: Run) -> str:
@@ -27,13 +27,13 @@ def train_command(run: Run) -> str:
         words += ["--model", model["name"]]
     if model["without"]:
         words += ["--without", ",".join(model["without"])]
-    return _line(words + _changed(config, RunSettings().model_dump(mode="json")))
+    base = RunSettings(model=ModelSettings(name=model["name"]))
+    return _line(words + _changed(config, base.model_dump(mode="json")))
 
 
 def compare_command(run: Run, about: Mapping[str, Any]) -> str:
     """``python -m micrec_core compare``; ``about`` is the comparison's ``compare.json``."""
     base = RunSettings().model_dump(mode="json")
-    base["training"]["epochs"] = _COMPARE_EPOCHS
     words = ["compare", TABLES, "--out", run.name, "--models", ",".join(about["models"])]
     for name, default in (("without", []), ("seeds", _COMPARE_SEEDS), ("protocols", [])):
         if about.get(name, []) != default:

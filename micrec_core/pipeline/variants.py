@@ -150,8 +150,7 @@ def _trained(full: Prepared, model: ModelSettings, seed: int, progress: Progress
 def _like(settings: RunSettings, model: ModelSettings, seed: int) -> RunSettings:
     """The same settings for another model: its name and what it goes without change."""
     own = {"name": model.name, "without": model.without, "options": model.options}
-    changed = settings.model.model_copy(update=own)
-    return settings.model_copy(update={"model": changed, "seed": seed})
+    return settings.of(settings.model.model_copy(update=own), seed)
 
 
 def _add(

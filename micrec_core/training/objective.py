@@ -101,11 +101,18 @@ class Objective(Ranker):
         def add(name: str, weight: float, value: Tensor) -> None:
             terms[name] = terms.get(name, torch.zeros((), device=value.device)) + weight * value
 
+        pairs = self._pairs(generator)
+        asked = [[batch.users] for batch in batches]
+        for link, picked in pairs:
+            asked[link.source].append(link.source_rows[picked])
+            asked[link.target].append(link.target_rows[picked])
+        taken = [take(own.users, *rows) for own, rows in zip(encoded, asked, strict=True)]
         for d, batch in enumerate(batches):
-            self._domain_terms(d, batch, encoded, generator, add)
-        if self.settings.contrast > 0:
-            for link in self.inputs.links:
-                self._link_terms(link, encoded, generator, add)
+            self._domain_terms(d, batch, taken[d].pop(0), encoded, generator, add)
+        for link, _ in pairs:
+            a, b = taken[link.source].pop(0), taken[link.target].pop(0)
+            loss = losses.contrast(a, b, self.settings.temperature)
+            add("contrast", self.settings.contrast, loss)
         return terms
 
     def _known(self, batches: list[Batch]) -> ModelInputs:
@@ -121,13 +128,17 @@ class Objective(Ranker):
         return replace(self.inputs, domains=left)
 
     def _domain_terms(
-        self, d: int, batch: Batch, encoded: list[Encoded], generator: torch.Generator, add: Add
+        self,
+        d: int,
+        batch: Batch,
+        users: Tensor,
+        encoded: list[Encoded],
+        generator: torch.Generator,
+        add: Add,
     ) -> None:
         settings, model, own = self.settings, self.model, encoded[d]
-        users = F.embedding(batch.users, own.users)
-        positives = F.embedding(batch.items, own.items)
         drawn = self._batch_negatives(d, batch, generator)
-        negatives = F.embedding(drawn, own.items)
+        positives, negatives = take(own.items, batch.items, drawn)
         weights = self._weights(d, batch)
         ranking = self.ranking(users, positives, negatives, batch.items, drawn, d, weights)
         add("ranking", 1.0, ranking)
@@ -137,13 +148,14 @@ class Objective(Ranker):
             paired = drawn
             if settings.loss != "bpr":
                 paired = self._negatives(d, len(batch.users), generator)
+            taken, untaken = take(parameters.items, batch.items, paired)
             add(
                 "self-enhanced",
                 settings.self_enhanced,
                 losses.self_enhanced(
                     F.embedding(batch.users, parameters.users),
-                    F.embedding(batch.items, parameters.items),
-                    F.embedding(paired, parameters.items),
+                    taken,
+                    untaken,
                     parameters.self_enhanced,
                 ),
             )
@@ -188,19 +200,23 @@ class Objective(Ranker):
         users, items = users[:n], items[:n]
         drawn = drawn[:n] if self.settings.loss == "bpr" else drawn
         unseen = self.model.new_items(d, encoded, self.inputs.domains[d].items)
-        positives, negatives = F.embedding(items, unseen), F.embedding(drawn, unseen)
+        positives, negatives = take(unseen, items, drawn)
         weights = None if weights is None else weights[:n]
         ranking = self.ranking(users, positives, negatives, items, drawn, d, weights)
         add("new items", self.settings.new_items, ranking)
 
-    def _link_terms(
-        self, link: Link, encoded: list[Encoded], generator: torch.Generator, add: Add
-    ) -> None:
-        settings = self.settings
-        n = len(link.source_rows)
-        picked = torch.randperm(n, generator=generator)[: settings.contrast_batch]
-        picked = picked.to(self.inputs.device)
-        if link.source < link.target and len(picked) > 1:
-            a = F.embedding(link.source_rows[picked], encoded[link.source].users)
-            b = F.embedding(link.target_rows[picked], encoded[link.target].users)
-            add("contrast", settings.contrast, losses.contrast(a, b, settings.temperature))
+    def _pairs(self, generator: torch.Generator) -> list[tuple[Link, Tensor]]:
+        """Links of two domains, each once, with the overlapping users drawn for the contrast."""
+        links = self.inputs.links if self.settings.contrast > 0 else ()
+        pairs = []
+        for link in links:
+            n = len(link.source_rows)
+            if link.source < link.target and n > 1:
+                picked = torch.randperm(n, generator=generator)[: self.settings.contrast_batch]
+                pairs.append((link, picked.to(self.inputs.device)))
+        return pairs
+
+
+def take(table: Tensor, *rows: Tensor) -> list[Tensor]:
+    """Rows of a table by several lists of indices, with one gradient of the table for them all."""
+    return list(F.embedding(torch.cat(rows), table).split([len(r) for r in rows]))

@@ -82,7 +82,7 @@ class Trainer:
             if isinstance(model, Baseline)
             else Objective(model, inputs, settings, trained)
         )
-        self.optimiser = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True)
+        self.optimiser = _optimiser(model, settings)
         self.average = ParameterAverage(model, settings.average)
         self.state = TrainState()
 
@@ -131,11 +131,20 @@ class Trainer:
         orders = [torch.randperm(len(u), generator=self.generator) for u in self.users]
         sums: dict[str, float] = {}
         for step in range(n_steps):
+            self._set_rate(self.state.epoch + step / n_steps)
             terms = self._step(orders, step, n_steps)
             for name, value in terms.items():
                 sums[name] = sums.get(name, 0.0) + value / n_steps
         sums["total"] = sum(sums.values())
         return sums
+
+    def _set_rate(self, epochs: float) -> None:
+        """The learning rate after so many epochs (Loshchilov and Hutter, 2017, eq. 5, to 0)."""
+        settings = self.settings
+        if settings.schedule == "cosine":
+            share = 0.5 * (1.0 + math.cos(math.pi * epochs / settings.epochs))
+            for group in self.optimiser.param_groups:
+                group["lr"] = settings.learning_rate * share
 
     def _step(self, orders: list[Tensor], step: int, n_steps: int) -> dict[str, float]:
         device, batches, drops = self.inputs.device, [], []
@@ -176,3 +185,17 @@ class Trainer:
         else:
             self.state.stale += 1
         return {key: value for key, value in found.items() if key != "score"}
+
+
+def _optimiser(model: torch.nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:
+    """Adam; with a weight decay its decoupled form (Loshchilov and Hutter, 2019).
+
+    Only tables and matrices decay: a global vector, a gate or a diagonal has nothing to overfit.
+    """
+    rate, decay = settings.learning_rate, settings.weight_decay
+    if not decay:
+        return torch.optim.Adam(model.parameters(), lr=rate, fused=True)
+    tables = [p for p in model.parameters() if p.ndim > 1]
+    others = [p for p in model.parameters() if p.ndim <= 1]
+    groups = [{"params": tables, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=rate, fused=True)
