@@ -68,7 +68,10 @@ class Settings(BaseModel):
 
 
 class ModelSettings(Settings):
-    """What the model is (DESIGN 3.1 to 3.4); ``options`` are those of a baseline."""
+    """What the model is (DESIGN 3.1 to 3.4); ``options`` are those of a baseline.
+
+    ``echo``: an item of the full model takes in its own template, which needs ``leave_out``.
+    """
 
     name: str = "micrec"
     without: tuple[str, ...] = ()
@@ -78,6 +81,7 @@ class ModelSettings(Settings):
     neighbours: int = Field(10, ge=1, le=200)
     neighbour_temperature: float = Field(0.2, gt=0)
     init: float = Field(0.1, gt=0)
+    echo: bool = True
 
     def option(self, name: str) -> float:
         """The value of a baseline's option, as set or by default."""

@@ -88,6 +88,7 @@ def make_bundle(n_users: int, n_items: int) -> Bundle:
         any_user=np.zeros(DIM, np.float32),
         any_item=np.zeros(DIM, np.float32),
         refine=np.full(1, 0.5, np.float32),
+        echo=np.ones(1, np.float32),
         user_gate=Gate(2),
         item_gate=Gate(2),
         user_scaling=_scaling(),

@@ -21,8 +21,8 @@ from micrec_core.graphs.propagation import light_gcn
 from micrec_core.models.gate import Gate
 from micrec_core.models.inputs import DomainInputs, Link, ModelInputs, Side
 
-# Where the learned refinement of templates starts.
-REFINE = 0.5
+# Where the learned refinement of templates starts, and how much of its own an item takes in.
+REFINE, ECHO = 0.5, 1.0
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ class Settings:
     """Which mechanisms there are, and their sizes (DESIGN 3.1 to 3.4).
 
     ``templates`` off gives every user and item a free vector (LightGCN); ``modalities`` empty
-    switches the aggregation off; ``transfer`` lets a user's templates of another domain in.
+    switches the aggregation off; ``transfer`` lets a user's templates of another domain in;
+    ``echo`` lets an item's own template into its embedding.
     """
 
     dim: int = 64
@@ -38,6 +39,7 @@ class Settings:
     templates: bool = True
     modalities: tuple[str, ...] = ("text", "image")
     transfer: bool = True
+    echo: bool = True
     init: float = 0.1
 
 
@@ -75,6 +77,8 @@ class DomainParameters(nn.Module):
         n = len(settings.modalities)
         # How much of their neighbours' template vectors items take in.
         self.refine = nn.Parameter(torch.tensor(REFINE))
+        # How much of its own template an item takes in.
+        self.echo = nn.Parameter(torch.tensor(ECHO if settings.echo else 0.0))
         self.user_gate = Gate(n)
         self.item_gate = Gate(n)
 
@@ -123,6 +127,8 @@ class MICRec(nn.Module):
                 nn.init.ones_(parameter)
             elif leaf == "refine":
                 nn.init.constant_(parameter, REFINE)
+            elif leaf == "echo":
+                nn.init.constant_(parameter, ECHO if self.settings.echo else 0.0)
             elif name.startswith("transfer"):
                 nn.init.zeros_(parameter)
             else:
@@ -181,7 +187,9 @@ class MICRec(nn.Module):
         """Template embeddings, e_u = r_u^-alpha (sum of t~_i over N_u + g_U), items symmetric.
 
         INMO eq. 4-5 with the exponent of its annealed normalisation; r counts the global vector.
-        Without templates: the free vectors themselves.
+        Items add k t_i (ours): a score then holds how near the item is to what the user took, as
+        in a factored item-item model (Kabbur et al., KDD 2013, eq. 4). An item that was not
+        trained has no template. Without templates: the free vectors themselves.
         """
         own = self.domain(d)
         if not self.settings.templates:
@@ -191,7 +199,8 @@ class MICRec(nn.Module):
         scale = (inputs.items.degree + 1.0) ** -self.alpha
         ones = torch.ones_like(inputs.users.degree)
         items = inputs.graph.to_items(own.users, scale * rescale, ones, drop)
-        return users, items.addr_(scale, own.any_item)
+        items = items.addr_(scale, own.any_item)
+        return users, items.addcmul_(own.items, own.echo) if self.settings.echo else items
 
     def _sum_users(
         self, inputs: DomainInputs, templates: Tensor, shared: Tensor | None, drop: Dropout | None

@@ -25,7 +25,7 @@ from micrec_core.pipeline.prepare import Prepared
 from micrec_core.pipeline.rivals import answerer_of
 from micrec_core.training.build import build_any, build_model
 from micrec_core.training.checkpoint import load_checkpoint
-from micrec_core.training.foldin import clear_untrained, encode
+from micrec_core.training.foldin import encode
 from micrec_core.training.trainer import OnEpoch, Trainer, Validate
 
 _CUTOFF = 20
@@ -126,9 +126,7 @@ class FittedRival:
 
 def new_model(prepared: Prepared) -> MICRec:
     """The model that the settings name, untrained."""
-    model = build_model(prepared.settings.model, prepared.inputs, prepared.settings.seed)
-    clear_untrained(model, prepared.inputs)
-    return model
+    return build_model(prepared.settings.model, prepared.inputs, prepared.settings.seed)
 
 
 def make_trainer(

@@ -27,8 +27,10 @@ BUDGET = 4
 CONVERGED = 200
 _FACTORS: tuple[Point, ...] = ({}, {"l2": 1e-1}, {"l2": 1e-2}, {"learning_rate": 5e-3})
 _TEMPLATES: tuple[Point, ...] = ({}, {"l2": 1e-3}, {"dropout": 0.3}, {"learning_rate": 1e-3})
+# Where users have many interactions there is less to overfit, and more to be learned.
+_DENSE: Point = {"echo": 0, "leave_out": 0, "views": 0, "weight_decay": 0.05, "epochs": 24}
 GRIDS: dict[str, tuple[Point, ...]] = {
-    "micrec": ({}, {"negatives": 2048}, {"contrast": 0.1}, {"dropout": 0.3}),
+    "micrec": ({}, _DENSE, {"contrast": 0.1}, {"dropout": 0.3}),
     "inmo": _TEMPLATES,
     "inmo-mf": _TEMPLATES,
     "lightgcn": ({}, {"learning_rate": 5e-3}, {"l2": 1e-3}, {"l2": 1e-2}),

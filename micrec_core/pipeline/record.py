@@ -104,7 +104,8 @@ def settings_of(info: RunInfo) -> RunSettings:
     try:
         # What an older version did not know, it went without.
         training = TrainSettings().model_dump() | info.config["training"]
-        return RunSettings.model_validate(info.config | {"training": training})
+        model = {"echo": False} | info.config["model"]
+        return RunSettings.model_validate(info.config | {"training": training, "model": model})
     except (ValueError, KeyError, TypeError):
         raise RunError(
             f"run '{info.name}' was trained with settings that this version does not know; "

@@ -9,6 +9,7 @@ from typing import Any
 
 from micrec_core.config import ModelSettings, RunSettings
 from micrec_core.pipeline.grids import BUDGET
+from micrec_core.pipeline.record import settings_of
 from micrec_core.runs import Run
 
 # The folder of tables, which a run does not know.
@@ -20,7 +21,7 @@ _COMPARE_SEEDS = [0, 1, 2]
 
 def train_command(run: Run) -> str:
     """``python -m micrec_core train`` with all that differs from the defaults."""
-    config = run.info.config
+    config = settings_of(run.info).model_dump(mode="json")
     model = config["model"]
     words = ["train", TABLES, "--out", run.name]
     if model["name"] != "micrec":
@@ -41,7 +42,8 @@ def compare_command(run: Run, about: Mapping[str, Any]) -> str:
     if about["budget"] != BUDGET:
         words += ["--budget", str(about["budget"])]
     # Every training of a comparison has a seed of its own.
-    return _line(words + _changed(run.info.config | {"seed": base["seed"]}, base))
+    config = settings_of(run.info).model_dump(mode="json")
+    return _line(words + _changed(config | {"seed": base["seed"]}, base))
 
 
 def _changed(config: Mapping[str, Any], base: Mapping[str, Any]) -> list[str]:

@@ -43,8 +43,9 @@ if TYPE_CHECKING:
 
 TENSORS, ABOUT = "serving.safetensors", "serving.json"
 IDS, ENCODERS = "serving_ids.parquet", "serving_encoders.json"
-VERSION = 2
-READABLE = (1, 2)  # version 1 had no refined templates, which is a refinement of nothing
+VERSION = 3
+# Version 1 had no refined templates, which is a refinement of nothing, and 2 no own ones of items.
+READABLE = (1, 2, 3)
 Tensors = dict[str, NDArray[Any]]
 
 
@@ -149,6 +150,8 @@ def _pack_shared(model: MICRec, knowledge: Knowledge, features: DatasetFeatures)
 def _pack_domain(d: int, part: DomainKnowledge, model: MICRec) -> Tensors:
     parameters = model.domain(d)
     out: Tensors = {f"{d}.{name}": _numpy(getattr(parameters, name)) for name in VECTORS}
+    if not model.settings.echo:
+        out[f"{d}.echo"] = np.zeros_like(out[f"{d}.echo"])
     for side in ("user", "item"):
         for leaf, value in getattr(parameters, f"{side}_gate").state_dict().items():
             out[f"{d}.{side}_gate.{leaf}"] = _numpy(value)
@@ -349,6 +352,7 @@ def _domain(
         any_user=tensors[f"{d}.any_user"],
         any_item=tensors[f"{d}.any_item"],
         refine=tensors.get(f"{d}.refine", np.zeros(1, np.float32)),
+        echo=tensors.get(f"{d}.echo", np.zeros(1, np.float32)),
         user_gate=_gate(tensors, f"{d}.user_gate.", len(modalities)),
         item_gate=_gate(tensors, f"{d}.item_gate.", len(modalities)),
         user_scaling=_scaling(tensors, f"{d}.user_scaling"),

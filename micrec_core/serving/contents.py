@@ -18,7 +18,7 @@ from micrec_core.training.profiles import Scaling
 
 Floats = NDArray[np.float32]
 # Learned arrays of a domain beside its gates.
-VECTORS = ("users", "items", "any_user", "any_item", "refine")
+VECTORS = ("users", "items", "any_user", "any_item", "refine", "echo")
 BRIDGE_ARRAYS = ("weight", "bias", "source", "target")
 Space: TypeAlias = NDArray[np.float32] | csr_matrix
 
@@ -52,6 +52,7 @@ class DomainPart:
     users, items : float32 [n, dim], template vectors (free vectors where there are no templates)
     any_user, any_item : float32 [dim], the global vectors
     refine : float32 [1], how much of their neighbours' template vectors items take in
+    echo : float32 [1], how much of its own template vector an item takes in
     coherence : float32 [n_users, n_modalities]
     user_scaling, item_scaling : of the signals that the gates look at
     """
@@ -67,6 +68,7 @@ class DomainPart:
     any_user: Floats
     any_item: Floats
     refine: Floats
+    echo: Floats
     user_gate: Gate
     item_gate: Gate
     user_scaling: Scaling

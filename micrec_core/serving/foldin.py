@@ -349,7 +349,10 @@ class FoldIn:
         blocks, near = [], {}
         if bundle.templates:
             shared = mean * (degree + 1.0) ** -bundle.alpha * part.any_item.astype(np.float64)
-            blocks.append(Block("id", "templates of its users", (mixed[0] - shared)[None, :]))
+            template = (mean * part.echo) * part.items[row].astype(np.float64)
+            users = mixed[0] - shared - template
+            blocks.append(Block("id", "templates of its users", users[None, :]))
+            blocks.append(Block("id", "its own template", template[None, :]))
             blocks.append(Block("id", "what all items share", shared[None, :]))
         else:
             blocks.append(Block("id", "own trained vector", mixed[0][None, :]))

@@ -104,7 +104,7 @@ def _refined(bundle: Bundle, d: int, items: _Side) -> Floats:
 
 
 def _own(bundle: Bundle, part: DomainPart, refined: Floats) -> tuple[Floats, Floats]:
-    """e_u = (r_u + 1)^-alpha (sum of t~_i + g), items symmetric; or the free vectors.
+    """e_u = (r_u + 1)^-alpha (sum of t~_i + g), items likewise and k t_i; or the free vectors.
 
     Users by source [n_users, 1 + n_modalities, dim], items [n_items, dim].
     """
@@ -118,6 +118,7 @@ def _own(bundle: Bundle, part: DomainPart, refined: Floats) -> tuple[Floats, Flo
     users = users.reshape(-1, *templates.shape[1:])
     users[:, 0] += part.any_user
     items = item_scale[:, None] * (part.train.T @ part.users + part.any_item)
+    items += part.echo * part.items
     return (user_scale[:, None, None] * users).astype(np.float32), items.astype(np.float32)
 
 

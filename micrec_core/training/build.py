@@ -30,6 +30,7 @@ def model_settings(settings: ModelSettings, modalities: tuple[str, ...]) -> Sett
         or (full and "templates" not in settings.without),
         modalities=modalities,
         transfer=full and "cross-domain" not in settings.without,
+        echo=full and settings.echo,
         init=settings.init,
     )
 
@@ -84,4 +85,22 @@ def build_model(settings: ModelSettings, inputs: ModelInputs, seed: int) -> MICR
     dims = inputs.content_dims() if inputs.domains else {}
     model = MICRec(sizes, dims, model_settings(settings, inputs.modalities))
     model.reset_parameters(torch.Generator().manual_seed(seed))
+    clear_untrained(model, inputs)
     return model.to(inputs.device)
+
+
+def clear_untrained(model: MICRec, inputs: ModelInputs) -> None:
+    """Zero the vectors that entities without train interactions would take in themselves.
+
+    They would stay at their random start, as noise in every new entity's embedding: free vectors,
+    and the own templates of items. Users' templates need no such care, for without interactions
+    they reach nobody.
+    """
+    settings = model.settings
+    kinds = (not settings.templates, not settings.templates or settings.echo)
+    with torch.no_grad():
+        for d, domain in enumerate(inputs.domains):
+            own, degrees = model.domain(d), domain.graph.degrees()
+            for name, taken, degree in zip(("users", "items"), kinds, degrees, strict=True):
+                if taken:
+                    own.get_parameter(name)[degree == 0] = 0.0

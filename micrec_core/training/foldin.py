@@ -54,21 +54,6 @@ def encode(model: MICRec, inputs: ModelInputs) -> list[Encoded]:
         return model(inputs)
 
 
-def clear_untrained(model: MICRec, inputs: ModelInputs) -> None:
-    """Zero the free vectors of entities without train interactions, in a model without templates.
-
-    They would stay at their random start, as noise in every new entity's embedding. Templates need
-    no such care: those without interactions reach nobody.
-    """
-    if model.settings.templates:
-        return
-    with torch.no_grad():
-        for d, domain in enumerate(inputs.domains):
-            own = model.get_submodule(f"domains.{d}")
-            for name, degree in zip(("users", "items"), domain.graph.degrees(), strict=True):
-                own.get_parameter(name)[degree == 0] = 0.0
-
-
 def fold_in_users(
     model: MICRec,
     knowledge: Knowledge,

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
+from micrec_core.config import RECIPE
 from micrec_core.figures import retrain as figures
 from micrec_core.figures.tables import pick
 from micrec_core.runs import live_history, open_run
@@ -29,6 +30,9 @@ SPLITS = {
     "inductive": "Withhold new users, new items and cold users",
     "known": "Train on every training interaction",
 }
+_EPOCHS = (
+    "The learning rate falls to nothing over these epochs, so a short training is a whole one too."
+)
 WITHOUT = ("text", "image", "modality", "contrast", "self-enhanced", "templates", "cross-domain")
 
 
@@ -77,7 +81,8 @@ def choose_settings(choices: list[Path]) -> Settings:
                              max_chars=64, help=words("run"))  # fmt: skip
         without = st.multiselect("Switch off", WITHOUT, key="rt_without", help=words("variant"))
     with right:
-        epochs = st.slider("Epochs at most", 1, MAX_EPOCHS, 30, key="rt_epochs")
+        epochs = st.slider("Epochs", 1, MAX_EPOCHS, min(RECIPE["epochs"], MAX_EPOCHS),
+                           key="rt_epochs", help=_EPOCHS)  # fmt: skip
         seed = st.number_input("Seed", 0, 2**31 - 1, 0, key="rt_seed")
         split = st.selectbox(
             "What it may see",
@@ -117,7 +122,7 @@ def estimate(opened: Opened | None, interactions: int, epochs: int) -> tuple[str
     said = (
         f"About {_duration(total)} at most: run '{opened.run.name}' took {each:.1f} s an epoch for "
         f"{trained:,} training interactions ({opened.info['device'] or 'device unknown'}). "
-        "Training stops earlier when validation no longer improves."
+        "Training ends earlier where validation has not improved for long."
     )
     return said, total
 

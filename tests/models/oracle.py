@@ -280,7 +280,8 @@ def encode(
     for d in range(n):
         t_items = refined(p[d]["items"], sides[d][1], weights[d][1], p[d]["refine"], modalities)
         alone.append(template(taken[d], t_items, p[d]["any_user"], alpha))
-        items.append(template(taken[d].T, p[d]["users"], p[d]["any_item"], alpha))
+        by_users = template(taken[d].T, p[d]["users"], p[d]["any_item"], alpha)
+        items.append(by_users + p[d]["echo"] * p[d]["items"])
     users = [e.copy() for e in alone]
     for a in range(n):
         for b in range(n):

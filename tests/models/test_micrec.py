@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from micrec_core.graphs.operators import Dropout
 from micrec_core.models.inputs import ModelInputs
 from micrec_core.models.micrec import Encoded, MICRec
+from micrec_core.training.build import clear_untrained
 from micrec_core.training.inputs import alone_side
 from tests.models import oracle, worlds
 
@@ -28,7 +29,9 @@ def world() -> worlds.World:
 @pytest.fixture(scope="module")
 def built(world) -> tuple[MICRec, ModelInputs]:
     model, inputs = world.build(dim=6, layers=2)
-    return worlds.shake(model), inputs
+    worlds.shake(model)
+    clear_untrained(model, inputs)
+    return model, inputs
 
 
 @pytest.fixture(scope="module")
@@ -186,12 +189,12 @@ def test_dropout_takes_the_same_edges_for_users_and_items(world, built) -> None:
         side = oracle.item_side(world, d, MODALITIES)
         w = oracle.gate(side, oracle.under(p, "item_gate."), MODALITIES)
         refined = oracle.refined(p["items"], side, w, p["refine"], MODALITIES)
-        for x, rows, degree, anyone, got in (
-            (refined, left, taken.sum(1), p["any_user"], found[0]),
-            (p["users"], left.T, taken.sum(0), p["any_item"], found[1]),
+        for x, rows, degree, anyone, echo, got in (
+            (refined, left, taken.sum(1), p["any_user"], 0.0, found[0]),
+            (p["users"], left.T, taken.sum(0), p["any_item"], p["echo"] * p["items"], found[1]),
         ):
             scale = (degree + 1.0)[:, None] ** -0.7
-            check(got, scale * (rows @ x / 0.6 + anyone))
+            check(got, scale * (rows @ x / 0.6 + anyone) + echo)
 
 
 def test_dropout_leaves_the_expectation_alone(built) -> None:

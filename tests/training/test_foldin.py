@@ -15,7 +15,7 @@ from micrec_core.models.inputs import ModelInputs
 from micrec_core.models.micrec import MICRec
 from micrec_core.training.bridge import alone_users, fit_bridge
 from micrec_core.training.build import build_model, used_modalities
-from micrec_core.training.foldin import clear_untrained, cold_users, encode, fold_in_users
+from micrec_core.training.foldin import cold_users, encode, fold_in_users
 from micrec_core.training.inputs import (
     Knowledge,
     NeighbourSettings,
@@ -44,7 +44,6 @@ def wire(world, name: str = "micrec", without: tuple[str, ...] = ()) -> Trained:
     knowledge = derive_knowledge(dataset, split, features, modalities, neighbours)
     inputs = model_inputs(knowledge)
     model = build_model(settings, inputs, 0)
-    clear_untrained(model, inputs)
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         # As if trained: nothing of what starts at zero may hide a mistake.

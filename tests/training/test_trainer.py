@@ -183,3 +183,37 @@ def test_what_is_validated_and_left_in_place_is_the_mean_of_the_parameters(train
     assert torch.equal(seen[-1], mean)
     assert torch.equal(made.model.domain(0).users, mean)
     assert not torch.equal(last[-1], mean)
+
+
+def test_the_rate_falls_along_half_a_cosine_step_by_step(trainer) -> None:
+    made = trainer(
+        training={"epochs": 3, "learning_rate": 0.1, "schedule": "cosine", "patience": 9}
+    )
+    rates: list[float] = []
+    step = made.optimiser.step
+
+    def watched() -> None:
+        rates.append(made.optimiser.param_groups[0]["lr"])
+        step()
+
+    made.optimiser.step = watched
+    made.fit()
+    n = len(rates)
+    assert rates == pytest.approx([0.05 * (1 + np.cos(np.pi * k / n)) for k in range(n)], rel=1e-12)
+
+
+def test_a_constant_rate_stays(trainer) -> None:
+    made = trainer(training={"epochs": 2, "learning_rate": 0.03})
+    made.fit()
+    assert made.optimiser.param_groups[0]["lr"] == 0.03
+
+
+def test_weight_decay_shrinks_tables_and_nothing_else(trainer) -> None:
+    made = trainer(training={"learning_rate": 0.1, "weight_decay": 0.5})
+    before = {name: p.detach().clone() for name, p in made.model.named_parameters()}
+    for parameter in made.model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    made.optimiser.step()
+    for name, parameter in made.model.named_parameters():
+        factor = 0.95 if parameter.ndim > 1 else 1.0
+        torch.testing.assert_close(parameter.detach(), factor * before[name])

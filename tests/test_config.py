@@ -1,0 +1,67 @@
+"""Settings: what a model's recipe fills in, and what becomes of it for another model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from micrec_core.config import MODELS, RECIPE, ModelSettings, RunSettings, TrainSettings, recipe
+from micrec_core.pipeline.grids import CONVERGED, at_point
+from micrec_core.pipeline.record import settings_of
+from micrec_core.runs import open_run
+
+BUNDLED = Path(__file__).resolve().parents[1] / "assets" / "runs" / "sample"
+PLAIN = TrainSettings()
+
+
+def test_the_full_model_has_its_recipe_and_every_other_the_plain_one() -> None:
+    full = RunSettings().training
+    assert {key: getattr(full, key) for key in RECIPE} == RECIPE
+    assert full.negatives == PLAIN.negatives
+    for name in MODELS[1:]:
+        assert RunSettings(model=ModelSettings(name=name)).training == PLAIN
+
+
+def test_what_is_said_stands_even_where_it_is_the_plain_default() -> None:
+    said = RunSettings(training=TrainSettings(schedule="constant", leave_out=False))
+    assert said.training.schedule == "constant" and not said.training.leave_out
+    assert said.training.learning_rate == RECIPE["learning_rate"]
+
+
+@given(name=st.sampled_from(MODELS), rate=st.floats(1e-5, 1.0), batch=st.integers(16, 9999))
+def test_settings_survive_being_stored(name: str, rate: float, batch: int) -> None:
+    made = RunSettings(
+        model=ModelSettings(name=name),
+        training=TrainSettings(learning_rate=rate, batch_size=batch),
+    )
+    assert RunSettings.model_validate(made.model_dump(mode="json")) == made
+
+
+def test_another_model_takes_what_was_changed_and_its_own_recipe_for_the_rest() -> None:
+    base = RunSettings(training=TrainSettings(dropout=0.25))
+    other = base.of(ModelSettings(name="inmo"), seed=3)
+    assert other.seed == 3
+    assert other.training == PLAIN.model_copy(update={"dropout": 0.25})
+    back = other.of(ModelSettings(), seed=0)
+    assert back == base
+    assert base.of(ModelSettings(without=("text",)), seed=0).training == base.training
+    assert recipe("inmo") == PLAIN.model_dump()
+
+
+def test_a_comparison_trains_to_the_end_of_the_recipe_or_until_validation_stops() -> None:
+    base = RunSettings()
+    assert at_point(base, "micrec", (), {}, 0).training.epochs == RECIPE["epochs"]
+    assert at_point(base, "mgcn", (), {}, 0).training.epochs == CONVERGED
+    short = RunSettings(training=TrainSettings(epochs=3))
+    assert {at_point(short, n, (), {}, 0).training.epochs for n in ("micrec", "mgcn")} == {3}
+
+
+def test_a_run_of_an_older_version_went_without_what_that_did_not_know() -> None:
+    info = open_run(BUNDLED).info
+    old = {k: v for k, v in info.config["training"].items() if k in ("epochs", "dropout")}
+    model = {k: v for k, v in info.config["model"].items() if k != "echo"}
+    config = info.config | {"training": old, "model": model}
+    told = settings_of(info.model_copy(update={"config": config}))
+    assert told.training == PLAIN.model_copy(update=old) and not told.model.echo
