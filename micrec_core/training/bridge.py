@@ -23,8 +23,8 @@ from micrec_core.training.inputs import Knowledge, alone_side
 
 NEAREST = 100
 TEMPERATURE = 0.05
-RIDGES = (1.0, 10.0, 100.0)
-SHARES = (0.0, 0.5, 1.0, 2.0)
+RIDGES = (1.0, 10.0, 100.0, 300.0, 1000.0, 3000.0)
+SHARES = (0.0, 0.25, 0.5, 1.0, 2.0)
 
 
 @dataclass(frozen=True)

@@ -349,7 +349,7 @@ def test_what_may_take_too_long_is_said_before_it_starts(app, trainer, tmp_path,
     test = app(tmp_path / "runs", "retrain")
     assert "60 minutes and 8 GB of memory" in words(test)
     assert not test.warning
-    monkeypatch.setattr(training, "MAX_MINUTES", 0.01)
+    monkeypatch.setattr(training, "MAX_MINUTES", 0.001)
     test.run()
     assert "ask for fewer epochs" in test.warning[0].value
 
