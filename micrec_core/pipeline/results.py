@@ -45,10 +45,12 @@ implementation, on our own splits: no number is the paper's. Full ranking over a
 domain; train and validation masked; the epoch chosen by validation NDCG@20 alone; intervals are
 95 % bootstrap over users; p is of the paired permutation test over users against the full model of
 the same seed, Holm-corrected over all rows of the table; of cold users, against the maps between
-the same model's user spaces. All models share loss, batches, mean of the parameters, selection rule
-and, where they have templates, dropout. The full model and its variants weigh interactions by
-their user's activity, which made INMO and LightGCN no better. `notes/training.md` says how the
-defaults were chosen, and which of them not blind to test figures.
+the same model's user spaces. All models share loss, mean of the parameters, selection rule and,
+where they have templates, dropout. The full model and its variants have a recipe of their own (a
+rate that falls, weight decay, smaller batches, interactions weighed by their user's activity) and
+the others a rate that stays until validation stops improving; the recipe made those that it was
+tried with, INMO and MGCN, no better. `notes/training.md` says how the defaults were chosen, and
+which of them not blind to test figures.
 """
 
 
