@@ -205,6 +205,11 @@ class RunSettings(Settings):
         said = {name: getattr(self.training, name) for name in self.training.model_fields_set}
         filled = TrainSettings(**recipe(self.model.name) | said)
         object.__setattr__(self, "training", filled)
+        if self.model.name == "micrec" and self.model.echo and not filled.leave_out:
+            raise ValueError(
+                "an item's own template would tell what is to be predicted unless the batch is "
+                "left out; with leave_out=false set echo=false too"
+            )
         return self
 
     def of(self, model: ModelSettings, seed: int) -> RunSettings:
@@ -230,7 +235,7 @@ def make_settings(kind: type[S], values: dict[str, Any]) -> S:
         return kind.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or kind.__name__
+        where = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             known = _keys(kind)
             raise ConfigError(
@@ -238,6 +243,8 @@ def make_settings(kind: type[S], values: dict[str, Any]) -> S:
             ) from None
         what = first["msg"].removeprefix("Value error, ")
         what = what[:1].lower() + what[1:]
+        if not where:
+            raise ConfigError(f"these settings do not go together: {what}") from None
         raise ConfigError(f"setting '{where}' cannot be used: {what}") from None
 
 

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from micrec_core.config import MODELS, RECIPE, ModelSettings, RunSettings, TrainSettings, recipe
+from micrec_core.config import (
+    MODELS,
+    RECIPE,
+    ModelSettings,
+    RunSettings,
+    TrainSettings,
+    make_settings,
+    recipe,
+)
+from micrec_core.errors import ConfigError
 from micrec_core.pipeline.grids import CONVERGED, at_point
 from micrec_core.pipeline.record import settings_of
 from micrec_core.runs import open_run
@@ -25,9 +35,18 @@ def test_the_full_model_has_its_recipe_and_every_other_the_plain_one() -> None:
 
 
 def test_what_is_said_stands_even_where_it_is_the_plain_default() -> None:
-    said = RunSettings(training=TrainSettings(schedule="constant", leave_out=False))
+    plain = ModelSettings(echo=False)
+    said = RunSettings(model=plain, training=TrainSettings(schedule="constant", leave_out=False))
     assert said.training.schedule == "constant" and not said.training.leave_out
     assert said.training.learning_rate == RECIPE["learning_rate"]
+
+
+def test_an_own_template_is_refused_where_nothing_is_left_out() -> None:
+    with pytest.raises(ConfigError, match="do not go together: an item's own .* set echo=false"):
+        make_settings(RunSettings, {"training": {"leave_out": False}})
+    assert RunSettings(
+        model=ModelSettings(name="inmo"), training=TrainSettings(leave_out=False)
+    ).model.echo
 
 
 @given(name=st.sampled_from(MODELS), rate=st.floats(1e-5, 1.0), batch=st.integers(16, 9999))
