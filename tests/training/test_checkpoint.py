@@ -51,16 +51,19 @@ def losses(into: list[Any]) -> Callable[[dict[str, Any], Any], None]:
     return lambda record, _: into.append((record["epoch"], record["loss"]))
 
 
-@pytest.mark.parametrize("model", [{}, {"name": "lightgcn"}])
-def test_resumed_equals_uninterrupted_bit_for_bit(trainer, same, tmp_path, model) -> None:
+FALLING = {"schedule": "cosine", "weight_decay": 0.4, "leave_out": True, "views": 0.3}
+
+
+@pytest.mark.parametrize(("model", "more"), [({}, {}), ({"name": "lightgcn"}, {}), ({}, FALLING)])
+def test_resumed_equals_uninterrupted_bit_for_bit(trainer, same, tmp_path, model, more) -> None:
     whole: list[Any] = []
-    straight = trainer(model, LONG, on_epoch=losses(whole))
+    straight = trainer(model, LONG | more, on_epoch=losses(whole))
     straight.fit()
-    made = trainer(model, LONG, on_epoch=stop_in(4), checkpoint=tmp_path)
+    made = trainer(model, LONG | more, on_epoch=stop_in(4), checkpoint=tmp_path)
     with pytest.raises(Stopped):
         made.fit()
     rest: list[Any] = []
-    resumed = trainer(model, LONG, seed=7, on_epoch=losses(rest), checkpoint=tmp_path)
+    resumed = trainer(model, LONG | more, seed=7, on_epoch=losses(rest), checkpoint=tmp_path)
     state = resumed.fit(resume=True)
     assert same(resumed.model.state_dict(), straight.model.state_dict())
     assert rest == whole[3:], "the epoch that was cut short is done again"
