@@ -347,7 +347,7 @@ def test_a_failed_training_says_why_and_other_settings_are_not_resumed(
         train_run(place / "tiny", out, wild, device="cpu", umap=False)
     with pytest.raises(RunError, match="failed in training"):
         open_run(out)
-    with pytest.raises(RunError, match=r"training.learning_rate = 1e\+30 and not 0.00"):
+    with pytest.raises(RunError, match=r"training.learning_rate = 1e\+30 and not 0.01"):
         train_run(place / "tiny", out, settings(), device="cpu", resume=True)
     with pytest.raises(RunError, match="there is no run at"):
         train_run(place / "tiny", tmp_path / "none", settings(), device="cpu", resume=True)

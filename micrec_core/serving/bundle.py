@@ -43,9 +43,8 @@ if TYPE_CHECKING:
 
 TENSORS, ABOUT = "serving.safetensors", "serving.json"
 IDS, ENCODERS = "serving_ids.parquet", "serving_encoders.json"
-VERSION = 3
 # Version 1 had no refined templates, which is a refinement of nothing, and 2 no own ones of items.
-READABLE = (1, 2, 3)
+VERSION, READABLE = 3, (1, 2, 3)
 Tensors = dict[str, NDArray[Any]]
 
 
