@@ -149,8 +149,7 @@ def _pack_shared(model: MICRec, knowledge: Knowledge, features: DatasetFeatures)
 def _pack_domain(d: int, part: DomainKnowledge, model: MICRec) -> Tensors:
     parameters = model.domain(d)
     out: Tensors = {f"{d}.{name}": _numpy(getattr(parameters, name)) for name in VECTORS}
-    if not model.settings.echo:
-        out[f"{d}.echo"] = np.zeros_like(out[f"{d}.echo"])
+    out[f"{d}.echo"] = out[f"{d}.echo"] * np.float32(model.settings.echo)
     for side in ("user", "item"):
         for leaf, value in getattr(parameters, f"{side}_gate").state_dict().items():
             out[f"{d}.{side}_gate.{leaf}"] = _numpy(value)
