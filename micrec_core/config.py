@@ -202,7 +202,7 @@ class RunSettings(Settings):
     @model_validator(mode="after")
     def _by_recipe(self) -> RunSettings:
         """Fill in what was not said of the training; once, since all of it is said after that."""
-        said = {name: getattr(self.training, name) for name in self.training.model_fields_set}
+        said = self.training.model_dump(exclude_unset=True)
         filled = TrainSettings(**recipe(self.model.name) | said)
         object.__setattr__(self, "training", filled)
         if self.model.name == "micrec" and self.model.echo and not filled.leave_out:

@@ -77,8 +77,8 @@ class DomainParameters(nn.Module):
         n = len(settings.modalities)
         # How much of their neighbours' template vectors items take in.
         self.refine = nn.Parameter(torch.tensor(REFINE))
-        # How much of its own template an item takes in.
-        self.echo = nn.Parameter(torch.tensor(ECHO if settings.echo else 0.0))
+        # How much of its own template an item takes in; nobody has it who takes in none.
+        self.echo = nn.Parameter(torch.tensor(ECHO)) if settings.echo else None
         self.user_gate = Gate(n)
         self.item_gate = Gate(n)
 
@@ -128,7 +128,7 @@ class MICRec(nn.Module):
             elif leaf == "refine":
                 nn.init.constant_(parameter, REFINE)
             elif leaf == "echo":
-                nn.init.constant_(parameter, ECHO if self.settings.echo else 0.0)
+                nn.init.constant_(parameter, ECHO)
             elif name.startswith("transfer"):
                 nn.init.zeros_(parameter)
             else:
@@ -200,7 +200,7 @@ class MICRec(nn.Module):
         ones = torch.ones_like(inputs.users.degree)
         items = inputs.graph.to_items(own.users, scale * rescale, ones, drop)
         items = items.addr_(scale, own.any_item)
-        return users, items.addcmul_(own.items, own.echo) if self.settings.echo else items
+        return users, items if own.echo is None else items.addcmul_(own.items, own.echo)
 
     def _sum_users(
         self, inputs: DomainInputs, templates: Tensor, shared: Tensor | None, drop: Dropout | None

@@ -148,8 +148,8 @@ def _pack_shared(model: MICRec, knowledge: Knowledge, features: DatasetFeatures)
 
 def _pack_domain(d: int, part: DomainKnowledge, model: MICRec) -> Tensors:
     parameters = model.domain(d)
-    out: Tensors = {f"{d}.{name}": _numpy(getattr(parameters, name)) for name in VECTORS}
-    out[f"{d}.echo"] = out[f"{d}.echo"] * np.float32(model.settings.echo)
+    held = dict(parameters.named_parameters(recurse=False))
+    out: Tensors = {f"{d}.{name}": _numpy(held[name]) for name in VECTORS if name in held}
     for side in ("user", "item"):
         for leaf, value in getattr(parameters, f"{side}_gate").state_dict().items():
             out[f"{d}.{side}_gate.{leaf}"] = _numpy(value)

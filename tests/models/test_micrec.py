@@ -96,6 +96,7 @@ def test_inmo_configuration_equals_its_formula(world) -> None:
     worlds.shake(model)
     state = state_of(model)
     assert not [k for k in state if k.startswith(("project", "transfer", "bridge"))]
+    assert not [k for k in state if k.endswith("echo")]
     for d, found in enumerate(model(inputs)):
         p, taken = oracle.under(state, f"domains.{d}."), oracle.interactions(world, d)
         users = oracle.template(taken, p["items"], p["any_user"], 0.7)
