@@ -161,16 +161,17 @@ class TrainSettings(Settings):
 
 # How the full model and its variants are trained where nothing else is said.
 RECIPE: dict[str, Any] = {
-    "epochs": 8,
+    "epochs": 5,
     "batch_size": 4096,
     "steps": 60,
     "learning_rate": 1e-2,
     "schedule": "cosine",
-    "weight_decay": 0.4,
+    "weight_decay": 0.6,
+    "user_weight": 0.5,
     "views": 0.3,
     "leave_out": True,
     "validate_every": 1,
-    "patience": 8,
+    "patience": 5,
 }
 
 

@@ -17,7 +17,7 @@ from micrec_core.errors import ConfigError, RunError
 from micrec_core.evaluation.tables import POOLED, VARIANT_COLUMNS
 from micrec_core.pipeline.compare import compare, contenders_of
 from micrec_core.pipeline.evaluate import evaluate_run
-from micrec_core.pipeline.grids import BUDGET, GRIDS, at_point
+from micrec_core.pipeline.grids import BUDGET, GRIDS, at_point, changes
 from micrec_core.pipeline.train import train_run
 from micrec_core.runs import open_run
 from tests.comparing import forbid_training, stop_and_go_on
@@ -83,12 +83,9 @@ def test_every_model_has_the_same_budget_and_the_choice_is_stated(found) -> None
     for _, rows in tuning.groupby("model"):
         assert rows["chosen"].sum() == 1
         assert rows.loc[rows["chosen"], "score"].iloc[0] == rows["score"].max()
-    second = {
-        ", ".join(f"{k}={v:g}" for k, v in point.items())
-        for name in MODELS_HERE
-        for point in GRIDS[name][1:2]
-    }
+    second = {changes(point) for name in MODELS_HERE for point in GRIDS[name][1:2]}
     assert set(tuning["change"]) == {"defaults"} | second
+    assert changes({"l2": 0.1, "schedule": "constant"}) == "l2=0.1, schedule=constant"
     assert found["budget"] == 2 and found["seeds"] == [0, 1]
     for spent in found["cost"]:
         assert spent["threads"] == 1

@@ -28,7 +28,7 @@ from micrec_core.evaluation.stress import check_stresses, plan_stresses
 from micrec_core.pipeline.compared import write_comparison
 from micrec_core.pipeline.curves import curve_frames
 from micrec_core.pipeline.fit import stop_on_sigterm
-from micrec_core.pipeline.grids import BUDGET
+from micrec_core.pipeline.grids import BUDGET, changes
 from micrec_core.pipeline.plan import Contender, Plan
 from micrec_core.pipeline.prepare import choose_device, encode_material, load_dataset
 from micrec_core.pipeline.record import first_info, require_same
@@ -234,7 +234,7 @@ def _finish(writer: RunWriter, plan: Plan, bench: Bench, progress: Progress) -> 
             {
                 "model": name,
                 "point": number,
-                "change": ", ".join(f"{k}={v:g}" for k, v in point.items()) or "defaults",
+                "change": changes(point) or "defaults",
                 "score": training.about()["score"],
                 "best_epoch": training.about()["best_epoch"],
                 "seconds": training.about()["seconds"],

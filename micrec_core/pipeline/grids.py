@@ -19,7 +19,7 @@ from micrec_core.config import (
     make_settings,
 )
 
-Point = dict[str, float]
+Point = dict[str, float | str]
 
 BUDGET = 4
 # Epochs at most of a model whose rate stays, where nothing else is said: slow learners need many,
@@ -27,8 +27,22 @@ BUDGET = 4
 CONVERGED = 200
 _FACTORS: tuple[Point, ...] = ({}, {"l2": 1e-1}, {"l2": 1e-2}, {"learning_rate": 5e-3})
 _TEMPLATES: tuple[Point, ...] = ({}, {"l2": 1e-3}, {"dropout": 0.3}, {"learning_rate": 1e-3})
-# Where users have many interactions there is less to overfit, and more to be learned.
-_DENSE: Point = {"echo": 0, "leave_out": 0, "views": 0, "weight_decay": 0.05, "epochs": 24}
+# Where users have many interactions there is less to overfit, and more to be learned: what
+# validation chose on MovieLens, and nothing of the recipe (docs/notes/training.md).
+_DENSE: Point = {
+    "echo": 0,
+    "leave_out": 0,
+    "views": 0,
+    "weight_decay": 0,
+    "user_weight": 0,
+    "schedule": "constant",
+    "learning_rate": 5e-3,
+    "epochs": 60,
+    "batch_size": 8192,
+    "steps": 20,
+    "validate_every": 2,
+    "patience": 3,
+}
 GRIDS: dict[str, tuple[Point, ...]] = {
     "micrec": ({}, _DENSE, {"contrast": 0.1}, {"dropout": 0.3}),
     "inmo": _TEMPLATES,
@@ -49,6 +63,11 @@ GRIDS: dict[str, tuple[Point, ...]] = {
     "bitgcf": ({}, {"own": 0.5}, {"edge_drop": 0.3}, {"l2": 1e-2}),
     "ptupcdr": _FACTORS,
 }
+
+
+def changes(point: Point) -> str:
+    """A point in words: ``l2=0.1, dropout=0.3``; nothing of the defaults."""
+    return ", ".join(f"{k}={v if isinstance(v, str) else format(v, 'g')}" for k, v in point.items())
 
 
 def points(name: str, budget: int) -> tuple[Point, ...]:
