@@ -3,8 +3,8 @@
 A point changes settings of the training (``learning_rate``), of the model (``layers``) or an option
 of a baseline. The best by validation NDCG@20, domains added up, is taken for all seeds; variants of
 micrec take micrec's. After the defaults comes what validation chose on the sample, for micrec what
-it chose on Food & Kitchen (docs/notes/training.md), so that a small budget is well spent. The
-points tried, and the one chosen, are in ``compare.json``.
+it chose on MovieLens (docs/notes/training.md), and then the full model's recipe for the others, so
+that a small budget is well spent. The points tried, and the one chosen, are in ``compare.json``.
 """
 
 from __future__ import annotations
@@ -25,8 +25,6 @@ BUDGET = 4
 # Epochs at most of a model whose rate stays, where nothing else is said: slow learners need many,
 # and validation ends the training long before.
 CONVERGED = 200
-_FACTORS: tuple[Point, ...] = ({}, {"l2": 1e-1}, {"l2": 1e-2}, {"learning_rate": 5e-3})
-_TEMPLATES: tuple[Point, ...] = ({}, {"l2": 1e-3}, {"dropout": 0.3}, {"learning_rate": 1e-3})
 # Where users have many interactions there is less to overfit, and more to be learned: what
 # validation chose on MovieLens, and nothing of the recipe (docs/notes/training.md).
 _DENSE: Point = {
@@ -43,24 +41,36 @@ _DENSE: Point = {
     "validate_every": 2,
     "patience": 3,
 }
+# What of the full model's recipe others can have, with the epochs that MGCN needs of it.
+_FALLING: Point = {
+    "learning_rate": 1e-2,
+    "schedule": "cosine",
+    "weight_decay": 0.6,
+    "batch_size": 4096,
+    "steps": 60,
+    "epochs": 10,
+    "patience": 10,
+}
+_FACTORS: tuple[Point, ...] = ({}, {"l2": 1e-1}, _FALLING, {"learning_rate": 5e-3})
+_TEMPLATES: tuple[Point, ...] = ({}, {"l2": 1e-3}, _FALLING, {"dropout": 0.3})
 GRIDS: dict[str, tuple[Point, ...]] = {
-    "micrec": ({}, _DENSE, {"contrast": 0.1}, {"dropout": 0.3}),
+    "micrec": ({}, _DENSE, {"dropout": 0.3}, {"contrast": 0.1}),
     "inmo": _TEMPLATES,
     "inmo-mf": _TEMPLATES,
-    "lightgcn": ({}, {"learning_rate": 5e-3}, {"l2": 1e-3}, {"l2": 1e-2}),
+    "lightgcn": ({}, {"learning_rate": 5e-3}, _FALLING, {"l2": 1e-3}),
     "popularity": ({},),
     "itemknn": ({}, {"shrink": 10}, {"nearest": 500}, {"nearest": 20}),
     "ease": ({}, {"penalty": 100}, {"penalty": 1000}, {"penalty": 20}),
     "bpr-mf": _FACTORS,
-    "imc-gae": ({}, {"drop": 0}, {"edge_drop": 0.3}, {"l2": 1e-2}),
+    "imc-gae": ({}, {"drop": 0}, _FALLING, {"edge_drop": 0.3}),
     "vbpr": _FACTORS,
-    "lattice": ({}, {"raw": 0.5}, {"edge_drop": 0.3}, {"l2": 1e-2}),
-    "bm3": ({}, {"learning_rate": 5e-3}, {"weight": 0.5}, {"drop": 0.5}),
-    "freedom": ({}, {"drop": 0.5}, {"weight": 0.1}, {"l2": 1e-2}),
-    "mgcn": ({}, {"edge_drop": 0.3}, {"weight": 1e-2}, {"l2": 1e-2}),
+    "lattice": ({}, {"raw": 0.5}, _FALLING, {"edge_drop": 0.3}),
+    "bm3": ({}, {"learning_rate": 5e-3}, _FALLING, {"weight": 0.5}),
+    "freedom": ({}, {"drop": 0.5}, _FALLING, {"weight": 0.1}),
+    "mgcn": ({}, {"edge_drop": 0.3}, _FALLING, {"weight": 1e-2}),
     "cmf": _FACTORS,
     "emcdr": _FACTORS,
-    "bitgcf": ({}, {"own": 0.5}, {"edge_drop": 0.3}, {"l2": 1e-2}),
+    "bitgcf": ({}, {"own": 0.5}, _FALLING, {"edge_drop": 0.3}),
     "ptupcdr": _FACTORS,
 }
 

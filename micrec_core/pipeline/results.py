@@ -48,9 +48,10 @@ the same seed, Holm-corrected over all rows of the table; of cold users, against
 the same model's user spaces. All models share loss, mean of the parameters, selection rule and,
 where they have templates, dropout. The full model and its variants have a recipe of their own (a
 rate that falls, weight decay, smaller batches, interactions weighed by their user's activity) and
-the others a rate that stays until validation stops improving; the recipe made those that it was
-tried with, INMO and MGCN, no better. `notes/training.md` says how the defaults were chosen, and
-which of them not blind to test figures.
+the others by default a rate that stays until validation stops improving; in a comparison that rate,
+decay and batch are a point of their grids too, and each is tested at the point that validation
+prefers. `notes/training.md` says how the defaults were chosen, and which of them not blind to test
+figures.
 """
 
 
