@@ -18,7 +18,7 @@ from micrec_core.config import (
     recipe,
 )
 from micrec_core.errors import ConfigError
-from micrec_core.pipeline.grids import CONVERGED, at_point
+from micrec_core.pipeline.grids import CONVERGED, GRIDS, at_point
 from micrec_core.pipeline.record import settings_of
 from micrec_core.runs import open_run
 
@@ -74,7 +74,9 @@ def test_a_comparison_trains_to_the_end_of_the_recipe_or_until_validation_stops(
     assert at_point(base, "micrec", (), {}, 0).training.epochs == RECIPE["epochs"]
     assert at_point(base, "mgcn", (), {}, 0).training.epochs == CONVERGED
     short = RunSettings(training=TrainSettings(epochs=3))
-    assert {at_point(short, n, (), {}, 0).training.epochs for n in ("micrec", "mgcn")} == {3}
+    grids = {name: GRIDS[name] for name in ("micrec", "mgcn")}
+    made = [at_point(short, name, (), point, 0) for name, grid in grids.items() for point in grid]
+    assert {settings.training.epochs for settings in made} == {3}
 
 
 def test_a_run_of_an_older_version_went_without_what_that_did_not_know() -> None:

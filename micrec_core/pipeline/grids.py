@@ -17,6 +17,7 @@ from micrec_core.config import (
     RunSettings,
     TrainSettings,
     make_settings,
+    recipe,
 )
 
 Point = dict[str, float | str]
@@ -103,4 +104,7 @@ def at_point(
         else:
             assert key in ModelSettings.model_fields, key
             model[key] = value
+    # Epochs that were asked for of all are the most of a point too.
+    if base.training.epochs != recipe(base.model.name)["epochs"]:
+        training["epochs"] = min(training["epochs"], base.training.epochs)
     return make_settings(RunSettings, values | {"model": model, "training": training})
