@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Iterable
 from importlib import import_module
-from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +15,6 @@ from micrec_core.ui.state import MadeUp
 
 if TYPE_CHECKING:
     from micrec_core.serving import Recommender
-
-# The app's folder, and how long to wait in seconds for a page's run to leave it alone.
-_HOME, _PATIENCE = str(Path(__file__).resolve().parents[2]), 5.0
 
 
 @st.cache_resource(max_entries=3, show_spinner="Loading the model")
@@ -44,22 +38,9 @@ def warm_up() -> Thread:
     They take seconds; whoever reads the first page does not wait for them, and the next page does
     not either.
     """
-    # Streamlit puts the app's folder in front of sys.path for a page's run and takes it out at the
-    # end; an import that searches there at that moment skips the next folder and finds no torch.
-    # A copy that stays keeps it from ever doing so again.
-    if _HOME not in sys.path[1:]:
-        sys.path.append(_HOME)
-    thread = Thread(target=_import_quietly, daemon=True)
+    thread = Thread(target=import_module, args=("micrec_core.serving",), daemon=True)
     thread.start()
     return thread
-
-
-def _import_quietly() -> None:
-    """Import once the first page's own copy of the app's folder is out of the way."""
-    until = time.monotonic() + _PATIENCE
-    while sys.path.count(_HOME) > 1 and time.monotonic() < until:
-        time.sleep(0.02)
-    import_module("micrec_core.serving")
 
 
 def hash_at_opening(opened: Opened) -> str:
