@@ -13,6 +13,7 @@ from typing import Any
 
 from micrec_core.config import (
     BASELINES,
+    RECIPE,
     ModelSettings,
     RunSettings,
     TrainSettings,
@@ -43,15 +44,8 @@ _DENSE: Point = {
     "patience": 3,
 }
 # What of the full model's recipe others can have, with the epochs that MGCN needs of it.
-_FALLING: Point = {
-    "learning_rate": 1e-2,
-    "schedule": "cosine",
-    "weight_decay": 0.6,
-    "batch_size": 4096,
-    "steps": 60,
-    "epochs": 10,
-    "patience": 10,
-}
+_SHARED = ("learning_rate", "schedule", "weight_decay", "batch_size", "steps")
+_FALLING: Point = {key: RECIPE[key] for key in _SHARED} | {"epochs": 10, "patience": 10}
 _FACTORS: tuple[Point, ...] = ({}, {"l2": 1e-1}, _FALLING, {"learning_rate": 5e-3})
 _TEMPLATES: tuple[Point, ...] = ({}, {"l2": 1e-3}, _FALLING, {"dropout": 0.3})
 GRIDS: dict[str, tuple[Point, ...]] = {
