@@ -5,6 +5,15 @@ served in Streamlit's old multipage mode, where a page opened by deep link on a 
 without this file.
 """
 
+import sys
+from pathlib import Path
+
 import streamlit as st
 
-app = st.App("micrec_core/ui/router.py")
+ROUTER = Path(__file__).absolute().parent / "micrec_core" / "ui" / "router.py"
+# Streamlit puts the script's folder on the search path before each run and takes it off after,
+# unless it is there already. Taken off while the background imports, it hides the next folder.
+if str(ROUTER.parent) not in sys.path:
+    sys.path.append(str(ROUTER.parent))
+
+app = st.App(ROUTER)
