@@ -22,6 +22,7 @@ class World:
     float_bytes : of activations; parameters and what Adam keeps are float32
     index_bytes : of an index in the graphs
     edge_values : whether the interactions carry a value each, as torch's sparse matrices do
+    edge_bytes : of an interaction beside both matrices
     blocked : whether scores of a batch are made block by block, as on a CPU
     recomputed : whether the modalities' messages are made anew in backward and not kept
     averaged : whether the mean of the parameters is kept
@@ -38,6 +39,7 @@ class World:
     float_bytes: int = FLOAT
     index_bytes: int = INDEX
     edge_values: bool = False
+    edge_bytes: int = 0
     blocked: bool = False
     recomputed: bool = False
     averaged: bool = True
@@ -65,7 +67,8 @@ def training(world: World) -> dict[str, float]:
         "moments of Adam": 2 * table,
         "mean of the parameters": table if world.averaged else 0,
         "best parameters so far": table,
-        "interactions, both directions": 2 * entry * world.edges + 2 * INDEX * world.rows,
+        "interactions, both directions": (2 * entry + world.edge_bytes) * world.edges
+        + 2 * INDEX * world.rows,
         "content": sum(world.content) * world.rows * world.float_bytes,
         "neighbours, both directions": 2 * modalities * (links + INDEX * world.rows),
         "activations kept for backward": kept * active,
@@ -76,12 +79,19 @@ def training(world: World) -> dict[str, float]:
     }
 
 
+# What a GPU has of an edge beside that: the pair and its place in the epoch's order; the key and the
+# place by which a batch is found, a factor in each direction for what is left out, and three numbers
+# of 64 bits while a step's dropout is drawn (``graphs/device.py``).
+ON_DEVICE = 24 + 16 + 2 * FLOAT + 24
 # Ten million users, two million items, 200 million interactions, as the sample generator shares
 # them out; the columns of the table in docs/scale.md.
 TEN_MILLION = World(14_500_000, 2_000_000, 150_000_000)
 PLANS = {
     "INMO": TEN_MILLION,
-    "text, as the code is": replace(TEN_MILLION, content=(128,), index_bytes=8, edge_values=True),
+    # An entry's column, row and value are as many bytes as an int64 index and a value.
+    "text, as the code is": replace(
+        TEN_MILLION, content=(128,), index_bytes=8, edge_values=True, edge_bytes=ON_DEVICE
+    ),
     "text and pictures (512 wide)": replace(TEN_MILLION, content=(128, 512)),
     "text and pictures, made to fit": replace(
         TEN_MILLION, content=(128, 512), float_bytes=2, recomputed=True, averaged=False

@@ -22,6 +22,7 @@ from scipy import sparse
 from torch import Tensor
 
 from micrec_core.graphs import kernels, wide
+from micrec_core.graphs.device import DeviceGraph
 
 # Pieces of a product that threads take; enough that uneven ones even out.
 N_PARTS = 64
@@ -102,7 +103,8 @@ class BipartiteGraph:
     matrix : CSR [n_users, n_items]; every stored entry counts as 1
     device : where dense operands live; "cpu" takes the numba kernels
 
-    ``symmetric``: users give to the items that they get from, and to no others.
+    ``symmetric``: users give to the items that they get from, and to no others. ``on_host``: by the
+    kernels, with all that is computed of edges on the host; else by tensors on ``device`` alone.
     """
 
     symmetric = True
@@ -117,20 +119,35 @@ class BipartiteGraph:
         self.by_item = Csr.of(transposed)
         self.n_users, self.n_items = matrix.shape
         self.device = torch.device(device)
+        self.on_host = self.device.type == "cpu"
         # Memory that an operation on the graph needs only while it runs, for the next one to use.
         self.spare: list[Tensor] = []
         self._norms: tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]] | None = None
-        self._torch: dict[bool, Tensor] = {}
+        self._there: DeviceGraph | None = None
         self._edges: _Edges | None = None
 
     def without(self, users: Tensor, items: Tensor) -> BipartiteGraph:
-        """What is left without the edges (users, items), int64 [n] each; they must be edges."""
-        if self._edges is None:
-            self._edges = _Edges.of(self)
+        """What is left without the edges (users, items), int64 [n] each; they must be edges.
+
+        Where the graph is not on the host, ``by_user`` and ``by_item`` still have them.
+        """
         left = copy.copy(self)
-        left.by_user, left.by_item = self._edges.left(self, users.cpu(), items.cpu())
-        left._norms, left._torch, left._edges = None, {}, None
+        left._norms = None
+        if self.on_host:
+            if self._edges is None:
+                self._edges = _Edges.of(self)
+            left.by_user, left.by_item = self._edges.left(self, users, items)
+            left._there = left._edges = None
+        else:
+            left._there = self.there.without(users, items)
         return left
+
+    @property
+    def there(self) -> DeviceGraph:
+        """The graph as tensors on its device, made when they are first asked for."""
+        if self._there is None:
+            self._there = DeviceGraph(self.by_user, self.by_item, self.device)
+        return self._there
 
     @property
     def n_edges(self) -> int:
@@ -138,9 +155,11 @@ class BipartiteGraph:
 
     def degrees(self) -> tuple[Tensor, Tensor]:
         """Float degrees of users [n_users] and of items [n_items]."""
+        if not self.on_host:
+            return self.there.degrees()
         users = torch.from_numpy(np.diff(self.by_user.indptr).astype(np.float32))
         items = torch.from_numpy(np.diff(self.by_item.indptr).astype(np.float32))
-        return users.to(self.device), items.to(self.device)
+        return users, items
 
     def norms(self, degree: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """D^-1/2 of users [n_users] and items [n_items]; those of the last degrees are kept."""
@@ -171,26 +190,8 @@ class BipartiteGraph:
         drop: Dropout | None,
     ) -> Tensor:
         """One product without autograd; the two public directions and their backward end here."""
-        if x.device.type == "cpu":
-            return self._product_cpu(x, transposed, row_scale, col_scale, drop)
-        return self.torch_product(x, transposed, row_scale, col_scale, drop)
-
-    def torch_product(
-        self,
-        x: Tensor,
-        transposed: bool,
-        row_scale: Tensor,
-        col_scale: Tensor,
-        drop: Dropout | None,
-    ) -> Tensor:
-        """``product`` by torch's own sparse product, on whatever device ``x`` is."""
-        matrix = self._torch_matrix(transposed, x.device)
-        if drop is not None:
-            values = self._kept(transposed, drop).to(x)
-            matrix = torch.sparse_csr_tensor(
-                matrix.crow_indices(), matrix.col_indices(), values, size=matrix.shape
-            )
-        return row_scale[:, None] * (matrix @ (col_scale[:, None] * x))
+        arguments = x, transposed, row_scale, col_scale, drop
+        return self._product_cpu(*arguments) if self.on_host else self.there.product(*arguments)
 
     def _product_cpu(
         self,
@@ -222,23 +223,6 @@ class BipartiteGraph:
         else:
             wide.scaled_sum_rows(csr.bounds, *arguments)
         return out
-
-    def _kept(self, transposed: bool, drop: Dropout) -> Tensor:
-        csr = self.by_item if transposed else self.by_user
-        rows = csr.rows()
-        user, item = (csr.indices, rows) if transposed else (rows, csr.indices)
-        return torch.from_numpy(drop.keep(user, item))
-
-    def _torch_matrix(self, transposed: bool, device: torch.device) -> Tensor:
-        if transposed not in self._torch:
-            csr = self.by_item if transposed else self.by_user
-            self._torch[transposed] = torch.sparse_csr_tensor(
-                torch.from_numpy(csr.indptr.astype(np.int64)),
-                torch.from_numpy(csr.indices.astype(np.int64)),
-                torch.ones(len(csr.indices)),
-                size=(csr.n_rows, csr.n_cols),
-            ).to(device)
-        return self._torch[transposed]
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,8 @@ def light_gcn(
     """
     mean = 1.0 / (layers + 1)
     means = torch.where(degree[0] > 0, mean, 1.0), torch.where(degree[1] > 0, mean, 1.0)
-    if layers > 0 and drop is None and graph.symmetric and is_wide(users, items, *degree):
+    fused = graph.on_host and graph.symmetric and is_wide(users, items, *degree)
+    if layers > 0 and drop is None and fused:
         return _LightGCN.apply(users, items, graph, degree, means, layers)
     sum_users, sum_items = users, items
     for _ in range(layers):

@@ -32,7 +32,7 @@ def save_checkpoint(folder: Path, trainer: Trainer) -> None:
     tensors |= {f"average.{k}": v for k, v in trainer.average.mean.items()}
     for index, slots in trainer.optimiser.state_dict()["state"].items():
         tensors |= {f"adam.{index}.{slot}": value for slot, value in slots.items()}
-    tensors["generator"] = trainer.generator.get_state()
+    tensors |= {name: generator.get_state() for name, generator in _generators(trainer).items()}
     tensors = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
     temporary = folder / (name + ".part")
     save_file(tensors, temporary)
@@ -67,7 +67,8 @@ def load_checkpoint(folder: Path, trainer: Trainer) -> None:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         tensors = load_file(folder / Path(record["tensors"]).name)
-        trainer.generator.set_state(tensors.pop("generator"))
+        for name, generator in _generators(trainer).items():
+            generator.set_state(tensors.pop(name))
         trainer.model.load_state_dict(_under(tensors, "model."))
         saved = trainer.optimiser.state_dict()
         saved["state"] = _adam_slots(tensors)
@@ -84,6 +85,12 @@ def load_checkpoint(folder: Path, trainer: Trainer) -> None:
             f"{folder}: the checkpoint cannot be resumed from ({first}); "
             "train anew without --resume"
         ) from error
+
+
+def _generators(trainer: Trainer) -> dict[str, torch.Generator]:
+    """Those that a training draws from, each once."""
+    own = {"generator": trainer.generator}
+    return own if trainer.drawing is trainer.generator else own | {"drawing": trainer.drawing}
 
 
 def _under(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:

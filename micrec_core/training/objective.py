@@ -11,7 +11,7 @@ from torch import Tensor
 
 from micrec_core.config import TrainSettings
 from micrec_core.graphs.operators import Dropout
-from micrec_core.models.contrast import info_nce
+from micrec_core.models import contrast
 from micrec_core.models.inputs import Link, ModelInputs
 from micrec_core.models.micrec import Encoded, MICRec
 from micrec_core.training import losses
@@ -43,7 +43,7 @@ class Ranker:
         self.trained_items = trained_items
 
     def _draw(self, n: int, upper: int, generator: torch.Generator) -> Tensor:
-        return torch.randint(upper, (n,), generator=generator).to(self.inputs.device)
+        return torch.randint(upper, (n,), generator=generator, device=generator.device)
 
     def _negatives(self, d: int, n: int, generator: torch.Generator) -> Tensor:
         pool = self.trained_items[d]
@@ -180,9 +180,9 @@ class Objective(Ranker):
             (batch.users[:n], own.mixed_users, own.own_users),
             (batch.items[:n], own.mixed_items, own.own_items),
         ):
-            rows = torch.unique(rows)
+            rows, counted = contrast.distinct(rows)
             there = F.embedding(rows, templates)
-            told.append(info_nce(F.embedding(rows, mixed) - there, there, heat))
+            told.append(contrast.info_nce(F.embedding(rows, mixed) - there, there, heat, counted))
         return torch.stack(told).sum()
 
     def _new_items(
@@ -212,8 +212,8 @@ class Objective(Ranker):
         for link in links:
             n = len(link.source_rows)
             if link.source < link.target and n > 1:
-                picked = torch.randperm(n, generator=generator)[: self.settings.contrast_batch]
-                pairs.append((link, picked.to(self.inputs.device)))
+                order = torch.randperm(n, generator=generator, device=generator.device)
+                pairs.append((link, order[: self.settings.contrast_batch]))
         return pairs
 
 

@@ -28,6 +28,8 @@ from micrec_core.training.objective import Batch, Objective
 Validate = Callable[[Any], dict[str, Any]]
 OnEpoch = Callable[[dict[str, Any], Any], None]
 
+TOTAL = "total"
+
 
 @dataclass
 class TrainState:
@@ -70,13 +72,18 @@ class Trainer:
         self.validate = validate
         self.on_epoch = on_epoch or (lambda record, model: None)
         self.checkpoint = checkpoint
-        self.generator = torch.Generator().manual_seed(seed + 1)
         device = inputs.device
-        if device.type == "cpu":
+        self.on_host = device.type == "cpu"
+        # What is drawn for the host, and what is drawn where the model is: so that nothing in a
+        # step on a GPU waits for the host. On the host they are one.
+        self.generator = self.drawing = torch.Generator().manual_seed(seed + 1)
+        if self.on_host:
             keep_freed_memory()
-        self.users = [torch.from_numpy(e.user).long() for e in edges]
-        self.items = [torch.from_numpy(e.item).long() for e in edges]
-        trained = [torch.unique(items).to(device) for items in self.items]
+        else:
+            self.drawing = torch.Generator(device).manual_seed(seed + 1)
+        self.users = [torch.from_numpy(e.user).long().to(device) for e in edges]
+        self.items = [torch.from_numpy(e.item).long().to(device) for e in edges]
+        trained = [torch.unique(items) for items in self.items]
         self.objective: Objective | BaselineObjective = (
             BaselineObjective(model, inputs, settings, trained)
             if isinstance(model, Baseline)
@@ -128,14 +135,24 @@ class Trainer:
         self.model.train()
         largest = max(len(users) for users in self.users)
         n_steps = max(-(-largest // self.settings.batch_size), self.settings.steps)
-        orders = [torch.randperm(len(u), generator=self.generator) for u in self.users]
-        sums: dict[str, float] = {}
+        orders = [
+            torch.randperm(len(u), generator=self.drawing, device=self.drawing.device)
+            for u in self.users
+        ]
+        found: list[dict[str, Tensor]] = []
         for step in range(n_steps):
             self._set_rate(self.state.epoch + step / n_steps)
-            terms = self._step(orders, step, n_steps)
+            found.append(self._step(orders, step, n_steps))
+        if not self.on_host:
+            # A GPU is asked once, when all steps of the epoch are on their way.
+            found = [{name: value.cpu() for name, value in terms.items()} for terms in found]
+            for step, terms in enumerate(found):
+                self._check_finite(terms, step)
+        sums: dict[str, float] = {}
+        for terms in found:
             for name, value in terms.items():
-                sums[name] = sums.get(name, 0.0) + value / n_steps
-        sums["total"] = sum(sums.values())
+                sums[name] = sums.get(name, 0.0) + float(value) / n_steps
+        sums[TOTAL] = sum(value for name, value in sums.items() if name != TOTAL)
         return sums
 
     def _set_rate(self, epochs: float) -> None:
@@ -146,33 +163,39 @@ class Trainer:
             for group in self.optimiser.param_groups:
                 group["lr"] = settings.learning_rate * share
 
-    def _step(self, orders: list[Tensor], step: int, n_steps: int) -> dict[str, float]:
-        device, batches, drops = self.inputs.device, [], []
+    def _step(self, orders: list[Tensor], step: int, n_steps: int) -> dict[str, Tensor]:
+        """Take a step; its terms by name, with their sum."""
+        batches, drops = [], []
         for order, users, items in zip(orders, self.users, self.items, strict=True):
             n = len(order)
             picked = order[step * n // n_steps : (step + 1) * n // n_steps]
             if len(picked) == 0:
                 picked = order[:1]
-            batches.append(Batch(users[picked].to(device), items[picked].to(device)))
+            batches.append(Batch(users[picked], items[picked]))
             seed = int(torch.randint(2**31, (1,), generator=self.generator))
             drops.append(Dropout(self.settings.dropout, seed))
         takes = isinstance(self.model, Baseline) or self.model.settings.templates
         dropping = self.settings.dropout > 0 and takes
-        terms = self.objective(batches, drops if dropping else None, self.generator)
+        terms = self.objective(batches, drops if dropping else None, self.drawing)
         loss = torch.stack(list(terms.values())).sum()
-        values = {name: float(term.detach()) for name, term in terms.items()}
-        if not torch.isfinite(loss):
-            bad = next((n for n, v in values.items() if not math.isfinite(v)), "total")
-            value = values.get(bad, loss.item())
-            raise RunError(
-                f"training stopped: the loss term '{bad}' became {value} in epoch "
-                f"{self.state.epoch + 1}, batch {step + 1}; try a lower learning rate"
-            )
+        told = {name: term.detach() for name, term in terms.items()} | {TOTAL: loss.detach()}
+        if self.on_host:  # before a parameter changes
+            self._check_finite(told, step)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         self.optimiser.step()
         self.average.update()
-        return values
+        return told
+
+    def _check_finite(self, terms: dict[str, Tensor], step: int) -> None:
+        """RunError where the loss is no number; names the first term that is none."""
+        values = {name: float(term) for name, term in terms.items()}
+        if not math.isfinite(values[TOTAL]):
+            bad = next(name for name, value in values.items() if not math.isfinite(value))
+            raise RunError(
+                f"training stopped: the loss term '{bad}' became {values[bad]} in epoch "
+                f"{self.state.epoch + 1}, batch {step + 1}; try a lower learning rate"
+            )
 
     def _check(self) -> dict[str, Any]:
         self.model.eval()

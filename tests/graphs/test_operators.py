@@ -96,7 +96,7 @@ def test_torch_path_equals_kernels(graph, drop, transposed) -> None:
     x = draw(N_USERS if transposed else N_ITEMS, DIM)
     rows, cols = (items, users) if transposed else (users, items)
     torch.testing.assert_close(
-        graph.torch_product(x, transposed, rows, cols, drop),
+        graph.there.product(x, transposed, rows, cols, drop),
         graph.product(x, transposed, rows, cols, drop),
         rtol=1e-5,
         atol=1e-6,

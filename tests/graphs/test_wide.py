@@ -65,7 +65,7 @@ def test_other_operands_take_the_plain_kernels(graph) -> None:
     users, items = scales()
     for x in (draw(N_ITEMS, 63), draw(N_ITEMS, 64).double(), draw(N_ITEMS, 0)):
         found = graph.to_users(x, users.to(x.dtype), items.to(x.dtype))
-        wanted = graph.torch_product(x.float(), False, users, items, None).to(x.dtype)
+        wanted = graph.there.product(x.float(), False, users, items, None).to(x.dtype)
         torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)
 
 

@@ -23,7 +23,7 @@ def degrees(domain: DomainInputs) -> Pair:
 def dropped(x: Tensor, rate: float, generator: torch.Generator, rows: bool = False) -> Tensor:
     """Entries (or whole ``rows``) set to 0 with probability ``rate``, the rest rescaled."""
     shape = (len(x), 1) if rows else tuple(x.shape)
-    kept = torch.rand(shape, generator=generator) >= rate
+    kept = torch.rand(shape, generator=generator, device=generator.device) >= rate
     return x * (kept.to(x) / (1.0 - rate))
 
 

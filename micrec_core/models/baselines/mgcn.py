@@ -24,9 +24,9 @@ from torch import Tensor, nn
 from micrec_core.config import ModelSettings
 from micrec_core.graphs.operators import Dropout
 from micrec_core.graphs.propagation import light_gcn, normalised
+from micrec_core.models import contrast
 from micrec_core.models.baselines.contract import KNOWN, Baseline, Embeddings, Noise, Step
 from micrec_core.models.baselines.layers import Content, degrees
-from micrec_core.models.contrast import info_nce
 from micrec_core.models.inputs import DomainInputs, ModelInputs
 
 TEMPERATURE = 0.2
@@ -94,10 +94,9 @@ class Mgcn(Baseline):
         """Ranking, and the two parts of an embedding told apart from those of others."""
         terms, own = super().loss(step, found), found[step.d]
         assert isinstance(own, Fused)
-        items = torch.unique(step.items[:CONTRASTED]) + len(own.users)
-        users = torch.unique(step.users[:CONTRASTED])
-        parts = [
-            info_nce(F.embedding(rows, own.side), F.embedding(rows, own.behaviour), TEMPERATURE)
-            for rows in (users, items)
-        ]
+        parts = []
+        for drawn, first in ((step.users, 0), (step.items, len(own.users))):
+            rows, counted = contrast.distinct(drawn[:CONTRASTED])
+            side, there = (F.embedding(rows + first, x) for x in (own.side, own.behaviour))
+            parts.append(contrast.info_nce(side, there, TEMPERATURE, counted))
         return terms | {"contrast": self.settings.option("weight") * torch.stack(parts).sum()}
