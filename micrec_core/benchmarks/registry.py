@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from micrec_core.benchmarks import (
+    gpu,
     neighbours,
     propagation,
     ranking,
@@ -28,9 +29,10 @@ BENCHMARKS: dict[str, Callable[[Options], Report]] = {
     "neighbours": neighbours.measure,
     "scale": scale.measure,
     "scale-inmo": scale.measure_inmo,
+    "gpu": gpu.measure,
 }
-# Those that take many minutes and most of a machine's memory.
-ONLY_BY_NAME = ("scale", "scale-inmo")
+# Those that take many minutes and most of a machine's memory, or a machine of another kind.
+ONLY_BY_NAME = ("scale", "scale-inmo", "gpu")
 
 
 def run_benchmarks(

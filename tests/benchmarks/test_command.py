@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from micrec_core.benchmarks import BENCHMARKS, Options, read_reports, write_reports, write_table
 from micrec_core.benchmarks.measure import Report, Target, Timing, in_turn, peak_extra_mib
@@ -49,6 +50,11 @@ def test_every_benchmark_runs(
         (["nothing"], "there is no benchmark 'nothing'; known are: propagation"),
         (["propagation", "--repeats", "0"], "--repeats is 1 or more, and not 0"),
         (["starting", "--quick", "--run", "nowhere"], "nowhere"),
+        pytest.param(
+            ["gpu"],
+            "the benchmark 'gpu' needs a CUDA device",
+            marks=pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device"),
+        ),
     ],
 )
 def test_bad_words_are_one_sentence(
