@@ -34,7 +34,7 @@ USERS, ITEMS = 1_000_000, 100_000  # items in each of two domains
 QUICK_USERS, QUICK_ITEMS = 400, 60
 # Steps of an epoch, with batches as large as that takes: few, so that an epoch is minutes, for each
 # goes over the whole graph. What a step takes is reported too.
-EPOCHS, STEPS = 2, 5
+EPOCHS, STEPS = 2, 10
 MEMORY_GIB = 24.0
 LIKES, LIST = 10, 20
 
