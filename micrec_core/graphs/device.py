@@ -6,6 +6,7 @@ are. The structure of the matrices stays as it was sent there once.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -49,16 +50,17 @@ class Entries:
         return len(self.indptr) - 1, self.n_cols
 
     @cached_property
-    def ones(self) -> Tensor:
+    def counts(self) -> Tensor:
         """What the entries count where nothing is dropped: float32 [n_edges]."""
+        if self.there is not None:
+            return self.there
         return torch.ones_like(self.columns, dtype=torch.float32)
 
     def product(
         self, x: Tensor, row_scale: Tensor, col_scale: Tensor, kept: Tensor | None
     ) -> Tensor:
         """diag(row_scale) M diag(col_scale) x, of the entries that are there and ``kept``."""
-        values = self.ones if self.there is None else self.there
-        values = (values if kept is None else values * kept).to(x.dtype)
+        values = (self.counts if kept is None else self.counts * kept).to(x.dtype)
         matrix = torch.sparse_csr_tensor(
             self.indptr, self.columns, values, size=self.shape, check_invariants=False
         )
@@ -103,21 +105,20 @@ class DeviceGraph:
             rows, columns = self.by_user.rows.long(), self.by_user.columns.long()
             self._places = rows * n_items + columns, torch.argsort(columns, stable=True)
         keys, order = self._places
-        there = self.by_user.ones.clone()
+        there = self.by_user.counts.clone()
         there[torch.searchsorted(keys, users * n_items + items)] = 0.0
-        left = object.__new__(DeviceGraph)
+        left = copy.copy(self)
         left.by_user = replace(self.by_user, there=there)
         left.by_item = replace(self.by_item, there=there[order])
-        left._places = self._places
         return left
 
     def degrees(self) -> tuple[Tensor, Tensor]:
         """Float degrees of users and of items, of the edges that are there."""
         found = []
         for side in (self.by_user, self.by_item):
-            there = side.ones if side.there is None else side.there
+            none = side.counts.new_zeros(side.shape[0])
             # Sums of ones are exact in any order.
-            found.append(there.new_zeros(side.shape[0]).index_add_(0, side.rows, there))
+            found.append(none.index_add_(0, side.rows, side.counts))
         return found[0], found[1]
 
 
