@@ -190,17 +190,8 @@ class BipartiteGraph:
         drop: Dropout | None,
     ) -> Tensor:
         """One product without autograd; the two public directions and their backward end here."""
-        arguments = x, transposed, row_scale, col_scale, drop
-        return self._product_cpu(*arguments) if self.on_host else self.there.product(*arguments)
-
-    def _product_cpu(
-        self,
-        x: Tensor,
-        transposed: bool,
-        row_scale: Tensor,
-        col_scale: Tensor,
-        drop: Dropout | None,
-    ) -> Tensor:
+        if not self.on_host:
+            return self.there.product(x, transposed, row_scale, col_scale, drop)
         csr = self.by_item if transposed else self.by_user
         out = torch.empty((csr.n_rows, x.shape[1]), dtype=x.dtype)
         arguments: tuple[Any, ...] = (

@@ -143,15 +143,16 @@ class Trainer:
         for step in range(n_steps):
             self._set_rate(self.state.epoch + step / n_steps)
             found.append(self._step(orders, step, n_steps))
-        if not self.on_host:
-            # A GPU is asked once, when all steps of the epoch are on their way.
-            found = [{name: value.cpu() for name, value in terms.items()} for terms in found]
-            for step, terms in enumerate(found):
-                self._check_finite(terms, step)
-        sums: dict[str, float] = {}
-        for terms in found:
-            for name, value in terms.items():
-                sums[name] = sums.get(name, 0.0) + float(value) / n_steps
+        names = list(found[0])
+        # One table, so that a GPU is asked once, when all steps of the epoch are on their way.
+        table = torch.stack([torch.stack([terms[name] for name in names]) for terms in found])
+        sums = dict.fromkeys(names, 0.0)
+        for step, row in enumerate(table.tolist()):
+            values = dict(zip(names, row, strict=True))
+            if not self.on_host:
+                self._check_finite(values, step)
+            for name, value in values.items():
+                sums[name] += value / n_steps
         sums[TOTAL] = sum(value for name, value in sums.items() if name != TOTAL)
         return sums
 
@@ -180,16 +181,15 @@ class Trainer:
         loss = torch.stack(list(terms.values())).sum()
         told = {name: term.detach() for name, term in terms.items()} | {TOTAL: loss.detach()}
         if self.on_host:  # before a parameter changes
-            self._check_finite(told, step)
+            self._check_finite({name: float(term) for name, term in told.items()}, step)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         self.optimiser.step()
         self.average.update()
         return told
 
-    def _check_finite(self, terms: dict[str, Tensor], step: int) -> None:
+    def _check_finite(self, values: dict[str, float], step: int) -> None:
         """RunError where the loss is no number; names the first term that is none."""
-        values = {name: float(term) for name, term in terms.items()}
         if not math.isfinite(values[TOTAL]):
             bad = next(name for name, value in values.items() if not math.isfinite(value))
             raise RunError(
