@@ -116,3 +116,12 @@ def row_products(a: Floats, b: Floats, out: Floats) -> None:
         for d in range(a.shape[1]):
             total += a[r, d] * b[r, d]
         out[r] = total
+
+
+@numba.njit(fastmath=True, cache=True, nogil=True, boundscheck=False)
+def add_rows(rows: NDArray[np.int64], given: Floats, out: Floats) -> None:
+    """out[rows[n]] += given[n], in order; given [n, dim]."""
+    for n in range(rows.shape[0]):
+        row = out[rows[n]]
+        for d in range(given.shape[1]):
+            row[d] += given[n, d]

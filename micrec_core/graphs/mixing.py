@@ -14,14 +14,14 @@ import torch
 from torch import Tensor
 
 from micrec_core.graphs import kernels, wide
-from micrec_core.graphs.operators import NeighbourGraph, is_wide
+from micrec_core.graphs.operators import NeighbourGraph, NeighbourRows, is_wide
 
 
 def mix(
     start: Tensor,
     lenders: Tensor,
     weight: Tensor,
-    graph: NeighbourGraph,
+    graph: NeighbourGraph | NeighbourRows,
     content: Tensor | None = None,
     share: Tensor | None = None,
 ) -> Tensor:
@@ -34,7 +34,7 @@ def mix(
     weight, share : [n]
     """
     operands = [x for x in (start, lenders, weight, content, share) if x is not None]
-    if is_wide(*operands):
+    if isinstance(graph, NeighbourGraph) and is_wide(*operands):
         return _Mix.apply(start, lenders, weight, graph, content, share)
     message = graph @ lenders
     if content is not None and share is not None:

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
@@ -335,6 +336,44 @@ class NeighbourGraph:
                 size=(csr.n_rows, csr.n_cols),
             ).to(x.device)
         return self._torch[transposed] @ x
+
+    def take(self, rows: Tensor) -> NeighbourRows:
+        """Some rows of the matrix, int64 [n]."""
+        near, weights = self._near
+        return NeighbourRows(near[rows], weights[rows])
+
+    @cached_property
+    def _near(self) -> tuple[Tensor, Tensor]:
+        """Neighbours and weights, [n_rows, k] each, on the device; weight 0 where there is none."""
+        csr, values = self.parts[False]
+        counts = np.diff(csr.indptr)
+        there = np.arange(counts.max(initial=1)) < counts[:, None]
+        near, weights = np.zeros(there.shape, np.int32), np.zeros(there.shape, np.float32)
+        near[there], weights[there] = csr.indices, values
+        return torch.from_numpy(near).to(self.device), torch.from_numpy(weights).to(self.device)
+
+
+@dataclass(frozen=True)
+class NeighbourRows:
+    """Some rows of a ``NeighbourGraph``: few enough for torch's own operations.
+
+    Attributes
+    ----------
+    near : int32 [n, k], rows of the operand
+    weights : float32 [n, k]
+    """
+
+    near: Tensor
+    weights: Tensor
+
+    def take(self, rows: Tensor) -> NeighbourRows:
+        """Some of these rows, int64 [n]."""
+        return NeighbourRows(self.near[rows], self.weights[rows])
+
+    def __matmul__(self, x: Tensor) -> Tensor:
+        """[n_cols, dim] -> [n, dim]."""
+        weights = self.weights.to(x.dtype)
+        return F.embedding_bag(self.near, x, per_sample_weights=weights, mode="sum")
 
 
 class _NeighbourProduct(torch.autograd.Function):

@@ -22,6 +22,8 @@ class Gate(nn.Module):
 
     def shares(self, signals: Tensor, has: Tensor) -> Tensor:
         """Softmax over present modalities, rows sum to 1, or to 0 where none is: [n, m]."""
+        if len(self.bias) == 1:  # nothing to share
+            return has.to(self.bias.dtype)
         logits = self.bias + (signals * self.slope).sum(-1)
         logits = logits.masked_fill(~has, float("-inf"))
         logits = torch.where(has.any(1, keepdim=True), logits, torch.zeros_like(logits))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from micrec_core.graphs.operators import BipartiteGraph, NeighbourGraph
+from micrec_core.graphs.operators import BipartiteGraph, NeighbourGraph, NeighbourRows
 
 
 @dataclass(frozen=True)
@@ -28,13 +29,24 @@ class Side:
 
     content: dict[str, Tensor]
     has: Tensor
-    neighbours: dict[str, NeighbourGraph]
+    neighbours: Mapping[str, NeighbourGraph | NeighbourRows]
     signals: Tensor
     unseen: Tensor
     degree: Tensor
 
     def __len__(self) -> int:
         return len(self.degree)
+
+    def take(self, rows: Tensor) -> Side:
+        """Some of them, int64 [n], with all neighbours that they have."""
+        return Side(
+            {m: content[rows] for m, content in self.content.items()},
+            self.has[rows],
+            {m: graph.take(rows) for m, graph in self.neighbours.items()},
+            self.signals[rows],
+            self.unseen,
+            self.degree[rows],
+        )
 
 
 @dataclass(frozen=True)

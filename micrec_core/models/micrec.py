@@ -16,8 +16,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from micrec_core.graphs.mixing import mix
-from micrec_core.graphs.operators import Dropout, NeighbourGraph
+from micrec_core.graphs.operators import Dropout, NeighbourGraph, NeighbourRows
 from micrec_core.graphs.propagation import light_gcn
+from micrec_core.graphs.taking import takeable
 from micrec_core.models.gate import Gate
 from micrec_core.models.inputs import DomainInputs, Link, ModelInputs, Side
 
@@ -49,8 +50,8 @@ class Encoded:
 
     ``users``, ``items``: final, Ê of DESIGN 3.3; ``template_users``: E of 3.1 from this domain
     alone; ``own_users``, ``own_items``: with the transfer from other domains, what neighbours
-    lend; ``mixed_users``, ``mixed_items``: after the aggregation, E'; ``item_content``: P_m x of
-    items, one a modality.
+    lend; ``mixed_users``, ``mixed_items``: after the aggregation, E'; ``user_vectors``,
+    ``item_vectors``: the template vectors that they were made of.
     """
 
     users: Tensor
@@ -60,7 +61,8 @@ class Encoded:
     own_items: Tensor
     mixed_users: Tensor
     mixed_items: Tensor
-    item_content: list[Tensor]
+    user_vectors: Tensor
+    item_vectors: Tensor
 
 
 class DomainParameters(nn.Module):
@@ -151,7 +153,9 @@ class MICRec(nn.Module):
         }
         return {"id": templates, **parts}
 
-    def _refinements(self, d: int, items: Side) -> Iterator[tuple[str, Tensor, NeighbourGraph]]:
+    def _refinements(
+        self, d: int, items: Side
+    ) -> Iterator[tuple[str, Tensor, NeighbourGraph | NeighbourRows]]:
         """Every modality with c beta_im, [n_items], and S_m."""
         if not self.settings.modalities:
             return
@@ -160,9 +164,8 @@ class MICRec(nn.Module):
         for place, m in enumerate(self.settings.modalities):
             yield m, shares[:, place], items.neighbours[m]
 
-    def _refined_items(self, d: int, inputs: DomainInputs) -> Tensor:
+    def _refined_items(self, d: int, inputs: DomainInputs, templates: Tensor) -> Tensor:
         """What ``item_templates`` add up to."""
-        templates: Tensor = self.domain(d).items
         refined = templates
         for _, share, neighbours in self._refinements(d, inputs.items):
             refined = mix(refined, templates, share, neighbours)
@@ -183,24 +186,33 @@ class MICRec(nn.Module):
             for source, templates in self.item_templates(d, inputs).items()
         }
 
-    def own(self, d: int, inputs: DomainInputs, drop: Dropout | None) -> tuple[Tensor, Tensor]:
+    def own(
+        self,
+        d: int,
+        inputs: DomainInputs,
+        drop: Dropout | None,
+        vectors: tuple[Tensor, Tensor] | None = None,
+    ) -> tuple[Tensor, Tensor]:
         """Template embeddings, e_u = r_u^-alpha (sum of t~_i over N_u + g_U), items symmetric.
 
         INMO eq. 4-5 with the exponent of its annealed normalisation; r counts the global vector.
         Items add k t_i (ours): a score then holds how near the item is to what the user took, as
         in a factored item-item model (Kabbur et al., KDD 2013, eq. 4). An item that was not
-        trained has no template. Without templates: the free vectors themselves.
+        trained has no template. Without templates: the free vectors themselves. ``vectors``: those
+        of users and items, by default the parameters.
         """
         own = self.domain(d)
+        of_users, of_items = vectors or (own.users, own.items)
         if not self.settings.templates:
-            return own.users, own.items
-        users = self._sum_users(inputs, self._refined_items(d, inputs), own.any_user, drop)
+            return of_users, of_items
+        refined = self._refined_items(d, inputs, of_items)
+        users = self._sum_users(inputs, refined, own.any_user, drop)
         rescale = _rescale(drop)
         scale = (inputs.items.degree + 1.0) ** -self.alpha
         ones = torch.ones_like(inputs.users.degree)
-        items = inputs.graph.to_items(own.users, scale * rescale, ones, drop)
+        items = inputs.graph.to_items(of_users, scale * rescale, ones, drop)
         items = items.addr_(scale, own.any_item)
-        return users, items if own.echo is None else items.addcmul_(own.items, own.echo)
+        return users, items if own.echo is None else items.addcmul_(of_items, own.echo)
 
     def _sum_users(
         self, inputs: DomainInputs, templates: Tensor, shared: Tensor | None, drop: Dropout | None
@@ -235,25 +247,18 @@ class MICRec(nn.Module):
         return [self.project[m](side.content[m]) for m in self.settings.modalities]
 
     def aggregate(
-        self,
-        embedding: Tensor,
-        lenders: Tensor,
-        side: Side,
-        gate: Gate,
-        content: list[Tensor] | None = None,
+        self, embedding: Tensor, lenders: Tensor, side: Side, gate: Gate, teach: bool = False
     ) -> Tensor:
         """E' = E + sum_m w_m (S_m E + share(degree) P_m x): [n, dim].
 
         ``lenders`` are the embeddings that neighbours lend, [n_anchors, dim]. The projection
         fades as 1 / (1 + degree), for on real data it memorises known users' items, and is
-        trained only by the loss that simulates new items, which gives it as ``content``; by
-        default it is that of ``side`` without gradients.
+        trained only by the loss that simulates new items, which says ``teach``.
         """
         if not self.settings.modalities:
             return embedding
-        if content is None:
-            with torch.no_grad():
-                content = self.content(side)
+        with torch.set_grad_enabled(teach and torch.is_grad_enabled()):
+            content = self.content(side)
         weights = gate(side.signals, side.has)
         share = 1.0 / (1.0 + side.degree)
         for index, m in enumerate(self.settings.modalities):
@@ -272,25 +277,25 @@ class MICRec(nn.Module):
 
     def forward(self, inputs: ModelInputs, drops: list[Dropout] | None = None) -> list[Encoded]:
         """Embeddings of every domain; ``drops`` (one per domain) only in training."""
+        vectors = [
+            (takeable(self.domain(d).users), takeable(self.domain(d).items))
+            for d in range(len(inputs.domains))
+        ]
         own = [
-            self.own(d, domain, None if drops is None else drops[d])
+            self.own(d, domain, None if drops is None else drops[d], vectors[d])
             for d, domain in enumerate(inputs.domains)
         ]
         templates = [users for users, _ in own]
         own = self.add_transfer(own, inputs.links)
         out = []
         for d, domain in enumerate(inputs.domains):
-            users, items = own[d]
-            mixed_users = self.aggregate(users, users, domain.users, self.domain(d).user_gate)
-            # Projected once: new items are made of the same, with gradients.
-            content = self.content(domain.items)
-            still = [c.detach() for c in content]
-            gate = self.domain(d).item_gate
-            mixed_items = self.aggregate(items, items, domain.items, gate, still)
-            final = self.propagate(mixed_users, mixed_items, domain)
-            out.append(
-                Encoded(*final, templates[d], users, items, mixed_users, mixed_items, content)
-            )
+            gates = self.domain(d).user_gate, self.domain(d).item_gate
+            users, items = map(takeable, own[d])
+            mixed_users = takeable(self.aggregate(users, users, domain.users, gates[0]))
+            mixed_items = takeable(self.aggregate(items, items, domain.items, gates[1]))
+            of_users, of_items = map(takeable, self.propagate(mixed_users, mixed_items, domain))
+            mixed = templates[d], users, items, mixed_users, mixed_items
+            out.append(Encoded(of_users, of_items, *mixed, *vectors[d]))
         return out
 
     # 3.6 ---------------------------------------------------------------------------------------
@@ -311,13 +316,13 @@ class MICRec(nn.Module):
         return found.users[rows] + mean[:, None] * (mixed - found.mixed_users[rows])
 
     def new_items(self, d: int, encoded: list[Encoded], items: Side) -> Tensor:
-        """Embeddings of a domain's items as if each were brand-new, from features: [n, dim]."""
+        """Embeddings of items of a domain as if each were brand-new, from features: [n, dim]."""
         own = self.domain(d)
         base = own.any_item.expand(len(items), -1)
         signals = torch.stack([items.signals[..., 0], items.unseen.expand(len(items), -1)], -1)
         unseen = replace(items, degree=torch.zeros_like(items.degree), signals=signals)
         lenders = encoded[d].own_items.detach()
-        return self.aggregate(base, lenders, unseen, own.item_gate, encoded[d].item_content)
+        return self.aggregate(base, lenders, unseen, own.item_gate, teach=True)
 
 
 def _rescale(drop: Dropout | None) -> float:

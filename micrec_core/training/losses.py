@@ -36,13 +36,6 @@ def self_enhanced(users: Tensor, positives: Tensor, negatives: Tensor, diagonal:
     return F.softplus((users * diagonal * (negatives - positives)).sum(1)).mean()
 
 
-def contrast(a: Tensor, b: Tensor, temperature: float) -> Tensor:
-    """Symmetric InfoNCE on cosines: the same user in two domains against the batch; [n, dim]."""
-    similarity = F.normalize(a, dim=1) @ F.normalize(b, dim=1).T / temperature
-    target = torch.arange(len(a), device=a.device)
-    return 0.5 * (F.cross_entropy(similarity, target) + F.cross_entropy(similarity.T, target))
-
-
 def squared_length(*embeddings: Tensor) -> Tensor:
     """Mean over the batch of the summed squared norms; each [batch, dim]."""
     return sum((e.square().sum(1).mean() for e in embeddings), torch.zeros(()))

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from micrec_core.config import TrainSettings
 from micrec_core.graphs.operators import Dropout
+from micrec_core.graphs.taking import take
 from micrec_core.models import contrast
 from micrec_core.models.inputs import Link, ModelInputs
 from micrec_core.models.micrec import Encoded, MICRec
@@ -111,7 +111,7 @@ class Objective(Ranker):
             self._domain_terms(d, batch, taken[d].pop(0), encoded, generator, add)
         for link, _ in pairs:
             a, b = taken[link.source].pop(0), taken[link.target].pop(0)
-            loss = losses.contrast(a, b, self.settings.temperature)
+            loss = contrast.symmetric_info_nce(a, b, self.settings.temperature)
             add("contrast", self.settings.contrast, loss)
         return terms
 
@@ -148,16 +148,12 @@ class Objective(Ranker):
             paired = drawn
             if settings.loss != "bpr":
                 paired = self._negatives(d, len(batch.users), generator)
-            taken, untaken = take(parameters.items, batch.items, paired)
+            taken, untaken = take(own.item_vectors, batch.items, paired)
+            (takers,) = take(own.user_vectors, batch.users)
             add(
                 "self-enhanced",
                 settings.self_enhanced,
-                losses.self_enhanced(
-                    F.embedding(batch.users, parameters.users),
-                    taken,
-                    untaken,
-                    parameters.self_enhanced,
-                ),
+                losses.self_enhanced(takers, taken, untaken, parameters.self_enhanced),
             )
         if model.settings.modalities:
             domain = self.inputs.domains[d]
@@ -181,8 +177,8 @@ class Objective(Ranker):
             (batch.items[:n], own.mixed_items, own.own_items),
         ):
             rows, counted = contrast.distinct(rows)
-            there = F.embedding(rows, templates)
-            told.append(contrast.info_nce(F.embedding(rows, mixed) - there, there, heat, counted))
+            (there,), (here,) = take(templates, rows), take(mixed, rows)
+            told.append(contrast.info_nce(here - there, there, heat, counted))
         return torch.stack(told).sum()
 
     def _new_items(
@@ -199,8 +195,9 @@ class Objective(Ranker):
         n = self.settings.new_items_batch
         users, items = users[:n], items[:n]
         drawn = drawn[:n] if self.settings.loss == "bpr" else drawn
-        unseen = self.model.new_items(d, encoded, self.inputs.domains[d].items)
-        positives, negatives = take(unseen, items, drawn)
+        asked = self.inputs.domains[d].items.take(torch.cat([items, drawn]))
+        unseen = self.model.new_items(d, encoded, asked)
+        positives, negatives = unseen.split([len(items), len(drawn)])
         weights = None if weights is None else weights[:n]
         ranking = self.ranking(users, positives, negatives, items, drawn, d, weights)
         add("new items", self.settings.new_items, ranking)
@@ -215,8 +212,3 @@ class Objective(Ranker):
                 order = torch.randperm(n, generator=generator, device=generator.device)
                 pairs.append((link, order[: self.settings.contrast_batch]))
         return pairs
-
-
-def take(table: Tensor, *rows: Tensor) -> list[Tensor]:
-    """Rows of a table by several lists of indices, with one gradient of the table for them all."""
-    return list(F.embedding(torch.cat(rows), table).split([len(r) for r in rows]))

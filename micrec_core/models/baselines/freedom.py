@@ -11,13 +11,15 @@ with probability in proportion to 1 / sqrt(d_u d_i). Options: ``image_share``, `
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import torch
 from scipy import sparse
 from torch import Tensor
 
 from micrec_core.config import ModelSettings
-from micrec_core.graphs.operators import BipartiteGraph
+from micrec_core.graphs.operators import BipartiteGraph, NeighbourGraph
 from micrec_core.graphs.propagation import light_gcn
 from micrec_core.models.baselines.contract import KNOWN, Baseline, Embeddings, Noise, Step
 from micrec_core.models.baselines.layers import Content, degrees, uniform_neighbours
@@ -36,7 +38,10 @@ class Freedom(Baseline):
         image = settings.option("image_share")
         shares = {"image": image, "text": 1.0 - image}
         self.similar = [
-            uniform_neighbours(d.items.neighbours, {m: shares.get(m, 1.0) for m in d.items.content})
+            uniform_neighbours(
+                cast(dict[str, NeighbourGraph], d.items.neighbours),
+                {m: shares.get(m, 1.0) for m in d.items.content},
+            )
             for d in inputs.domains
         ]
         self.pruned: list[BipartiteGraph] = []

@@ -1,0 +1,72 @@
+"""Rows taken from a large table, whose gradients are added up where the table's own arrives.
+
+Autograd makes a table of zeros for every time that rows are taken, puts their gradients there, and
+adds all these tables up: for a batch of some rows of each table that costs more than the rows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from micrec_core.graphs import kernels
+from micrec_core.graphs.operators import is_wide
+
+
+def takeable(table: Tensor) -> Tensor:
+    """The table [n, dim] itself, of which ``take`` takes rows at no cost of a table each.
+
+    Whatever else is made of it must hand back a gradient that nobody else reads afterwards, for the
+    rows' are added in place: so do the operations of this package, and a sum of tables does not.
+    """
+    if table.requires_grad and torch.is_grad_enabled() and is_wide(table):
+        return _Takeable.apply(table, [])
+    return table
+
+
+def take(table: Tensor, *rows: Tensor) -> list[Tensor]:
+    """The rows of a table by several lists of indices, int64 [n] each: [n, dim] each."""
+    given = getattr(table.grad_fn, "given", None)
+    if given is not None:
+        return [_Taken.apply(table, given, one) for one in rows]
+    return list(F.embedding(torch.cat(rows), table).split([len(r) for r in rows]))
+
+
+class _Takeable(torch.autograd.Function):
+    """Nothing forward; back, what ``given`` holds of single rows is added to the gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, table: Tensor, given: list[tuple[Tensor, Tensor]]) -> Tensor:
+        ctx.given, ctx.shape = given, table.shape
+        ctx.set_materialize_grads(False)
+        return table.view_as(table)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor | None) -> tuple[Tensor | None, None]:
+        given = ctx.given
+        if not given:
+            return gradient, None
+        total = torch.zeros(ctx.shape) if gradient is None else gradient.contiguous()
+        # The engine hands them over in one order, so the sums are the same every time.
+        for rows, of_rows in given:
+            kernels.add_rows(rows.numpy(), of_rows.numpy(), total.numpy())
+        given.clear()
+        return total, None
+
+
+class _Taken(torch.autograd.Function):
+    """Rows of a takeable table. Its gradient goes into ``given``, and none along the graph; that
+    still makes the engine wait for it before it asks the table's."""
+
+    @staticmethod
+    def forward(ctx: Any, table: Tensor, given: list[tuple[Tensor, Tensor]], rows: Tensor) -> Any:
+        ctx.given, ctx.rows = given, rows
+        return table.index_select(0, rows)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[None, None, None]:
+        ctx.given.append((ctx.rows, gradient.contiguous()))
+        return None, None, None
