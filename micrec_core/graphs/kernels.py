@@ -125,3 +125,22 @@ def add_rows(rows: NDArray[np.int64], given: Floats, out: Floats) -> None:
         row = out[rows[n]]
         for d in range(given.shape[1]):
             row[d] += given[n, d]
+
+
+@numba.njit(cache=True, nogil=True, boundscheck=False)
+def entries_to_keep(
+    indptr: Pointers,
+    indices: Pointers,
+    keep: NDArray[np.bool_],
+    left_indptr: Pointers,
+    left_indices: Pointers,
+) -> None:
+    """Structure of a matrix whose other entries are taken out; left_indices [n_kept]."""
+    n = 0
+    for r in range(indptr.shape[0] - 1):
+        left_indptr[r] = n
+        for e in range(indptr[r], indptr[r + 1]):
+            if keep[e]:
+                left_indices[n] = indices[e]
+                n += 1
+    left_indptr[indptr.shape[0] - 1] = n

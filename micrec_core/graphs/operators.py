@@ -54,11 +54,12 @@ class Csr:
     def of(matrix: sparse.csr_matrix) -> Csr:
         return Csr(matrix.indptr.astype(np.int32), matrix.indices.astype(np.int32), matrix.shape[1])
 
-    def where(self, keep: NDArray[np.bool_], rows: NDArray[np.integer]) -> Csr:
-        """The entries to keep, bool [nnz], of which ``rows`` [nnz] tells the rows."""
-        counts = np.bincount(rows[keep], minlength=self.n_rows)
-        indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
-        return Csr(indptr, self.indices[keep], self.n_cols)
+    def where(self, keep: NDArray[np.bool_]) -> Csr:
+        """The entries to keep, bool [nnz]."""
+        indptr = np.empty_like(self.indptr)
+        indices = np.empty(np.count_nonzero(keep), np.int32)
+        kernels.entries_to_keep(self.indptr, self.indices, keep, indptr, indices)
+        return Csr(indptr, indices, self.n_cols)
 
     def rows(self) -> NDArray[np.int64]:
         """Row of every stored entry, int64 [nnz]."""
@@ -219,36 +220,27 @@ class BipartiteGraph:
 
 @dataclass(frozen=True)
 class _Edges:
-    """Rows of a graph's edges in the order of both directions, to take some out.
+    """Where a graph's edges are in both directions, to take some out.
 
     Attributes
     ----------
-    users : int64 [n_edges], as ``by_user`` has them
-    items : int64 [n_edges], as ``by_item`` has them
     keys : int64 [n_edges], user * n_items + item, ascending
     order : int64 [n_edges], the places in ``by_user`` of what ``by_item`` has
     """
 
-    users: NDArray[np.int64]
-    items: NDArray[np.int64]
     keys: NDArray[np.int64]
     order: NDArray[np.int64]
 
     @staticmethod
     def of(graph: BipartiteGraph) -> _Edges:
         users, items = graph.by_user.rows(), graph.by_user.indices
-        keys = users * graph.n_items + items
-        order = np.argsort(items, kind="stable")
-        return _Edges(users, graph.by_item.rows(), keys, order)
+        return _Edges(users * graph.n_items + items, np.argsort(items, kind="stable"))
 
     def left(self, graph: BipartiteGraph, users: Tensor, items: Tensor) -> tuple[Csr, Csr]:
         """Both directions without the edges (users, items)."""
         keep = np.ones(len(self.keys), dtype=bool)
         keep[np.searchsorted(self.keys, users.numpy() * graph.n_items + items.numpy())] = False
-        return (
-            graph.by_user.where(keep, self.users),
-            graph.by_item.where(keep[self.order], self.items),
-        )
+        return graph.by_user.where(keep), graph.by_item.where(keep[self.order])
 
 
 class _BipartiteProduct(torch.autograd.Function):

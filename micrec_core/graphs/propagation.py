@@ -12,7 +12,7 @@ of steps, and one after the other they find what they read in the cache more oft
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,6 +23,7 @@ from torch import Tensor
 
 from micrec_core.graphs import wide
 from micrec_core.graphs.operators import BipartiteGraph, Csr, Dropout, is_wide
+from micrec_core.graphs.taking import take, takeable
 
 Floats = NDArray[np.float32]
 Pair = tuple[Tensor, Tensor]
@@ -66,16 +67,118 @@ def light_gcn(
     On the CPU by the kernels of ``wide`` where they take the operands, else step by step; the
     results are the same to the last bit.
     """
-    mean = 1.0 / (layers + 1)
-    means = torch.where(degree[0] > 0, mean, 1.0), torch.where(degree[1] > 0, mean, 1.0)
-    fused = graph.on_host and graph.symmetric and is_wide(users, items, *degree)
-    if layers > 0 and drop is None and fused:
+    means = _means(degree, layers)
+    if layers > 0 and drop is None and _is_fused(graph, degree, users, items):
         return _LightGCN.apply(users, items, graph, degree, means, layers)
     sum_users, sum_items = users, items
     for _ in range(layers):
         users, items = normalised(graph, degree, users, items, drop)
         sum_users, sum_items = sum_users + users, sum_items + items
     return sum_users * means[0][:, None], sum_items * means[1][:, None]
+
+
+def light_gcn_rows(
+    graph: BipartiteGraph,
+    degree: Pair,
+    users: Tensor,
+    items: Tensor,
+    layers: int,
+    user_rows: Sequence[Tensor],
+    item_rows: Sequence[Tensor],
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Rows of what ``light_gcn`` gives: by each of the lists, int64 [n], [n, dim].
+
+    On the CPU nobody else's last layer is computed, and the gradient starts from these rows alone.
+    """
+    if layers == 0 or not _is_fused(graph, degree, users, items):
+        final = light_gcn(graph, degree, users, items, layers)
+        return take(takeable(final[0]), *user_rows), take(takeable(final[1]), *item_rows)
+    asked, places = zip(*map(_distinct, (user_rows, item_rows)), strict=True)
+    means = _means(degree, layers)
+    found = _LightGCNRows.apply(users, items, graph, degree, means, layers, asked)
+    of_users, of_items = (
+        take(takeable(rows), *where) for rows, where in zip(found, places, strict=True)
+    )
+    return of_users, of_items
+
+
+def _means(degree: Pair, layers: int) -> Pair:
+    mean = 1.0 / (layers + 1)
+    return torch.where(degree[0] > 0, mean, 1.0), torch.where(degree[1] > 0, mean, 1.0)
+
+
+def _is_fused(graph: BipartiteGraph, degree: Pair, users: Tensor, items: Tensor) -> bool:
+    return graph.on_host and graph.symmetric and is_wide(users, items, *degree)
+
+
+def _distinct(lists: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+    """All rows of the lists, each once, and where among them those of each list are."""
+    rows, places = torch.unique(torch.cat(list(lists)), return_inverse=True)
+    return rows, list(places.split([len(one) for one in lists]))
+
+
+class _LightGCNRows(torch.autograd.Function):
+    """``_LightGCN`` asked for some rows of users and of items, each once."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        users: Tensor,
+        items: Tensor,
+        graph: BipartiteGraph,
+        degree: Pair,
+        means: Pair,
+        layers: int,
+        asked: Pair,
+    ) -> Pair:
+        sides = _sides(graph, degree)
+        ctx.rest = (graph, sides, means, layers, asked)
+        dim = users.shape[1]
+        start = _numpy(users.contiguous(), items.contiguous())
+        rows, mean = _numpy(*asked), _numpy(*means)
+        out = torch.empty(len(asked[0]), dim), torch.empty(len(asked[1]), dim)
+        into = _numpy(*out)
+        with _tables(graph, layers - 1, dim) as between:
+            last = list(start)
+            for begin in (1, 0):
+                x, side = start[begin], begin
+                for layer in range(layers - 1):
+                    side = 1 - side
+                    wide.scaled_sum_rows(*sides[side], x, between[side][layer])
+                    x = between[side][layer]
+                last[side] = x
+            for to in (0, 1):
+                _, *matrix = sides[to]
+                given = last[1 - to], start[to], between[to], mean[to], into[to]
+                wide.mean_of_rows(rows[to], *matrix, *given)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        graph, sides, means, layers, asked = ctx.rest
+        dim = gradients[0].shape[1]
+        sizes = graph.n_users, graph.n_items
+        own, place = [], []
+        for n, rows, mean, gradient in zip(sizes, asked, means, gradients, strict=True):
+            own.append((mean[rows, None] * gradient).numpy())
+            places = np.full(n, -1, np.int32)
+            places[rows.numpy()] = np.arange(len(rows), dtype=np.int32)
+            place.append(places)
+        out = tuple(torch.empty(n, dim) for n in sizes)
+        into = _numpy(*out)
+        with _tables(graph, min(layers - 1, 1), dim) as between:
+            for begin in (1, 0):
+                x, side = own[begin], begin
+                for layer in range(layers):
+                    side = 1 - side
+                    target = into[side] if layer == layers - 1 else between[side][0]
+                    if layer == 0:
+                        some = place[1 - side], x, place[side], own[side], target
+                        wide.sum_of_some_rows(*sides[side], *some)
+                    else:
+                        wide.sum_rows_on_some(*sides[side], x, place[side], own[side], target)
+                    x = target
+        return *out, *[None] * 5
 
 
 class _LightGCN(torch.autograd.Function):

@@ -244,6 +244,67 @@ def mean_rows(bounds, indptr, indices, row_scale, col_scale, x, start, held, bet
 
 
 @numba.njit(**_JIT)
+def mean_of_rows(rows, indptr, indices, row_scale, col_scale, x, start, between, factor, out):
+    """As mean_rows, of ``rows`` alone: out[n] is what out[rows[n]] is there."""
+    for n in numba.prange(rows.shape[0]):
+        r = _place(rows[n])
+        for column in range(0, x.shape[1], WIDTH):
+            first, end = indptr[r], indptr[r + _ONE]
+            own = _sum(first, end, indices, row_scale[r], col_scale, x, column)
+            total = _load(start, r, column)
+            for layer in range(between.shape[0]):
+                total = _plus(total, _load(between[layer], r, column))
+            _store(out, n, column, _scaled(factor[r], _plus(total, own)))
+
+
+@numba.njit(**_JIT)
+def sum_of_some_rows(
+    bounds, indptr, indices, row_scale, col_scale, place, x, own_place, own, out
+):  # fmt: skip
+    """out[r] = own[own_place[r]] + sum over row r of row_scale[r] * col_scale[c] * x[place[c]].
+
+    A place below 0 stands for a row of zeros. Those that are not are listed first, as in
+    ``scaled_sum_rows_dropped``.
+    """
+    for part in numba.prange(bounds.shape[0] - 1):
+        top, bottom = _place(bounds[part]), _place(bounds[part + 1])
+        start = _place(indptr[top])
+        size = _place(indptr[bottom]) - start + _ONE
+        there, weights = np.empty(size, np.int32), np.empty(size, np.float32)
+        ends = np.empty(bottom - top + _ONE, np.int64)
+        n = _place(0)
+        for r in range(top, bottom):
+            ends[r - top] = n
+            for e in range(_place(indptr[r]), _place(indptr[r + _ONE])):
+                c = _place(indices[e])
+                there[n] = place[c]
+                weights[n] = row_scale[r] * col_scale[c]
+                n += _place(place[c] >= 0)
+        ends[bottom - top] = n
+        there = there[: max(n, _ONE)]
+        for column in range(0, x.shape[1], WIDTH):
+            for r in range(top, bottom):
+                first, end = ends[r - top], ends[r - top + _ONE]
+                total = _sum_of_values(first, end, there, weights, x, column)
+                if own_place[r] >= 0:
+                    total = _plus(_load(own, _place(own_place[r]), column), total)
+                _store(out, r, column, total)
+
+
+@numba.njit(**_JIT)
+def sum_rows_on_some(bounds, indptr, indices, row_scale, col_scale, x, own_place, own, out):
+    """As sum_of_some_rows, with every row of ``x`` there."""
+    for part in numba.prange(bounds.shape[0] - 1):
+        for column in range(0, x.shape[1], WIDTH):
+            for r in range(_place(bounds[part]), _place(bounds[part + 1])):
+                first, end = indptr[r], indptr[r + _ONE]
+                total = _sum(first, end, indices, row_scale[r], col_scale, x, column)
+                if own_place[r] >= 0:
+                    total = _plus(_load(own, _place(own_place[r]), column), total)
+                _store(out, r, column, total)
+
+
+@numba.njit(**_JIT)
 def horner_rows(
     bounds, indptr, indices, row_scale, col_scale, x, x_factor, start, factor, scale_x, out
 ):

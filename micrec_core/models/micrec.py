@@ -7,18 +7,17 @@ where each comes from. Tensors only: nothing here knows an id, a file or a data 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from micrec_core.graphs.mixing import mix
 from micrec_core.graphs.operators import Dropout, NeighbourGraph, NeighbourRows
-from micrec_core.graphs.propagation import light_gcn
-from micrec_core.graphs.taking import takeable
+from micrec_core.graphs.propagation import light_gcn, light_gcn_rows
+from micrec_core.graphs.taking import take, takeable
 from micrec_core.models.gate import Gate
 from micrec_core.models.inputs import DomainInputs, Link, ModelInputs, Side
 
@@ -45,17 +44,14 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Encoded:
-    """Embeddings of one domain, each [n, dim].
+class Mixed:
+    """Embeddings of one domain before its propagation, each [n, dim].
 
-    ``users``, ``items``: final, Ê of DESIGN 3.3; ``template_users``: E of 3.1 from this domain
-    alone; ``own_users``, ``own_items``: with the transfer from other domains, what neighbours
-    lend; ``mixed_users``, ``mixed_items``: after the aggregation, E'; ``user_vectors``,
-    ``item_vectors``: the template vectors that they were made of.
+    ``template_users``: E of 3.1 from this domain alone; ``own_users``, ``own_items``: with the
+    transfer from other domains, what neighbours lend; ``mixed_users``, ``mixed_items``: after the
+    aggregation, E'; ``user_vectors``, ``item_vectors``: the template vectors they were made of.
     """
 
-    users: Tensor
-    items: Tensor
     template_users: Tensor
     own_users: Tensor
     own_items: Tensor
@@ -63,6 +59,14 @@ class Encoded:
     mixed_items: Tensor
     user_vectors: Tensor
     item_vectors: Tensor
+
+
+@dataclass(frozen=True)
+class Encoded(Mixed):
+    """Embeddings of one domain: ``users``, ``items`` are the final ones, Ê of DESIGN 3.3."""
+
+    users: Tensor
+    items: Tensor
 
 
 class DomainParameters(nn.Module):
@@ -233,9 +237,10 @@ class MICRec(nn.Module):
         """
         if not self.transfer:
             return own
-        users = [u for u, _ in own]
+        givers = [takeable(u) for u, _ in own]
+        users = list(givers)
         for link in links:
-            there = F.embedding(link.source_rows, own[link.source][0])
+            (there,) = take(givers[link.source], link.source_rows)
             moved = self.transfer[f"{link.source}-{link.target}"](there)
             users[link.target] = users[link.target].index_add(0, link.target_rows, moved)
         return [(u, items) for u, (_, items) in zip(users, own, strict=True)]
@@ -275,8 +280,20 @@ class MICRec(nn.Module):
         degree = inputs.users.degree, inputs.items.degree
         return light_gcn(inputs.graph, degree, users, items, self.settings.layers)
 
-    def forward(self, inputs: ModelInputs, drops: list[Dropout] | None = None) -> list[Encoded]:
-        """Embeddings of every domain; ``drops`` (one per domain) only in training."""
+    def propagate_rows(
+        self,
+        inputs: DomainInputs,
+        mixed: Mixed,
+        users: Sequence[Tensor],
+        items: Sequence[Tensor],
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """Rows of what ``propagate`` gives: by each list of users and of items, [n, dim]."""
+        degree = inputs.users.degree, inputs.items.degree
+        tables = mixed.mixed_users, mixed.mixed_items
+        return light_gcn_rows(inputs.graph, degree, *tables, self.settings.layers, users, items)
+
+    def mix(self, inputs: ModelInputs, drops: list[Dropout] | None = None) -> list[Mixed]:
+        """Embeddings of every domain before propagation; ``drops`` (one a domain) in training."""
         vectors = [
             (takeable(self.domain(d).users), takeable(self.domain(d).items))
             for d in range(len(inputs.domains))
@@ -293,9 +310,15 @@ class MICRec(nn.Module):
             users, items = map(takeable, own[d])
             mixed_users = takeable(self.aggregate(users, users, domain.users, gates[0]))
             mixed_items = takeable(self.aggregate(items, items, domain.items, gates[1]))
-            of_users, of_items = map(takeable, self.propagate(mixed_users, mixed_items, domain))
-            mixed = templates[d], users, items, mixed_users, mixed_items
-            out.append(Encoded(of_users, of_items, *mixed, *vectors[d]))
+            out.append(Mixed(templates[d], users, items, mixed_users, mixed_items, *vectors[d]))
+        return out
+
+    def forward(self, inputs: ModelInputs) -> list[Encoded]:
+        """Embeddings of every domain."""
+        out = []
+        for domain, mixed in zip(inputs.domains, self.mix(inputs), strict=True):
+            users, items = self.propagate(mixed.mixed_users, mixed.mixed_items, domain)
+            out.append(Encoded(**vars(mixed), users=users, items=items))
         return out
 
     # 3.6 ---------------------------------------------------------------------------------------
@@ -315,7 +338,7 @@ class MICRec(nn.Module):
         mean = torch.where(inputs.users.degree[rows] > 0, 1.0 / (self.settings.layers + 1), 1.0)
         return found.users[rows] + mean[:, None] * (mixed - found.mixed_users[rows])
 
-    def new_items(self, d: int, encoded: list[Encoded], items: Side) -> Tensor:
+    def new_items(self, d: int, encoded: Sequence[Mixed], items: Side) -> Tensor:
         """Embeddings of items of a domain as if each were brand-new, from features: [n, dim]."""
         own = self.domain(d)
         base = own.any_item.expand(len(items), -1)

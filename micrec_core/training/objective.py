@@ -13,7 +13,7 @@ from micrec_core.graphs.operators import Dropout
 from micrec_core.graphs.taking import take
 from micrec_core.models import contrast
 from micrec_core.models.inputs import Link, ModelInputs
-from micrec_core.models.micrec import Encoded, MICRec
+from micrec_core.models.micrec import MICRec, Mixed
 from micrec_core.training import losses
 from micrec_core.training.softmax import sampled_softmax
 
@@ -95,20 +95,25 @@ class Objective(Ranker):
         self, batches: list[Batch], drops: list[Dropout] | None, generator: torch.Generator
     ) -> dict[str, Tensor]:
         """Weighed terms by name; their sum is the loss."""
-        encoded = self.model(self._known(batches), drops)
+        known = self._known(batches)
+        mixed = self.model.mix(known, drops)
         terms: dict[str, Tensor] = {}
 
         def add(name: str, weight: float, value: Tensor) -> None:
             terms[name] = terms.get(name, torch.zeros((), device=value.device)) + weight * value
 
         pairs = self._pairs(generator)
-        asked = [[batch.users] for batch in batches]
+        asked: list[list[Tensor]] = [[] for _ in batches]
         for link, picked in pairs:
             asked[link.source].append(link.source_rows[picked])
             asked[link.target].append(link.target_rows[picked])
-        taken = [take(own.users, *rows) for own, rows in zip(encoded, asked, strict=True)]
+        taken = []
         for d, batch in enumerate(batches):
-            self._domain_terms(d, batch, taken[d].pop(0), encoded, generator, add)
+            drawn = self._batch_negatives(d, batch, generator)
+            rows = [batch.users, *asked[d]], [batch.items, drawn]
+            (users, *others), items = self.model.propagate_rows(known.domains[d], mixed[d], *rows)
+            taken.append(others)
+            self._domain_terms(d, batch, drawn, users, items, mixed, generator, add)
         for link, _ in pairs:
             a, b = taken[link.source].pop(0), taken[link.target].pop(0)
             loss = contrast.symmetric_info_nce(a, b, self.settings.temperature)
@@ -131,14 +136,16 @@ class Objective(Ranker):
         self,
         d: int,
         batch: Batch,
+        drawn: Tensor,
         users: Tensor,
-        encoded: list[Encoded],
+        items: list[Tensor],
+        mixed: list[Mixed],
         generator: torch.Generator,
         add: Add,
     ) -> None:
-        settings, model, own = self.settings, self.model, encoded[d]
-        drawn = self._batch_negatives(d, batch, generator)
-        positives, negatives = take(own.items, batch.items, drawn)
+        """The terms of one domain; ``users``, ``items``: final rows of the batch and ``drawn``."""
+        settings, model, own = self.settings, self.model, mixed[d]
+        positives, negatives = items
         weights = self._weights(d, batch)
         ranking = self.ranking(users, positives, negatives, batch.items, drawn, d, weights)
         add("ranking", 1.0, ranking)
@@ -165,9 +172,9 @@ class Objective(Ranker):
             if settings.views > 0:
                 add("views", settings.views, self._views(batch, own))
             if settings.new_items > 0:
-                self._new_items(d, users.detach(), batch.items, drawn, weights, encoded, add)
+                self._new_items(d, users.detach(), batch.items, drawn, weights, mixed, add)
 
-    def _views(self, batch: Batch, own: Encoded) -> Tensor:
+    def _views(self, batch: Batch, own: Mixed) -> Tensor:
         """What neighbours lend told by the template that it goes with: MGCN's contrast of side
         information and behaviour (Yu et al., 2023), before the propagation."""
         n, heat = self.settings.contrast_batch, self.settings.temperature
@@ -188,7 +195,7 @@ class Objective(Ranker):
         items: Tensor,
         drawn: Tensor,
         weights: Tensor | None,
-        encoded: list[Encoded],
+        mixed: list[Mixed],
         add: Add,
     ) -> None:
         """Rank a part of the batch with every item as if it were brand-new."""
@@ -196,7 +203,7 @@ class Objective(Ranker):
         users, items = users[:n], items[:n]
         drawn = drawn[:n] if self.settings.loss == "bpr" else drawn
         asked = self.inputs.domains[d].items.take(torch.cat([items, drawn]))
-        unseen = self.model.new_items(d, encoded, asked)
+        unseen = self.model.new_items(d, mixed, asked)
         positives, negatives = unseen.split([len(items), len(drawn)])
         weights = None if weights is None else weights[:n]
         ranking = self.ranking(users, positives, negatives, items, drawn, d, weights)

@@ -47,6 +47,24 @@ def sampled_softmax(
     return _SampledSoftmax.apply(users, positives, negatives, items, drawn, share, shift)
 
 
+class _Clashes:
+    """Where a negative is the pair's own positive, found by search: they are few."""
+
+    def __init__(self, items: Tensor, drawn: Tensor):
+        ordered, order = drawn.sort()
+        first, end = (torch.searchsorted(ordered, items, right=right) for right in (False, True))
+        # The second one of an item that was drawn twice is looked up by its place after the first.
+        counts = end - first
+        self.pairs = torch.repeat_interleave(counts)
+        within = torch.arange(len(self.pairs)) - (counts.cumsum(0) - counts)[self.pairs]
+        self.columns = order[first[self.pairs] + within]
+
+    def leave_out(self, scores: Tensor, start: int) -> None:
+        """Set those among ``scores`` [n, n_negatives] of the pairs from ``start`` on to -inf."""
+        a, b = torch.searchsorted(self.pairs, torch.tensor([start, start + len(scores)])).tolist()
+        scores[self.pairs[a:b] - start, self.columns[a:b]] = float("-inf")
+
+
 class _SampledSoftmax(torch.autograd.Function):
     """sum_b share_b (logsumexp(own score, all other scores + shift) - own score)."""
 
@@ -70,10 +88,14 @@ class _SampledSoftmax(torch.autograd.Function):
         to_own = torch.empty_like(own)
         loss = torch.zeros((), dtype=users.dtype, device=users.device)
         flipped = negatives.T
+        clashes = None if users.is_cuda else _Clashes(items, drawn)
         for start in range(0, batch, size):
             part = slice(start, start + size)
             scores = users[part] @ flipped
-            scores.masked_fill_(items[part, None] == drawn, float("-inf"))
+            if clashes is None:
+                scores.masked_fill_(items[part, None] == drawn, float("-inf"))
+            else:
+                clashes.leave_out(scores, start)
             top = torch.maximum(scores.amax(1), own[part])
             scores.sub_(top[:, None]).exp_()
             alone = (own[part] - top).exp_()

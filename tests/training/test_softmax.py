@@ -21,8 +21,10 @@ def draw(n: int, seed: int) -> Tensor:
 
 
 def world() -> tuple[list[Tensor], Tensor, Tensor]:
-    """Users, positives and negatives; their rows, two of which are drawn as negatives too."""
+    """Users, positives and negatives; their rows, two of which are drawn as negatives too, one of
+    them twice."""
     drawn = torch.arange(N) + 20
+    drawn[4] = 20
     items = torch.tensor([20, 3, 5, 28, 7, 8, 20])
     return [draw(B, 0), draw(B, 1), draw(N, 2)], items, drawn
 

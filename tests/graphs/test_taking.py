@@ -1,0 +1,110 @@
+"""Rows taken from tables, and rows of the propagation, against autograd's own way."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import sparse
+from torch import Tensor
+
+from micrec_core.graphs.mixing import mix
+from micrec_core.graphs.operators import BipartiteGraph, NeighbourGraph
+from micrec_core.graphs.propagation import light_gcn, light_gcn_rows
+from micrec_core.graphs.taking import take, takeable
+
+N_USERS, N_ITEMS, DIM, K = 60, 40, 64, 3
+LISTS = ([3, 3, 0, 59], [59, 7], [])
+
+
+def draw(*shape: int, seed: int, dtype: torch.dtype = torch.float32) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(*shape, generator=generator, dtype=dtype).requires_grad_()
+
+
+def rows(*lists: list[int]) -> list[Tensor]:
+    return [torch.tensor(one, dtype=torch.long) for one in lists]
+
+
+def graph() -> BipartiteGraph:
+    matrix = (np.random.default_rng(0).random((N_USERS, N_ITEMS)) < 0.15).astype(np.float32)
+    matrix[[0, 9, N_USERS - 1]] = 0
+    matrix[:, [4, N_ITEMS - 1]] = 0
+    return BipartiteGraph(sparse.csr_matrix(matrix))
+
+
+@settings(deadline=None)  # the first call compiles
+@given(st.lists(st.lists(st.integers(0, 9), max_size=8), min_size=1, max_size=4), st.booleans())
+def test_rows_and_their_gradients_are_those_of_embeddings(lists, dense) -> None:
+    table, told = draw(10, DIM, seed=1), draw(10, DIM, seed=2).detach()
+    found = []
+    for way in (lambda: takeable(table), lambda: table):
+        opened = way()
+        parts = take(opened, *rows(*lists))
+        loss = sum((part * told[: len(part)]).sum() * n for n, part in enumerate(parts, 1))
+        loss = loss + ((2.0 * opened * told).sum() if dense else 0.0)
+        found.append((*parts, *torch.autograd.grad(loss, [table], allow_unused=True)))
+    for one, other in zip(*found, strict=True):
+        wanted = torch.zeros_like(table) if other is None else other
+        torch.testing.assert_close(torch.zeros_like(table) if one is None else one, wanted)
+
+
+def test_tables_one_from_the_other_share_no_gradient() -> None:
+    """As in a step: a table, what neighbours lend mixed with it, rows taken of both."""
+    rng = np.random.default_rng(1)
+    near = NeighbourGraph(rng.integers(0, 10, (10, K)), rng.random((10, K)), 10)
+    weight, told = draw(10, seed=3), draw(10, DIM, seed=4).detach()
+    found = []
+    for opened in (takeable, lambda x: x):
+        own = draw(10, DIM, seed=1)
+        first = opened(own)
+        second = opened(mix(first, first, weight, near))
+        third = opened(mix(second, first, weight, near))
+        parts = [take(x, *rows([1, 1, 5], [5, 9])) for x in (first, second, third)]
+        loss = sum(
+            (n * part * told[: len(part)]).sum() for n, two in enumerate(parts) for part in two
+        )
+        found.append(torch.autograd.grad(loss + (third * told).sum(), [own, weight]))
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
+
+
+def test_only_wide_tables_that_learn_are_opened() -> None:
+    for table in (draw(4, DIM, seed=1).detach(), draw(4, 5, seed=1), draw(4, DIM, seed=1).double()):
+        assert takeable(table) is table
+    with torch.no_grad():
+        table = draw(4, DIM, seed=1)
+        assert takeable(table) is table
+
+
+@pytest.mark.parametrize("layers", [0, 1, 2, 3, 4])
+@pytest.mark.parametrize("dim", [DIM, 2 * DIM, 5])
+def test_rows_of_the_propagation_are_the_propagations(layers, dim) -> None:
+    own = graph()
+    lists = rows(*LISTS), rows([39, 2, 2, 4], [1])
+    outcomes = []
+    for way in ("rows", "whole"):
+        users, items = draw(N_USERS, dim, seed=1), draw(N_ITEMS, dim, seed=2)
+        if way == "rows":
+            found = light_gcn_rows(own, own.degrees(), users, items, layers, *lists)
+        else:
+            final = light_gcn(own, own.degrees(), users, items, layers)
+            found = tuple(
+                [F.embedding(r, x) for r in part] for part, x in zip(lists, final, strict=True)
+            )
+        parts = [*found[0], *found[1]]
+        loss = sum((part * draw(*part.shape, seed=9 + n)).sum() for n, part in enumerate(parts))
+        outcomes.append([*parts, *torch.autograd.grad(loss, [users, items])])
+    for one, other in zip(*outcomes, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
+
+
+def test_rows_of_the_forward_pass_are_equal_to_the_last_bit() -> None:
+    own, users, items = graph(), draw(N_USERS, DIM, seed=1), draw(N_ITEMS, DIM, seed=2)
+    whole = light_gcn(own, own.degrees(), users, items, 2)
+    everyone = [torch.arange(N_USERS)], [torch.arange(N_ITEMS)]
+    (of_users,), (of_items,) = light_gcn_rows(own, own.degrees(), users, items, 2, *everyone)
+    assert torch.equal(of_users, whole[0]) and torch.equal(of_items, whole[1])
