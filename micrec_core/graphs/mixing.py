@@ -58,7 +58,7 @@ class _Mix(torch.autograd.Function):
         # The message is kept for the gradient of the weights alone.
         message = torch.empty_like(start) if ctx.needs_input_grad[2] else start[:0]
         out = torch.empty(start.shape)
-        csr, values = graph.parts[False]
+        csr, values = graph.part(False)
         wide.mixed_rows(
             csr.bounds, csr.indptr, csr.indices, values, *_arrays(lenders, start, weight),
             *_arrays(start[:0] if content is None else content, weight if share is None else share),
@@ -75,7 +75,7 @@ class _Mix(torch.autograd.Function):
         gradient = gradient.contiguous()
         lent = weighed = said = None
         if of_lenders:
-            csr, values = ctx.graph.parts[True]
+            csr, values = ctx.graph.part(True)
             lent = torch.empty((csr.n_rows, gradient.shape[1]))
             wide.mixed_rows_backward(
                 csr.bounds, csr.indptr, csr.indices, values, *_arrays(weight, gradient),

@@ -274,8 +274,6 @@ class NeighbourGraph:
     neighbours : int [n_rows, k], -1 where there is none
     weights : float [n_rows, k]
     n_cols : how many rows the operand has
-
-    ``parts``: structure and values of the matrix, then of its transposed.
     """
 
     def __init__(
@@ -295,18 +293,34 @@ class NeighbourGraph:
             ),
             shape=(len(neighbours), n_cols),
         )
+        self._hold(matrix, device)
+
+    @classmethod
+    def of(cls, matrix: sparse.csr_matrix, device: torch.device | str = "cpu") -> NeighbourGraph:
+        """Any weights, CSR [n_rows, n_cols], of as many neighbours as a row has."""
+        made = cls.__new__(cls)
+        made._hold(sparse.csr_matrix(matrix, dtype=np.float32), device)
+        return made
+
+    def _hold(self, matrix: sparse.csr_matrix, device: torch.device | str) -> None:
         self.matrix = matrix
-        transposed = matrix.T.tocsr()
-        self.parts = [(Csr.of(m), m.data.astype(np.float32)) for m in (matrix, transposed)]
         self.device = torch.device(device)
+        self._parts: dict[bool, tuple[Csr, NDArray[np.float32]]] = {}
         self._torch: dict[bool, Tensor] = {}
+
+    def part(self, transposed: bool) -> tuple[Csr, NDArray[np.float32]]:
+        """Structure and values of the matrix or of its transposed, made when first asked for."""
+        if transposed not in self._parts:
+            matrix = self.matrix.T.tocsr() if transposed else self.matrix
+            self._parts[transposed] = Csr.of(matrix), matrix.data.astype(np.float32)
+        return self._parts[transposed]
 
     def __matmul__(self, x: Tensor) -> Tensor:
         """[n_cols, dim] -> [n_rows, dim]."""
         return _NeighbourProduct.apply(x, self, False)
 
     def product(self, x: Tensor, transposed: bool) -> Tensor:
-        csr, values = self.parts[transposed]
+        csr, values = self.part(transposed)
         if x.device.type == "cpu":
             out = torch.empty((csr.n_rows, x.shape[1]), dtype=x.dtype)
             arguments = csr.indptr, csr.indices, values, x.contiguous().numpy(), out.numpy()
@@ -319,7 +333,7 @@ class NeighbourGraph:
 
     def torch_product(self, x: Tensor, transposed: bool) -> Tensor:
         """``product`` by torch's own sparse product, on whatever device ``x`` is."""
-        csr, values = self.parts[transposed]
+        csr, values = self.part(transposed)
         if transposed not in self._torch:
             self._torch[transposed] = torch.sparse_csr_tensor(
                 torch.from_numpy(csr.indptr.astype(np.int64)),
@@ -337,7 +351,7 @@ class NeighbourGraph:
     @cached_property
     def _near(self) -> tuple[Tensor, Tensor]:
         """Neighbours and weights, [n_rows, k] each, on the device; weight 0 where there is none."""
-        csr, values = self.parts[False]
+        csr, values = self.part(False)
         counts = np.diff(csr.indptr)
         there = np.arange(counts.max(initial=1)) < counts[:, None]
         near, weights = np.zeros(there.shape, np.int32), np.zeros(there.shape, np.float32)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -25,6 +25,8 @@ class Side:
         the modality, and log degree; what the gate may look at
     unseen : float [n_modalities], the standardised log degree of an entity without interactions
     degree : float [n], number of train interactions
+    sums : modality -> NeighbourGraph [n, items of all domains, one domain after the other], of
+        which items' features ``content`` is made up; of users in training, else empty
     """
 
     content: dict[str, Tensor]
@@ -33,6 +35,7 @@ class Side:
     signals: Tensor
     unseen: Tensor
     degree: Tensor
+    sums: Mapping[str, NeighbourGraph] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.degree)

@@ -251,19 +251,44 @@ class MICRec(nn.Module):
         """P_m x of users or items, one a modality: [n, dim]."""
         return [self.project[m](side.content[m]) for m in self.settings.modalities]
 
+    def _projected(self, inputs: ModelInputs) -> tuple[list[list[Tensor]], list[list[Tensor]]]:
+        """P_m x of users and of items in every domain, one a modality, without gradients.
+
+        Users' features are sums of items', so what is projected of items can be summed instead.
+        """
+        with torch.no_grad():
+            items = [self.content(domain.items) for domain in inputs.domains]
+            together = [torch.cat(of_all) for of_all in zip(*items, strict=True)]
+            users = []
+            for side in (domain.users for domain in inputs.domains):
+                names = zip(self.settings.modalities, together, strict=True)
+                users.append(
+                    [side.sums[m] @ of_items for m, of_items in names]
+                    if side.sums
+                    else self.content(side)
+                )
+        return users, items
+
     def aggregate(
-        self, embedding: Tensor, lenders: Tensor, side: Side, gate: Gate, teach: bool = False
+        self,
+        embedding: Tensor,
+        lenders: Tensor,
+        side: Side,
+        gate: Gate,
+        content: list[Tensor] | None = None,
     ) -> Tensor:
         """E' = E + sum_m w_m (S_m E + share(degree) P_m x): [n, dim].
 
         ``lenders`` are the embeddings that neighbours lend, [n_anchors, dim]. The projection
         fades as 1 / (1 + degree), for on real data it memorises known users' items, and is
-        trained only by the loss that simulates new items, which says ``teach``.
+        trained only by the loss that simulates new items, which gives it as ``content``; by
+        default it is that of ``side`` without gradients.
         """
         if not self.settings.modalities:
             return embedding
-        with torch.set_grad_enabled(teach and torch.is_grad_enabled()):
-            content = self.content(side)
+        if content is None:
+            with torch.no_grad():
+                content = self.content(side)
         weights = gate(side.signals, side.has)
         share = 1.0 / (1.0 + side.degree)
         for index, m in enumerate(self.settings.modalities):
@@ -304,12 +329,14 @@ class MICRec(nn.Module):
         ]
         templates = [users for users, _ in own]
         own = self.add_transfer(own, inputs.links)
+        of_users, of_items = self._projected(inputs)
         out = []
         for d, domain in enumerate(inputs.domains):
             gates = self.domain(d).user_gate, self.domain(d).item_gate
             users, items = map(takeable, own[d])
-            mixed_users = takeable(self.aggregate(users, users, domain.users, gates[0]))
-            mixed_items = takeable(self.aggregate(items, items, domain.items, gates[1]))
+            mixed_users = self.aggregate(users, users, domain.users, gates[0], of_users[d])
+            mixed_items = self.aggregate(items, items, domain.items, gates[1], of_items[d])
+            mixed_users, mixed_items = takeable(mixed_users), takeable(mixed_items)
             out.append(Mixed(templates[d], users, items, mixed_users, mixed_items, *vectors[d]))
         return out
 
@@ -345,7 +372,7 @@ class MICRec(nn.Module):
         signals = torch.stack([items.signals[..., 0], items.unseen.expand(len(items), -1)], -1)
         unseen = replace(items, degree=torch.zeros_like(items.degree), signals=signals)
         lenders = encoded[d].own_items.detach()
-        return self.aggregate(base, lenders, unseen, own.item_gate, teach=True)
+        return self.aggregate(base, lenders, unseen, own.item_gate, self.content(items))
 
 
 def _rescale(drop: Dropout | None) -> float:

@@ -132,6 +132,7 @@ def _extend_users(
     return replace(
         side,
         content=content,
+        sums={},
         has=has,
         neighbours=neighbours,
         signals=_put(side.signals, there, part.user_scaling.apply(coherence, degree)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -169,7 +169,11 @@ def _columns(parts: list[NDArray], n: int) -> NDArray:
 
 def model_inputs(knowledge: Knowledge, device: str | torch.device = "cpu") -> ModelInputs:
     """The same as tensors and operators on ``device``."""
-    domains = tuple(_domain_inputs(k, knowledge, device) for k in knowledge.domains)
+    sums = _sums(knowledge)
+    domains = tuple(
+        _domain_inputs(part, knowledge, device, history)
+        for part, history in zip(knowledge.domains, sums, strict=True)
+    )
     links = tuple(
         Link(
             source,
@@ -183,8 +187,28 @@ def model_inputs(knowledge: Knowledge, device: str | torch.device = "cpu") -> Mo
     return ModelInputs(domains, links, knowledge.modalities)
 
 
+def _sums(knowledge: Knowledge) -> list[sparse.csr_matrix]:
+    """Per domain, CSR [n_users, items of all domains]: how often items count in a profile."""
+    domains = knowledge.domains
+    blocks: list[list[sparse.csr_matrix | None]] = [[None] * len(domains) for _ in domains]
+    for d, part in enumerate(domains):
+        blocks[d][d] = part.train
+    if knowledge.settings.cross_profile:
+        for (source, target), (there, here) in knowledge.links.items():
+            n_users = domains[target].train.shape[0]
+            weights = np.full(len(here), OTHER_DOMAIN, np.float32)
+            move = sparse.csr_matrix((weights, (here, np.arange(len(here)))), (n_users, len(here)))
+            blocks[target][source] = move @ domains[source].train[there]
+    empty = [sparse.csr_matrix((0, part.train.shape[1]), dtype=np.float32) for part in domains]
+    # The row of empty blocks tells the widths where a domain shares no users.
+    return [sparse.bmat([row, empty], format="csr", dtype=np.float32) for row in blocks]
+
+
 def _domain_inputs(
-    part: DomainKnowledge, knowledge: Knowledge, device: str | torch.device
+    part: DomainKnowledge,
+    knowledge: Knowledge,
+    device: str | torch.device,
+    history: sparse.csr_matrix,
 ) -> DomainInputs:
     names, temperature = knowledge.modalities, knowledge.settings.temperature
     n_users, n_items = part.train.shape
@@ -210,7 +234,11 @@ def _domain_inputs(
         part.item_degree,
         device,
     )
-    return DomainInputs(BipartiteGraph(part.train, device), users, items)
+    sums = {
+        m: NeighbourGraph.of(sparse.diags(part.profiles[m].scale()) @ history, device)
+        for m in names
+    }
+    return DomainInputs(BipartiteGraph(part.train, device), replace(users, sums=sums), items)
 
 
 def alone_side(

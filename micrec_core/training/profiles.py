@@ -44,6 +44,11 @@ class Profiles:
         """float32 [n, dim], rows L2-normalised, zero where the user has nothing."""
         return normalise_rows(self.dense)
 
+    def scale(self) -> NDArray[np.float32]:
+        """float32 [n], what ``content`` scales the sums by."""
+        lengths = np.linalg.norm(self.dense, axis=1)
+        return np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 1e-12)
+
     def space(self) -> NDArray[np.float32] | csr_matrix:
         """Normalised rows of the view in which neighbours are found."""
         return self.content() if self.sparse is None else strongest(self.sparse)

@@ -90,7 +90,7 @@ def test_neighbours_equal_those_of_the_plain_kernel() -> None:
     graph = NeighbourGraph(rows, rng.random(rows.shape).astype(np.float32), N_ITEMS)
     for transposed, n in ((False, N_ITEMS), (True, N_USERS)):
         x = draw(n, 64)
-        csr, values = graph.parts[transposed]
+        csr, values = graph.part(transposed)
         out = np.empty((csr.n_rows, 64), np.float32)
         kernels.weighted_sum_rows(csr.indptr, csr.indices, values, x.numpy(), out)
         assert np.array_equal(graph.product(x, transposed).numpy(), out)

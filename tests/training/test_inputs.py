@@ -143,3 +143,16 @@ def test_a_modality_that_a_domain_lacks_is_empty_there() -> None:
     assert users.has[:, image].any(), "users of both domains bring their images along"
     for side in (items, users):
         assert torch.isfinite(side.signals).all() and torch.isfinite(side.unseen).all()
+
+
+def test_what_is_projected_of_items_sums_up_to_what_is_projected_of_users(trainer) -> None:
+    """Both domains have items in a profile; a user may have none with a feature."""
+    made = trainer()
+    found = made.model._projected(made.inputs)[0]
+    for domain, of_users in zip(made.inputs.domains, found, strict=True):
+        assert set(domain.users.sums) == set(made.inputs.modalities)
+        with torch.no_grad():
+            wanted = made.model.content(domain.users)
+        for one, other in zip(of_users, wanted, strict=True):
+            assert other.abs().max() > 0.01
+            torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
