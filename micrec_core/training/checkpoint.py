@@ -30,7 +30,7 @@ def save_checkpoint(folder: Path, trainer: Trainer) -> None:
     tensors = {f"model.{k}": v for k, v in trainer.model.state_dict().items()}
     tensors |= {f"best.{k}": v for k, v in state.best.items()}
     tensors |= {f"average.{k}": v for k, v in trainer.average.mean.items()}
-    for index, slots in trainer.optimiser.state_dict()["state"].items():
+    for index, slots in trainer.optimiser.state().items():
         tensors |= {f"adam.{index}.{slot}": value for slot, value in slots.items()}
     tensors |= {name: generator.get_state() for name, generator in _generators(trainer).items()}
     tensors = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
@@ -70,9 +70,7 @@ def load_checkpoint(folder: Path, trainer: Trainer) -> None:
         for name, generator in _generators(trainer).items():
             generator.set_state(tensors.pop(name))
         trainer.model.load_state_dict(_under(tensors, "model."))
-        saved = trainer.optimiser.state_dict()
-        saved["state"] = _adam_slots(tensors)
-        trainer.optimiser.load_state_dict(saved)
+        trainer.optimiser.restore(_adam_slots(tensors))
         trainer.average.restore(_under(tensors, "average."), int(record["steps"]))
         state = trainer.state
         state.epoch, state.stale = int(record["epoch"]), int(record["stale"])
