@@ -33,9 +33,8 @@ def save_checkpoint(folder: Path, trainer: Trainer) -> None:
     for index, slots in trainer.optimiser.state().items():
         tensors |= {f"adam.{index}.{slot}": value for slot, value in slots.items()}
     tensors |= {name: generator.get_state() for name, generator in _generators(trainer).items()}
-    tensors = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
     temporary = folder / (name + ".part")
-    save_file(tensors, temporary)
+    save_file(_apart(tensors), temporary)
     os.replace(temporary, folder / name)
     record = {
         "tensors": name,
@@ -83,6 +82,18 @@ def load_checkpoint(folder: Path, trainer: Trainer) -> None:
             f"{folder}: the checkpoint cannot be resumed from ({first}); "
             "train anew without --resume"
         ) from error
+
+
+def _apart(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The tensors on the host; those that share memory, which safetensors refuses, are copied."""
+    out: dict[str, torch.Tensor] = {}
+    taken: set[int] = set()
+    for name, tensor in tensors.items():
+        value = tensor.detach().cpu().contiguous()
+        place = value.untyped_storage().data_ptr()
+        out[name] = value.clone() if place in taken else value
+        taken.add(place)
+    return out
 
 
 def _generators(trainer: Trainer) -> dict[str, torch.Generator]:
