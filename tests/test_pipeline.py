@@ -20,11 +20,14 @@ from micrec_core.config import RunSettings, TrainSettings
 from micrec_core.data import TEST, read_dataset
 from micrec_core.data.sample import generate_sample
 from micrec_core.errors import ConfigError, RunError
+from micrec_core.models.inputs import ModelInputs
+from micrec_core.models.micrec import Encoded, MICRec
 from micrec_core.pipeline.evaluate import evaluate_run
 from micrec_core.pipeline.export import export_run
 from micrec_core.pipeline.train import TrainResult, train_run
 from micrec_core.pipeline.variants import train_variants
 from micrec_core.runs import Run, live_history, open_run
+from micrec_core.training.foldin import encode
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SHORT = {"batch_size": 256, "validate_every": 1}
@@ -130,6 +133,34 @@ def test_history_snapshots_and_alignment_tell_the_same_epochs(run: Run) -> None:
     assert (users[["degree_a", "degree_b"]] > 0).all(axis=None)
     assert len(layouts) == len(epochs) * 2 * len(users)
     assert np.isfinite(layouts[["x", "y"]].to_numpy()).all()
+
+
+@pytest.mark.parametrize("epochs", [2, 3])
+def test_snapshots_hold_what_was_validated(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, epochs: int
+) -> None:
+    """Whether or not the last epoch was kept while training; each forward pass made once."""
+    made: list[list[Encoded]] = []
+
+    def counted(model: MICRec, inputs: ModelInputs) -> list[Encoded]:
+        made.append(encode(model, inputs))
+        return made[-1]
+
+    monkeypatch.setattr("micrec_core.pipeline.train.encode", counted)
+    done = train_run(
+        place / "tiny", tmp_path / "run", settings(epochs=epochs), device="cpu",
+        cache=place / "cache", umap=False,
+    )  # fmt: skip
+    best, run = done.best_epoch, open_run(done.run)
+    assert len(made) == 1 + epochs + (best < epochs)
+    ids = pd.Index(read_dataset(place / "tiny").domains[0].user_ids)
+    rows = ids.get_indexer(run.frame("snapshots/users.parquet")["user_id"])
+    kept = [0, *(e for e in (1, 2) if e <= best), *([3] if best == 3 else [])]
+    for epoch in kept:
+        vectors = run.tensors(f"snapshots/epoch_{epoch:04d}.safetensors")["a"]
+        expected = made[epoch][0].users[rows].numpy().astype(np.float16)
+        np.testing.assert_array_equal(vectors, expected)
+    assert run.frame("metrics/alignment.parquet")["epoch"].unique().tolist() == kept
 
 
 def test_the_catalogue_shows_all_items_with_small_pictures(run: Run, place: Path) -> None:

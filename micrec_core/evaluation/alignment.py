@@ -21,7 +21,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special, stats
 
-from micrec_core.evaluation.parallel import one_blas_thread
+from micrec_core.evaluation.kernels import find_places
+from micrec_core.evaluation.parallel import map_pieces, one_blas_thread
 from micrec_core.evaluation.significance import bootstrap_counts, bootstrap_interval, percentiles
 
 COLUMNS = ["metric", "value", "low", "high", "random", "n"]
@@ -136,13 +137,14 @@ def retrieval_places(
     places = np.empty(len(queries))
     size = max(1, _BLOCK_BYTES // (4 * max(1, len(pool))))
     transposed = np.ascontiguousarray(pool, dtype=np.float32).T
+    # One buffer for all blocks: the allocator would fill a new one with zeros for each.
+    buffer = np.empty((min(size, len(queries)), len(pool)), dtype=np.float32)
     for start in range(0, len(queries), size):
         rows = slice(start, start + size)
-        scores = np.asarray(queries[rows], dtype=np.float32) @ transposed
+        query = np.asarray(queries[rows], dtype=np.float32)
+        scores = np.matmul(query, transposed, out=buffer[: len(query)])
         own = np.take_along_axis(scores, np.asarray(partners[rows])[:, None], axis=1)
-        above = np.count_nonzero(scores > own, axis=1)
-        ties = np.count_nonzero(scores == own, axis=1) - 1
-        places[rows] = 1 + above + ties / 2
+        find_places(scores, own, places[rows])
     return places
 
 
@@ -221,17 +223,19 @@ def _uniformity(
         rows.sort()
         a, b = a[rows], b[rows]
     n, dim = a.shape
-    kernels = []
-    for x in (a, b):
+    counts = bootstrap_counts(n, _UNIFORMITY_RESAMPLES, seed)
+
+    def sums(x: NDArray[np.float32]) -> tuple[float, NDArray[np.float64]]:
+        """Of the kernel over all pairs, and over those of each resample."""
         kernel = np.exp(4.0 * np.minimum(x @ x.T, 1.0) - 4.0).astype(np.float64)
         np.fill_diagonal(kernel, 0.0)
-        kernels.append(kernel)
-    value = np.mean([np.log(kernel.sum() / (n * (n - 1))) for kernel in kernels])
-    counts = bootstrap_counts(n, _UNIFORMITY_RESAMPLES, seed)
+        return float(kernel.sum()), np.sum((counts @ kernel) * counts, axis=1)
+
+    found = map_pieces(sums, (a, b))
+    value = np.mean([np.log(total / (n * (n - 1))) for total, _ in found])
     pairs = n**2 - np.sum(counts**2, axis=1)  # pairs of a user with itself do not count
-    sums = [np.sum((counts @ kernel) * counts, axis=1) for kernel in kernels]
     with np.errstate(divide="ignore", invalid="ignore"):
-        resampled = np.mean([np.log(total / pairs) for total in sums], axis=0)
+        resampled = np.mean([np.log(totals / pairs) for _, totals in found], axis=0)
     resampled = resampled[np.isfinite(resampled)]
     low, high = percentiles(resampled, level) if len(resampled) else (np.nan, np.nan)
     # E exp(4 t) for t the cosine of two uniform directions is the series 0F1(; dim / 2; 4).
@@ -248,10 +252,13 @@ def _cka(a: NDArray[np.float64], b: NDArray[np.float64], level: float, seed: int
     rng = np.random.default_rng(seed)
     groups = min(_CKA_GROUPS, n)
     group = rng.permutation(n) % groups
-    left_out = np.array([linear_cka(a[group != g], b[group != g]) for g in range(groups)])
+    left_out = np.array(
+        map_pieces(lambda g: linear_cka(a[group != g], b[group != g]), range(groups))
+    )
     error = np.sqrt((groups - 1) / groups * np.sum((left_out - left_out.mean()) ** 2))
     reach = stats.norm.ppf(0.5 + level / 2) * error
-    shuffled = [linear_cka(a, b[rng.permutation(n)]) for _ in range(_CKA_SHUFFLES)]
+    orders = [rng.permutation(n) for _ in range(_CKA_SHUFFLES)]
+    shuffled = map_pieces(lambda order: linear_cka(a, b[order]), orders)
     low, high = np.clip([value - reach, value + reach], 0.0, 1.0)
     return _Measure(value, float(low), float(high), float(np.mean(shuffled)), n)
 

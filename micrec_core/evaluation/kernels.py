@@ -1,4 +1,4 @@
-"""Kernels compiled by numba: top-k selection, hits, resampling.
+"""Kernels compiled by numba: top-k selection, hits, places, resampling.
 
 None of them starts threads of its own: they release the GIL and write to disjoint rows, so that
 callers share them among a thread pool and any number of app sessions may run them at once.
@@ -130,6 +130,22 @@ def find_hits(ranked, indptr, indices, hits):
                 else:
                     high = middle
             hits[r, j] = low < indptr[r + 1] and indices[low] == item
+
+
+@numba.njit(**_JIT)
+def find_places(scores, own, places):
+    """places[r] = place, from 1, of own[r, 0], a score of row r, by falling score.
+
+    Equals share their places: each gets the mean of those they take up.
+    """
+    for r in range(scores.shape[0]):
+        row, mine = scores[r], own[r, 0]
+        above = 0
+        ties = 0
+        for i in range(row.shape[0]):
+            above += row[i] > mine
+            ties += row[i] == mine
+        places[r] = 1 + above + (ties - 1) / 2
 
 
 @numba.njit(inline="always")

@@ -106,8 +106,11 @@ class Snapshots:
         for epoch in self.epochs():
             if epoch > best:
                 (self.writer.path / _FILE.format(epoch)).unlink()
-        self.alignment = self.alignment[self.alignment["epoch"] < best]
-        self.take(best, encoded)
+        self.alignment = self.alignment[self.alignment["epoch"] <= best]
+        if best in set(self.alignment["epoch"]):  # taken at its time, with the same parameters
+            self.writer.write_parquet(_ALIGNMENT, self.alignment)
+        else:
+            self.take(best, encoded)
         kept = self.epochs()
         stages = [self.writer.read_tensors(_FILE.format(e))[0] for e in kept]
         names = [self.prepared.dataset.domains[d].name for d in self.pair]

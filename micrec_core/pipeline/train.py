@@ -11,7 +11,7 @@ from micrec_core.config import BASELINES, RunSettings
 from micrec_core.data.progress import Progress, silent
 from micrec_core.errors import MicrecError
 from micrec_core.evaluation.leaks import require_disjoint
-from micrec_core.models.micrec import MICRec
+from micrec_core.models.micrec import Encoded, MICRec
 from micrec_core.pipeline.answers import Answerer, array, popularity_outcome
 from micrec_core.pipeline.catalogue import catalogue_frame
 from micrec_core.pipeline.clock import CHECKPOINT, PARAMETERS, Clock, TrainResult, end_run
@@ -111,15 +111,21 @@ def _train(
     if 0 not in set(snapshots.alignment["epoch"]):
         snapshots.take(0, encode(model, prepared.inputs))
 
+    # Of the epoch at hand, where it was validated: the same parameters give the same.
+    latest: list[Encoded] = []
+
     def validate(model: MICRec) -> dict[str, Any]:
-        encoded = encode(model, prepared.inputs)
-        return validator.measure(encoded) | {"alignment": snapshots.watch(encoded)}
+        latest[:] = encode(model, prepared.inputs)
+        return validator.measure(latest) | {"alignment": snapshots.watch(latest)}
 
     def on_epoch(record: dict[str, Any], model: MICRec) -> None:
-        if wanted(record["epoch"]):
-            snapshots.take(record["epoch"], encode(model, prepared.inputs))
+        epoch = record["epoch"]
+        if wanted(epoch):
+            snapshots.take(epoch, latest or encode(model, prepared.inputs))
+        if trainer.state.best_epoch < epochs:  # else it is what the training ends in
+            latest.clear()
         writer.append_history(record)
-        progress("training", record["epoch"], epochs)
+        progress("training", epoch, epochs)
 
     folder = writer.path / CHECKPOINT
     trainer = make_trainer(prepared, model, validate, on_epoch, folder, resume)
@@ -128,7 +134,8 @@ def _train(
     progress("training", trainer.state.epoch, epochs)
     state = trainer.fit()
     seconds = float(live_history(writer.path)["seconds"].sum())
-    return Fitted(model, encode(model, prepared.inputs), state.best_epoch, seconds)
+    encoded = latest or encode(model, prepared.inputs)
+    return Fitted(model, encoded, state.best_epoch, seconds)
 
 
 def _write(

@@ -30,12 +30,11 @@ def save_checkpoint(folder: Path, trainer: Trainer) -> None:
     tensors = {f"model.{k}": v for k, v in trainer.model.state_dict().items()}
     tensors |= {f"best.{k}": v for k, v in state.best.items()}
     tensors |= {f"average.{k}": v for k, v in trainer.average.mean.items()}
-    for index, slots in trainer.optimiser.state_dict()["state"].items():
+    for index, slots in trainer.optimiser.state().items():
         tensors |= {f"adam.{index}.{slot}": value for slot, value in slots.items()}
     tensors |= {name: generator.get_state() for name, generator in _generators(trainer).items()}
-    tensors = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
     temporary = folder / (name + ".part")
-    save_file(tensors, temporary)
+    save_file(_apart(tensors), temporary)
     os.replace(temporary, folder / name)
     record = {
         "tensors": name,
@@ -70,9 +69,7 @@ def load_checkpoint(folder: Path, trainer: Trainer) -> None:
         for name, generator in _generators(trainer).items():
             generator.set_state(tensors.pop(name))
         trainer.model.load_state_dict(_under(tensors, "model."))
-        saved = trainer.optimiser.state_dict()
-        saved["state"] = _adam_slots(tensors)
-        trainer.optimiser.load_state_dict(saved)
+        trainer.optimiser.restore(_adam_slots(tensors))
         trainer.average.restore(_under(tensors, "average."), int(record["steps"]))
         state = trainer.state
         state.epoch, state.stale = int(record["epoch"]), int(record["stale"])
@@ -85,6 +82,18 @@ def load_checkpoint(folder: Path, trainer: Trainer) -> None:
             f"{folder}: the checkpoint cannot be resumed from ({first}); "
             "train anew without --resume"
         ) from error
+
+
+def _apart(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The tensors on the host; those that share memory, which safetensors refuses, are copied."""
+    out: dict[str, torch.Tensor] = {}
+    taken: set[int] = set()
+    for name, tensor in tensors.items():
+        value = tensor.detach().cpu().contiguous()
+        place = value.untyped_storage().data_ptr()
+        out[name] = value.clone() if place in taken else value
+        taken.add(place)
+    return out
 
 
 def _generators(trainer: Trainer) -> dict[str, torch.Generator]:

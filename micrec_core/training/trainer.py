@@ -19,6 +19,7 @@ from micrec_core.graphs.operators import Dropout
 from micrec_core.models.baselines import Baseline
 from micrec_core.models.inputs import ModelInputs
 from micrec_core.models.micrec import MICRec
+from micrec_core.training.adam import Adam
 from micrec_core.training.allocator import keep_freed_memory
 from micrec_core.training.average import ParameterAverage
 from micrec_core.training.baseline_objective import BaselineObjective
@@ -210,15 +211,14 @@ class Trainer:
         return {key: value for key, value in found.items() if key != "score"}
 
 
-def _optimiser(model: torch.nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:
-    """Adam; with a weight decay its decoupled form (Loshchilov and Hutter, 2019).
+def _optimiser(model: torch.nn.Module, settings: TrainSettings) -> Adam:
+    """Adam with the settings' weight decay.
 
     Only tables and matrices decay: a global vector, a gate or a diagonal has nothing to overfit.
     """
     rate, decay = settings.learning_rate, settings.weight_decay
     if not decay:
-        return torch.optim.Adam(model.parameters(), lr=rate, fused=True)
+        return Adam([(model.parameters(), 0.0)], rate)
     tables = [p for p in model.parameters() if p.ndim > 1]
     others = [p for p in model.parameters() if p.ndim <= 1]
-    groups = [{"params": tables, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=rate, fused=True)
+    return Adam([(tables, decay), (others, 0.0)], rate)

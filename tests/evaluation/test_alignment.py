@@ -99,6 +99,14 @@ def test_collapsed_vectors_are_not_taken_for_perfect_retrieval():
     assert np.isnan(m.loc["cka", "value"])
 
 
+def test_equals_share_the_places_they_take_up():
+    queries = np.array([[1, 0], [1, 0], [0, 1]], dtype=np.float32)
+    pool = np.array([[3, 0], [2, 5], [2, 1], [2, 7], [1, 9]], dtype=np.float32)
+    np.testing.assert_array_equal(retrieval_places(queries, pool, np.array([2, 4, 2])), [3, 5, 4])
+    with pytest.raises(IndexError):
+        retrieval_places(queries, pool, np.array([2, 4, 5]))
+
+
 def test_chunks_do_not_change_places(monkeypatch):
     from micrec_core.evaluation import alignment
 

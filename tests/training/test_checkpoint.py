@@ -54,7 +54,13 @@ def losses(into: list[Any]) -> Callable[[dict[str, Any], Any], None]:
 FALLING = {"schedule": "cosine", "weight_decay": 0.4, "leave_out": True, "views": 0.3}
 
 
-@pytest.mark.parametrize(("model", "more"), [({}, {}), ({"name": "lightgcn"}, {}), ({}, FALLING)])
+# The mean of the parameters is then the parameters, in the same memory.
+NO_MEAN = {"average": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("model", "more"), [({}, {}), ({"name": "lightgcn"}, {}), ({}, FALLING), ({}, NO_MEAN)]
+)
 def test_resumed_equals_uninterrupted_bit_for_bit(trainer, same, tmp_path, model, more) -> None:
     whole: list[Any] = []
     straight = trainer(model, LONG | more, on_epoch=losses(whole))
