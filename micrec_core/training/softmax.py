@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-# Scores of a block, in numbers: 1 MiB of float32 on a processor; a GPU wants it all at once.
-_BLOCK = 2**18
+# Scores of a block, in numbers: 4 MiB of float32 on a processor; a GPU wants it all at once.
+_BLOCK = 2**20
 
 
 def sampled_softmax(
