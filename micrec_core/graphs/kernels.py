@@ -144,3 +144,47 @@ def entries_to_keep(
                 left_indices[n] = indices[e]
                 n += 1
     left_indptr[indptr.shape[0] - 1] = n
+
+
+@numba.njit(**_JIT)
+def add_shared(scale: Floats, shared: Floats, own: Floats, factor: np.float32, out: Floats) -> None:
+    """out[r] += scale[r] * shared + factor * own[r]; without rows of ``own`` the first alone."""
+    for r in numba.prange(out.shape[0]):
+        row, weight = out[r], scale[r]
+        if own.shape[0] > 0:
+            for d in range(row.shape[0]):
+                row[d] += weight * shared[d] + factor * own[r, d]
+        else:
+            for d in range(row.shape[0]):
+                row[d] += weight * shared[d]
+
+
+@numba.njit(**_JIT)
+def shared_gradients(
+    scale: Floats,
+    own: Floats,
+    factor: np.float32,
+    flow: Floats,
+    of_shared: Floats,
+    of_factor: Floats,
+    of_own: Floats,
+) -> None:
+    """Gradients of ``add_shared`` from that of its out, ``flow``: sums by pieces of the rows.
+
+    of_shared [n_pieces, dim] = sum scale[r] flow[r], of_factor [n_pieces] = sum own[r] . flow[r],
+    of_own [n, dim] = factor flow, the last two where ``own`` has rows.
+    """
+    n, pieces = flow.shape[0], of_shared.shape[0]
+    for piece in numba.prange(pieces):
+        total, dot = of_shared[piece], np.float32(0.0)
+        for d in range(total.shape[0]):
+            total[d] = 0.0
+        for r in range(n * piece // pieces, n * (piece + 1) // pieces):
+            row, weight = flow[r], scale[r]
+            for d in range(row.shape[0]):
+                total[d] += weight * row[d]
+            if own.shape[0] > 0:
+                for d in range(row.shape[0]):
+                    dot += own[r, d] * row[d]
+                    of_own[r, d] = factor * row[d]
+        of_factor[piece] = dot

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from micrec_core.graphs import kernels, wide
-from micrec_core.graphs.operators import NeighbourGraph, NeighbourRows, is_wide
+from micrec_core.graphs.lending import NeighbourGraph, NeighbourRows
+from micrec_core.graphs.operators import is_wide
 
 
 def mix(

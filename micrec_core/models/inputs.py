@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from micrec_core.graphs.operators import BipartiteGraph, NeighbourGraph, NeighbourRows
+from micrec_core.graphs.lending import NeighbourGraph, NeighbourRows
+from micrec_core.graphs.operators import BipartiteGraph
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class Side:
     unseen : float [n_modalities], the standardised log degree of an entity without interactions
     degree : float [n], number of train interactions
     sums : modality -> NeighbourGraph [n, items of all domains, one domain after the other], of
-        which items' features ``content`` is made up; of users in training, else empty
+        which items' features ``content`` is made up; of users in training and where that is the
+        shorter way
     """
 
     content: dict[str, Tensor]

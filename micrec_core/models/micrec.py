@@ -14,9 +14,11 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from micrec_core.graphs.lending import NeighbourGraph, NeighbourRows
 from micrec_core.graphs.mixing import mix
-from micrec_core.graphs.operators import Dropout, NeighbourGraph, NeighbourRows
+from micrec_core.graphs.operators import Dropout
 from micrec_core.graphs.propagation import light_gcn, light_gcn_rows
+from micrec_core.graphs.shared import add_shared
 from micrec_core.graphs.taking import take, takeable
 from micrec_core.models.gate import Gate
 from micrec_core.models.inputs import DomainInputs, Link, ModelInputs, Side
@@ -215,8 +217,8 @@ class MICRec(nn.Module):
         scale = (inputs.items.degree + 1.0) ** -self.alpha
         ones = torch.ones_like(inputs.users.degree)
         items = inputs.graph.to_items(of_users, scale * rescale, ones, drop)
-        items = items.addr_(scale, own.any_item)
-        return users, items if own.echo is None else items.addcmul_(of_items, own.echo)
+        echoed = () if own.echo is None else (of_items, own.echo)
+        return users, add_shared(items, scale, own.any_item, *echoed)
 
     def _sum_users(
         self, inputs: DomainInputs, templates: Tensor, shared: Tensor | None, drop: Dropout | None
@@ -225,7 +227,7 @@ class MICRec(nn.Module):
         scale = (inputs.users.degree + 1.0) ** -self.alpha
         ones = torch.ones_like(inputs.items.degree)
         users = inputs.graph.to_users(templates, scale * rescale, ones, drop)
-        return users if shared is None else users.addr_(scale, shared)
+        return users if shared is None else add_shared(users, scale, shared)
 
     def add_transfer(
         self, own: list[tuple[Tensor, Tensor]], links: tuple[Link, ...]
@@ -263,9 +265,12 @@ class MICRec(nn.Module):
             for side in (domain.users for domain in inputs.domains):
                 names = zip(self.settings.modalities, together, strict=True)
                 users.append(
-                    [side.sums[m] @ of_items for m, of_items in names]
-                    if side.sums
-                    else self.content(side)
+                    [
+                        side.sums[m] @ of_items
+                        if m in side.sums
+                        else self.project[m](side.content[m])
+                        for m, of_items in names
+                    ]
                 )
         return users, items
 
@@ -317,7 +322,9 @@ class MICRec(nn.Module):
         tables = mixed.mixed_users, mixed.mixed_items
         return light_gcn_rows(inputs.graph, degree, *tables, self.settings.layers, users, items)
 
-    def mix(self, inputs: ModelInputs, drops: list[Dropout] | None = None) -> list[Mixed]:
+    def before_propagation(
+        self, inputs: ModelInputs, drops: list[Dropout] | None = None
+    ) -> list[Mixed]:
         """Embeddings of every domain before propagation; ``drops`` (one a domain) in training."""
         vectors = [
             (takeable(self.domain(d).users), takeable(self.domain(d).items))
@@ -343,7 +350,7 @@ class MICRec(nn.Module):
     def forward(self, inputs: ModelInputs) -> list[Encoded]:
         """Embeddings of every domain."""
         out = []
-        for domain, mixed in zip(inputs.domains, self.mix(inputs), strict=True):
+        for domain, mixed in zip(inputs.domains, self.before_propagation(inputs), strict=True):
             users, items = self.propagate(mixed.mixed_users, mixed.mixed_items, domain)
             out.append(Encoded(**vars(mixed), users=users, items=items))
         return out

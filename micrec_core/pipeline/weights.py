@@ -20,7 +20,7 @@ from scipy import sparse
 from torch import Tensor
 
 from micrec_core.evaluation.ranking import rank_embeddings
-from micrec_core.graphs.operators import NeighbourGraph
+from micrec_core.graphs.lending import NeighbourGraph
 from micrec_core.models.gate import Gate
 from micrec_core.models.inputs import DomainInputs, Side
 from micrec_core.models.micrec import Encoded, MICRec

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 
+from micrec_core.graphs.lending import NeighbourGraph
 from micrec_core.graphs.neighbours import Neighbours, nearest
-from micrec_core.graphs.operators import BipartiteGraph, Dropout, NeighbourGraph
+from micrec_core.graphs.operators import BipartiteGraph, Dropout
 from micrec_core.models.inputs import DomainInputs, ModelInputs, Side
 from micrec_core.models.micrec import Encoded, MICRec
 from micrec_core.training.bridge import Bridge, alone_users

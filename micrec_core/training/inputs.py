@@ -11,8 +11,9 @@ from scipy import sparse
 
 from micrec_core.data.types import Dataset, Split, shared_rows
 from micrec_core.features import DatasetFeatures, FeatureMatrix
+from micrec_core.graphs.lending import NeighbourGraph
 from micrec_core.graphs.neighbours import Neighbours, nearest
-from micrec_core.graphs.operators import BipartiteGraph, NeighbourGraph
+from micrec_core.graphs.operators import BipartiteGraph
 from micrec_core.models.inputs import DomainInputs, Link, ModelInputs, Side
 from micrec_core.training.profiles import (
     OTHER_DOMAIN,
@@ -21,6 +22,9 @@ from micrec_core.training.profiles import (
     fit_scaling,
     infer_profiles,
 )
+
+# To add up one item costs a CPU as much as so many columns of a user's features to be projected.
+COLUMNS_AN_ENTRY = 4
 
 
 @dataclass(frozen=True)
@@ -237,8 +241,19 @@ def _domain_inputs(
     sums = {
         m: NeighbourGraph.of(sparse.diags(part.profiles[m].scale()) @ history, device)
         for m in names
+        if _sums_are_cheaper(history, part.profiles[m].dense.shape[1], device)
     }
     return DomainInputs(BipartiteGraph(part.train, device), replace(users, sums=sums), items)
+
+
+def _sums_are_cheaper(history: sparse.csr_matrix, width: int, device: str | torch.device) -> bool:
+    """Whether to sum what is projected of items instead of projecting users' features.
+
+    By the lengths of their histories and the width of the features; a GPU does the dense product,
+    for which it needs no more memory.
+    """
+    on_host = torch.device(device).type == "cpu"
+    return on_host and history.nnz * COLUMNS_AN_ENTRY <= history.shape[0] * width
 
 
 def alone_side(

@@ -96,7 +96,7 @@ class Objective(Ranker):
     ) -> dict[str, Tensor]:
         """Weighed terms by name; their sum is the loss."""
         known = self._known(batches)
-        mixed = self.model.mix(known, drops)
+        mixed = self.model.before_propagation(known, drops)
         terms: dict[str, Tensor] = {}
 
         def add(name: str, weight: float, value: Tensor) -> None:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from micrec_core.graphs.lending import NeighbourGraph
 from micrec_core.graphs.mixing import mix
-from micrec_core.graphs.operators import NeighbourGraph
 
 N, DIM, K = 70, 64, 4
 

@@ -8,7 +8,8 @@ import torch
 from numpy.typing import NDArray
 from scipy import sparse
 
-from micrec_core.graphs.operators import BipartiteGraph, Dropout, NeighbourGraph
+from micrec_core.graphs.lending import NeighbourGraph
+from micrec_core.graphs.operators import BipartiteGraph, Dropout
 
 N_USERS, N_ITEMS, DIM = 12, 9, 5
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from scipy import sparse
 from torch import Tensor
 
+from micrec_core.graphs.lending import NeighbourGraph
 from micrec_core.graphs.mixing import mix
-from micrec_core.graphs.operators import BipartiteGraph, NeighbourGraph
+from micrec_core.graphs.operators import BipartiteGraph
 from micrec_core.graphs.propagation import light_gcn, light_gcn_rows
 from micrec_core.graphs.taking import take, takeable
 

@@ -8,7 +8,8 @@ import torch
 from scipy import sparse
 
 from micrec_core.graphs import kernels
-from micrec_core.graphs.operators import BipartiteGraph, Dropout, NeighbourGraph
+from micrec_core.graphs.lending import NeighbourGraph
+from micrec_core.graphs.operators import BipartiteGraph, Dropout
 from micrec_core.graphs.propagation import light_gcn, normalised
 
 N_USERS, N_ITEMS = 150, 90

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from micrec_core.data.types import Edges, Split
+from micrec_core.training import inputs as inputs_module
 from micrec_core.training.inputs import Knowledge, alone_side, model_inputs
 from tests.models import oracle, worlds
 
@@ -145,14 +146,19 @@ def test_a_modality_that_a_domain_lacks_is_empty_there() -> None:
         assert torch.isfinite(side.signals).all() and torch.isfinite(side.unseen).all()
 
 
-def test_what_is_projected_of_items_sums_up_to_what_is_projected_of_users(trainer) -> None:
-    """Both domains have items in a profile; a user may have none with a feature."""
-    made = trainer()
-    found = made.model._projected(made.inputs)[0]
-    for domain, of_users in zip(made.inputs.domains, found, strict=True):
-        assert set(domain.users.sums) == set(made.inputs.modalities)
-        with torch.no_grad():
-            wanted = made.model.content(domain.users)
-        for one, other in zip(of_users, wanted, strict=True):
-            assert other.abs().max() > 0.01
-            torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+@pytest.mark.parametrize("without", [[], ["cross-domain"]])
+def test_what_is_projected_of_items_sums_up_to_what_is_projected_of_users(
+    world, without, monkeypatch
+) -> None:
+    """Profiles hold items of both domains, or of one; the shorter way gives the same."""
+    found = []
+    for columns in (0, 10**6):
+        monkeypatch.setattr(inputs_module, "COLUMNS_AN_ENTRY", columns)
+        model, inputs = world.build(without=without)
+        for domain in inputs.domains:
+            assert set(domain.users.sums) == (set() if columns else set(inputs.modalities))
+        projected, _ = model._projected(inputs)
+        found.append([one for of_users in projected for one in of_users])
+    for one, other in zip(*found, strict=True):
+        assert other.abs().max() > 0.01
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)

@@ -19,7 +19,8 @@ from scipy import sparse
 from torch import Tensor
 
 from micrec_core.config import ModelSettings
-from micrec_core.graphs.operators import BipartiteGraph, NeighbourGraph
+from micrec_core.graphs.lending import NeighbourGraph
+from micrec_core.graphs.operators import BipartiteGraph
 from micrec_core.graphs.propagation import light_gcn
 from micrec_core.models.baselines.contract import KNOWN, Baseline, Embeddings, Noise, Step
 from micrec_core.models.baselines.layers import Content, degrees, uniform_neighbours

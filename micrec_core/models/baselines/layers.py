@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor, nn
 
-from micrec_core.graphs.operators import NeighbourGraph
+from micrec_core.graphs.lending import NeighbourGraph
 from micrec_core.graphs.propagation import Pair
 from micrec_core.models.inputs import DomainInputs, ModelInputs, Side
 
