@@ -15,7 +15,7 @@ from torch import Tensor
 
 from micrec_core.graphs import kernels, wide
 from micrec_core.graphs.lending import NeighbourGraph, NeighbourRows
-from micrec_core.graphs.operators import is_wide
+from micrec_core.graphs.operators import arrays, is_wide
 
 
 def mix(
@@ -61,9 +61,9 @@ class _Mix(torch.autograd.Function):
         out = torch.empty(start.shape)
         csr, values = graph.part(False)
         wide.mixed_rows(
-            csr.bounds, csr.indptr, csr.indices, values, *_arrays(lenders, start, weight),
-            *_arrays(start[:0] if content is None else content, weight if share is None else share),
-            *_arrays(message, out),
+            csr.bounds, csr.indptr, csr.indices, values, *arrays(lenders, start, weight),
+            *arrays(start[:0] if content is None else content, weight if share is None else share),
+            *arrays(message, out),
         )  # fmt: skip
         ctx.graph = graph
         ctx.save_for_backward(weight, message, share)
@@ -79,17 +79,13 @@ class _Mix(torch.autograd.Function):
             csr, values = ctx.graph.part(True)
             lent = torch.empty((csr.n_rows, gradient.shape[1]))
             wide.mixed_rows_backward(
-                csr.bounds, csr.indptr, csr.indices, values, *_arrays(weight, gradient),
+                csr.bounds, csr.indptr, csr.indices, values, *arrays(weight, gradient),
                 ctx.both, lent.numpy(),
             )  # fmt: skip
         if of_weight:
             weighed = torch.empty(len(weight))
-            kernels.row_products(*_arrays(gradient, message, weighed))
+            kernels.row_products(*arrays(gradient, message, weighed))
         if of_content:
             said = (weight * share)[:, None] * gradient
         own = gradient if of_start and not ctx.both else None
         return own, lent, weighed, None, said, None
-
-
-def _arrays(*tensors: Tensor) -> tuple[Any, ...]:
-    return tuple(x.detach().contiguous().numpy() for x in tensors)

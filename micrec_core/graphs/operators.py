@@ -93,6 +93,11 @@ def is_wide(*operands: Tensor) -> bool:
     return floats and operands[0].shape[1] % wide.WIDTH == 0 and operands[0].shape[1] > 0
 
 
+def arrays(*tensors: Tensor) -> tuple[Any, ...]:
+    """Tensors of the host as the kernels take them, without a copy where rows are adjacent."""
+    return tuple(x.detach().contiguous().numpy() for x in tensors)
+
+
 class BipartiteGraph:
     """Binary train interactions [n_users, n_items] of one domain, in both directions.
 

@@ -12,7 +12,7 @@ of steps, and one after the other they find what they read in the cache more oft
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from micrec_core.graphs import wide
-from micrec_core.graphs.operators import BipartiteGraph, Csr, Dropout, is_wide
+from micrec_core.graphs.operators import BipartiteGraph, Csr, Dropout, arrays, is_wide
 from micrec_core.graphs.taking import take, takeable
 
 Floats = NDArray[np.float32]
@@ -134,10 +134,10 @@ class _LightGCNRows(torch.autograd.Function):
         sides = _sides(graph, degree)
         ctx.rest = (graph, sides, means, layers, asked)
         dim = users.shape[1]
-        start = _numpy(users.contiguous(), items.contiguous())
-        rows, mean = _numpy(*asked), _numpy(*means)
+        start = arrays(users.contiguous(), items.contiguous())
+        rows, mean = arrays(*asked), arrays(*means)
         out = torch.empty(len(asked[0]), dim), torch.empty(len(asked[1]), dim)
-        into = _numpy(*out)
+        into = arrays(*out)
         with _tables(graph, layers - 1, dim) as between:
             last = list(start)
             for begin in (1, 0):
@@ -165,19 +165,17 @@ class _LightGCNRows(torch.autograd.Function):
             places[rows.numpy()] = np.arange(len(rows), dtype=np.int32)
             place.append(places)
         out = tuple(torch.empty(n, dim) for n in sizes)
-        into = _numpy(*out)
+        into = arrays(*out)
         with _tables(graph, min(layers - 1, 1), dim) as between:
-            for begin in (1, 0):
-                x, side = own[begin], begin
-                for layer in range(layers):
-                    side = 1 - side
-                    target = into[side] if layer == layers - 1 else between[side][0]
-                    if layer == 0:
-                        some = place[1 - side], x, place[side], own[side], target
-                        wide.sum_of_some_rows(*sides[side], *some)
-                    else:
-                        wide.sum_rows_on_some(*sides[side], x, place[side], own[side], target)
-                    x = target
+
+            def step(side: int, x: Floats, first: bool, target: Floats) -> None:
+                if first:
+                    some = place[1 - side], x, place[side], own[side], target
+                    wide.sum_of_some_rows(*sides[side], *some)
+                else:
+                    wide.sum_rows_on_some(*sides[side], x, place[side], own[side], target)
+
+            _horner(layers, own, between, into, step)
         return *out, *[None] * 5
 
 
@@ -196,7 +194,7 @@ class _LightGCN(torch.autograd.Function):
         ctx.rest = (graph, sides, means, layers)
         starts = users.contiguous(), items.contiguous()
         out = torch.empty_like(starts[0]), torch.empty_like(starts[1])
-        start, mean, into = _numpy(*starts), _numpy(*means), _numpy(*out)
+        start, mean, into = arrays(*starts), arrays(*means), arrays(*out)
         last = list(start)
         side = 0
         # From three layers on, nobody gathers the first one when the means are written over it.
@@ -221,17 +219,33 @@ class _LightGCN(torch.autograd.Function):
         graph, sides, means, layers = ctx.rest
         starts = [g.contiguous() for g in gradients]
         out = torch.empty_like(starts[0]), torch.empty_like(starts[1])
-        start, mean, into = _numpy(*starts), _numpy(*means), _numpy(*out)
+        start, mean, into = arrays(*starts), arrays(*means), arrays(*out)
         with _tables(graph, min(layers - 1, 1), starts[0].shape[1]) as between:
-            for begin in (1, 0):
-                x, side = start[begin], begin
-                for layer in range(layers):
-                    side = 1 - side
-                    target = into[side] if layer == layers - 1 else between[side][0]
-                    given = x, mean[1 - side], start[side], mean[side], layer == 0, target
-                    wide.horner_rows(*sides[side], *given)
-                    x = target
+
+            def step(side: int, x: Floats, first: bool, target: Floats) -> None:
+                given = x, mean[1 - side], start[side], mean[side], first, target
+                wide.horner_rows(*sides[side], *given)
+
+            _horner(layers, start, between, into, step)
         return *out, None, None, None, None
+
+
+def _horner(
+    layers: int,
+    start: Sequence[Floats],
+    between: tuple[Floats, Floats],
+    into: Sequence[Floats],
+    step: Callable[[int, Floats, bool, Floats], None],
+) -> None:
+    """Horner's rule along both chains: ``step`` gets the side, what it gathers, whether that is
+    ``start``, and where the result goes, which is ``into`` in the end."""
+    for begin in (1, 0):
+        x, side = start[begin], begin
+        for layer in range(layers):
+            side = 1 - side
+            target = into[side] if layer == layers - 1 else between[side][0]
+            step(side, x, layer == 0, target)
+            x = target
 
 
 @contextmanager
@@ -263,7 +277,3 @@ def _sides(graph: BipartiteGraph, degree: Pair) -> tuple[tuple[Any, ...], tuple[
         return csr.bounds, csr.indptr, csr.indices, *scales
 
     return side(graph.by_user, users, items), side(graph.by_item, items, users)
-
-
-def _numpy(*tensors: Tensor) -> tuple[Any, ...]:
-    return tuple(x.numpy() for x in tensors)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from micrec_core.graphs import kernels
-from micrec_core.graphs.operators import is_wide
+from micrec_core.graphs.operators import arrays, is_wide
 
 # Pieces whose sums are added up in order, so that they do not depend on the number of threads.
 _PIECES = 64
@@ -54,7 +54,7 @@ class _AddShared(torch.autograd.Function):
     ) -> Tensor:
         ctx.mark_dirty(table)
         ctx.save_for_backward(scale, own, factor)
-        kernels.add_shared(*_arrays(scale, shared), *_of_own(table, own, factor), table.numpy())
+        kernels.add_shared(*arrays(scale, shared), *_of_own(table, own, factor), table.numpy())
         return table
 
     @staticmethod
@@ -66,7 +66,7 @@ class _AddShared(torch.autograd.Function):
         of_factor = np.empty(_PIECES, np.float32)
         of_own = torch.empty_like(gradient[:0] if own is None else gradient)
         kernels.shared_gradients(
-            *_arrays(scale), *_of_own(gradient, own, factor), gradient.numpy(), of_shared,
+            *arrays(scale), *_of_own(gradient, own, factor), gradient.numpy(), of_shared,
             of_factor, of_own.numpy(),
         )  # fmt: skip
         shared = torch.from_numpy(of_shared.sum(0))
@@ -79,8 +79,4 @@ def _of_own(table: Tensor, own: Tensor | None, factor: Tensor | None) -> tuple[A
     """Rows and their factor as the kernels take them; no rows where there are none to add."""
     if own is None or factor is None:
         return table[:0].detach().numpy(), np.float32(0.0)
-    return *_arrays(own), np.float32(factor.item())
-
-
-def _arrays(*tensors: Tensor) -> tuple[Any, ...]:
-    return tuple(x.detach().contiguous().numpy() for x in tensors)
+    return *arrays(own), np.float32(factor.item())

@@ -36,6 +36,8 @@ class Gate(nn.Module):
 
     def divergence(self, signals: Tensor, has: Tensor) -> Tensor:
         """Mean KL of the shares from uniform over the modalities present, a scalar."""
+        if len(self.bias) == 1:
+            return self.bias.new_zeros(())
         shares = self.shares(signals, has)
         count = has.sum(1, keepdim=True).clamp(min=1)
         terms = torch.where(has, shares * torch.log(shares.clamp(min=1e-12) * count), 0.0)
