@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from micrec_core.pipeline import compare as module
+from micrec_core.comparing import compare as module
 
 
 def stop_and_go_on(

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from micrec_core.cli import main
-from micrec_core.data.sample import generate_sample
+from micrec_core.sample.generate import generate_sample
 from tests.data.conftest import write_dataset
 from tests.data.test_bad_tables import BAD
 

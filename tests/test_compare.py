@@ -11,15 +11,15 @@ import pandas as pd
 import pytest
 
 from micrec_core.cli import main
+from micrec_core.comparing.compare import compare, contenders_of
+from micrec_core.comparing.grids import BUDGET, GRIDS, at_point, changes
 from micrec_core.config import BASELINES, MODELS, RunSettings, TrainSettings
-from micrec_core.data.sample import generate_sample
 from micrec_core.errors import ConfigError, RunError
 from micrec_core.evaluation.tables import POOLED, VARIANT_COLUMNS
-from micrec_core.pipeline.compare import compare, contenders_of
-from micrec_core.pipeline.evaluate import evaluate_run
-from micrec_core.pipeline.grids import BUDGET, GRIDS, at_point, changes
-from micrec_core.pipeline.train import train_run
+from micrec_core.running.evaluate import evaluate_run
+from micrec_core.running.train import train_run
 from micrec_core.runs import open_run
+from micrec_core.sample.generate import generate_sample
 from tests.comparing import forbid_training, stop_and_go_on
 
 pytestmark = [

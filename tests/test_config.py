@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from micrec_core.comparing.grids import CONVERGED, GRIDS, at_point
 from micrec_core.config import (
     MODELS,
     RECIPE,
@@ -18,8 +19,7 @@ from micrec_core.config import (
     recipe,
 )
 from micrec_core.errors import ConfigError
-from micrec_core.pipeline.grids import CONVERGED, GRIDS, at_point
-from micrec_core.pipeline.record import settings_of
+from micrec_core.running.record import settings_of
 from micrec_core.runs import open_run
 
 BUNDLED = Path(__file__).resolve().parents[1] / "assets" / "runs" / "sample"

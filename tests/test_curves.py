@@ -12,21 +12,21 @@ import pandas as pd
 import pytest
 
 from micrec_core.cli import main
+from micrec_core.comparing import sample_run as bundle
+from micrec_core.comparing.compare import compare
+from micrec_core.comparing.plan import can_train, touches
+from micrec_core.comparing.run_curves import train_curves
+from micrec_core.comparing.sample_run import make_sample_runs
 from micrec_core.config import RunSettings, TrainSettings
-from micrec_core.data.sample import generate_sample
 from micrec_core.errors import ConfigError
 from micrec_core.evaluation.stress import Stress
 from micrec_core.evaluation.tables import POOLED
-from micrec_core.pipeline import bundle
-from micrec_core.pipeline.bundle import make_sample_runs
-from micrec_core.pipeline.compare import compare
-from micrec_core.pipeline.plan import can_train, touches
-from micrec_core.pipeline.results import write_results
-from micrec_core.pipeline.run_curves import train_curves
-from micrec_core.pipeline.train import train_run
+from micrec_core.report.results import write_results
+from micrec_core.running.train import train_run
 from micrec_core.runs import open_run
+from micrec_core.sample.generate import generate_sample
 from tests.comparing import forbid_training, stop_and_go_on
-from tests.models.worlds import QUICK
+from tests.method.worlds import QUICK
 
 pytestmark = [
     pytest.mark.slow,

@@ -16,18 +16,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from micrec_core.comparing.variants import train_variants
 from micrec_core.config import RunSettings, TrainSettings
 from micrec_core.data import TEST, read_dataset
-from micrec_core.data.sample import generate_sample
 from micrec_core.errors import ConfigError, RunError
-from micrec_core.models.inputs import ModelInputs
-from micrec_core.models.micrec import Encoded, MICRec
-from micrec_core.pipeline.evaluate import evaluate_run
-from micrec_core.pipeline.export import export_run
-from micrec_core.pipeline.train import TrainResult, train_run
-from micrec_core.pipeline.variants import train_variants
+from micrec_core.method.batch_foldin import encode
+from micrec_core.method.inputs import ModelInputs
+from micrec_core.method.micrec import Encoded, MICRec
+from micrec_core.report.export import export_run
+from micrec_core.running.evaluate import evaluate_run
+from micrec_core.running.train import TrainResult, train_run
 from micrec_core.runs import Run, live_history, open_run
-from micrec_core.training.foldin import encode
+from micrec_core.sample.generate import generate_sample
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SHORT = {"batch_size": 256, "validate_every": 1}
@@ -146,7 +146,7 @@ def test_snapshots_hold_what_was_validated(
         made.append(encode(model, inputs))
         return made[-1]
 
-    monkeypatch.setattr("micrec_core.pipeline.train.encode", counted)
+    monkeypatch.setattr("micrec_core.running.train.encode", counted)
     done = train_run(
         place / "tiny", tmp_path / "run", settings(epochs=epochs), device="cpu",
         cache=place / "cache", umap=False,
@@ -164,7 +164,7 @@ def test_snapshots_hold_what_was_validated(
 
 
 def test_the_catalogue_shows_all_items_with_small_pictures(run: Run, place: Path) -> None:
-    from micrec_core.features import load_image
+    from micrec_core.modalities import load_image
 
     catalogue = run.frame("catalogue.parquet")
     dataset = read_dataset(place / "tiny")

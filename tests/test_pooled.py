@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from micrec_core.pipeline.metrics import COLD_REFERENCES
-from micrec_core.pipeline.pooled import OWN_USERS, poolable, pooled_cold
-from micrec_core.pipeline.results import cold_users_together
+from micrec_core.report.pooled import OWN_USERS, poolable, pooled_cold
+from micrec_core.report.results import cold_users_together
+from micrec_core.running.frames import COLD_REFERENCES
 from micrec_core.runs import open_run
 
 SAMPLE = Path(__file__).resolve().parents[1] / "assets" / "runs" / "sample"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from micrec_core.graphs.neighbours import Neighbours
-from micrec_core.pipeline.record import neighbour_recall
+from micrec_core.running.record import neighbour_recall
 
 
 def found(recall: float) -> Neighbours:

@@ -12,10 +12,10 @@ import pytest
 from micrec_core.cli import main as command_line
 from micrec_core.config import FAMILIES, MODELS, RunSettings
 from micrec_core.errors import ConfigError
-from micrec_core.pipeline.results import write_results
-from micrec_core.pipeline.results_commands import train_command
-from micrec_core.pipeline.results_runs import Group
-from micrec_core.pipeline.results_summary import findings
+from micrec_core.report.commands import train_command
+from micrec_core.report.results import write_results
+from micrec_core.report.stored_runs import Group
+from micrec_core.report.summary import findings
 from micrec_core.runs import open_run
 
 RUN = Path(__file__).resolve().parents[1] / "assets" / "runs" / "sample"
@@ -91,7 +91,7 @@ def test_the_command_of_a_run_gives_its_settings(words: list[str], monkeypatch) 
         asked.append(settings)
         raise ConfigError("only the settings are looked at")
 
-    monkeypatch.setattr("micrec_core.pipeline.train.train_run", train_run)
+    monkeypatch.setattr("micrec_core.running.train.train_run", train_run)
     command_line(["train", "TABLES", "--out", "again", *words])
     config = asked[0].model_dump(mode="json")
     run = open_run(RUN)

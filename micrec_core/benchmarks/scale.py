@@ -20,15 +20,15 @@ import numpy as np
 from micrec_core.benchmarks.measure import Options, Report, Target, Timing, in_python
 from micrec_core.config import ModelSettings, RunSettings, TrainSettings
 from micrec_core.data import Dataset
-from micrec_core.data.sample import generate_sample
-from micrec_core.pipeline.fit import Fitted, Validator, make_trainer, new_model
-from micrec_core.pipeline.memory import peak_memory
-from micrec_core.pipeline.prepare import Prepared, encode_material, load_dataset, prepare
-from micrec_core.pipeline.record import first_info
-from micrec_core.pipeline.train import write_serving
+from micrec_core.method.batch_foldin import encode
+from micrec_core.running.fit import Fitted, Validator, make_trainer, new_model
+from micrec_core.running.memory import peak_memory
+from micrec_core.running.record import first_info
+from micrec_core.running.train import write_serving
 from micrec_core.runs import RunWriter, open_run
+from micrec_core.sample.generate import generate_sample
 from micrec_core.serving import Recommender
-from micrec_core.training.foldin import encode
+from micrec_core.training.prepare import Prepared, encode_material, load_dataset, prepare
 
 USERS, ITEMS = 1_000_000, 100_000  # items in each of two domains
 QUICK_USERS, QUICK_ITEMS = 400, 60

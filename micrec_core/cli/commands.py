@@ -46,7 +46,7 @@ def sample(
     as_json: Json = False,
 ) -> None:
     """Generate a sample dataset (synthetic, and marked so)."""
-    from micrec_core.data.sample import generate_sample
+    from micrec_core.sample.generate import generate_sample
 
     progress = Progress()
     made = generate_sample(
@@ -102,8 +102,8 @@ def features(
     import time
 
     from micrec_core.data import read_dataset
-    from micrec_core.features import encode_dataset
-    from micrec_core.pipeline.prepare import check_encoders, choose_device
+    from micrec_core.modalities import encode_dataset
+    from micrec_core.training.prepare import check_encoders, choose_device
 
     started = time.perf_counter()
     check_encoders(text, image)
@@ -182,7 +182,7 @@ def train(
         },
         set_ or [],
     )
-    from micrec_core.pipeline.train import train_run
+    from micrec_core.running.train import train_run
 
     progress = Progress()
     done = train_run(
@@ -211,7 +211,7 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """The metrics of a run with their intervals."""
-    from micrec_core.pipeline.evaluate import evaluate_run
+    from micrec_core.running.evaluate import evaluate_run
 
     progress = Progress()
     found = evaluate_run(
@@ -244,8 +244,8 @@ def variants(
     as_json: Json = False,
 ) -> None:
     """Train variants and baselines of a run's model and add the comparison to the run."""
-    from micrec_core.pipeline.run_curves import train_curves
-    from micrec_core.pipeline.variants import train_variants
+    from micrec_core.comparing.run_curves import train_curves
+    from micrec_core.comparing.variants import train_variants
 
     progress = Progress()
     given: dict[str, Any] = {
@@ -299,7 +299,7 @@ def compare(
     """Train models and variants with several seeds and test them against each other."""
     from micrec_core.cli.helpers import starter
     from micrec_core.cli.settings import run_settings
-    from micrec_core.pipeline.compare import compare as run_comparison
+    from micrec_core.comparing.compare import compare as run_comparison
 
     base = run_settings(
         {
@@ -360,7 +360,7 @@ def export(
     as_json: Json = False,
 ) -> None:
     """A report of a run, or its item vectors for other programs."""
-    from micrec_core.pipeline.export import export_run
+    from micrec_core.report.export import export_run
 
     files = export_run(run, format, out)
     if as_json:
@@ -370,6 +370,6 @@ def export(
 
 
 def _cache() -> Path | None:
-    from micrec_core.pipeline.prepare import cache_folder
+    from micrec_core.training.prepare import cache_folder
 
     return cache_folder()

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from micrec_core.data import columns
-from micrec_core.data.catalogue import Catalogue, unknown_domain
+from micrec_core.data.items import Catalogue, unknown_domain
 from micrec_core.data.schema import counted, listed, quote
 from micrec_core.data.tables import Coded, Table
 from micrec_core.errors import DataError

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from micrec_core.data.about import read_about
 from micrec_core.data.assign import MIN_TO_SPLIT, assign_split, stream
-from micrec_core.data.catalogue import Catalogue, read_catalogues
 from micrec_core.data.fingerprint import fingerprint
 from micrec_core.data.formats import read_atomic, read_table
 from micrec_core.data.interactions import Log, drop_low_ratings, drop_unknown, read_log
+from micrec_core.data.items import Catalogue, read_catalogues
 from micrec_core.data.kcore import core_mask
 from micrec_core.data.schema import INTERACTIONS, ITEMS, counted, quote
 from micrec_core.data.sources import find_sources

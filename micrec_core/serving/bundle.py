@@ -20,9 +20,11 @@ from scipy import sparse
 
 from micrec_core.config import BASELINES
 from micrec_core.errors import RunError
-from micrec_core.features import DatasetFeatures, FeatureMatrix
 from micrec_core.graphs.neighbours import Neighbours
-from micrec_core.models.gate import Gate
+from micrec_core.method.bridge import Bridge
+from micrec_core.method.gate import Gate
+from micrec_core.method.profiles import Scaling
+from micrec_core.modalities import DatasetFeatures, FeatureMatrix
 from micrec_core.serving.contents import (
     BRIDGE_ARRAYS,
     VECTORS,
@@ -32,14 +34,12 @@ from micrec_core.serving.contents import (
     ModalityPart,
     Space,
 )
-from micrec_core.training.bridge import Bridge
-from micrec_core.training.profiles import Scaling
 
 if TYPE_CHECKING:
     from micrec_core.data.types import Dataset, Split
-    from micrec_core.models.micrec import Encoded, MICRec
+    from micrec_core.method.knowledge import DomainKnowledge, Knowledge
+    from micrec_core.method.micrec import Encoded, MICRec
     from micrec_core.runs import Run, RunWriter
-    from micrec_core.training.inputs import DomainKnowledge, Knowledge
 
 TENSORS, ABOUT = "serving.safetensors", "serving.json"
 IDS, ENCODERS = "serving_ids.parquet", "serving_encoders.json"

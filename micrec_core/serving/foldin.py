@@ -12,13 +12,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from micrec_core.features import FeatureMatrix, centre
+from micrec_core.method.bridge import NEAREST, TEMPERATURE
+from micrec_core.modalities import FeatureMatrix, centre
 from micrec_core.serving.contents import Bundle
 from micrec_core.serving.forward import DomainTables, forward, gate_weights
 from micrec_core.serving.profiles import Profile, profile_of
 from micrec_core.serving.search import Index, Query, softmax_weights
 from micrec_core.serving.users import User
-from micrec_core.training.bridge import NEAREST, TEMPERATURE
 
 Vectors = NDArray[np.float64]
 NO_ROWS = np.zeros(0, np.int64)

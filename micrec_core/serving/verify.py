@@ -14,7 +14,7 @@ from micrec_core.serving.foldin import FoldIn
 from micrec_core.serving.users import Directory, User, assemble
 
 if TYPE_CHECKING:
-    from micrec_core.models.micrec import Encoded
+    from micrec_core.method.micrec import Encoded
 
 SAMPLE = 50
 TOLERANCE = 1e-4

@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from micrec_core.baselines.contract import Baseline, Embeddings, Noise, Step
 from micrec_core.config import TrainSettings
 from micrec_core.graphs.operators import Dropout
-from micrec_core.models.baselines.contract import Baseline, Embeddings, Noise, Step
-from micrec_core.models.inputs import ModelInputs
+from micrec_core.method.inputs import ModelInputs
 from micrec_core.training import losses
 from micrec_core.training.objective import Batch, Ranker
 

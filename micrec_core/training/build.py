@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import torch
 
+from micrec_core.baselines import REGISTRY, Baseline, ClosedForm
 from micrec_core.config import BASELINES, ModelSettings, TrainSettings
 from micrec_core.errors import ConfigError
-from micrec_core.models.baselines import REGISTRY, Baseline, ClosedForm
-from micrec_core.models.inputs import ModelInputs
-from micrec_core.models.micrec import MICRec, Settings
+from micrec_core.method.inputs import ModelInputs
+from micrec_core.method.micrec import MICRec, Settings
 
 
 def used_modalities(settings: ModelSettings, available: tuple[str, ...]) -> tuple[str, ...]:

@@ -11,9 +11,9 @@ from torch import Tensor
 from micrec_core.config import TrainSettings
 from micrec_core.graphs.operators import Dropout
 from micrec_core.graphs.taking import take
-from micrec_core.models import contrast
-from micrec_core.models.inputs import Link, ModelInputs
-from micrec_core.models.micrec import MICRec, Mixed
+from micrec_core.method import contrast
+from micrec_core.method.inputs import Link, ModelInputs
+from micrec_core.method.micrec import MICRec, Mixed
 from micrec_core.training import losses
 from micrec_core.training.softmax import sampled_softmax
 

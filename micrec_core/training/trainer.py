@@ -12,13 +12,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from micrec_core.baselines import Baseline
 from micrec_core.config import TrainSettings
 from micrec_core.data.types import Edges
 from micrec_core.errors import RunError
 from micrec_core.graphs.operators import Dropout
-from micrec_core.models.baselines import Baseline
-from micrec_core.models.inputs import ModelInputs
-from micrec_core.models.micrec import MICRec
+from micrec_core.method.inputs import ModelInputs
+from micrec_core.method.micrec import MICRec
 from micrec_core.training.adam import Adam
 from micrec_core.training.allocator import keep_freed_memory
 from micrec_core.training.average import ParameterAverage

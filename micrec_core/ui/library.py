@@ -184,7 +184,7 @@ def domain_of(opened: Opened, item_id: str) -> str | None:
 
 def report(opened: Opened) -> bytes:
     """The self-contained HTML report of the run."""
-    from micrec_core.figures.report import html_report
+    from micrec_core.report.html import html_report
 
     kept = set(snapshot_epochs(opened))
     return html_report(

@@ -13,8 +13,8 @@ import streamlit as st
 from micrec_core.config import RECIPE
 from micrec_core.figures import retrain as figures
 from micrec_core.figures.tables import pick
+from micrec_core.jobs.manager import Job, JobManager
 from micrec_core.runs import live_history, open_run
-from micrec_core.training.jobs import Job, JobManager
 from micrec_core.ui import library
 from micrec_core.ui.library import Opened, runs_folder
 from micrec_core.ui.navigation import ROOT

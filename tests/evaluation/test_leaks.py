@@ -10,7 +10,7 @@ import pytest
 from micrec_core.data.types import Edges
 from micrec_core.errors import DataError
 from micrec_core.evaluation.leaks import require_disjoint
-from tests.models import worlds
+from tests.method import worlds
 
 
 @pytest.fixture(scope="module")

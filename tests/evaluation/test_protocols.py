@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 
 from micrec_core.data import Dataset, Split, make_split, read_dataset
-from micrec_core.data.sample import generate_sample
-from micrec_core.evaluation.bridges import choose_ridge, fit_ridge, nearest_bridge
 from micrec_core.evaluation.protocols import (
     FULL_LIST,
     Outcome,
@@ -17,6 +15,8 @@ from micrec_core.evaluation.protocols import (
     tabulate,
 )
 from micrec_core.evaluation.tables import summary_table
+from micrec_core.evaluation.user_maps import choose_ridge, fit_ridge, nearest_bridge
+from micrec_core.sample.generate import generate_sample
 
 Asked = tuple[Dataset, Split, list[Question]]
 

@@ -20,8 +20,8 @@ from micrec_core.evaluation.stress import (
     thinned,
     without_features,
 )
-from micrec_core.training.inputs import derive_knowledge
-from tests.models.worlds import NEIGHBOURS, World, small
+from micrec_core.method.knowledge import derive_knowledge
+from tests.method.worlds import NEIGHBOURS, World, small
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from micrec_core.figures import (
     tables,
     theme,
 )
-from micrec_core.figures.report import html_report
+from micrec_core.report.html import html_report
 from tests import ui_run
 
 RNG = np.random.default_rng(0)

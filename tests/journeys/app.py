@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from micrec_core.training.jobs import JobManager
+from micrec_core.jobs.manager import JobManager
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page, Playwright

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from micrec_core.jobs.manager import JobManager
 from micrec_core.runs import list_runs
-from micrec_core.training.jobs import JobManager
 from tests.journeys.app import ROOT, Server, open_page, settled, sound, widget
 from tests.journeys.conftest import Serve, Visit
 

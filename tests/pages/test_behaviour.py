@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from micrec_core.errors import DataError
+from micrec_core.jobs.manager import JobManager
 from micrec_core.runs import list_runs
-from micrec_core.training.jobs import JobManager
 from micrec_core.ui import library, training
 from micrec_core.ui.cards import reason_bar
 from micrec_core.ui.makeup import checked_picture

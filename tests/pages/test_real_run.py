@@ -13,7 +13,7 @@ def real_runs(tmp_path_factory):
     if not (ROOT / "sample_data" / "items.csv").is_file():
         pytest.skip("the sample dataset is not there")
     from micrec_core.config import RunSettings
-    from micrec_core.pipeline.train import train_run
+    from micrec_core.running.train import train_run
 
     folder = tmp_path_factory.mktemp("real")
     settings = RunSettings(training={"epochs": 2}, split="inductive")

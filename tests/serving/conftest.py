@@ -12,21 +12,21 @@ import torch
 
 from micrec_core.config import ModelSettings, TrainSettings
 from micrec_core.data import make_split, read_dataset
-from micrec_core.data.sample import generate_sample
 from micrec_core.data.types import Dataset, Split
-from micrec_core.features import DatasetFeatures, encode_dataset
-from micrec_core.models.inputs import ModelInputs
-from micrec_core.models.micrec import Encoded, MICRec
-from micrec_core.runs import Run, RunWriter, open_run
-from micrec_core.serving import Recommender, write_bundle
-from micrec_core.training.bridge import Bridge, alone_users, fit_bridge
-from micrec_core.training.build import build_model, effective_training, used_modalities
-from micrec_core.training.inputs import (
+from micrec_core.method.bridge import Bridge, alone_users, fit_bridge
+from micrec_core.method.inputs import ModelInputs
+from micrec_core.method.knowledge import (
     Knowledge,
     NeighbourSettings,
     derive_knowledge,
     model_inputs,
 )
+from micrec_core.method.micrec import Encoded, MICRec
+from micrec_core.modalities import DatasetFeatures, encode_dataset
+from micrec_core.runs import Run, RunWriter, open_run
+from micrec_core.sample.generate import generate_sample
+from micrec_core.serving import Recommender, write_bundle
+from micrec_core.training.build import build_model, effective_training, used_modalities
 from micrec_core.training.trainer import Trainer
 
 

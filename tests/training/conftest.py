@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from micrec_core.config import ModelSettings, TrainSettings, make_settings
-from micrec_core.models.micrec import MICRec
+from micrec_core.method.micrec import MICRec
 from micrec_core.training.build import effective_training
 from micrec_core.training.trainer import Trainer
-from tests.models import worlds
+from tests.method import worlds
 
 QUICK = worlds.QUICK | {"new_items_batch": 32, "contrast_batch": 8}
 

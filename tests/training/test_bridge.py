@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from micrec_core.training.bridge import NEAREST, TEMPERATURE, Bridge, fit_bridge
+from micrec_core.method.bridge import NEAREST, TEMPERATURE, Bridge, fit_bridge
 
 N, DIM = 40, 5
 

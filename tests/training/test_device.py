@@ -10,7 +10,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from micrec_core.errors import RunError
-from micrec_core.models import contrast
+from micrec_core.method import contrast
 from micrec_core.training.trainer import Trainer
 
 RECIPE = {"views": 0.3, "leave_out": True, "epochs": 1, "weight_decay": 0.1}

@@ -9,19 +9,19 @@ from scipy import sparse
 
 from micrec_core.config import ModelSettings
 from micrec_core.data import Dataset, Split, make_split, read_dataset
-from micrec_core.data.sample import generate_sample
-from micrec_core.features import DatasetFeatures, encode_dataset
-from micrec_core.models.inputs import ModelInputs
-from micrec_core.models.micrec import MICRec
-from micrec_core.training.bridge import alone_users, fit_bridge
-from micrec_core.training.build import build_model, used_modalities
-from micrec_core.training.foldin import cold_users, encode, fold_in_users
-from micrec_core.training.inputs import (
+from micrec_core.method.batch_foldin import cold_users, encode, fold_in_users
+from micrec_core.method.bridge import alone_users, fit_bridge
+from micrec_core.method.inputs import ModelInputs
+from micrec_core.method.knowledge import (
     Knowledge,
     NeighbourSettings,
     derive_knowledge,
     model_inputs,
 )
+from micrec_core.method.micrec import MICRec
+from micrec_core.modalities import DatasetFeatures, encode_dataset
+from micrec_core.sample.generate import generate_sample
+from micrec_core.training.build import build_model, used_modalities
 
 Trained = tuple[MICRec, Knowledge, ModelInputs]
 

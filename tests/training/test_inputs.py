@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from micrec_core.data.types import Edges, Split
-from micrec_core.training import inputs as inputs_module
-from micrec_core.training.inputs import Knowledge, alone_side, model_inputs
-from tests.models import oracle, worlds
+from micrec_core.method import knowledge as inputs_module
+from micrec_core.method.knowledge import Knowledge, alone_side, model_inputs
+from tests.method import oracle, worlds
 
 MODALITIES = ("text", "image")
 

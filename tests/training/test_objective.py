@@ -11,8 +11,8 @@ import torch
 from scipy import sparse
 
 from micrec_core.graphs.operators import BipartiteGraph
-from micrec_core.models.contrast import symmetric_info_nce
-from micrec_core.models.inputs import DomainInputs
+from micrec_core.method.contrast import symmetric_info_nce
+from micrec_core.method.inputs import DomainInputs
 from micrec_core.training import losses
 from micrec_core.training.objective import Batch, Objective
 from micrec_core.training.softmax import sampled_softmax

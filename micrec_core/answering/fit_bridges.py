@@ -1,0 +1,77 @@
+"""Fitting the bridges of a trained model, their two numbers chosen on validation interactions."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from micrec_core.evaluation.metrics import ranking_metrics
+from micrec_core.evaluation.ranking import rank_embeddings
+from micrec_core.method.bridge import RIDGES, SHARES, Bridge, alone_users, fit_bridge
+from micrec_core.method.micrec import Encoded, MICRec
+from micrec_core.training.prepare import Prepared
+
+_CUTOFF = 20
+_MOST_USERS = 2000
+_DEFAULT = (10.0, 0.5)
+
+
+def fit_bridges(
+    prepared: Prepared, model: MICRec, encoded: list[Encoded]
+) -> dict[tuple[int, int], Bridge]:
+    """A bridge for each ordered pair of domains that shares users; none for single-domain models.
+
+    Penalty and share are chosen by NDCG@20 on the target's validation interactions of overlapping
+    users, each embedded as if cold there: those interactions are in no graph, and test is not
+    looked at.
+    """
+    if not model.settings.transfer:
+        return {}
+    knowledge, out = prepared.knowledge, {}
+    for (source, target), (there, here) in knowledge.links.items():
+        if len(there) < 2:
+            continue
+        alone = alone_users(model, knowledge, prepared.inputs, encoded, source, there)
+        final = encoded[target].users[here].cpu().numpy()
+        items = encoded[target].items.cpu().numpy()
+        ridge, share = _choose(prepared, target, here, alone, final, items)
+        out[source, target] = fit_bridge(alone, final, ridge, share)
+    return out
+
+
+def _choose(
+    prepared: Prepared,
+    target: int,
+    here: NDArray[np.int64],
+    alone: NDArray[np.float32],
+    final: NDArray[np.float32],
+    items: NDArray[np.float32],
+) -> tuple[float, float]:
+    """Penalty and share; each half of the overlapping users is asked of a fit on the other."""
+    domain = prepared.dataset.domains[target]
+    valid = prepared.split.domains[target].valid.matrix(domain.n_users, domain.n_items)[here]
+    taken = prepared.knowledge.domains[target].train[here]
+    candidates = prepared.material.catalogues[target]
+    generator = np.random.default_rng(0)
+    half = generator.permutation(len(here)) % 2 == 0
+    scores = np.zeros((len(RIDGES), len(SHARES)))
+    for fitted in (half, ~half):
+        asked = np.flatnonzero(~fitted & (np.diff(valid.indptr) > 0))
+        if len(asked) == 0 or fitted.sum() < 2:
+            continue
+        if len(asked) > _MOST_USERS:
+            asked = np.sort(generator.choice(asked, _MOST_USERS, replace=False))
+        mask = sparse.csr_matrix(taken[asked])
+        for i, ridge in enumerate(RIDGES):
+            mapped = fit_bridge(alone[fitted], final[fitted], ridge, 0.0)(alone[asked])
+            lent = fit_bridge(alone[fitted], final[fitted], ridge, 1.0)(alone[asked]) - mapped
+            for j, share in enumerate(SHARES):
+                users = mapped + share * lent
+                ranked = rank_embeddings(users, items, None, mask, candidates, _CUTOFF)
+                found = ranking_metrics(ranked, valid[asked], (_CUTOFF,))
+                scores[i, j] += float(found[f"ndcg@{_CUTOFF}"].sum())
+    if not scores.any():
+        return _DEFAULT
+    best_ridge, best_share = divmod(int(scores.argmax()), len(SHARES))
+    return RIDGES[best_ridge], SHARES[best_share]

@@ -1,0 +1,70 @@
+"""CMF: collective matrix factorisation (Singh and Gordon, KDD 2008), users shared by domains.
+
+    score_d(u, i) = p_u . q_i^d
+
+One vector for a user in all domains, one table of items for each; the domains' losses are added,
+as for every model here. A user without a trace in a domain has the vector learned elsewhere.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from micrec_core.baselines.contract import KNOWN, Baseline, Embeddings, Noise, Tables
+from micrec_core.config import ModelSettings
+from micrec_core.method.inputs import Link, ModelInputs
+
+
+class Cmf(Baseline):
+    """Matrix factorisation in which an overlapping user is one user."""
+
+    answers = KNOWN | {"cold-domain"}
+
+    def __init__(self, inputs: ModelInputs, settings: ModelSettings):
+        super().__init__(inputs, settings)
+        self.tables = nn.ModuleList(
+            Tables(0, d.graph.n_items, settings.dim) for d in inputs.domains
+        )
+        self.person = people(inputs)
+        n = 1 + max(int(rows.max()) for rows in self.person)
+        self.users = nn.Parameter(torch.empty(n, settings.dim))
+
+    def reset(self, name: str, parameter: nn.Parameter, generator: torch.Generator) -> None:
+        """The shared table as the others."""
+        super().reset("tables.users" if name == "users" else name, parameter, generator)
+
+    def clear_untrained(self, inputs: ModelInputs) -> None:
+        """Of a person: without train interactions in any domain."""
+        total = torch.zeros(len(self.users), device=inputs.device)
+        with torch.no_grad():
+            for d, domain in enumerate(inputs.domains):
+                users, items = domain.graph.degrees()
+                total.index_add_(0, self.person[d], users)
+                self.table(d).items[items == 0] = 0.0
+            self.users[total == 0] = 0.0
+
+    def forward(self, inputs: ModelInputs, noise: Noise | None = None) -> list[Embeddings]:
+        """The persons' vectors at their rows in each domain."""
+        return [
+            Embeddings(torch.nn.functional.embedding(rows, self.users), self.table(d).items)
+            for d, rows in enumerate(self.person)
+        ]
+
+    def cold_users(self, inputs: ModelInputs, link: Link) -> Tensor:
+        """The vector that the source taught."""
+        return self.users[self.person[link.source][link.source_rows]]
+
+
+def people(inputs: ModelInputs) -> list[Tensor]:
+    """Per domain, int64 [n_users]: which person a row is; the same one where rows are linked."""
+    ends = np.cumsum([d.graph.n_users for d in inputs.domains])
+    out = [np.arange(end - d.graph.n_users, end) for end, d in zip(ends, inputs.domains)]
+    for link in sorted(inputs.links, key=lambda link: (link.source, link.target)):
+        if link.source < link.target:
+            there, here = link.source_rows.cpu().numpy(), link.target_rows.cpu().numpy()
+            out[link.target][here] = out[link.source][there]
+    _, numbers = np.unique(np.concatenate(out), return_inverse=True)
+    parts = np.split(numbers.astype(np.int64), ends[:-1])
+    return [torch.from_numpy(part).to(inputs.device) for part in parts]

@@ -1,0 +1,91 @@
+"""FREEDOM: a frozen graph between items, a pruned graph of interactions (Zhou and Shen, MM 2023).
+
+    S = share S_image + (1 - share) S_text,   S_m: k nearest items, equal weights, never learned
+    u = LGC_u,   i = LGC_i + S q_i,   score = u . i
+    loss = ranking(u, i) + weight sum_m ranking(u, x_im W_m)
+
+LGC is LightGCN; in training it runs on a share 1 - ``drop`` of the edges, drawn anew each epoch
+with probability in proportion to 1 / sqrt(d_u d_i). Options: ``image_share``, ``drop``,
+``weight``, ``train_features``. The neighbours are those that MICRec takes.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch import Tensor
+
+from micrec_core.baselines.contract import KNOWN, Baseline, Embeddings, Noise, Step
+from micrec_core.baselines.layers import Content, degrees, uniform_neighbours
+from micrec_core.config import ModelSettings
+from micrec_core.graphs.lending import NeighbourGraph
+from micrec_core.graphs.operators import BipartiteGraph
+from micrec_core.graphs.propagation import light_gcn
+from micrec_core.method.inputs import ModelInputs
+
+
+class Freedom(Baseline):
+    """LightGCN with what similar items have learned added to each item."""
+
+    answers = KNOWN | {"new-users", "new-items"}
+    uses_features = True
+
+    def __init__(self, inputs: ModelInputs, settings: ModelSettings):
+        super().__init__(inputs, settings)
+        self.content = Content(inputs, settings.dim, bool(settings.option("train_features")))
+        image = settings.option("image_share")
+        shares = {"image": image, "text": 1.0 - image}
+        self.similar = [
+            uniform_neighbours(
+                cast(dict[str, NeighbourGraph], d.items.neighbours),
+                {m: shares.get(m, 1.0) for m in d.items.content},
+            )
+            for d in inputs.domains
+        ]
+        self.pruned: list[BipartiteGraph] = []
+
+    def start_epoch(self, inputs: ModelInputs, generator: torch.Generator) -> None:
+        """Draw the edges that stay."""
+        drop = self.settings.option("drop")
+        self.pruned = [prune(d.graph, drop, generator) for d in inputs.domains]
+
+    def forward(self, inputs: ModelInputs, noise: Noise | None = None) -> list[Embeddings]:
+        """On the pruned graphs in training, on the whole ones otherwise."""
+        out = []
+        for d, domain in enumerate(inputs.domains):
+            graph, degree, own = domain.graph, degrees(domain), self.table(d)
+            if noise is not None:
+                graph = self.pruned[d]
+                degree = graph.degrees()
+            users, items = light_gcn(graph, degree, own.users, own.items, self.settings.layers)
+            out.append(Embeddings(users, items + self.similar[d] @ own.items))
+        return out
+
+    def loss(self, step: Step, found: list[Embeddings]) -> dict[str, Tensor]:
+        """Ranking by embeddings and, a little, by each projected modality."""
+        terms = super().loss(step, found)
+        side, users = step.inputs.domains[step.d].items, found[step.d].users
+        weight = self.settings.option("weight")
+        parts = [step.rank(users, self.content(m, step.d, side)) for m in step.inputs.modalities]
+        return terms | {"content": weight * torch.stack(parts).sum()}
+
+
+def prune(graph: BipartiteGraph, drop: float, generator: torch.Generator) -> BipartiteGraph:
+    """A share 1 - ``drop`` of the edges, without replacement, weighed by 1 / sqrt(d_u d_i).
+
+    By the Gumbel keys log w + G, whose largest are such a sample.
+    """
+    rows, columns = graph.by_user.rows(), graph.by_user.indices
+    of_users, of_items = (degree.cpu().numpy() for degree in graph.degrees())
+    log_weight = -0.5 * np.log(of_users[rows] * of_items[columns])
+    uniform = torch.rand(len(rows), generator=generator).clamp(min=1e-20)
+    keys = torch.from_numpy(log_weight) - torch.log(-torch.log(uniform))
+    keep = torch.topk(keys, max(1, round(len(rows) * (1.0 - drop)))).indices.numpy()
+    kept = sparse.csr_matrix(
+        (np.ones(len(keep), np.float32), (rows[keep], columns[keep])),
+        shape=(graph.n_users, graph.n_items),
+    )
+    return BipartiteGraph(kept, graph.device)

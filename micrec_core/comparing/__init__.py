@@ -1,0 +1,1 @@
+"""Models and variants beside each other on one split, an equal budget each."""

@@ -1,0 +1,81 @@
+"""The curves of models trained on less: ``metrics/sparsity``, ``missing`` and ``overlap``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import pandas as pd
+
+from micrec_core.comparing.plan import Contender, Plan
+from micrec_core.comparing.trainings import Training, stored
+from micrec_core.evaluation.protocols import tabulate
+from micrec_core.evaluation.stress import WHOLE, Stress, kept
+from micrec_core.evaluation.tables import Result, pool_seeds, summary_table
+from micrec_core.training.prepare import Material
+
+METRICS = ("ndcg@20", "recall@20")
+_BESIDE = ["domain", "user_id", "cohort", "n_positives", "protocol", "scope"]
+
+
+def curve_frames(plan: Plan, material: Material) -> dict[str, pd.DataFrame]:
+    """A table for each protocol of the plan's stresses, by its path in the run.
+
+    Columns are those of a summary and ``share``; for ``sparsity`` the real share of the domain's
+    train interactions and ``n_train``, of that domain's users alone; for ``missing`` also
+    ``modality``. With several seeds there are rows of their mean (seed -1) too. Where
+    nothing is taken away, and where a model does not look at what is, its plain trainings stand.
+    """
+    summaries = _Summaries()
+    out: dict[str, list[pd.DataFrame]] = {}
+    for stress, _, group in _points(plan):
+        rows = _placed(summaries.of(group), stress, material)
+        out.setdefault(f"metrics/{stress.protocol}.parquet", []).append(rows)
+    return {path: pd.concat(parts, ignore_index=True) for path, parts in out.items()}
+
+
+def _points(plan: Plan) -> Iterator[tuple[Stress, Contender, list[Training]]]:
+    """Every contender where nothing is taken away, then under every stress."""
+    for protocol, what in dict.fromkeys((s.protocol, s.what) for s in plan.stresses):
+        whole = Stress(protocol, WHOLE[protocol], what)
+        for contender in plan.contenders:
+            yield whole, contender, plan.final(contender) or []
+    yield from plan.stressed()
+
+
+def _placed(summary: pd.DataFrame, stress: Stress, material: Material) -> pd.DataFrame:
+    """The rows of one point of the curve, and where it lies."""
+    if stress.protocol == "sparsity":
+        stays = kept(material.dataset, material.split, stress.what, stress.share)
+        rows = summary[summary["domain"] == stress.what]
+        return rows.assign(share=round(float(stays.mean()), 4), n_train=int(stays.sum()))
+    if stress.protocol == "missing":
+        return summary.assign(share=stress.share, modality=stress.what)
+    return summary.assign(share=stress.share)
+
+
+class _Summaries:
+    """Summaries of trainings, each made once: one may stand at many points."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[str, ...], pd.DataFrame] = {}
+
+    def of(self, group: Sequence[Training]) -> pd.DataFrame:
+        key = tuple(training.path.name for training in group)
+        if key not in self._made:
+            self._made[key] = _summary(group)
+        return self._made[key]
+
+
+def _summary(group: Sequence[Training]) -> pd.DataFrame:
+    """METRICS of one contender at one point, and of the mean over its seeds."""
+    outcomes = []
+    for training in group:
+        found = stored(training)
+        keep = [c for c in (*_BESIDE, *METRICS) if c in found.frame]
+        outcomes.append(replace(found, frame=found.frame[keep]))
+
+    def table(results: list[Result]) -> pd.DataFrame:
+        return summary_table([*results, *pool_seeds(results)] if len(group) > 1 else results)
+
+    return tabulate(table, outcomes)

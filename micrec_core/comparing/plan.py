@@ -1,0 +1,167 @@
+"""Everything that a comparison trains, and what of it can be started now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from micrec_core.baselines import REGISTRY, ClosedForm
+from micrec_core.comparing.grids import Point, at_point, points
+from micrec_core.comparing.trainings import Training
+from micrec_core.config import BASELINES, ModelSettings, RunSettings
+from micrec_core.evaluation.stress import Stress
+from micrec_core.training.build import used_modalities
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A model, or micrec without something."""
+
+    name: str
+    without: tuple[str, ...] = ()
+
+
+@dataclass
+class Plan:
+    """Everything that is to be trained.
+
+    Attributes
+    ----------
+    base : settings that all trainings share; its seed is not used
+    seeds : the first is the one that points are chosen with
+    stresses : under each of which every contender is trained too, at its chosen point
+    modalities : that the dataset has
+    """
+
+    contenders: tuple[Contender, ...]
+    seeds: tuple[int, ...]
+    budget: int
+    base: RunSettings
+    folder: Path
+    fingerprint: str
+    stresses: tuple[Stress, ...] = ()
+    modalities: tuple[str, ...] = ()
+    _chosen: dict[str, Point] = field(default_factory=dict)
+
+    def at(self, contender: Contender, point: Point, seed: int) -> Training:
+        """One training."""
+        settings = at_point(self.base, contender.name, contender.without, point, seed)
+        return Training(settings, self.folder, self.fingerprint)
+
+    def tuning(self, name: str) -> list[tuple[Point, Training]]:
+        """The points of a model and their trainings."""
+        full = Contender(name)
+        return [(p, self.at(full, p, self.seeds[0])) for p in points(name, self.budget)]
+
+    def chosen(self, name: str) -> Point | None:
+        """The point with the best validation score, the first of equals; None before all have one.
+
+        Variants have that of the full model.
+        """
+        if name not in self._chosen:
+            tried = self.tuning(name)
+            if not all(training.is_trained for _, training in tried):
+                return None
+            scores = [float(training.about()["score"] or 0.0) for _, training in tried]
+            self._chosen[name] = tried[scores.index(max(scores))][0]
+        return self._chosen[name]
+
+    def final(self, contender: Contender) -> list[Training] | None:
+        """The trainings that are compared, one a seed; None before its point is chosen."""
+        point = self.chosen(contender.name)
+        if point is None:
+            return None
+        return [self.at(contender, point, seed) for seed in self.seeds]
+
+    def twin(self, training: Training) -> Training | None:
+        """The training with the first seed, of a model that is solved: a seed changes nothing."""
+        settings = training.settings
+        kind = REGISTRY.get(settings.model.name)
+        if kind is None or not issubclass(kind, ClosedForm) or settings.seed == self.seeds[0]:
+            return None
+        return replace(training, settings=settings.model_copy(update={"seed": self.seeds[0]}))
+
+    def stressed(self) -> Iterator[tuple[Stress, Contender, list[Training]]]:
+        """Contenders under each stress, one training a seed; none before its point is chosen.
+
+        A contender that the stress does not touch has its plain trainings there; one that it
+        leaves nothing to go by is left out.
+        """
+        for stress in self.stresses:
+            for contender in self.contenders:
+                final = self.final(contender)
+                if not final:
+                    continue
+                model = final[0].settings.model
+                if not can_train(stress, model, self.modalities):
+                    continue
+                if touches(stress, model, self.modalities):
+                    final = [replace(training, stress=stress) for training in final]
+                yield stress, contender, final
+
+    def names(self) -> list[str]:
+        """The models whose points are tried."""
+        return list(dict.fromkeys(c.name for c in self.contenders))
+
+    def open_tasks(self) -> list[tuple[Training, bool]]:
+        """Trainings that can be started now and are not done; whether they are to answer too."""
+        tuning = [(t, False) for name in self.names() for _, t in self.tuning(name)]
+        tasks = [task for task in tuning if not task[0].is_trained]
+        for contender in self.contenders:
+            final = self.final(contender) or []
+            tasks += [(training, True) for training in final]
+        # Stress by stress, since what was prepared for one serves all contenders.
+        tasks += [(t, True) for _, _, group in self.stressed() for t in group if t.stress]
+        return [(t, final) for t, final in tasks if not (final and t.is_answered)]
+
+    @property
+    def n_tasks(self) -> int:
+        """How many trainings there are in all."""
+        tuning = sum(len(points(name, self.budget)) for name in self.names())
+        plain = sum(not c.without for c in self.contenders)
+        first = [self.at(c, {}, self.seeds[0]).settings.model for c in self.contenders]
+        stressed = sum(
+            can_train(stress, model, self.modalities) and touches(stress, model, self.modalities)
+            for stress in self.stresses
+            for model in first
+        )
+        n_seeds = len(self.seeds)
+        return tuning + len(self.contenders) * n_seeds - plain + stressed * n_seeds
+
+    @property
+    def is_done(self) -> bool:
+        """Whether everything was trained and answered."""
+        if any(self.final(contender) is None for contender in self.contenders):
+            return False
+        return not self.open_tasks()
+
+
+def touches(stress: Stress, model: ModelSettings, modalities: tuple[str, ...]) -> bool:
+    """Whether training the model under the stress differs from training it without.
+
+    Parameters
+    ----------
+    modalities : that the dataset has
+    """
+    if stress.protocol == "missing":
+        return bool(set(stress.lost(modalities)) & set(used_modalities(model, modalities)))
+    if stress.protocol == "overlap":
+        return _knows_who_is_who(model)
+    return True
+
+
+def can_train(stress: Stress, model: ModelSettings, modalities: tuple[str, ...]) -> bool:
+    """Whether the stress leaves a model that goes by texts and pictures any of them."""
+    kind = REGISTRY.get(model.name)
+    if stress.protocol != "missing" or stress.share < 1 or kind is None or not kind.uses_features:
+        return True
+    return bool(set(modalities) - set(stress.lost(modalities)))
+
+
+def _knows_who_is_who(model: ModelSettings) -> bool:
+    """Whether the model looks at who is in several domains."""
+    if model.name not in BASELINES:
+        return model.name == "micrec" and "cross-domain" not in model.without
+    kind = REGISTRY[model.name]
+    return "cold-domain" in kind.answers and not issubclass(kind, ClosedForm)

@@ -1,0 +1,1 @@
+"""Background trainings in capped processes of their own."""

@@ -1,0 +1,1 @@
+"""The method: templates, gate, aggregation, propagation, bridge, fold-in, explanation."""

@@ -1,0 +1,169 @@
+"""Embeddings of a trained model for everyone an evaluation asks about, no parameter changed.
+
+A new user's embedding is the model's own forward pass over a graph in which only the user side has
+grown: messages to users come from train and support interactions, messages to items from train
+interactions alone. So items and known users keep their embeddings, and no formula is written twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import sparse
+from torch import Tensor
+
+from micrec_core.graphs.lending import NeighbourGraph
+from micrec_core.graphs.neighbours import Neighbours, nearest
+from micrec_core.graphs.operators import BipartiteGraph, Dropout
+from micrec_core.method.bridge import Bridge, alone_users
+from micrec_core.method.inputs import DomainInputs, ModelInputs, Side
+from micrec_core.method.knowledge import DomainKnowledge, Knowledge
+from micrec_core.method.micrec import Encoded, MICRec
+from micrec_core.method.profiles import infer_profiles
+
+
+class FoldInGraph(BipartiteGraph):
+    """Train interactions with further users who receive from items but do not give to them.
+
+    Parameters
+    ----------
+    train : the graph that was trained on
+    extended : CSR [n_users, n_items], train and support interactions together
+    """
+
+    symmetric = False
+
+    def __init__(self, train: BipartiteGraph, extended: sparse.csr_matrix):
+        super().__init__(extended, train.device)
+        self._train = train
+
+    def to_items(
+        self, x: Tensor, items: Tensor, users: Tensor, drop: Dropout | None = None
+    ) -> Tensor:
+        """As the train graph alone does."""
+        return self._train.to_items(x, items, users, drop)
+
+
+def encode(model: MICRec, inputs: ModelInputs) -> list[Encoded]:
+    """Embeddings of every domain, without dropout or gradient."""
+    model.eval()
+    with torch.no_grad():
+        return model(inputs)
+
+
+def fold_in_users(
+    model: MICRec,
+    knowledge: Knowledge,
+    inputs: ModelInputs,
+    supports: Sequence[sparse.csr_matrix],
+) -> list[Tensor]:
+    """User embeddings [n_users, dim] of each domain with new users folded in.
+
+    Parameters
+    ----------
+    knowledge, inputs : what the model was trained on
+    supports : per domain, CSR [n_users, n_items] of the interactions that new users show; rows
+        with any are folded in, the others keep what they have. A row in training may be given
+        its own train interactions (and gets its own embedding); others would not reach its items
+    """
+    extended = fold_in_inputs(knowledge, inputs, supports)
+    return [encoded.users for encoded in encode(model, extended)]
+
+
+def fold_in_inputs(
+    knowledge: Knowledge, inputs: ModelInputs, supports: Sequence[sparse.csr_matrix]
+) -> ModelInputs:
+    """The inputs with the user side of new users filled from their support interactions."""
+    domains = []
+    for part, domain, support in zip(knowledge.domains, inputs.domains, supports, strict=True):
+        rows = np.flatnonzero(np.diff(support.indptr))
+        domains.append(_extend(part, knowledge, domain, support, rows) if len(rows) else domain)
+    return replace(inputs, domains=tuple(domains))
+
+
+def _extend(
+    part: DomainKnowledge,
+    knowledge: Knowledge,
+    domain: DomainInputs,
+    support: sparse.csr_matrix,
+    rows: NDArray[np.int64],
+) -> DomainInputs:
+    keep = np.ones(part.train.shape[0], np.float32)
+    keep[rows] = 0.0
+    extended = sparse.csr_matrix(sparse.diags(keep) @ part.train + support)
+    extended.eliminate_zeros()
+    users = _extend_users(part, knowledge, domain.users, support[rows], rows)
+    return DomainInputs(FoldInGraph(domain.graph, extended), users, domain.items)
+
+
+def _extend_users(
+    part: DomainKnowledge,
+    knowledge: Knowledge,
+    side: Side,
+    support: sparse.csr_matrix,
+    rows: NDArray[np.int64],
+) -> Side:
+    """The user side with ``rows`` [n] replaced by what ``support`` [n, n_items] says of them."""
+    device, names = side.degree.device, knowledge.modalities
+    there = torch.from_numpy(rows).to(device)
+    degree = np.diff(support.indptr).astype(np.float32)
+    n_users = len(side)
+    content, neighbours = dict(side.content), {}
+    has = side.has.clone()
+    coherence = np.zeros((len(rows), len(names)), np.float32)
+    for index, m in enumerate(names):
+        profiles = infer_profiles(support, part.features[m])
+        coherence[:, index] = profiles.coherence
+        content[m] = _put(side.content[m], there, profiles.content())
+        has[there, index] = torch.from_numpy(profiles.has).to(device)
+        known, anchors = part.user_neighbours[m], part.profiles[m]
+        found = nearest(
+            profiles.space(), anchors.space(), knowledge.settings.k, same=rows,
+            anchor_ok=anchors.has & (part.user_degree > 0), device=str(device),
+        )  # fmt: skip
+        merged = Neighbours(known.rows.copy(), known.similarity.copy())
+        merged.rows[rows], merged.similarity[rows] = found.rows, found.similarity
+        neighbours[m] = NeighbourGraph(
+            merged.rows, merged.weights(knowledge.settings.temperature), n_users, device
+        )
+    return replace(
+        side,
+        content=content,
+        sums={},
+        has=has,
+        neighbours=neighbours,
+        signals=_put(side.signals, there, part.user_scaling.apply(coherence, degree)),
+        degree=_put(side.degree, there, degree),
+    )
+
+
+def _put(whole: Tensor, rows: Tensor, values: NDArray) -> Tensor:
+    out = whole.clone()
+    out[rows] = torch.from_numpy(np.ascontiguousarray(values)).to(whole)
+    return out
+
+
+def cold_users(
+    model: MICRec,
+    knowledge: Knowledge,
+    inputs: ModelInputs,
+    encoded: list[Encoded],
+    bridges: Mapping[tuple[int, int], Bridge],
+    pair: tuple[int, int],
+    rows: NDArray[np.int64],
+) -> NDArray[np.float32]:
+    """Embeddings [n, dim] in the target of ``pair`` of source users without a trace there.
+
+    Where no bridge was fitted (one domain at a time, or nobody in common), all that is known of
+    them is that they are users: the target's global vector.
+    """
+    source, target = pair
+    if pair not in bridges:
+        anyone = model.domain(target).any_user.detach().cpu().numpy()
+        return np.repeat(anyone[None], len(rows), axis=0)
+    alone = alone_users(model, knowledge, inputs, encoded, source, rows)
+    return bridges[pair](alone)

@@ -1,0 +1,103 @@
+"""The bridge to a domain where a user took nothing yet (ours; docs/method.md).
+
+Fitted in closed form once training is over, so that it disturbs nobody's embedding: a ridge map
+from what overlapping users are in the source *alone* to what they are in the target, and the
+target embeddings of the overlapping users who are nearest in the source. "Alone" matters: an
+overlapping user's final embedding already holds what it took in the target, which a cold user's
+cannot, and a map fitted on it learns to read what will not be there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from micrec_core.graphs.neighbours import nearest, normalise_rows
+from micrec_core.method.inputs import ModelInputs
+from micrec_core.method.knowledge import Knowledge, alone_side
+from micrec_core.method.micrec import Encoded, MICRec
+
+NEAREST = 100
+TEMPERATURE = 0.05
+RIDGES = (1.0, 10.0, 100.0, 300.0, 1000.0, 3000.0)
+SHARES = (0.0, 0.25, 0.5, 1.0, 2.0)
+
+
+@dataclass(frozen=True)
+class Bridge:
+    """ê^B = W z + c + share * sum over nearest overlapping users of softmax(cosine / tau) ê_n^B.
+
+    Attributes
+    ----------
+    weight, bias : float32 [dim, dim], [dim]
+    share : how much the nearest overlapping users lend
+    source : float32 [n_overlap, dim], unit rows, overlapping users in the source alone
+    target : float32 [n_overlap, dim], their final embeddings in the target
+    """
+
+    weight: NDArray[np.float32]
+    bias: NDArray[np.float32]
+    share: float
+    source: NDArray[np.float32]
+    target: NDArray[np.float32]
+
+    def __call__(
+        self, users: NDArray[np.float32], same: NDArray[np.integer] | None = None
+    ) -> NDArray[np.float32]:
+        """Target embeddings [n, dim] of users by their source embeddings alone [n, dim].
+
+        ``same``: the overlapping user that each of them is, -1 for none; lends itself nothing.
+        """
+        out = users @ self.weight.T + self.bias
+        if self.share:
+            rows, weights = self.lenders(users, same)
+            lent = np.einsum("nk,nkd->nd", weights, self.target[np.maximum(rows, 0)])
+            out = out + self.share * lent
+        return out.astype(np.float32)
+
+    def lenders(
+        self, users: NDArray[np.float32], same: NDArray[np.integer] | None = None
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Nearest overlapping users [n, k] (positions, -1 for none) and their softmax weights."""
+        unit = normalise_rows(np.ascontiguousarray(users, dtype=np.float32))
+        found = nearest(unit, self.source, NEAREST, same=same)
+        return found.rows, found.weights(TEMPERATURE)
+
+
+def fit_bridge(
+    alone: NDArray[np.float32], target: NDArray[np.float32], ridge: float, share: float
+) -> Bridge:
+    """Least squares with penalty ``ridge`` on all but the constant; both [n_overlap, dim]."""
+    centre_a, centre_b = alone.mean(axis=0), target.mean(axis=0)
+    a = (alone - centre_a).astype(np.float64)
+    b = (target - centre_b).astype(np.float64)
+    weight = np.linalg.solve(a.T @ a + ridge * np.eye(a.shape[1]), a.T @ b).T
+    bias = centre_b - weight @ centre_a
+    return Bridge(
+        weight.astype(np.float32),
+        bias.astype(np.float32),
+        share,
+        normalise_rows(np.ascontiguousarray(alone, dtype=np.float32)),
+        np.ascontiguousarray(target, dtype=np.float32),
+    )
+
+
+def alone_users(
+    model: MICRec,
+    knowledge: Knowledge,
+    inputs: ModelInputs,
+    encoded: list[Encoded],
+    source: int,
+    rows: NDArray[np.integer],
+) -> NDArray[np.float32]:
+    """Embeddings [n, dim] of users of ``source`` from their interactions there and nothing else."""
+    side = alone_side(knowledge, source, rows, inputs.device)
+    picked = torch.from_numpy(np.asarray(rows, np.int64)).to(inputs.device)
+    model.eval()
+    with torch.no_grad():
+        users: Tensor = model.alone_users(source, inputs.domains[source], encoded, side, picked)
+    return users.cpu().numpy()

@@ -1,0 +1,131 @@
+"""What every encoder is: inputs of one modality in, a ``FeatureMatrix`` out, state without pickle.
+
+Kept apart from ``encoders.py`` (the registry) so that encoder modules can import it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from micrec_core.errors import DataError
+from micrec_core.modalities.types import FeatureMatrix
+
+OnUnreadable = Callable[[int, DataError], None]
+State = tuple[dict[str, Any], dict[str, NDArray[Any]]]
+
+
+class Encoder(ABC):
+    """Turns texts or images into vectors of one space, the same for every domain.
+
+    Attributes
+    ----------
+    kind : key of the class in the registry, saved as ``meta["kind"]``
+    version : raised whenever the code would give other numbers; part of the cache key
+    needs_fit : whether the space is learnt from the training catalogue
+    modality : ``text`` or ``image``
+    spec : what a user writes to get this encoder, such as ``classic`` or ``sentence:NAME``
+    """
+
+    kind: ClassVar[str]
+    version: ClassVar[int] = 1
+    needs_fit: ClassVar[bool] = False
+    modality: str
+    spec: str
+
+    @property
+    @abstractmethod
+    def label(self) -> str:
+        """A few words that say to a reader which encoder this is."""
+
+    @property
+    @abstractmethod
+    def dim(self) -> int:
+        """Width of the dense view."""
+
+    @abstractmethod
+    def encode(
+        self, inputs: Sequence[Any], *, on_unreadable: OnUnreadable | None = None
+    ) -> FeatureMatrix:
+        """Encode ``inputs``, uncentred, rows L2-normalised; ``None`` is a missing input.
+
+        Parameters
+        ----------
+        inputs : texts (str) or images (Path, bytes or PIL image)
+        on_unreadable : called with the position and the error of an image that cannot be read,
+            which then counts as missing; without it the error is raised
+
+        Raises
+        ------
+        DataError
+            An image that cannot be read, where ``on_unreadable`` is not given.
+        ConfigError
+            The package, the weights or the model the encoder needs are not to be had.
+        """
+
+    @abstractmethod
+    def state(self) -> State:
+        """What ``from_state`` needs: a JSON-able dict (with ``kind``) and named arrays."""
+
+    @classmethod
+    @abstractmethod
+    def from_state(
+        cls, meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], *, device: str = "cpu"
+    ) -> Encoder:
+        """The encoder that ``state`` described; it gives the same vectors for the same input."""
+
+    def fit(self, inputs: Sequence[Any]) -> Encoder:
+        """Learn the space from training inputs; does nothing for a pretrained encoder."""
+        return self
+
+    def fit_encode(
+        self,
+        inputs: Sequence[Any],
+        fit_rows: NDArray[np.bool_],
+        *,
+        on_unreadable: OnUnreadable | None = None,
+    ) -> FeatureMatrix:
+        """Fit on the inputs that ``fit_rows`` [n] marks, then encode all of them."""
+        self.fit([x for x, use in zip(inputs, fit_rows, strict=True) if use])
+        return self.encode(inputs, on_unreadable=on_unreadable)
+
+    def content_key(self) -> str:
+        """What identifies the weights behind ``spec``, so that no cache outlives a change."""
+        return self.spec
+
+
+def l2_normalise(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Rows [n, dim] scaled to length 1; a row of (nearly) zero length becomes zeros."""
+    rows = np.asarray(rows, dtype=np.float32)
+    # In float64, so that neither tiny nor huge rows lose their direction to under- or overflow.
+    norms = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
+    scale = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 1e-12)
+    return (rows * scale[:, None]).astype(np.float32)
+
+
+def l2_normalise_sparse(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
+    """CSR rows [n, vocabulary] scaled to length 1; empty rows stay empty."""
+    out = sparse.csr_matrix(matrix, dtype=np.float32, copy=True)
+    squares = np.add.reduceat(
+        np.append(out.data.astype(np.float64) ** 2, 0.0), np.minimum(out.indptr[:-1], out.nnz)
+    )
+    counts = np.diff(out.indptr)
+    norms = np.sqrt(np.where(counts > 0, squares, 1.0))
+    out.data = (out.data / np.repeat(norms, counts)).astype(np.float32)
+    return out
+
+
+def centre(matrix: FeatureMatrix, mean: NDArray[np.float32]) -> FeatureMatrix:
+    """Subtract a domain's mean [dim] from the dense rows that are present and normalise them again.
+
+    Without it all items of a domain point the same way and the domain is the main axis
+    (METHOD.md section 2). The sparse view stays as it is; missing rows stay zero.
+    """
+    dense = matrix.dense - np.asarray(mean, dtype=np.float32)[None, :]
+    dense[~matrix.present] = 0.0
+    return FeatureMatrix(l2_normalise(dense), matrix.sparse, matrix.present)

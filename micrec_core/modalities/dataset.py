@@ -1,0 +1,310 @@
+"""Encode a whole dataset: one matrix per modality and domain, centred, normalised, cached."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from micrec_core.data.types import Dataset
+from micrec_core.errors import ConfigError, DataError
+from micrec_core.modalities.base import Encoder, centre
+from micrec_core.modalities.cache import FeatureCache
+from micrec_core.modalities.encoders import load_encoder, make_encoder
+from micrec_core.modalities.hashing import hash_bytes, hash_file
+from micrec_core.modalities.precomputed import PrecomputedVectors
+from micrec_core.modalities.types import FeatureMatrix
+
+logger = logging.getLogger(__name__)
+NO_ENCODER = "none"
+
+
+@dataclass(frozen=True)
+class DatasetFeatures:
+    """The features of all items of a dataset.
+
+    Attributes
+    ----------
+    modalities : those that at least one item has, text before image
+    matrices : modality -> one FeatureMatrix per domain, in the order of the dataset
+    encoders : modality -> the fitted encoder, for queries
+    means : modality -> float32 [n_domains, dim], what was subtracted in each domain
+    fingerprint : SHA-256 of the matrices and means
+    unreadable : image paths, as the item table gives them, that could not be read; such items
+        count as having no image
+    """
+
+    modalities: tuple[str, ...]
+    matrices: dict[str, tuple[FeatureMatrix, ...]]
+    encoders: dict[str, Encoder]
+    means: dict[str, NDArray[np.float32]]
+    fingerprint: str
+    unreadable: tuple[str, ...] = ()
+
+
+def encode_dataset(
+    dataset: Dataset,
+    *,
+    text: str = "classic",
+    image: str = "classic",
+    fit_items: Sequence[NDArray[np.bool_]] | None = None,
+    cache: Path | None = None,
+    device: str = "cpu",
+) -> DatasetFeatures:
+    """Encode titles with descriptions, and images, of all items in one space for all domains.
+
+    Encoders that learn (``classic``) and the means learn from ``fit_items`` only, so that nothing
+    of a withheld item reaches training.
+
+    Parameters
+    ----------
+    dataset : what to encode
+    text, image : specs of encoders (see ``make_encoder``), or ``none``
+    fit_items : per domain, bool [n_items], the training catalogue; all items when not given
+    cache : folder of encoded features; nothing is kept when not given
+    device : torch device for encoders that use one
+
+    Raises
+    ------
+    ConfigError
+        An encoder is not known or cannot be loaded, or ``fit_items`` do not fit.
+    DataError
+        Supplied vectors do not fit, or an encoder gave a value that is not a finite number.
+    """
+    fit = _fit_rows(dataset, fit_items)
+    store = FeatureCache(cache) if cache is not None else None
+    matrices: dict[str, tuple[FeatureMatrix, ...]] = {}
+    encoders: dict[str, Encoder] = {}
+    means: dict[str, NDArray[np.float32]] = {}
+    unreadable: tuple[str, ...] = ()
+    for modality, spec in (("text", text), ("image", image)):
+        if spec == NO_ENCODER:
+            continue
+        made = _encode_modality(dataset, modality, spec, fit, store, device)
+        if made is None:
+            continue
+        encoder, matrix, bad = made
+        unreadable += bad
+        if not (matrix.present & fit).any():
+            logger.info("No item to learn from has %s that can be encoded; left out.", modality)
+            continue
+        _check_finite(dataset, modality, matrix)
+        parts = _per_domain(dataset, matrix)
+        fits = np.split(fit, np.cumsum([d.n_items for d in dataset.domains])[:-1])
+        means[modality] = np.stack([_mean(p, f) for p, f in zip(parts, fits, strict=True)])
+        matrices[modality] = tuple(
+            centre(part, mean) for part, mean in zip(parts, means[modality], strict=True)
+        )
+        encoders[modality] = encoder
+    return DatasetFeatures(
+        modalities=tuple(matrices),
+        matrices=matrices,
+        encoders=encoders,
+        means=means,
+        fingerprint=_fingerprint(matrices, means),
+        unreadable=unreadable,
+    )
+
+
+def item_texts(dataset: Dataset) -> list[str | None]:
+    """Title and description of every item, domain after domain; None where both are empty."""
+    out: list[str | None] = []
+    for domain in dataset.domains:
+        for title, description in zip(domain.titles, domain.descriptions, strict=True):
+            out.append("\n".join(part for part in (title, description) if part) or None)
+    return out
+
+
+def item_images(dataset: Dataset) -> list[Path | None]:
+    """Image file of every item, domain after domain; None where there is none."""
+    return [
+        dataset.root / name if name else None
+        for domain in dataset.domains
+        for name in domain.images.tolist()
+    ]
+
+
+def _fit_rows(dataset: Dataset, fit_items: Sequence[NDArray[np.bool_]] | None) -> NDArray[np.bool_]:
+    sizes = [domain.n_items for domain in dataset.domains]
+    if fit_items is None:
+        return np.ones(sum(sizes), dtype=bool)
+    masks = [np.asarray(mask) for mask in fit_items]
+    if [m.shape for m in masks] != [(n,) for n in sizes] or any(m.dtype != bool for m in masks):
+        raise ConfigError("fit_items must hold one boolean mask per domain, as long as its items")
+    return np.concatenate(masks)
+
+
+def _encode_modality(
+    dataset: Dataset,
+    modality: str,
+    spec: str,
+    fit: NDArray[np.bool_],
+    store: FeatureCache | None,
+    device: str,
+) -> tuple[Encoder, FeatureMatrix, tuple[str, ...]] | None:
+    """(encoder, uncentred matrix of all items, unreadable images); None where nothing is there."""
+    encoder = make_encoder(spec, modality, device=device)
+    if isinstance(encoder, PrecomputedVectors):
+        return encoder, encoder.rows(dataset), ()
+    inputs: list[Any]
+    bad: dict[int, str] = {}
+    if modality == "text":
+        inputs = list(item_texts(dataset))
+    else:
+        inputs = list(item_images(dataset))
+        _drop_outside(dataset, inputs, bad)
+    if not any(x is not None for x, use in zip(inputs, fit, strict=True) if use):
+        return (encoder, _nothing(len(inputs)), _names(dataset, bad)) if bad else None
+    key = _key(encoder, inputs, fit) if store is not None else ""
+    found = _from_cache(store, key, len(inputs), device) if store is not None else None
+    if found is not None:
+        encoder, matrix, cached_bad = found
+        bad |= cached_bad
+    else:
+        fresh: dict[int, str] = {}
+        matrix = encoder.fit_encode(
+            inputs, fit, on_unreadable=lambda row, error: fresh.__setitem__(row, str(error))
+        )
+        if store is not None:
+            _to_cache(store, key, encoder, matrix, fresh)
+        bad |= fresh
+    for reason in bad.values():
+        logger.warning("Item without its image: %s", reason)
+    return encoder, matrix, _names(dataset, bad)
+
+
+def _nothing(n: int) -> FeatureMatrix:
+    return FeatureMatrix(np.zeros((n, 1), np.float32), None, np.zeros(n, dtype=bool))
+
+
+def _drop_outside(dataset: Dataset, inputs: list[Any], bad: dict[int, str]) -> None:
+    """Never open a file outside the dataset, whatever the item table or a link says."""
+    root = dataset.root.resolve()
+    for row, path in enumerate(inputs):
+        if path is not None and not path.resolve().is_relative_to(root):
+            bad[row] = f"'{path}' is outside the dataset folder"
+            inputs[row] = None
+
+
+def _names(dataset: Dataset, bad: dict[int, str]) -> tuple[str, ...]:
+    images = [name for domain in dataset.domains for name in domain.images.tolist()]
+    return tuple(images[row] for row in sorted(bad))
+
+
+def _key(encoder: Encoder, inputs: Sequence[Any], fit: NDArray[np.bool_]) -> str:
+    """SHA-256 of encoder, its version and weights, inputs' contents, and the fit if it learns."""
+    parts: list[bytes] = [
+        json.dumps([encoder.kind, encoder.version, encoder.modality]).encode(),
+        encoder.content_key().encode(),
+        np.packbits(fit).tobytes() if encoder.needs_fit else b"",
+    ]
+    for value in inputs:
+        if value is None:
+            parts.append(b"")
+        elif isinstance(value, Path):
+            parts.append(_hash_if_there(value))
+        else:
+            parts.append(value.encode("utf-8", "surrogatepass"))
+    return hash_bytes(parts)
+
+
+def _hash_if_there(path: Path) -> bytes:
+    try:
+        return hash_file(path).encode()
+    except OSError:
+        return b"missing"
+
+
+def _to_cache(
+    store: FeatureCache,
+    key: str,
+    encoder: Encoder,
+    matrix: FeatureMatrix,
+    bad: dict[int, str],
+) -> None:
+    meta, state = encoder.state()
+    arrays = {f"state.{name}": value for name, value in state.items()}
+    arrays |= {"dense": matrix.dense, "present": matrix.present}
+    if matrix.sparse is not None:
+        arrays |= {f"sparse.{n}": getattr(matrix.sparse, n) for n in ("data", "indices", "indptr")}
+        arrays["sparse.shape"] = np.array(matrix.sparse.shape, dtype=np.int64)
+    content = {"encoder": meta, "unreadable": {str(row): why for row, why in bad.items()}}
+    store.write(key, content, arrays)
+
+
+def _from_cache(
+    store: FeatureCache, key: str, n: int, device: str
+) -> tuple[Encoder, FeatureMatrix, dict[int, str]] | None:
+    entry = store.read(key)
+    if entry is None:
+        return None
+    content, arrays = entry
+    state = {k.removeprefix("state."): v for k, v in arrays.items() if k.startswith("state.")}
+    encoder = load_encoder(content["encoder"], state, device=device)
+    rows = None
+    if "sparse.data" in arrays:
+        rows = sparse.csr_matrix(
+            (arrays["sparse.data"], arrays["sparse.indices"], arrays["sparse.indptr"]),
+            shape=tuple(arrays["sparse.shape"]),
+        )
+    matrix = FeatureMatrix(arrays["dense"], rows, arrays["present"])
+    if len(matrix) != n:
+        return None
+    return encoder, matrix, {int(row): why for row, why in content["unreadable"].items()}
+
+
+def _check_finite(dataset: Dataset, modality: str, matrix: FeatureMatrix) -> None:
+    bad = np.asarray(~np.isfinite(matrix.dense).all(axis=1))
+    if matrix.sparse is not None:
+        owners = np.repeat(np.arange(len(matrix)), np.diff(matrix.sparse.indptr))
+        bad[owners[~np.isfinite(matrix.sparse.data)]] = True
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        for domain in dataset.domains:
+            if row < domain.n_items:
+                raise DataError(
+                    f"the {modality} features of item '{domain.item_ids[row]}' of domain "
+                    f"'{domain.name}' are not finite numbers; use another encoder or mend the item"
+                )
+            row -= domain.n_items
+
+
+def _per_domain(dataset: Dataset, matrix: FeatureMatrix) -> list[FeatureMatrix]:
+    out, start = [], 0
+    for domain in dataset.domains:
+        rows = slice(start, start + domain.n_items)
+        part = None if matrix.sparse is None else sparse.csr_matrix(matrix.sparse[rows])
+        out.append(FeatureMatrix(matrix.dense[rows], part, matrix.present[rows]))
+        start += domain.n_items
+    return out
+
+
+def _mean(part: FeatureMatrix, fit: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Mean dense row over the training items that have the modality; zeros where none has."""
+    rows = part.dense[part.present & fit]
+    if not len(rows):
+        return np.zeros(part.dim, np.float32)
+    return rows.mean(axis=0, dtype=np.float64).astype(np.float32)
+
+
+def _fingerprint(
+    matrices: dict[str, tuple[FeatureMatrix, ...]], means: dict[str, NDArray[np.float32]]
+) -> str:
+    parts: list[bytes] = []
+    for modality, domains in matrices.items():
+        parts += [modality.encode(), np.ascontiguousarray(means[modality]).tobytes()]
+        for matrix in domains:
+            parts += [str(matrix.dense.shape).encode(), matrix.dense.tobytes()]
+            parts.append(matrix.present.tobytes())
+            if matrix.sparse is not None:
+                rows = matrix.sparse
+                parts += [rows.data.tobytes(), rows.indices.astype(np.int64).tobytes()]
+                parts.append(rows.indptr.astype(np.int64).tobytes())
+    return hash_bytes(parts)

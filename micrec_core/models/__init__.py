@@ -1,1 +1,0 @@
-"""MICRec, its variants and the baselines: pure modules that know tensors only."""

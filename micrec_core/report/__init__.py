@@ -1,0 +1,1 @@
+"""Results and reports: documents and files made from stored runs."""

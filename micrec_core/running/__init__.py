@@ -1,0 +1,1 @@
+"""From tables to a finished run: fit, answer, write, evaluate again."""

@@ -1,0 +1,76 @@
+"""``catalogue.parquet``: the items as the app shows them, with small pictures."""
+
+from __future__ import annotations
+
+import io
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from micrec_core.data.progress import Progress
+from micrec_core.errors import DataError
+from micrec_core.evaluation.parallel import n_cores
+from micrec_core.modalities import DatasetFeatures, item_images, load_image
+from micrec_core.training.prepare import Prepared
+
+SIDE = 96
+_QUALITY = 75
+_CHUNK = 256
+
+
+def catalogue_frame(prepared: Prepared, progress: Progress) -> pd.DataFrame:
+    """One row an item: domain, row, item_id, title, description, degree, thumbnail, has_*."""
+    pictures = thumbnails(item_images(prepared.dataset), progress)
+    parts, start = [], 0
+    pairs = zip(prepared.dataset.domains, prepared.knowledge.domains, strict=True)
+    for d, (domain, part) in enumerate(pairs):
+        parts.append(
+            pd.DataFrame(
+                {
+                    "domain": domain.name,
+                    "row": np.arange(domain.n_items, dtype=np.int32),
+                    "item_id": domain.item_ids.astype(str),
+                    "title": domain.titles.astype(str),
+                    "description": domain.descriptions.astype(str),
+                    "degree": part.item_degree.astype(np.int32),
+                    "thumbnail": pd.Series(pictures[start : start + domain.n_items], dtype=object),
+                    "has_text": _present(prepared.features, "text", d, domain.n_items),
+                    "has_image": _present(prepared.features, "image", d, domain.n_items),
+                }
+            )
+        )
+        start += domain.n_items
+    return pd.concat(parts, ignore_index=True)
+
+
+def thumbnails(files: list[Path | None], progress: Progress) -> list[bytes | None]:
+    """WebP of at most 96 pixels a side for each picture; None where there is none to be read."""
+    out: list[bytes | None] = []
+    with ThreadPoolExecutor(n_cores()) as pool:
+        for start in range(0, len(files), _CHUNK):
+            out += pool.map(_thumbnail, files[start : start + _CHUNK])
+            progress("drawing thumbnails", len(out), len(files))
+    return out
+
+
+def _thumbnail(file: Path | None) -> bytes | None:
+    if file is None:
+        return None
+    try:
+        image = load_image(file, size_hint=(SIDE, SIDE))
+    except DataError:
+        # Encoding has already counted it as missing.
+        return None
+    image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
+    stream = io.BytesIO()
+    image.save(stream, "WEBP", quality=_QUALITY, method=4)
+    return stream.getvalue()
+
+
+def _present(features: DatasetFeatures, modality: str, place: int, n: int) -> np.ndarray:
+    if modality not in features.matrices:
+        return np.zeros(n, dtype=bool)
+    return features.matrices[modality][place].present

@@ -1,0 +1,172 @@
+"""Evaluating a finished run again, from its parameters and the dataset it was trained on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from micrec_core.answering.answers import Answerer, popularity_outcome
+from micrec_core.answering.baselines import answerer_of, rival_outcome
+from micrec_core.baselines import Baseline, ClosedForm
+from micrec_core.config import BASELINES
+from micrec_core.data.progress import Progress, silent
+from micrec_core.errors import ConfigError, RunError
+from micrec_core.evaluation.protocols import PROTOCOLS, Outcome, Question, tabulate
+from micrec_core.evaluation.tables import summary_table
+from micrec_core.method.micrec import MICRec
+from micrec_core.running.clock import PARAMETERS
+from micrec_core.running.fit import new_model
+from micrec_core.running.frames import headline
+from micrec_core.running.record import settings_of
+from micrec_core.runs import Run, open_run
+from micrec_core.training.build import build_any
+from micrec_core.training.prepare import (
+    Prepared,
+    choose_device,
+    encode_material,
+    load_dataset,
+    prepare,
+)
+
+SUMMARY = "metrics/summary.parquet"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was measured; ``metrics`` as ``headline`` gives them, ``summary`` with references."""
+
+    run: Path
+    model: str
+    metrics: dict[str, Any]
+    summary: pd.DataFrame
+    seconds: float
+    best_epoch: int
+
+
+def evaluate_run(
+    path: Path | str,
+    dataset_path: Path | str | None = None,
+    *,
+    protocol: str = "all",
+    device: str = "auto",
+    progress: Progress = silent,
+    cache: Path | None = None,
+) -> Evaluation:
+    """The metrics of a run: those it holds, or measured anew; the run is not changed.
+
+    Parameters
+    ----------
+    dataset_path : the tables it was trained on, to measure anew; None reads what the run holds
+    protocol : one of PROTOCOLS, or all
+
+    Raises
+    ------
+    ConfigError
+        The protocol is unknown, or the run's split does not withhold what it asks about.
+    RunError
+        The run is damaged, or the dataset is another.
+    """
+    if protocol != "all" and protocol not in PROTOCOLS:
+        raise ConfigError(
+            f"there is no protocol '{protocol}'; there are: {', '.join(PROTOCOLS)} and all"
+        )
+    started = time.perf_counter()
+    run = open_run(path)
+    if dataset_path is None:
+        summary = run.frame(SUMMARY)
+    else:
+        prepared = reopen(run, dataset_path, device, progress, cache)
+        asked = [q for q in prepared.material.questions if protocol in ("all", q.protocol)]
+        progress("evaluating", 0, 0)
+        summary = tabulate(summary_table, _outcomes(run, prepared, asked))
+    if protocol != "all":
+        summary = summary[summary["protocol"] == protocol]
+        if summary.empty:
+            raise ConfigError(
+                f"run '{run.name}' was trained on the {run.info.split} split, which withholds "
+                f"nothing for '{protocol}'; train one with --split inductive"
+            )
+    metrics = headline(summary, run.info.model, run.info.variant)
+    return Evaluation(
+        run.path,
+        run.info.model,
+        metrics,
+        summary,
+        time.perf_counter() - started,
+        int(run.info.best_epoch or 0),
+    )
+
+
+def _outcomes(run: Run, prepared: Prepared, asked: Sequence[Question]) -> list[Outcome]:
+    """The run's model first, then its references."""
+    popular = popularity_outcome(prepared)
+    if run.info.model in BASELINES:
+        own = rival_outcome(answerer_of(prepared, load_rival(run, prepared)), asked, float("nan"))
+        return [own] if own.model == popular.model else [own, popular]
+    answerer = Answerer(prepared, load_model(run, prepared))
+    return [answerer.outcome(asked), popular, *answerer.bridges(asked)]
+
+
+def reopen(
+    run: Run, dataset_path: Path | str, device: str, progress: Progress, cache: Path | None
+) -> Prepared:
+    """Everything that the run's model was trained on.
+
+    Raises
+    ------
+    RunError
+        The dataset is not the one of the run.
+    """
+    settings = settings_of(run.info)
+    device = choose_device(device)
+    dataset, split = load_dataset(Path(dataset_path), settings)
+    if run.info.dataset is None or run.info.dataset.fingerprint != dataset.fingerprint:
+        raise RunError(
+            f"run '{run.name}' was trained on other data than dataset '{dataset.name}' holds now; "
+            "give the tables that it was trained on"
+        )
+    progress("encoding texts and pictures", 0, 0)
+    material = encode_material(dataset, split, settings, device, cache)
+    progress("finding neighbours", 0, 0)
+    return prepare(material, settings, device)
+
+
+def load_model(run: Run, prepared: Prepared) -> MICRec:
+    """The run's trained model.
+
+    Raises
+    ------
+    RunError
+        Its parameters do not fit the dataset and settings.
+    """
+    model = new_model(prepared)
+    _put(run, model)
+    return model
+
+
+def load_rival(run: Run, prepared: Prepared) -> Baseline | ClosedForm:
+    """The run's baseline; solved again where it keeps no parameters. Raises as ``load_model``."""
+    model = build_any(prepared.settings.model, prepared.inputs, prepared.settings.seed)
+    assert not isinstance(model, MICRec)
+    if isinstance(model, ClosedForm):
+        model.solve([part.train for part in prepared.knowledge.domains], prepared.device)
+    else:
+        _put(run, model)
+    return model
+
+
+def _put(run: Run, model: torch.nn.Module) -> None:
+    state = {name: torch.from_numpy(x) for name, x in run.tensors(PARAMETERS).items()}
+    try:
+        model.load_state_dict(state)
+    except RuntimeError:
+        raise RunError(
+            f"run '{run.name}' has parameters of another shape than its settings ask for; "
+            "it was written by another version: train it anew"
+        ) from None

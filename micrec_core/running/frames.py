@@ -1,0 +1,186 @@
+"""The frames of a run's metrics folder, from the answers of its model and of references."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import sparse
+
+from micrec_core.evaluation.cohorts import degree_differences, degree_table, item_recall
+from micrec_core.evaluation.protocols import (
+    FULL_LIST,
+    PROTOCOLS,
+    Answer,
+    Outcome,
+    tabulate,
+)
+from micrec_core.evaluation.tables import (
+    BEYOND_COLUMNS,
+    CUTOFF_COLUMNS,
+    EVERYONE,
+    FULL_MODEL,
+    beyond_table,
+    cutoff_table,
+    summary_table,
+    variants_table,
+)
+from micrec_core.training.prepare import Prepared
+
+# Of each list, what "beyond accuracy" and the degree bins look at.
+SHOWN = 20
+COLD = "metrics/cold_domain.parquet"
+COLD_REFERENCES = "metrics/users_cold-domain-references.parquet"
+DEGREE_COLUMNS = [
+    *("model", "variant", "domain", "bin"),
+    *("n_items", "n_positives", "recall", "low", "high"),
+    *("diff", "diff_low", "diff_high"),
+]
+
+
+def own_frames(
+    prepared: Prepared, own: Outcome, others: Sequence[Outcome]
+) -> dict[str, pd.DataFrame]:
+    """Every metrics file of one model, by its path in the run.
+
+    Parameters
+    ----------
+    own : the run's model
+    others : references on the same questions
+    """
+    everyone = [own, *others]
+    frames = {"metrics/summary.parquet": tabulate(summary_table, everyone)}
+    for protocol in PROTOCOLS:
+        users = own.users(protocol)
+        if len(users):
+            frames[f"metrics/users_{protocol}.parquet"] = users
+    listed = own.users("new-items", FULL_LIST)
+    if len(listed):
+        frames["metrics/users_new-items-full-list.parquet"] = listed
+    if own.of("cold-domain"):
+        frames[COLD] = _cold(everyone)
+        asked = [o.users("cold-domain").assign(model=o.model) for o in others]
+        if asked:
+            frames[COLD_REFERENCES] = pd.concat(asked, ignore_index=True)
+    if own.of("known"):
+        frames["metrics/degree_items.parquet"] = _degree_items(prepared, own)
+    return frames | comparison_frames(prepared, everyone)
+
+
+def _cold(everyone: Sequence[Outcome]) -> pd.DataFrame:
+    """Popularity and the maps between user spaces, each with its paired difference from the model.
+
+    ``everyone`` begins with the run's model, which is the reference.
+    """
+    own = everyone[0]
+    cold = [replace(o, answers=tuple(o.of("cold-domain"))) for o in everyone]
+    return tabulate(partial(variants_table, reference=(own.model, own.variant)), cold)
+
+
+def comparison_frames(prepared: Prepared, outcomes: Sequence[Outcome]) -> dict[str, pd.DataFrame]:
+    """Degree bins, curves over the list length and beyond accuracy, of several models.
+
+    Bins of each other model hold its difference from the full MICRec, where that is among them.
+    """
+    answers = [
+        (outcome, a, _items(prepared, a)) for outcome in outcomes for a in outcome.of("known")
+    ]
+    full = {a.question.place: items for outcome, a, items in answers if _is_full(outcome)}
+    parts: dict[str, list[pd.DataFrame]] = {"degree": [], "cutoff": [], "beyond": []}
+    for outcome, answer, items in answers:
+        q = answer.question
+        who: Any = {"model": outcome.model, "variant": outcome.variant, "domain": q.domain}
+        degree = _degree(prepared, answer)
+        bins = _bins(items, None if _is_full(outcome) else full.get(q.place))
+        parts["degree"].append(bins.assign(**who)[DEGREE_COLUMNS])
+        parts["cutoff"].append(cutoff_table(answer.ranked, q.positives, **who))
+        parts["beyond"].append(
+            beyond_table(
+                answer.ranked[:, :SHOWN], degree, _looks(prepared, q.place), **who,
+                candidates=q.candidates,
+            )
+        )  # fmt: skip
+    columns = {"degree": DEGREE_COLUMNS, "cutoff": CUTOFF_COLUMNS, "beyond": BEYOND_COLUMNS}
+    return {
+        f"metrics/{name}.parquet": pd.concat(frames, ignore_index=True)
+        if frames
+        else pd.DataFrame(columns=columns[name])
+        for name, frames in parts.items()
+    }
+
+
+def variants_frame(outcomes: Sequence[Outcome]) -> pd.DataFrame:
+    """Every outcome beside its paired difference from the full model."""
+    return tabulate(variants_table, outcomes)
+
+
+def headline(summary: pd.DataFrame, model: str, variant: str) -> dict[str, Any]:
+    """The metrics of one model as the command line prints them.
+
+    Returns
+    -------
+    dict
+        protocol -> domain -> metric -> mean, low, high, n
+    """
+    rows = summary[
+        (summary["model"] == model)
+        & (summary["variant"] == variant)
+        & (summary["cohort"] == EVERYONE)
+    ]
+    out: dict[str, Any] = {}
+    for row in rows.itertuples():
+        metrics = out.setdefault(row.protocol, {}).setdefault(row.domain, {})
+        metrics[row.metric] = {
+            "mean": float(row.mean),
+            "low": float(row.low),
+            "high": float(row.high),
+            "n": int(row.n),
+        }
+    return out
+
+
+def _is_full(outcome: Outcome) -> bool:
+    return (outcome.model, outcome.variant) == FULL_MODEL
+
+
+def _items(prepared: Prepared, answer: Answer) -> pd.DataFrame:
+    """Hits of each item in the lists, as ``item_recall`` counts them."""
+    return item_recall(answer.ranked, answer.question.positives, _degree(prepared, answer), SHOWN)
+
+
+def _bins(items: pd.DataFrame, reference: pd.DataFrame | None) -> pd.DataFrame:
+    """``degree_table``, and how much more is found of each bin's items than by the reference."""
+    bins = degree_table(items)
+    if reference is None:
+        return bins.assign(diff=np.nan, diff_low=np.nan, diff_high=np.nan)
+    paired = degree_differences(items, reference)
+    bounds = {"low": "diff_low", "high": "diff_high"}
+    return bins.merge(paired.rename(columns=bounds)[["bin", "diff", *bounds.values()]], on="bin")
+
+
+def _degree(prepared: Prepared, answer: Answer) -> NDArray[np.int64]:
+    return prepared.knowledge.domains[answer.question.place].item_degree.astype(np.int64)
+
+
+def _degree_items(prepared: Prepared, own: Outcome) -> pd.DataFrame:
+    """The run's own model, item by item."""
+    parts = []
+    for answer in own.of("known"):
+        q = answer.question
+        items = _items(prepared, answer)
+        ids = prepared.dataset.domains[q.place].item_ids[items["item_row"]]
+        items = items.assign(domain=q.domain, item_id=ids, bin=items["bin"].astype(str))
+        parts.append(items[["domain", "item_id", "degree", "bin", "n_positives", "hits"]])
+    return pd.concat(parts, ignore_index=True)
+
+
+def _looks(prepared: Prepared, place: int) -> NDArray[np.float32] | sparse.csr_matrix:
+    """Item features [n_items, dim] in whose cosine lists are similar: text where there is any."""
+    for modality in prepared.features.modalities:
+        return prepared.features.matrices[modality][place].dense
+    return np.zeros((prepared.dataset.domains[place].n_items, 1), np.float32)

@@ -1,0 +1,149 @@
+"""What ``run.json`` says of a training, and whether a resumed one is the same training."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from micrec_core import __version__
+from micrec_core.answering.answers import variant_name
+from micrec_core.config import RunSettings, TrainSettings
+from micrec_core.data import Dataset, describe
+from micrec_core.errors import RunError
+from micrec_core.method.knowledge import Knowledge
+from micrec_core.runs import RunInfo
+from micrec_core.runs.files import read_json
+
+_PACKAGES = ("torch", "numpy", "scipy", "numba", "pandas", "scikit-learn", "umap-learn")
+
+
+def first_info(dataset: Dataset, settings: RunSettings, device: str) -> dict[str, Any]:
+    """The fields that are known before training."""
+    return {
+        "model": settings.model.name,
+        "variant": variant_name(settings.model.without),
+        "without": settings.model.without,
+        "seed": settings.seed,
+        "split": settings.split,
+        "dataset": dataset_info(dataset),
+        "config": settings.model_dump(mode="json"),
+        "device": device_name(device),
+        "versions": versions(),
+    }
+
+
+def dataset_info(dataset: Dataset) -> dict[str, Any]:
+    """Name, source and counts of a dataset, before anything is withheld."""
+    about = describe(dataset)
+    counts = ("name", "label", "n_users", "n_items", "n_train", "n_valid", "n_test")
+    return {
+        "name": dataset.name,
+        "fingerprint": dataset.fingerprint,
+        "synthetic": dataset.synthetic,
+        "source": dataset.source,
+        "licence": dataset.licence,
+        "domains": [{key: domain[key] for key in counts} for domain in about["domains"]],
+        "n_overlap": about["n_overlap"],
+        "notes": dataset.notes,
+    }
+
+
+def neighbour_recall(
+    domains: Sequence[str], knowledge: Knowledge
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Share of the true neighbours that were found, where the search was not exact.
+
+    Returns
+    -------
+    domain -> modality -> users or items -> share
+    """
+    out: dict[str, dict[str, dict[str, float]]] = {}
+    for name, part in zip(domains, knowledge.domains, strict=True):
+        for modality in part.item_neighbours:
+            shares = {
+                "users": part.user_neighbours[modality].recall,
+                "items": part.item_neighbours[modality].recall,
+            }
+            missed = {side: share for side, share in shares.items() if share < 1}
+            if missed:
+                out.setdefault(name, {})[modality] = missed
+    return out
+
+
+def device_name(device: str) -> str:
+    """The device in words."""
+    if device != "cuda":
+        return device
+    import torch
+
+    return f"cuda ({torch.cuda.get_device_name()})"
+
+
+def versions() -> dict[str, str]:
+    """Versions of what decides the numbers."""
+    out = {"micrec": __version__, "python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            out[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return out
+
+
+def settings_of(info: RunInfo) -> RunSettings:
+    """The settings a run was trained with.
+
+    Raises
+    ------
+    RunError
+        They are not those of this version.
+    """
+    try:
+        # What an older version did not know, it went without.
+        training = TrainSettings().model_dump() | info.config["training"]
+        model = {"echo": False} | info.config["model"]
+        return RunSettings.model_validate(info.config | {"training": training, "model": model})
+    except (ValueError, KeyError, TypeError):
+        raise RunError(
+            f"run '{info.name}' was trained with settings that this version does not know; "
+            "train it anew"
+        ) from None
+
+
+def require_same(path: Path, settings: RunSettings, dataset: Dataset) -> None:
+    """Refuse to resume a run with other settings or other data than it was started with.
+
+    Raises
+    ------
+    RunError
+        There is no run, or the first setting that differs is named.
+    """
+    where = f"Run '{path.name}'"
+    if not (path / "run.json").is_file():
+        raise RunError(f"there is no run at {path} to resume; leave --resume out to start it")
+    info = RunInfo.parse(read_json(path / "run.json", where), where)
+    before, now = _flat(info.config), _flat(settings.model_dump(mode="json"))
+    for key in sorted(before.keys() | now.keys()):
+        if before.get(key) != now.get(key):
+            raise RunError(
+                f"run '{path.name}' was started with {key} = {before.get(key)} and not "
+                f"{now.get(key)}; resume it with the same settings, or choose another --out"
+            )
+    if info.dataset is None or info.dataset.fingerprint != dataset.fingerprint:
+        raise RunError(
+            f"run '{path.name}' was started on other data than dataset '{dataset.name}' holds now; "
+            "resume it with the same tables, or choose another --out"
+        )
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            out |= _flat(value, f"{prefix}{key}.")
+        else:
+            out[prefix + key] = value
+    return out

@@ -1,0 +1,218 @@
+"""The generated sample dataset: a latent world, told in words and pictures, written as tables.
+
+It is synthetic and says so. What it is for: each mechanism of the method has something to find in
+it (see ``sample_world``). A dataset folder gets ``interactions``, ``items``, ``images/``,
+``dataset.toml`` and ``personas.json``; the same seed and sizes give the same bytes
+again (pictures: with the same version of Pillow).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from micrec_core.data.folders import new_folder
+from micrec_core.data.progress import Progress
+from micrec_core.errors import ConfigError
+from micrec_core.sample.choices import Choices, make_choices
+from micrec_core.sample.personas import make_personas
+from micrec_core.sample.pictures import draw_picture, encode_picture
+from micrec_core.sample.tables import FORMATS, item_ids, write_interactions, write_items
+from micrec_core.sample.text import write_texts
+from micrec_core.sample.world import ATTRIBUTES, LOOK, PICTURE, World, make_world, stream
+
+USERS, SEED = 800, 7
+MIN_USERS, MAX_USERS = 40, 10_000_000
+MIN_ITEMS, MAX_ITEMS = 24, 1_000_000
+# With more items than looks times jitters, items share pictures; else each has one of its own.
+_JITTERS = 8
+_LOOKS = ATTRIBUTES["category"] * ATTRIBUTES["palette"] * ATTRIBUTES["pattern"]
+_LICENCE = "CC0-1.0"
+
+
+def sample_world(
+    users: int = USERS, items: int | tuple[int, int] | None = None, seed: int = SEED
+) -> World:
+    """The world behind the sample of these sizes and seed: true tastes, utilities and attributes.
+
+    Raises
+    ------
+    ConfigError
+        A size or the seed is out of range.
+    """
+    return make_world(users, _sizes(users, items, seed), seed)
+
+
+def generate_sample(
+    out: str | Path,
+    *,
+    users: int = USERS,
+    items: int | tuple[int, int] | None = None,
+    seed: int = SEED,
+    pictures: bool = True,
+    format: str = "csv",
+    picture_size: int = 192,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Write a sample dataset.
+
+    Parameters
+    ----------
+    out : a folder that does not exist or is empty
+    users : users in all; 45 % are in both domains, 37 % only in food, 18 % only in kitchen
+    items : items per domain, one number or one for each; by default 5/8 of the users in food and
+        half of them in kitchen, from 200 to 100,000
+    seed : the same seed and sizes give the same dataset
+    pictures : draw them; without, no item has an image
+    format : of the tables, ``csv`` or ``parquet`` (for millions of interactions)
+    picture_size : side in pixels
+    progress : told (what, done, of how many) now and then
+
+    Returns
+    -------
+    Counts per domain, the overlap, ``sha256`` of all that was written, ``seconds``.
+
+    Raises
+    ------
+    ConfigError
+        An option is out of range.
+    DataError
+        ``out`` is not an empty folder, or cannot be written.
+    """
+    sizes = _sizes(users, items, seed)
+    if format not in FORMATS:
+        raise ConfigError(f"the format is '{format}'; use {' or '.join(FORMATS)}")
+    if not 32 <= picture_size <= 1024:
+        raise ConfigError(f"the picture size is {picture_size}; give 32 to 1024 pixels")
+    started = time.perf_counter()
+    target = Path(out)
+    with new_folder(target, "the sample") as work:
+        world = make_world(users, sizes, seed)
+        choices = tuple(make_choices(world, d) for d in range(len(world.domains)))
+        images = [_images(work, world, d, pictures, picture_size, progress) for d in range(2)]
+        texts = [write_texts(world, d) for d in range(2)]
+        write_items(work, world, texts, images, format)
+        write_interactions(work, world, choices, format, progress)
+        _write_about(work, world, items, pictures)
+        personas = make_personas(world, choices)
+        _write_text(work / "personas.json", json.dumps(personas, indent=1) + "\n")
+        summary = _summary(world, choices, images)
+        summary["sha256"] = folder_hash(work)
+    return {"out": str(target), **summary, "seconds": round(time.perf_counter() - started, 3)}
+
+
+def folder_hash(root: Path) -> str:
+    """SHA-256 (hex) over the relative paths and bytes of all files below ``root``."""
+    digest = hashlib.sha256()
+    for path in sorted(p for p in root.rglob("*") if p.is_file()):
+        name = path.relative_to(root).as_posix().encode()
+        digest.update(len(name).to_bytes(4, "big") + name)
+        digest.update(path.stat().st_size.to_bytes(8, "big"))
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def _sizes(users: int, items: int | tuple[int, int] | None, seed: int) -> tuple[int, int]:
+    if not MIN_USERS <= users <= MAX_USERS:
+        raise ConfigError(f"the number of users is {users}; give {MIN_USERS} to {MAX_USERS:,}")
+    if seed < 0:
+        raise ConfigError(f"the seed is {seed}; give a number from 0 on")
+    if items is None:
+        first, second = (min(max(n, 200), 100_000) for n in (users * 5 // 8, users // 2))
+    else:
+        first, second = (items, items) if isinstance(items, int) else items
+    for n in (first, second):
+        if not MIN_ITEMS <= n <= MAX_ITEMS:
+            raise ConfigError(f"the number of items is {n}; give {MIN_ITEMS} to {MAX_ITEMS:,}")
+    return first, second
+
+
+def _images(
+    work: Path, world: World, domain: int, pictures: bool, size: int, progress: Progress | None
+) -> list[str]:
+    """Draw the pictures of a domain; their paths below the dataset, empty where there is none."""
+    part = world.domains[domain]
+    if not pictures:
+        return [""] * part.n_items
+    (work / "images").mkdir(exist_ok=True)
+    shared = part.n_items > _LOOKS * _JITTERS
+    jitter = stream(world.seed, LOOK, domain).integers(0, _JITTERS, part.n_items)
+    ids = item_ids(part)
+    attributes = [part.attributes[a] for a in ("category", "palette", "pattern")]
+    done: set[str] = set()
+    paths = []
+    for row in range(part.n_items):
+        if not part.has_image[row]:
+            paths.append("")
+            continue
+        category, palette, pattern = (int(values[row]) for values in attributes)
+        look = (category, palette, pattern, int(jitter[row]))
+        key = look if shared else (row,)
+        name = f"{part.name}-look-{'-'.join(map(str, key))}" if shared else ids[row]
+        path = f"images/{name}.webp"
+        paths.append(path)
+        if path not in done:
+            done.add(path)
+            # A key per picture, so that leaving one out changes no other.
+            rng = stream(world.seed, PICTURE, domain, *key)
+            picture = draw_picture(domain, category, palette, pattern, rng, size)
+            (work / path).write_bytes(encode_picture(picture))
+        if progress and row % 16 == 0:
+            progress(f"drawing {part.name}", row, part.n_items)
+    if progress:
+        progress(f"drawing {part.name}", part.n_items, part.n_items)
+    return paths
+
+
+def _write_about(
+    work: Path, world: World, items: int | tuple[int, int] | None, pictures: bool
+) -> None:
+    """``dataset.toml``: that it is synthetic, and the command that makes it again."""
+    command = f"python -m micrec_core sample --users {world.n_users} --seed {world.seed}"
+    command += f" --items {items}" if isinstance(items, int) else ""
+    sizes = [d.n_items for d in world.domains]
+    labels = "\n".join(f'{d.name} = "{d.label}"' for d in world.domains)
+    made = "" if pictures else " without pictures"
+    _write_text(
+        work / "dataset.toml",
+        f'name = "Food & Kitchen sample"\n'
+        f"synthetic = true\n"
+        f'source = "Generated{made} by `{command}`; no real users, products or brands."\n'
+        f'licence = "{_LICENCE}"\n\n'
+        f"[domains]\n{labels}\n\n"
+        f"[generator]\nusers = {world.n_users}\nitems = {sizes}\nseed = {world.seed}\n"
+        f"pictures = {str(pictures).lower()}\n",
+    )
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_bytes(text.encode("utf-8"))
+
+
+def _summary(world: World, choices: tuple[Choices, ...], images: list[list[str]]) -> dict[str, Any]:
+    domains = {}
+    for part, chosen, paths in zip(world.domains, choices, images, strict=True):
+        degrees = np.bincount(chosen.item, minlength=part.n_items)
+        domains[part.name] = {
+            "users": len(part.users),
+            "items": part.n_items,
+            "interactions": len(chosen),
+            "without_text": int((~part.has_text).sum()),
+            "without_image": sum(not p for p in paths),
+            "items_up_to_5": int((degrees <= 5).sum()),
+        }
+    overlap = np.intersect1d(world.domains[0].users, world.domains[1].users)
+    return {
+        "users": world.n_users,
+        "overlap": len(overlap),
+        "interactions": sum(len(c) for c in choices),
+        "seed": world.seed,
+        "domains": domains,
+    }

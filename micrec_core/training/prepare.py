@@ -1,0 +1,196 @@
+"""What every training begins with: data read, split, encoded, neighbours found, on a device."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from micrec_core.config import ModelSettings, RunSettings, TrainSettings
+from micrec_core.data import Dataset, Split, make_split, read_dataset
+from micrec_core.errors import ConfigError, DataError
+from micrec_core.evaluation.protocols import Question, questions, training_catalogue
+from micrec_core.method.inputs import ModelInputs
+from micrec_core.method.knowledge import (
+    Knowledge,
+    NeighbourSettings,
+    derive_knowledge,
+    model_inputs,
+)
+from micrec_core.modalities import DatasetFeatures, encode_dataset, make_encoder
+from micrec_core.training.build import effective_training, used_modalities
+
+
+@dataclass(frozen=True)
+class Material:
+    """A dataset, split and encoded: the same for every model and variant trained on it."""
+
+    dataset: Dataset
+    split: Split
+    features: DatasetFeatures
+
+    @cached_property
+    def questions(self) -> list[Question]:
+        """What every model trained on this split is asked."""
+        return questions(self.dataset, self.split)
+
+    @cached_property
+    def catalogues(self) -> list[NDArray[np.bool_]]:
+        """Per domain, bool [n_items], the items that training may know."""
+        return training_masks(self.dataset, self.split)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All that one training needs.
+
+    Attributes
+    ----------
+    settings : as they were given
+    training : with the terms of switched-off mechanisms at zero
+    """
+
+    material: Material
+    settings: RunSettings
+    training: TrainSettings
+    knowledge: Knowledge
+    inputs: ModelInputs
+    device: str
+
+    @property
+    def dataset(self) -> Dataset:
+        return self.material.dataset
+
+    @property
+    def split(self) -> Split:
+        return self.material.split
+
+    @property
+    def features(self) -> DatasetFeatures:
+        return self.material.features
+
+    @property
+    def pair(self) -> tuple[int, int] | None:
+        """The first two domains that share users in training; None where no two do."""
+        shared = [(a, b) for (a, b), (rows, _) in self.knowledge.links.items() if len(rows)]
+        return min(((a, b) for a, b in shared if a < b), default=None)
+
+
+def choose_device(name: str) -> str:
+    """``cpu`` or ``cuda`` from ``auto``, ``cpu`` or ``cuda``.
+
+    Raises
+    ------
+    ConfigError
+        The name is another, or there is no such device here.
+    """
+    if name not in ("auto", "cpu", "cuda"):
+        raise ConfigError(f"there is no device '{name}'; use auto, cpu or cuda")
+    there = torch.cuda.is_available()
+    if name == "cuda" and not there:
+        raise ConfigError("no CUDA device can be used here; use --device cpu, or auto")
+    return "cuda" if name == "cuda" or (name == "auto" and there) else "cpu"
+
+
+def cache_folder() -> Path | None:
+    """Where encoded features are kept: ``MICREC_CACHE``, or the user's cache folder.
+
+    None where that cannot be written.
+    """
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    folder = Path(os.environ.get("MICREC_CACHE") or Path(base) / "micrec")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return folder if os.access(folder, os.W_OK) else None
+
+
+def check_encoders(text: str, image: str) -> None:
+    """Refuse an encoder that there is not, before anything is read or written.
+
+    Raises
+    ------
+    ConfigError
+        The first that is not known.
+    """
+    for modality, spec in (("text", text), ("image", image)):
+        if spec != "none":
+            make_encoder(spec, modality)
+
+
+def load_dataset(path: Path, settings: RunSettings) -> tuple[Dataset, Split]:
+    """Read and split a dataset as the settings say.
+
+    Raises
+    ------
+    DataError
+        The tables are not usable, or nothing could be validated on.
+    ConfigError
+        An encoder or option is not known.
+    """
+    check_encoders(settings.text, settings.image)
+    dataset = read_dataset(
+        path,
+        unknown_items=settings.unknown_items,
+        rating_threshold=settings.rating_threshold,
+        k_core=settings.k_core,
+        seed=settings.split_seed,
+    )
+    split = make_split(dataset, settings.split, settings.split_seed)
+    if not any(len(part.valid) for part in split.domains):
+        raise DataError(
+            f"dataset '{dataset.name}' has no validation interaction, by which the best epoch is "
+            "chosen; mark some as valid, or give more interactions a user"
+        )
+    return dataset, split
+
+
+def training_masks(dataset: Dataset, split: Split) -> list[NDArray[np.bool_]]:
+    """Per domain, bool [n_items], which items are not withheld."""
+    pairs = zip(dataset.domains, split.domains, strict=True)
+    return [training_catalogue(domain, part) for domain, part in pairs]
+
+
+def encode_material(
+    dataset: Dataset, split: Split, settings: RunSettings, device: str, cache: Path | None
+) -> Material:
+    """Encode texts and pictures; what encoders learn, they learn from items in training."""
+    features = encode_dataset(
+        dataset,
+        text=settings.text,
+        image=settings.image,
+        fit_items=training_masks(dataset, split),
+        cache=cache,
+        device=device,
+    )
+    return Material(dataset, split, features)
+
+
+def prepare(material: Material, settings: RunSettings, device: str) -> Prepared:
+    """Profiles, neighbours and operators for the model that the settings name."""
+    modalities = used_modalities(settings.model, material.features.modalities)
+    knowledge = derive_knowledge(
+        material.dataset,
+        material.split,
+        material.features,
+        modalities,
+        _neighbours(settings.model),
+        device,
+    )
+    training = effective_training(settings.model, settings.training)
+    inputs = model_inputs(knowledge, device)
+    return Prepared(material, settings, training, knowledge, inputs, device)
+
+
+def _neighbours(settings: ModelSettings) -> NeighbourSettings:
+    return NeighbourSettings(
+        settings.neighbours,
+        settings.neighbour_temperature,
+        "cross-domain" not in settings.without,
+    )

@@ -1,0 +1,282 @@
+"""The baselines in dense float64 NumPy, from their formulas alone: state dicts and a World come in.
+
+Nothing of models, graphs or training is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tests.method import oracle as base
+
+Array = NDArray[np.float64]
+State = Mapping[str, Array]
+Pair = tuple[Array, Array]
+
+
+def normal(world: Any, d: int) -> Array:
+    """D^-1/2 R D^-1/2 of a domain, [n_users, n_items]."""
+    taken = base.interactions(world, d)
+    users, items = np.maximum(taken.sum(1), 1), np.maximum(taken.sum(0), 1)
+    return taken / np.sqrt(np.outer(users, items))
+
+
+def light_gcn(world: Any, d: int, users: Array, items: Array, layers: int) -> Pair:
+    a, taken = normal(world, d), base.interactions(world, d)
+    kept = [(users, items)]
+    for _ in range(layers):
+        users, items = a @ items, a.T @ users
+        kept.append((users, items))
+    out = [np.mean([layer[side] for layer in kept], axis=0) for side in (0, 1)]
+    for side, degree in enumerate((taken.sum(1), taken.sum(0))):
+        out[side][degree == 0] = kept[0][side][degree == 0]
+    return out[0], out[1]
+
+
+def tables(state: State, d: int) -> Pair:
+    return state[f"tables.{d}.users"], state[f"tables.{d}.items"]
+
+
+def linear(state: State, name: str, x: Array) -> Array:
+    return x @ state[f"{name}.weight"].T + state.get(f"{name}.bias", 0.0)
+
+
+def sigmoid(x: Array) -> Array:
+    return 1 / (1 + np.exp(-x))
+
+
+def softmax(x: Array) -> Array:
+    e = np.exp(x - x.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
+
+
+def units(x: Array) -> Array:
+    return np.array([base.unit(row) for row in x])
+
+
+def content(world: Any, state: State, d: int, m: str) -> Array:
+    has = world.features.matrices[m][d].present
+    return linear(state, f"content.project.{m}", base.dense_of(world, d, m)) * has[:, None]
+
+
+def similar(world: Any, d: int, m: str) -> Array:
+    """MICRec's neighbours of items, softmax weights [n_items, n_items]."""
+    space, taken = base.space_of(world, d, m), base.interactions(world, d)
+    allowed = world.features.matrices[m][d].present & (taken.sum(0) > 0)
+    return base.neighbour_matrix(space, space, allowed, list(range(len(space))))[0]
+
+
+# Models of embeddings: (world, state, d, options) -> users, items ---------------------------------
+
+
+def bpr_mf(world: Any, state: State, d: int, layers: int) -> Pair:
+    return tables(state, d)
+
+
+def vbpr(world: Any, state: State, d: int, layers: int) -> Pair:
+    p, q = tables(state, d)
+    looks = sum(content(world, state, d, m) for m in world.features.modalities)
+    return np.hstack([p, state[f"wants.{d}"]]), np.hstack([q, looks])
+
+
+def freedom(world: Any, state: State, d: int, layers: int) -> Pair:
+    p, q = tables(state, d)
+    mixed = np.zeros((len(q), len(q)))
+    for m, share in (("image", 0.1), ("text", 0.9)):
+        there = (similar(world, d, m) > 0).astype(float)
+        mixed += share * there / np.maximum(there.sum(1, keepdims=True), 1)
+    mixed /= np.maximum(mixed.sum(1, keepdims=True), 1e-12)
+    users, items = light_gcn(world, d, p, q, layers)
+    return users, items + mixed @ q
+
+
+def bm3(world: Any, state: State, d: int, layers: int) -> Pair:
+    p, q = tables(state, d)
+    users, items = light_gcn(world, d, p, q, layers)
+    items = linear(state, "predict", items + q)
+    for i in np.flatnonzero(base.interactions(world, d).sum(0) == 0):
+        parts = [
+            linear(state, "predict", content(world, state, d, m)[i])
+            for m in world.features.modalities
+            if world.features.matrices[m][d].present[i]
+        ]
+        items[i] = np.mean(parts, axis=0) if parts else 0.0
+    return linear(state, "predict", users), items
+
+
+def lattice(world: Any, state: State, d: int, layers: int) -> Pair:
+    p, q = tables(state, d)
+    taken, around = base.interactions(world, d), np.zeros_like(q)
+    for share, m in zip(softmax(state["mix"]), world.features.modalities, strict=True):
+        unit = units(content(world, state, d, m))
+        allowed = world.features.matrices[m][d].present & (taken.sum(0) > 0)
+        cosines = unit @ unit.T
+        learned = np.zeros_like(cosines)
+        for i in range(len(q)):
+            order = sorted((-cosines[i, j], j) for j in range(len(q)) if allowed[j] and j != i)
+            for c, j in order[: base.K]:
+                learned[i, j] = max(-c, 0.0)
+        learned /= np.maximum(learned.sum(1, keepdims=True), 1e-12)
+        around += share * (0.9 * similar(world, d, m) + 0.1 * learned) @ q
+    users, items = light_gcn(world, d, p, q, layers)
+    return users, items + units(around)
+
+
+def mgcn(world: Any, state: State, d: int, layers: int) -> Pair:
+    p, q = tables(state, d)
+    behaviour = np.vstack(light_gcn(world, d, p, q, layers))
+    seen = []
+    for m in world.features.modalities:
+        pure = q * sigmoid(linear(state, f"purify.{m}", content(world, state, d, m)))
+        items = similar(world, d, m) @ pure
+        seen.append(np.vstack([normal(world, d) @ items, items]))
+    scores = [linear(state, "attend", np.tanh(linear(state, "query", s)))[:, 0] for s in seen]
+    shares = softmax(np.stack(scores, 1))
+    common = sum(shares[:, k, None] * s for k, s in enumerate(seen))
+    parts = [common]
+    for m, s in zip(world.features.modalities, seen, strict=True):
+        parts.append(sigmoid(linear(state, f"prefer.{m}", behaviour)) * (s - common))
+    both = behaviour + np.mean(parts, axis=0)
+    return both[: len(p)], both[len(p) :]
+
+
+def imc_gae(world: Any, state: State, d: int, layers: int) -> Pair:
+    shared, a = state[f"shared.{d}"], normal(world, d)
+    users, items = (
+        np.array([np.concatenate([row, shared[side], shared[2]]) for row in table])
+        for side, table in enumerate(tables(state, d))
+    )
+    out = [users, items]
+    for layer in range(1, layers + 1):
+        users, items = a @ items, a.T @ users
+        out = [out[0] + users / (layer + 1), out[1] + items / (layer + 1)]
+    return out[0], out[1]
+
+
+def persons(world: Any) -> list[list[int]]:
+    """Per domain, the person that each row is: overlapping users in training are one."""
+    seen: dict[Any, int] = {}
+    out = []
+    for d, domain in enumerate(world.dataset.domains):
+        active = base.interactions(world, d).sum(1) > 0
+        keys = [u if active[r] else (d, r) for r, u in enumerate(domain.user_ids)]
+        out.append([seen.setdefault(key, len(seen)) for key in keys])
+    return out
+
+
+def cmf(world: Any, state: State, d: int, layers: int) -> Pair:
+    return state["users"][persons(world)[d]], state[f"tables.{d}.items"]
+
+
+def bitgcf_all(world: Any, state: State, layers: int, moves: list) -> list[Pair]:
+    """``moves``: (source, target, [(row there, row here)]) of each ordered pair of domains."""
+    n = range(len(world.dataset.domains))
+    now = [list(tables(state, d)) for d in n]
+    kept = [[[x.copy()] for x in now[d]] for d in n]
+    degree = [base.interactions(world, d).sum(1) for d in n]
+    for _ in range(layers):
+        for d in n:
+            a, (u, i) = normal(world, d), now[d]
+            now[d] = [u + a @ i + u * (a @ i), i + a.T @ u + i * (a.T @ u)]
+        before = [now[d][0].copy() for d in n]
+        for source, target, pairs in moves:
+            for there, here in pairs:
+                x, y = before[target][here], before[source][there]
+                nx, ny = degree[target][here], degree[source][there]
+                mean = (nx * x + ny * y) / max(nx + ny, 1)
+                now[target][0][here] = 0.5 * (0.8 * x + 0.2 * y + mean)
+        for d in n:
+            for side in (0, 1):
+                kept[d][side].append(units(now[d][side]))
+    return [tuple(np.hstack(side) for side in kept[d]) for d in n]
+
+
+def overlaps(world: Any) -> list:
+    return [(0, 1, base.overlap(world, 0, 1)), (1, 0, base.overlap(world, 1, 0))]
+
+
+def bitgcf(world: Any, state: State, d: int, layers: int) -> Pair:
+    return bitgcf_all(world, state, layers, overlaps(world))[d]
+
+
+EMBEDDINGS: dict[str, Callable[[Any, State, int, int], Pair]] = {
+    "bpr-mf": bpr_mf,
+    "imc-gae": imc_gae,
+    "vbpr": vbpr,
+    "lattice": lattice,
+    "bm3": bm3,
+    "freedom": freedom,
+    "mgcn": mgcn,
+    "cmf": cmf,
+    "emcdr": bpr_mf,
+    "bitgcf": bitgcf,
+    "ptupcdr": bpr_mf,
+}
+
+
+# Users without a trace in a domain: (world, state, source rows, target rows), from 0 to 1 ---------
+
+
+def cmf_cold(world: Any, state: State, there: list[int], here: list[int]) -> Array:
+    return state["users"][[persons(world)[0][r] for r in there]]
+
+
+def emcdr_cold(world: Any, state: State, there: list[int], here: list[int]) -> Array:
+    own = state["tables.0.users"][there]
+    return linear(state, "maps.0-1.2", np.tanh(linear(state, "maps.0-1.0", own)))
+
+
+def ptupcdr_cold(world: Any, state: State, there: list[int], here: list[int]) -> Array:
+    users, items = tables(state, 0)
+    taken, out = base.interactions(world, 0), []
+    for u in there:
+        mine = items[taken[u] > 0]
+        hidden = np.maximum(linear(state, "bridges.0-1.attend.0", mine), 0)
+        shares = softmax(linear(state, "bridges.0-1.attend.2", hidden)[:, 0])
+        hidden = np.maximum(linear(state, "bridges.0-1.meta.0", shares @ mine), 0)
+        bridge = linear(state, "bridges.0-1.meta.2", hidden).reshape(len(users[u]), -1)
+        out.append(bridge @ users[u])
+    return np.array(out)
+
+
+def bitgcf_cold(world: Any, state: State, there: list[int], here: list[int]) -> Array:
+    into, back = overlaps(world)
+    wider = (0, 1, [*into[2], *zip(there, here, strict=True)])
+    return bitgcf_all(world, state, 2, [wider, back])[1][0][here]
+
+
+COLD = {"cmf": cmf_cold, "emcdr": emcdr_cold, "bitgcf": bitgcf_cold, "ptupcdr": ptupcdr_cold}
+
+
+# Solved models: (train, taken) -> scores ----------------------------------------------------------
+
+
+def popularity(train: Array, taken: Array) -> Array:
+    return np.tile(train.sum(0), (len(taken), 1))
+
+
+def itemknn(train: Array, taken: Array, nearest: int = 3, shrink: float = 2.0) -> Array:
+    n = train.shape[1]
+    s = np.zeros((n, n))
+    for i in range(n):
+        for j in range(n):
+            both = (train[:, i] * train[:, j]).sum()
+            if i != j and both:
+                s[j, i] = both / (np.sqrt(train[:, i].sum() * train[:, j].sum()) + shrink)
+        order = sorted(range(n), key=lambda j: (-s[j, i], j))
+        s[order[nearest:], i] = 0
+    return taken @ s
+
+
+def ease(train: Array, taken: Array, penalty: float = 5.0) -> Array:
+    p = np.linalg.inv(train.T @ train + penalty * np.eye(train.shape[1]))
+    b = -p / np.diag(p)[None, :]
+    np.fill_diagonal(b, 0)
+    return taken @ b
+
+
+SOLVED = {"popularity": popularity, "itemknn": itemknn, "ease": ease}
