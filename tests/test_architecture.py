@@ -77,7 +77,16 @@ def test_streamlit_stays_in_ui_and_pages() -> None:
 
 
 def test_pages_reach_the_core_only_through_its_upper_layers() -> None:
-    lower = {"method", "baselines", "graphs", "cli", "answering", "running", "comparing", "__main__"}
+    lower = {
+        "method",
+        "baselines",
+        "graphs",
+        "cli",
+        "answering",
+        "running",
+        "comparing",
+        "__main__",
+    }
     found = [
         f"{name(path)}:{line} imports {module}"
         for path in PAGES

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from micrec_core.features import FeatureMatrix
 from micrec_core.graphs.neighbours import normalise_rows, strongest
-from micrec_core.modalities.types import FeatureMatrix
 
 OTHER_DOMAIN = 0.5
 

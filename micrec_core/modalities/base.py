@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from micrec_core.errors import DataError
-from micrec_core.modalities.types import FeatureMatrix
+from micrec_core.features import FeatureMatrix
 
 OnUnreadable = Callable[[int, DataError], None]
 State = tuple[dict[str, Any], dict[str, NDArray[Any]]]

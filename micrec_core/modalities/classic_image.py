@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from micrec_core.errors import DataError
+from micrec_core.features import FeatureMatrix
 from micrec_core.modalities.base import Encoder, OnUnreadable, State, l2_normalise
 from micrec_core.modalities.images import ImageInput, load_images
-from micrec_core.modalities.types import FeatureMatrix
 
 SIDE = 64
 Floats = NDArray[np.float32]

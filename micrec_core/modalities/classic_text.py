@@ -27,6 +27,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils.extmath import randomized_svd
 
 from micrec_core.errors import DataError
+from micrec_core.features import FeatureMatrix
 from micrec_core.modalities.base import (
     Encoder,
     OnUnreadable,
@@ -34,7 +35,6 @@ from micrec_core.modalities.base import (
     l2_normalise,
     l2_normalise_sparse,
 )
-from micrec_core.modalities.types import FeatureMatrix
 
 # Function words only: the usual long lists also hold "top", "bottom", "thin", "fire" or "computer",
 # which name products, and "no", "not" and "without" carry meaning in a catalogue (sugar free).

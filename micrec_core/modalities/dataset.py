@@ -15,12 +15,12 @@ from scipy import sparse
 
 from micrec_core.data.types import Dataset
 from micrec_core.errors import ConfigError, DataError
+from micrec_core.features import FeatureMatrix
 from micrec_core.modalities.base import Encoder, centre
 from micrec_core.modalities.cache import FeatureCache
 from micrec_core.modalities.encoders import load_encoder, make_encoder
 from micrec_core.modalities.hashing import hash_bytes, hash_file
 from micrec_core.modalities.precomputed import PrecomputedVectors
-from micrec_core.modalities.types import FeatureMatrix
 
 logger = logging.getLogger(__name__)
 NO_ENCODER = "none"

@@ -14,7 +14,9 @@ from micrec_core.modalities.classic_text import ClassicText
 from micrec_core.modalities.clip import ClipEncoder
 from micrec_core.modalities.precomputed import PrecomputedVectors
 from micrec_core.modalities.sentence import SentenceEncoder
-from micrec_core.modalities.types import MODALITIES
+
+MODALITIES = ("text", "image")
+
 
 __all__ = ["ENCODERS", "Encoder", "centre", "load_encoder", "make_encoder"]
 

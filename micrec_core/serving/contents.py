@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from micrec_core.features import FeatureMatrix
 from micrec_core.graphs.neighbours import Neighbours
 from micrec_core.method.bridge import Bridge
 from micrec_core.method.gate import Gate
 from micrec_core.method.profiles import Scaling
-from micrec_core.modalities.types import FeatureMatrix
 
 Floats = NDArray[np.float32]
 # Learned arrays of a domain beside its gates.

@@ -14,10 +14,10 @@ import torch
 from numpy.typing import NDArray
 from scipy import sparse
 
+from micrec_core.features import FeatureMatrix
 from micrec_core.graphs.neighbours import Neighbours
 from micrec_core.method.gate import Gate
 from micrec_core.method.profiles import OTHER_DOMAIN, infer_profiles
-from micrec_core.modalities.types import FeatureMatrix
 from micrec_core.serving.contents import Bundle, DomainPart, Floats
 
 

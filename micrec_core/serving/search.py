@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from micrec_core.features import FeatureMatrix
 from micrec_core.graphs.neighbours import STRONGEST_TERMS
-from micrec_core.modalities.types import FeatureMatrix
 from micrec_core.serving.contents import Floats, Space
 
 

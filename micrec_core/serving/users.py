@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from micrec_core.errors import RunError
-from micrec_core.modalities.types import FeatureMatrix
+from micrec_core.features import FeatureMatrix
 from micrec_core.serving.contents import Bundle, DomainPart
 
 Kind = Literal["hot", "warm", "cold"]

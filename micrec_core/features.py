@@ -8,8 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-MODALITIES = ("text", "image")
-
 
 @dataclass(frozen=True)
 class FeatureMatrix:
@@ -18,7 +16,7 @@ class FeatureMatrix:
     Attributes
     ----------
     dense : float32 [n, dim], rows L2-normalised, after subtraction of the mean of the domain's
-        training catalogue when made by ``features.encode_dataset``; zero rows where missing
+        training catalogue when made by ``modalities.encode_dataset``; zero rows where missing
     sparse : float32 CSR [n, vocabulary] or None; rows L2-normalised, empty where missing. Where an
         encoder has it, neighbours are found by its cosine instead of the dense one
     present : bool [n]
