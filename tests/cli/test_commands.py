@@ -16,7 +16,7 @@ from micrec_core.sample.generate import generate_sample
 from tests.data.conftest import write_dataset
 from tests.data.test_bad_tables import BAD
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -18,7 +18,7 @@ from micrec_core.report.stored_runs import Group
 from micrec_core.report.summary import findings
 from micrec_core.runs import open_run
 
-RUN = Path(__file__).resolve().parents[1] / "assets" / "runs" / "sample"
+RUN = Path(__file__).resolve().parents[2] / "assets" / "runs" / "sample"
 
 
 def test_every_figure_comes_from_the_run(tmp_path: Path) -> None:

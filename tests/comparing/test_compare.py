@@ -20,7 +20,7 @@ from micrec_core.running.evaluate import evaluate_run
 from micrec_core.running.train import train_run
 from micrec_core.runs import open_run
 from micrec_core.sample.generate import generate_sample
-from tests.comparing import forbid_training, stop_and_go_on
+from tests.comparing.stopping import forbid_training, stop_and_go_on
 
 pytestmark = [
     pytest.mark.slow,

@@ -16,7 +16,7 @@ from micrec_core.report.results import cold_users_together
 from micrec_core.running.frames import COLD_REFERENCES
 from micrec_core.runs import open_run
 
-SAMPLE = Path(__file__).resolve().parents[1] / "assets" / "runs" / "sample"
+SAMPLE = Path(__file__).resolve().parents[2] / "assets" / "runs" / "sample"
 
 
 @dataclass

@@ -10,7 +10,7 @@ import pytest
 
 from micrec_core.runs import Run, open_run
 
-RUN = Path(__file__).resolve().parents[1] / "assets" / "runs" / "sample"
+RUN = Path(__file__).resolve().parents[2] / "assets" / "runs" / "sample"
 THIRD = 1 / 3
 
 

@@ -31,7 +31,7 @@ from micrec_core.sample.generate import generate_sample
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SHORT = {"batch_size": 256, "validate_every": 1}
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 EPOCHS = 2
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
 
