@@ -75,4 +75,5 @@ format: setup
 
 # One thread: the sample is small, and threads that wait for each other cost more than they bring.
 sample-run: setup
-	OMP_NUM_THREADS=1 "$(BIN)/python" -m micrec_core.comparing.sample_run
+	OMP_NUM_THREADS=1 "$(BIN)/python" -m micrec_core sample-run --data sample_data \
+	  --out assets/runs/sample

@@ -1,4 +1,4 @@
-"""The family of errors a user can cause; each message is one sentence that names the mend."""
+"""Errors that a user can cause, each message one sentence with the mend, and being stopped."""
 
 
 class MicrecError(Exception):
@@ -15,6 +15,10 @@ class ConfigError(MicrecError):
 
 class RunError(MicrecError):
     """A run directory is damaged, unfinished, unsafe or of another version."""
+
+
+class Stopped(BaseException):
+    """The process was asked to stop (SIGTERM); no error, so nothing that catches those sees it."""
 
 
 def is_out_of_memory(error: Exception) -> bool:

@@ -7,7 +7,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from micrec_core.errors import MicrecError
+from micrec_core.errors import MicrecError, Stopped
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -29,6 +29,8 @@ def main(words: Sequence[str] | None = None) -> int:
         return _say(str(error), 2)
     except KeyboardInterrupt:
         return _say("interrupted", 130)
+    except Stopped:
+        return _say("stopped before its end; go on with --resume", 143)
     except BrokenPipeError:
         # Whoever reads the output has gone (head, less): nothing is wrong.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -42,10 +44,6 @@ def main(words: Sequence[str] | None = None) -> int:
         said = next((line for line in str(error).splitlines() if line.strip()), "")
         kind = type(error).__name__
         return _say(f"unexpected failure, {kind}: {said[:300]} (MICREC_DEBUG=1 says where)", 1)
-    except BaseException as error:
-        if type(error).__name__ == "Stopped":
-            return _say("stopped before its end; go on with --resume", 143)
-        raise
 
 
 def _say(sentence: str, code: int) -> int:

@@ -1,4 +1,4 @@
-"""The commands (DESIGN 7): each reads its words, calls the core, and writes what came of it."""
+"""The commands: each reads its words, calls the core, and writes what came of it."""
 
 from __future__ import annotations
 
@@ -367,6 +367,49 @@ def export(
         write_json({"run": str(run), "format": format, "files": [str(f) for f in files]})
         return
     write_lines([str(f) for f in files])
+
+
+@app.command()
+def results(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Runs and comparisons.")],
+    out: Annotated[Path, typer.Option(help="The report to write.")] = Path("docs/results.md"),
+    draw: Annotated[
+        list[Path] | None, typer.Option(help="A run to put together with other draws.")
+    ] = None,
+    note: Annotated[
+        list[str] | None, typer.Option(help="DATASET=SENTENCE above its tables.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """A Markdown report of stored runs with their tests, and its tables as CSV."""
+    from micrec_core.report.results import write_results
+
+    pairs = (words.partition("=") for words in note or [])
+    write_results(runs, out, {name: sentence for name, _, sentence in pairs}, draw or [])
+    if as_json:
+        write_json({"out": str(out)})
+        return
+    write_lines([str(out)])
+
+
+@app.command()
+def sample_run(
+    data: Annotated[Path, typer.Option(help="The tables that come with the app.")],
+    out: Annotated[Path, typer.Option(help="The run's directory, replaced at the end.")],
+    seeds: Annotated[str, typer.Option(help="The first is of the run itself.")] = "0,1,2",
+    device: Device = "cpu",
+    as_json: Json = False,
+) -> None:
+    """Train the run that comes with the app anew, with variants and curves."""
+    from micrec_core.comparing.sample_run import make_sample_run
+
+    progress = Progress()
+    size = make_sample_run(data, out, seeds=numbers(seeds), device=device, progress=progress)
+    progress.close()
+    if as_json:
+        write_json({"run": str(out), "bytes": size})
+        return
+    write_lines([f"{out}, {size / 2**20:.1f} MiB"])
 
 
 def _cache() -> Path | None:

@@ -1,32 +1,29 @@
-"""``python -m micrec_core.comparing.sample_run``: make the run that comes with the app, anew.
+"""Making the run that comes with the app.
 
-``sample`` withholds new users, new items and cold users, so that every page's claims come from a
-run that withheld for them, and holds the comparison with every variant and baseline, and curves of
-what is left with less data, of one seed.
+It withholds new users, new items and cold users, so that every page's claims come from a run that
+withheld for them, and holds the comparison with every variant and baseline, and curves of what is
+left with less data.
 """
 
 from __future__ import annotations
 
-import argparse
 import shutil
-import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from micrec_core.comparing.run_curves import train_curves
 from micrec_core.comparing.variants import train_variants
 from micrec_core.config import RunSettings
 from micrec_core.data.progress import Progress, silent
-from micrec_core.errors import MicrecError
+from micrec_core.errors import ConfigError
 from micrec_core.running.train import train_run
 from micrec_core.training.prepare import cache_folder
 
-RUNS = {"sample": "inductive"}
 MOST_BYTES = 12 * 2**20
-_ROOT = Path(__file__).resolve().parents[2]
 
 
-def make_sample_runs(
+def make_sample_run(
     data: Path,
     out: Path,
     *,
@@ -34,8 +31,8 @@ def make_sample_runs(
     shares: tuple[float, ...] = (),
     device: str = "cpu",
     progress: Progress = silent,
-) -> dict[str, int]:
-    """Train the bundled run with variants and curves and put it in place of what ``out`` has.
+) -> int:
+    """Train the bundled run with variants and curves and put it in place of ``out``.
 
     Parameters
     ----------
@@ -44,58 +41,27 @@ def make_sample_runs(
 
     Returns
     -------
-    bytes of each run
+    bytes of the run
+
+    Raises
+    ------
+    ConfigError
+        It is too large to come with the app; ``out`` is as it was.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    sizes = {}
-    # Beside the target: runs are moved into place whole, and the old ones stay till then.
-    with tempfile.TemporaryDirectory(prefix=".sample-runs-", dir=out) as folder:
-        for name, split in RUNS.items():
-            made = Path(folder) / name
-            settings = RunSettings(split=split, seed=seeds[0])  # type: ignore[arg-type]
-            train_run(data, made, settings, device=device, progress=progress, cache=cache_folder())
-            train_variants(
-                made, data, seeds=seeds, device=device, progress=progress, cache=cache_folder()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    common: dict[str, Any] = {"device": device, "progress": progress, "cache": cache_folder()}
+    # Beside the target: the run is moved into place whole, and the old one stays till then.
+    with tempfile.TemporaryDirectory(prefix=".sample-run-", dir=out.parent) as folder:
+        made = Path(folder) / out.name
+        train_run(data, made, RunSettings(split="inductive", seed=seeds[0]), **common)
+        train_variants(made, data, seeds=seeds, **common)
+        train_curves(made, data, shares=shares, seeds=seeds[:1], **common)
+        size = sum(file.stat().st_size for file in made.rglob("*") if file.is_file())
+        if size > MOST_BYTES:
+            raise ConfigError(
+                f"the run has {size:,} bytes and may have {MOST_BYTES:,} to come with the app; "
+                "train it on fewer users and items"
             )
-            train_curves(
-                made, data, shares=shares, seeds=seeds[:1], device=device, progress=progress,
-                cache=cache_folder(),
-            )  # fmt: skip
-            shutil.rmtree(out / name, ignore_errors=True)
-            shutil.move(made, out / name)
-            files = (out / name).rglob("*")
-            sizes[name] = sum(f.stat().st_size for f in files if f.is_file())
-    return sizes
-
-
-def main(words: list[str] | None = None) -> int:
-    """Make the runs; 2 where they would be too large to come with the app."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=_ROOT / "sample_data")
-    parser.add_argument("--out", type=Path, default=_ROOT / "assets" / "runs")
-    parser.add_argument("--seeds", default="0,1,2", help="the first is of the runs themselves")
-    parser.add_argument("--device", default="cpu")
-    given = parser.parse_args(words)
-    seeds = tuple(int(seed) for seed in given.seeds.split(","))
-
-    def tell(what: str, done: int, total: int) -> None:
-        counted = f" {done} of {total}" if total else ""
-        sys.stderr.write(f"{what}{counted}\n")
-
-    try:
-        sizes = make_sample_runs(
-            given.data, given.out, seeds=seeds, device=given.device, progress=tell
-        )
-    except MicrecError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    total = sum(sizes.values())
-    sys.stderr.write(f"{sizes} bytes, {total / 2**20:.1f} MiB in all\n")
-    if total > MOST_BYTES:
-        sys.stderr.write(f"that is more than {MOST_BYTES / 2**20:.0f} MiB\n")
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        shutil.rmtree(out, ignore_errors=True)
+        shutil.move(made, out)
+    return size

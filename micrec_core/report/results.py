@@ -1,4 +1,4 @@
-"""``docs/results.md`` from stored runs: python -m micrec_core.report.results RUN ... --out FILE.
+"""``docs/results.md`` from stored runs.
 
 Every figure is read from a run's metrics; nothing is typed by hand. Runs of the same dataset and
 split are put side by side, compared user by user with the full model of the same seed. What
@@ -11,11 +11,10 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import typer
 
 from micrec_core.report.commands import TABLES, train_command
 from micrec_core.report.compared import compared_parts
@@ -39,7 +38,7 @@ METRICS = ("ndcg@10", "ndcg@20", "recall@10", "recall@20")
 INDUCTIVE = ("new-items", "cold-domain", "new-users")
 INTRODUCTION = """# Results
 
-Made by `python -m micrec_core.report.results` from the runs listed under each table, with their
+Made by `python -m micrec_core results` from the runs listed under each table, with their
 dataset fingerprint and settings; the numbers behind it are in `results/`. Measured here, by this
 implementation, on our own splits: no number is the paper's. Full ranking over all items of the
 domain; train and validation masked; the epoch chosen by validation NDCG@20 alone; intervals are
@@ -309,22 +308,3 @@ def _sources(runs: Sequence[Run]) -> str:
     lines += ["```", *(train_command(run) for run in runs), "```\n"]
     lines.append("</details>\n")
     return "\n".join(lines)
-
-
-def main(
-    runs: Annotated[list[Path], typer.Argument(help="Runs, and what compare wrote.")],
-    out: Annotated[Path, typer.Option(help="The report to write.")] = Path("docs/results.md"),
-    draw: Annotated[
-        list[Path] | None, typer.Option(help="A run to put together with other draws.")
-    ] = None,
-    note: Annotated[
-        list[str] | None, typer.Option(help="DATASET=SENTENCE above its tables.")
-    ] = None,
-) -> None:
-    """Write docs/results.md and its tables from stored runs."""
-    pairs = (words.partition("=") for words in note or [])
-    write_results(runs, out, {name: sentence for name, _, sentence in pairs}, draw or [])
-
-
-if __name__ == "__main__":
-    typer.run(main)

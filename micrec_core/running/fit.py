@@ -19,6 +19,7 @@ from micrec_core.answering.answers import array
 from micrec_core.answering.baselines import answerer_of
 from micrec_core.baselines import Baseline, ClosedForm
 from micrec_core.data.progress import Progress, silent
+from micrec_core.errors import Stopped
 from micrec_core.evaluation.metrics import ranking_metrics
 from micrec_core.evaluation.protocols import Question
 from micrec_core.method.batch_foldin import encode
@@ -30,10 +31,6 @@ from micrec_core.training.trainer import OnEpoch, Trainer, Validate
 
 _CUTOFF = 20
 _SEED = 0
-
-
-class Stopped(BaseException):
-    """The process was asked to stop (SIGTERM); no error, so nothing that catches those sees it."""
 
 
 @contextmanager

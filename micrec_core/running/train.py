@@ -10,7 +10,7 @@ from typing import Any
 from micrec_core.answering.answers import Answerer, array, popularity_outcome
 from micrec_core.config import BASELINES, RunSettings
 from micrec_core.data.progress import Progress, silent
-from micrec_core.errors import MicrecError
+from micrec_core.errors import MicrecError, Stopped
 from micrec_core.evaluation.leaks import require_disjoint
 from micrec_core.method.batch_foldin import encode
 from micrec_core.method.bridge import Bridge
@@ -19,7 +19,6 @@ from micrec_core.running.catalogue import catalogue_frame
 from micrec_core.running.clock import CHECKPOINT, PARAMETERS, Clock, TrainResult, end_run
 from micrec_core.running.fit import (
     Fitted,
-    Stopped,
     Validator,
     make_trainer,
     new_model,

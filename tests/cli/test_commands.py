@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from micrec_core.cli import main
+from micrec_core.errors import Stopped
 from micrec_core.sample.generate import generate_sample
 from tests.data.conftest import write_dataset
 from tests.data.test_bad_tables import BAD
@@ -66,6 +67,17 @@ def test_help_is_quick_and_imports_nothing_heavy() -> None:
     assert done.returncode == 0, done.stderr
     for name in ("sample", "check", "features", "train", "evaluate", "recommend", "export"):
         assert name in done.stdout
+
+
+@pytest.mark.parametrize("kind,expected", [(Stopped, 143), (type("Stopped", (Exception,), {}), 1)])
+def test_being_stopped_is_told_by_its_class(said, monkeypatch, kind: type, expected: int) -> None:
+    def stop(*words: object) -> None:
+        raise kind
+
+    monkeypatch.setattr("micrec_core.report.export.export_run", stop)
+    code, _, err = said("export", "run", "--out", "file")
+    assert code == expected
+    one_sentence(err)
 
 
 @pytest.mark.parametrize("kind", BAD)

@@ -16,7 +16,7 @@ from micrec_core.comparing import sample_run as bundle
 from micrec_core.comparing.compare import compare
 from micrec_core.comparing.plan import can_train, touches
 from micrec_core.comparing.run_curves import train_curves
-from micrec_core.comparing.sample_run import make_sample_runs
+from micrec_core.comparing.sample_run import make_sample_run
 from micrec_core.config import RunSettings, TrainSettings
 from micrec_core.errors import ConfigError
 from micrec_core.evaluation.stress import Stress
@@ -209,8 +209,9 @@ def test_the_bundled_run_gets_curves(place, run_path, monkeypatch) -> None:
     monkeypatch.setenv("MICREC_CACHE", str(place / "cache"))
     monkeypatch.setattr(bundle, "train_run", lambda _, out, *w, **g: shutil.copytree(run_path, out))
     monkeypatch.setattr(bundle, "train_variants", lambda *words, **given: None)
-    assert make_sample_runs(place / "tiny", place / "bundled", seeds=(0, 1), shares=(0.5,))
-    run = open_run(place / "bundled" / "sample")
+    out = place / "bundled" / "sample"
+    assert make_sample_run(place / "tiny", out, seeds=(0, 1), shares=(0.5,))
+    run = open_run(out)
     for name in ("sparsity", "missing", "overlap"):
         frame = run.frame(f"metrics/{name}.parquet")
         assert set(frame["model"]) == {"micrec", "inmo", "lightgcn"} and set(frame["seed"]) == {0}
