@@ -3,7 +3,8 @@ import streamlit as st
 
 from micrec_core.figures import ablations as figures
 from micrec_core.figures.tables import pick
-from micrec_core.figures.theme import COHORT_LABELS, PROTOCOL_LABELS, metric_label
+from micrec_core.figures.theme import PROTOCOL_LABELS, metric_label
+from micrec_core.names import COHORTS, COLD, CUTOFF, SUMMARY, VARIANTS
 from micrec_core.ui.ablations import show_cutoff, show_stress
 from micrec_core.ui.sidebar import opened
 from micrec_core.ui.widgets import cells, chart, choose_value, missing, page_head
@@ -15,7 +16,7 @@ page_head(
     "same split. All of it was measured here; nothing is quoted from elsewhere.",
 )
 this = opened(needs_model=False)
-variants = this.frame("metrics/variants.parquet")
+variants = this.frame(VARIANTS)
 
 
 def show_variants(variants: pd.DataFrame) -> None:
@@ -29,7 +30,7 @@ def show_variants(variants: pd.DataFrame) -> None:
         metric = choose_value("Metric", "abl_metric", rows["metric"], "ndcg@20", {})
     rows = pick(rows, metric=metric)
     with columns[2]:
-        cohort = choose_value("Users", "abl_cohort", rows["cohort"], "all", COHORT_LABELS)
+        cohort = choose_value("Users", "abl_cohort", rows["cohort"], "all", COHORTS)
     rows = figures.labelled(pick(rows, cohort=cohort))
     labels = {d: name for d, name in this.labels.items() if d in set(rows["domain"])}
     st.subheader(f"{metric_label(metric)}, measured", anchor=False, help=words("variant", "NDCG"))
@@ -68,16 +69,16 @@ def show_variants(variants: pd.DataFrame) -> None:
         )
 
 
-summary = this.frame("metrics/summary.parquet")
+summary = this.frame(SUMMARY)
 if variants is not None:
-    show_variants(figures.with_maps(variants, this.frame("metrics/cold_domain.parquet")))
+    show_variants(figures.with_maps(variants, this.frame(COLD)))
 else:
     if summary is not None:
         show_variants(figures.from_summary(summary))
-    missing(this.run.path, "variants", "metrics/variants.parquet", compared=True)
-cutoff = this.frame("metrics/cutoff.parquet")
+    missing(this.run.path, "variants", VARIANTS, compared=True)
+cutoff = this.frame(CUTOFF)
 if cutoff is None:
-    missing(this.run.path, "curves over the list length", "metrics/cutoff.parquet")
+    missing(this.run.path, "curves over the list length", CUTOFF)
 else:
     show_cutoff(this, cutoff)
 curves = {stress: this.frame(f"metrics/{stress}.parquet") for stress in figures.STRESSES}

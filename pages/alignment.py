@@ -3,6 +3,7 @@ import streamlit as st
 
 from micrec_core.figures import alignment as figures
 from micrec_core.figures.tables import of_pair
+from micrec_core.names import ALIGNMENT
 from micrec_core.ui import library
 from micrec_core.ui.alignment import (
     METRICS,
@@ -37,12 +38,12 @@ page_head(
 this = opened()
 labels = this.pair_labels
 epochs = library.snapshot_epochs(this)
-metrics = this.frame("metrics/alignment.parquet")
+metrics = this.frame(ALIGNMENT)
 if metrics is not None:
     metrics = of_pair(metrics, *this.pair)
     key_numbers(metrics)
 else:
-    missing(this.run.path, "alignment metrics", "metrics/alignment.parquet")
+    missing(this.run.path, "alignment metrics", ALIGNMENT)
 if len(labels) < 2 or not epochs:
     empty(
         f"No maps of {' and '.join(map(plain, labels.values()))} in this run",

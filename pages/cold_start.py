@@ -1,5 +1,6 @@
 import streamlit as st
 
+from micrec_core.names import CATALOGUE
 from micrec_core.ui import serve
 from micrec_core.ui.alignment import show_map_of_made_up
 from micrec_core.ui.lists import beside_simpler, proof, show_lists, steps
@@ -15,7 +16,7 @@ page_head(
     "without training. Take a like back and watch the places move.",
 )
 this = opened()
-if not (this.run.has("serving.json") and this.run.has("catalogue.parquet")):
+if not (this.run.has("serving.json") and this.run.has(CATALOGUE)):
     cannot_be_asked()
     st.stop()
 

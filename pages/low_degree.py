@@ -3,6 +3,7 @@ import streamlit as st
 
 from micrec_core.figures import low_degree as figures
 from micrec_core.figures.tables import pick
+from micrec_core.names import BEYOND, DEGREE, DEGREE_ITEMS
 from micrec_core.ui.low_degree import show_items
 from micrec_core.ui.sidebar import opened
 from micrec_core.ui.widgets import chart, missing, page_head
@@ -14,9 +15,9 @@ page_head(
     "left of each chart: the share of held-out interactions that is found there.",
 )
 this = opened(needs_model=False)
-degree = this.frame("metrics/degree.parquet")
-beyond = this.frame("metrics/beyond.parquet")
-items = this.frame("metrics/degree_items.parquet")
+degree = this.frame(DEGREE)
+beyond = this.frame(BEYOND)
+items = this.frame(DEGREE_ITEMS)
 
 
 def show_bins(degree: pd.DataFrame) -> None:
@@ -57,16 +58,16 @@ def show_beyond(beyond: pd.DataFrame) -> None:
 
 
 if degree is None:
-    missing(this.run.path, "degree bins", "metrics/degree.parquet", compared=True)
+    missing(this.run.path, "degree bins", DEGREE, compared=True)
 else:
     show_bins(degree)
 if beyond is None:
-    missing(this.run.path, "coverage or popularity", "metrics/beyond.parquet", compared=True)
+    missing(this.run.path, "coverage or popularity", BEYOND, compared=True)
 else:
     show_beyond(beyond)
 if items is None and this.is_comparison:
     st.caption("Single items are kept with each model's own run, not with a comparison.")
 elif items is None:
-    missing(this.run.path, "per-item results", "metrics/degree_items.parquet")
+    missing(this.run.path, "per-item results", DEGREE_ITEMS)
 else:
     show_items(this, items)

@@ -4,6 +4,7 @@ import streamlit as st
 from micrec_core.figures import ablations
 from micrec_core.figures import modalities as figures
 from micrec_core.figures.tables import own_seed, pick
+from micrec_core.names import VARIANTS, WEIGHTS
 from micrec_core.ui.modalities import explore, look_at_mark, prepared, show_groups
 from micrec_core.ui.sidebar import opened
 from micrec_core.ui.widgets import cells, chart, empty, missing, page_head
@@ -15,7 +16,7 @@ page_head(
     "are in each, and how many there are. A missing modality must weigh nothing.",
 )
 this = opened()
-weights = this.frame("weights.parquet")
+weights = this.frame(WEIGHTS)
 
 
 def show_weights(weights: pd.DataFrame) -> None:
@@ -55,13 +56,13 @@ def show_effect() -> None:
         "A high weight says where the model looks, not that looking there helps. The effect is "
         "what a model loses that was **trained without** the modality:"
     )
-    variants = this.frame("metrics/variants.parquet")
+    variants = this.frame(VARIANTS)
     rows = None
     if variants is not None:
         rows = own_seed(pick(variants, protocol="known", cohort="all", metric="ndcg@20"), this.seed)
         rows = pick(rows, model="micrec", variant=["text", "image", "modality"])
     if rows is None or rows["diff"].notna().sum() == 0:
-        missing(this.run.path, "ablation", "metrics/variants.parquet", compared=True)
+        missing(this.run.path, "ablation", VARIANTS, compared=True)
         return
     chart(
         ablations.differences(ablations.labelled(rows), this.labels),

@@ -2,6 +2,7 @@ import streamlit as st
 
 from micrec_core.figures import findings, retrain
 from micrec_core.figures.data import degree_counts, degree_curves, domain_table
+from micrec_core.names import CATALOGUE
 from micrec_core.ui import library
 from micrec_core.ui.navigation import link
 from micrec_core.ui.sidebar import opened
@@ -65,7 +66,7 @@ def show_data() -> None:
     source = f"Source: {plain(data['source'].rstrip('.'))}. " if data["source"] else ""
     licence = f"Licence: {plain(data['licence'])}." if data["licence"] else ""
     st.caption(source + licence or "The dataset names neither source nor licence.")
-    if not this.run.has("catalogue.parquet"):
+    if not this.run.has(CATALOGUE):
         return
     degrees = {label: library.catalogue(this, d)["degree"] for d, label in this.labels.items()}
     figure = degree_curves({k: v.to_numpy() for k, v in degrees.items()}, "Train interactions")

@@ -1,6 +1,7 @@
 import streamlit as st
 
 from micrec_core.figures.recommendations import sources
+from micrec_core.names import CATALOGUE
 from micrec_core.ui import serve
 from micrec_core.ui.cards import legend
 from micrec_core.ui.known import compare, explain, lists, pasts
@@ -13,7 +14,7 @@ page_head(
     "What the user took, what the model would show next, and the exact reasons for one item.",
 )
 this = opened()
-if not (this.run.has("serving.json") and this.run.has("catalogue.parquet")):
+if not (this.run.has("serving.json") and this.run.has(CATALOGUE)):
     cannot_be_asked()
     st.stop()
 user_id = pick_user(this, "rec")

@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw
 
+from micrec_core.names import DEGREE_BINS
 from micrec_core.runs import RunWriter
 
 DOMAINS = ("food", "kitchen")
 LABELS = {"food": "Food", "kitchen": "Kitchen"}
 MODALITIES = ("text", "image")
-BINS = ("0", "1-2", "3-5", "6-10", "11-20", "21+")
 N_USERS, N_ITEMS, DIM = 120, 60, 8
 EPOCHS = (0, 5, 12)
 METRICS = ("ndcg@10", "ndcg@20", "recall@10", "recall@20")
@@ -209,7 +209,7 @@ def _degree(rng: np.random.Generator) -> pd.DataFrame:
     rows = []
     for model, base in (("micrec", 0.1), ("inmo", 0.06), ("lightgcn", 0.05), ("popularity", 0.02)):
         for domain in DOMAINS:
-            for place, name in enumerate(BINS):
+            for place, name in enumerate(DEGREE_BINS):
                 recall = base * (place + 1) / 3 + 0.01 * rng.random()
                 diff = np.nan if model == "micrec" else -0.03 * rng.random()
                 rows.append(
@@ -223,7 +223,7 @@ def _degree(rng: np.random.Generator) -> pd.DataFrame:
 
 def _degree_items(rng: np.random.Generator) -> pd.DataFrame:
     rows = [
-        {"domain": d, "item_id": f"{d[0]}{i}", "degree": i % 23, "bin": BINS[min(i % 7, 5)],
+        {"domain": d, "item_id": f"{d[0]}{i}", "degree": i % 23, "bin": DEGREE_BINS[min(i % 7, 5)],
          "n_positives": int(rng.integers(0, 5)), "hits": int(rng.integers(0, 2))}
         for d in DOMAINS for i in range(N_ITEMS)
     ]  # fmt: skip

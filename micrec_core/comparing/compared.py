@@ -22,13 +22,20 @@ from micrec_core.data.progress import Progress
 from micrec_core.evaluation.protocols import PROTOCOLS, tabulate
 from micrec_core.evaluation.significance import compare_table
 from micrec_core.evaluation.tables import (
-    EVERYONE,
-    POOLED,
-    SUMMARY_COLUMNS,
     Result,
     pool_seeds,
     summary_table,
     variants_table,
+)
+from micrec_core.names import (
+    CATALOGUE,
+    EVERYONE,
+    POOLED,
+    SUMMARY,
+    SUMMARY_COLUMNS,
+    TESTS,
+    VARIANTS,
+    users_file,
 )
 from micrec_core.running.catalogue import catalogue_frame
 from micrec_core.runs import RunWriter
@@ -67,7 +74,7 @@ def write_comparison(
         return variants_table(both, reference)
 
     variants = tabulate(table, outcomes)
-    frames = {"metrics/variants.parquet": variants, **_of_first_seed(trainings), **curves}
+    frames = {VARIANTS: variants, **_of_first_seed(trainings), **curves}
     tests = tests_table(outcomes, reference)
     report = about | {
         "reference": list(reference),
@@ -77,9 +84,9 @@ def write_comparison(
         "seeds_spread": spread_table(variants).to_dict("records"),
         "cost": cost_table(trainings),
     }
-    for relative, frame in (frames | {"tests.parquet": tests, "tuning.parquet": tuning}).items():
+    for relative, frame in (frames | {TESTS: tests, "tuning.parquet": tuning}).items():
         writer.write_parquet(relative, frame)
-    writer.write_parquet("catalogue.parquet", catalogue_frame(prepared, progress))
+    writer.write_parquet(CATALOGUE, catalogue_frame(prepared, progress))
     writer.write_json(ABOUT, report)
     for training in [*spare, *(t for row in trainings for t in row)]:
         forget_parameters(training)
@@ -93,7 +100,7 @@ def write_comparison(
 def _of_first_seed(trainings: Sequence[Sequence[Training]]) -> dict[str, pd.DataFrame]:
     """The tables that hold one training of each contender; values per user of the reference."""
     first = [stored(row[0]) for row in trainings]
-    frames = {"metrics/summary.parquet": tabulate(summary_table, first)}
+    frames = {SUMMARY: tabulate(summary_table, first)}
     tables = [stored_frames(row[0]) for row in trainings]
     for name in FRAMES:
         parts = [found[name] for found in tables]
@@ -101,7 +108,7 @@ def _of_first_seed(trainings: Sequence[Sequence[Training]]) -> dict[str, pd.Data
     for protocol in PROTOCOLS:
         users = first[0].users(protocol)
         if len(users):
-            frames[f"metrics/users_{protocol}.parquet"] = users
+            frames[users_file(protocol)] = users
     return frames
 
 

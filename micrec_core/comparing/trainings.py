@@ -29,8 +29,8 @@ from micrec_core.data.progress import Progress
 from micrec_core.evaluation.leaks import require_disjoint
 from micrec_core.evaluation.protocols import PROTOCOLS, SCOPES, Outcome, Question
 from micrec_core.evaluation.stress import Stress
-from micrec_core.evaluation.tables import EVERYONE
 from micrec_core.method.micrec import MICRec
+from micrec_core.names import EVERYONE
 from micrec_core.running.clock import PARAMETERS
 from micrec_core.running.fit import Fitted, FittedRival, fit, fit_rival, new_model
 from micrec_core.running.frames import comparison_frames

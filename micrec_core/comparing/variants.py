@@ -15,13 +15,13 @@ from micrec_core.data.progress import Progress, silent
 from micrec_core.errors import ConfigError
 from micrec_core.evaluation.protocols import Outcome, tabulate
 from micrec_core.evaluation.tables import (
-    FULL_MODEL,
     Result,
     pool_seeds,
     summary_table,
     variants_table,
 )
-from micrec_core.running.evaluate import SUMMARY, load_model, reopen
+from micrec_core.names import FULL_MODEL, SUMMARY, VARIANTS
+from micrec_core.running.evaluate import load_model, reopen
 from micrec_core.running.fit import fit, fit_rival
 from micrec_core.running.frames import comparison_frames
 from micrec_core.runs import Run, RunWriter, open_run
@@ -169,7 +169,7 @@ def _add(
     same_seed = [o for o in outcomes if o.seed == full.settings.seed]
     plain = [o for o in same_seed if o.variant == "full"]
     frames = {
-        "metrics/variants.parquet": variants,
+        VARIANTS: variants,
         SUMMARY: tabulate(summary_table, [*plain, *references]),
     } | comparison_frames(full, [*same_seed, popular])
     add_frames(run, frames)

@@ -15,19 +15,16 @@ from scipy import sparse
 from micrec_core.evaluation.metrics import hit_matrix
 from micrec_core.evaluation.ranking import sorted_rows
 from micrec_core.evaluation.significance import bootstrap_sums, percentiles
-
-BINS = ("0", "1-2", "3-5", "6-10", "11-20", "21+")
-# The lowest degree of each bin after the first.
-_FROM = np.array([1, 3, 6, 11, 21])
+from micrec_core.names import DEGREE_BINS, DEGREE_STARTS
 
 
 def degree_bins(degree: ArrayLike) -> NDArray[np.object_]:
-    """The label in BINS of each degree (number of train interactions)."""
+    """The label in DEGREE_BINS of each degree (number of train interactions)."""
     degree = np.asarray(degree)
     if degree.size and degree.min() < 0:
         raise ValueError("a degree cannot be negative")
-    labels = np.array(BINS, dtype=object)
-    return labels[np.searchsorted(_FROM, degree, side="right")]
+    labels = np.array(DEGREE_BINS, dtype=object)
+    return labels[np.searchsorted(DEGREE_STARTS, degree, side="right") - 1]
 
 
 def item_recall(
@@ -63,7 +60,7 @@ def item_recall(
         {
             "item_row": rows,
             "degree": degree,
-            "bin": pd.Categorical(degree_bins(degree), categories=BINS, ordered=True),
+            "bin": pd.Categorical(degree_bins(degree), categories=DEGREE_BINS, ordered=True),
             "n_positives": n_positives[rows],
             "hits": n_hits[rows],
         }
@@ -82,10 +79,10 @@ def degree_table(
     Returns
     -------
     DataFrame
-        bin, n_items, n_positives, recall, low, high; a row for every bin in BINS, NaN where empty
+        bin, n_items, n_positives, recall, low, high; a row for every bin, NaN where empty
     """
     rows = []
-    for label in BINS:
+    for label in DEGREE_BINS:
         part = items[items["bin"] == label]
         columns = part[["hits", "n_positives"]].to_numpy(dtype=np.float64)
         rows.append((label, *_pooled(columns, columns[:, :0], level, n_resamples, seed)))
@@ -105,11 +102,11 @@ def degree_differences(
     Returns
     -------
     DataFrame
-        bin, n_items, n_positives, diff, low, high; a row for every bin in BINS, NaN where empty
+        bin, n_items, n_positives, diff, low, high; a row for every bin, NaN where empty
     """
     both = items.merge(reference[[key, "hits"]], on=key, suffixes=("", "_reference"))
     rows = []
-    for label in BINS:
+    for label in DEGREE_BINS:
         part = both[both["bin"] == label]
         columns = part[["hits", "n_positives"]].to_numpy(dtype=np.float64)
         other = part[["hits_reference"]].to_numpy(dtype=np.float64)

@@ -24,10 +24,10 @@ from scipy import sparse
 
 from micrec_core.evaluation.kernels import find_hits
 from micrec_core.evaluation.ranking import rank_users, sorted_rows, top_k
+from micrec_core.names import METRICS
 
 __all__ = [
     "CUTOFFS",
-    "METRICS",
     "hit_matrix",
     "metric_curves",
     "metric_names",
@@ -36,7 +36,6 @@ __all__ = [
     "top_k",
 ]
 
-METRICS = ("recall", "ndcg", "hr", "mrr", "precision")
 CUTOFFS = (5, 10, 20, 50)
 
 

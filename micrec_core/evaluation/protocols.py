@@ -24,12 +24,11 @@ from scipy import sparse
 from micrec_core.data.types import Dataset, Domain, DomainSplit, Edges, Split
 from micrec_core.evaluation.metrics import ranking_metrics
 from micrec_core.evaluation.ranking import rank_embeddings
-from micrec_core.evaluation.tables import EVERYONE, Result, users_frame
+from micrec_core.evaluation.tables import Result, users_frame
+from micrec_core.names import EVERYONE, FULL, FULL_LIST, OVERLAP, SINGLE
 
 PROTOCOLS = ("known", "new-users", "new-items", "cold-domain")
-FULL_LIST = "full list"
 SCOPES = (EVERYONE, FULL_LIST)
-OVERLAP, SINGLE = "overlap", "single"
 DEPTH = 50
 
 
@@ -171,7 +170,7 @@ def popularity(asked: Iterable[Question], degrees: Sequence[NDArray], seed: int 
     seed : of the run it stands beside; nothing is drawn
     """
     answers = tuple(q.answer(*popularity_vectors(len(q), degrees[q.place])) for q in asked)
-    return Outcome("popularity", "full", seed, answers)
+    return Outcome("popularity", FULL, seed, answers)
 
 
 def tabulate(

@@ -16,28 +16,18 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from micrec_core.evaluation.beyond import coverage, intra_list_similarity, mean_popularity
-from micrec_core.evaluation.metrics import METRICS, hit_matrix, metric_curves
+from micrec_core.evaluation.metrics import hit_matrix, metric_curves
 from micrec_core.evaluation.significance import bootstrap_intervals, compare_paired, holm
-
-EVERYONE = "all"
-# In place of a seed: values averaged over all seeds, user by user.
-POOLED = -1
-# Model and variant of what others are compared with.
-FULL_MODEL = ("micrec", "full")
-
-SUMMARY_COLUMNS = [
-    *("model", "variant", "seed", "protocol", "domain", "cohort", "metric"),
-    *("mean", "low", "high", "n"),
-]
-VARIANT_COLUMNS = [
-    *SUMMARY_COLUMNS,
-    *("diff", "diff_low", "diff_high", "p_holm", "seconds", "n_parameters"),
-]
-CUTOFF_COLUMNS = ["model", "variant", "domain", "k", "metric", "mean", "low", "high"]
-BEYOND_COLUMNS = [
-    *("model", "variant", "domain"),
-    *("coverage", "mean_popularity", "intra_list_similarity"),
-]
+from micrec_core.names import (
+    BEYOND_COLUMNS,
+    CUTOFF_COLUMNS,
+    EVERYONE,
+    FULL_MODEL,
+    METRICS,
+    POOLED,
+    SUMMARY_COLUMNS,
+    VARIANT_COLUMNS,
+)
 
 _KEYS = ["domain", "user_id"]
 
@@ -224,7 +214,7 @@ def cutoff_table(
             "variant": variant,
             "domain": domain,
             "k": np.tile(np.asarray(cutoffs, dtype=np.int64), len(METRICS)),
-            "metric": np.repeat(METRICS, len(cutoffs)),
+            "metric": np.repeat(list(METRICS), len(cutoffs)),
             "mean": mean,
             "low": low,
             "high": high,

@@ -10,7 +10,8 @@ import plotly.graph_objects as go
 
 from micrec_core.figures import theme
 from micrec_core.figures.common import dot, interval_error, name_rows, rows_height, zero_line
-from micrec_core.figures.tables import POOLED, own_seed, pick
+from micrec_core.figures.tables import own_seed, pick
+from micrec_core.names import POOLED
 
 # Titles of the axes, each a share: short, for on a tablet two of them stand side by side.
 STRESSES = {
@@ -254,8 +255,8 @@ def cost_bars(table: pd.DataFrame) -> go.Figure:
 
 def _bar_colour(row: str) -> str:
     """Slate for MICRec and variants of it, grey for other models."""
-    others = {theme.model_label(m) for m in theme.MODEL_LABELS if m != "micrec"}
-    return theme.NEUTRAL if row in others else theme.SLATE
+    ours = row in theme.VARIANT_LABELS.values() or row.startswith("without ")
+    return theme.SLATE if ours else theme.NEUTRAL
 
 
 def stress_curves(frame: pd.DataFrame, stress: str, labels: Mapping[str, str]) -> go.Figure:

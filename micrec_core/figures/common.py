@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from micrec_core.figures import theme
-from micrec_core.figures.tables import POOLED
+from micrec_core.names import POOLED
 
 
 def interval_error(frame: pd.DataFrame, mean: str, low: str, high: str) -> dict[str, object]:

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from micrec_core.figures import theme
-from micrec_core.figures.tables import BASELINES, own_seed, pick
+from micrec_core.figures.tables import own_seed, pick
+from micrec_core.names import DEGREE_BINS, DEGREE_STARTS, HEADLINE, is_baseline, model_label
 
-HEADLINE = "ndcg@20"
 TABLES = ("variants", "summary", "degree", "alignment")
+_LOW = list(DEGREE_BINS[1:3])
 NO_DIFFERENCE = "not clearly different from"
 
 
@@ -70,12 +71,12 @@ def known_users(
     for domain, label in labels.items():
         rows = pick(frame, domain=domain)
         full = pick(rows, model="micrec", variant="full")
-        rivals = pick(rows, model=list(BASELINES)).dropna(subset=["diff"])
+        rivals = rows[rows["model"].map(is_baseline)].dropna(subset=["diff"])
         if full.empty or rivals.empty:
             continue
         rival = rivals.loc[rivals["mean"].idxmax()]
         gain, low, high = -rival["diff"], -rival["diff_high"], -rival["diff_low"]
-        name = theme.model_label(rival["model"])
+        name = model_label(rival["model"])
         words.append(verdict(low, high))
         names.append(name)
         share = f" ({gain / rival['mean']:+.0%})" if rival["mean"] > 0 else ""
@@ -124,7 +125,7 @@ def new_items(summary: pd.DataFrame, labels: Mapping[str, str], seed: int | None
     for rival in ("inmo", "popularity"):
         rows = _against(summary, labels, seed, "new-items", (rival,))
         if rows is not None:
-            name = "popularity" if rival == "popularity" else theme.model_label(rival)
+            name = "popularity" if rival == "popularity" else model_label(rival)
             title = _claim("For items without any interaction", rows[0], name)
             return _asked(title, rows[1], "new-items")
     return None
@@ -150,10 +151,10 @@ def _against(
         # Only the separate intervals are stored; that they do not overlap is a strict criterion.
         words.append(verdict(mine["low"] - theirs["high"], mine["high"] - theirs["low"]))
         extra = pick(rows, model=also) if also else rows[:0]
-        tail = f", {theme.model_label(str(also))} {extra.iloc[0]['mean']:.3f}" if len(extra) else ""
+        tail = f", {model_label(str(also))} {extra.iloc[0]['mean']:.3f}" if len(extra) else ""
         lines.append(
             f"{label}: {interval_text(mine['mean'], mine['low'], mine['high'])} against "
-            f"{theme.model_label(theirs['model'])} "
+            f"{model_label(theirs['model'])} "
             f"{interval_text(theirs['mean'], theirs['low'], theirs['high'])}{tail}; "
             f"n\u00a0=\u00a0{int(mine['n']):,} users"
         )
@@ -184,27 +185,28 @@ def aligned_users(alignment: pd.DataFrame) -> Finding | None:
 
 
 def low_degree(degree: pd.DataFrame, labels: Mapping[str, str]) -> Finding | None:
-    """Recall of items with one to five train interactions against the best baseline."""
-    frame = pick(degree, bin=["1-2", "3-5"], variant="full")
+    """Recall of items with few train interactions, but some, against the best baseline."""
+    frame = pick(degree, bin=_LOW, variant="full")
     frame = frame[frame["n_positives"] > 0]
     words, lines = [], []
     for domain, label in labels.items():
         pooled = _pool_bins(pick(frame, domain=domain))
-        rivals = pooled[pooled.index.isin(BASELINES)]
+        rivals = pooled[pooled.index.map(is_baseline)]
         if "micrec" not in pooled.index or rivals.empty:
             continue
         ours, rival = pooled.loc["micrec"], rivals.loc[rivals["recall"].idxmax()]
         words.append(verdict(ours["low"] - rival["high"], ours["high"] - rival["low"]))
         lines.append(
             f"{label}: recall@20 {interval_text(ours['recall'], ours['low'], ours['high'])} "
-            f"against {theme.model_label(str(rival.name))} "
+            f"against {model_label(str(rival.name))} "
             f"{interval_text(rival['recall'], rival['low'], rival['high'])}; "
             f"{int(ours['n_items']):,} items, n\u00a0=\u00a0{int(ours['n_positives']):,} held-out "
             "interactions"
         )
     if not lines:
         return None
-    title = _claim("On items with 1 to 5 interactions", words, "the best baseline")
+    asked = f"On items with 1 to {DEGREE_STARTS[3] - 1} interactions"
+    title = _claim(asked, words, "the best baseline")
     title = title.replace("NDCG@20", "recall@20")
     return Finding(title, tuple(lines), "low-degree", "See all degree bins")
 

@@ -12,7 +12,8 @@ from plotly.subplots import make_subplots
 
 from micrec_core.figures import theme
 from micrec_core.figures.common import interval_error, rows_height
-from micrec_core.figures.tables import DEGREE_BINS, pick
+from micrec_core.figures.tables import pick
+from micrec_core.names import DEGREE_BINS, model_label
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def differences_by_bin(degree: pd.DataFrame, labels: Mapping[str, str]) -> go.Fi
             dots.hovertemplate = (
                 "%{customdata[0]} interactions, %{customdata[1]:,} items<br>"
                 "%{y:+.3f} [%{customdata[3]:+.3f}, %{customdata[4]:+.3f}]"
-                f"<extra>{theme.model_label(model)}</extra>"
+                f"<extra>{model_label(model)}</extra>"
             )
             figure.add_trace(dots, 1, index + 1)
     figure.add_hline(y=0, line_width=1.5, line_color=theme.NEUTRAL, line_dash="dot")
@@ -145,7 +146,7 @@ def _bin_dots(
         y=line[value],
         error_y=interval_error(line, value, low, high),
         mode="markers",
-        name=theme.model_label(model),
+        name=model_label(model),
         legendgroup=model,
         showlegend=show_legend,
         marker={
@@ -158,7 +159,7 @@ def _bin_dots(
         customdata=line[["bin", "n_items", "n_positives", low, high]].to_numpy(),
         hovertemplate="%{customdata[0]} interactions<br>recall@20 %{y:.3f} [%{customdata[3]:.3f}, "
         "%{customdata[4]:.3f}]<br>%{customdata[1]:,} items, %{customdata[2]:,} held-out "
-        f"interactions<extra>{theme.model_label(model)}</extra>",
+        f"interactions<extra>{model_label(model)}</extra>",
     )
 
 
@@ -189,7 +190,7 @@ def beyond_accuracy(beyond: pd.DataFrame, labels: Mapping[str, str]) -> go.Figur
     }
     have = {c: t for c, t in titles.items() if c in beyond.columns and beyond[c].notna().any()}
     figure = theme.facets(list(have.values()), shared_y=True)
-    frame = beyond.assign(row=[theme.model_label(m) for m in beyond["model"]])
+    frame = beyond.assign(row=[model_label(m) for m in beyond["model"]])
     for column, name in enumerate(have, start=1):
         for index, (domain, label) in enumerate(labels.items()):
             rows = pick(frame, domain=domain)

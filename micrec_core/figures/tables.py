@@ -7,12 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from micrec_core.figures.theme import MODEL_LABELS
-
-POOLED = -1
-# What is trained or counted to be compared with; the maps between user spaces are ours.
-BASELINES = tuple(m for m in MODEL_LABELS if m not in ("micrec", "ridge", "nearest", "content"))
-DEGREE_BINS = ("0", "1-2", "3-5", "6-10", "11-20", "21+")
+from micrec_core.names import POOLED
 
 
 def pick(frame: pd.DataFrame, **values: object) -> pd.DataFrame:

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from micrec_core.names import METRICS, MICREC, model_label
+
 DOMAIN_COLOURS = ("#0072B2", "#D55E00")
 DOMAIN_SYMBOLS = ("circle", "diamond")
 SOURCE_COLOURS = {"text": "#009E73", "image": "#CC79A7", "id": "#E69F00", "bridge": "#56B4E9"}
@@ -24,29 +26,6 @@ CONTINUOUS = "Cividis"
 DIVERGING = ((0.0, "#B35806"), (0.5, "#F7F7F7"), (1.0, "#6A51A3"))
 FEW = 30
 
-MODEL_LABELS = {
-    "micrec": "MICRec",
-    "inmo": "INMO",
-    "inmo-mf": "INMO-MF",
-    "imc-gae": "IMC-GAE",
-    "lightgcn": "LightGCN",
-    "bpr-mf": "BPR-MF",
-    "ease": "EASE",
-    "itemknn": "ItemKNN",
-    "vbpr": "VBPR",
-    "lattice": "LATTICE",
-    "bm3": "BM3",
-    "freedom": "FREEDOM",
-    "mgcn": "MGCN",
-    "cmf": "CMF",
-    "emcdr": "EMCDR",
-    "bitgcf": "BiTGCF",
-    "ptupcdr": "PTUPCDR",
-    "popularity": "Popularity",
-    "ridge": "Ridge map",
-    "nearest": "Nearest overlapping users",
-    "content": "Content only",
-}
 MODEL_SYMBOLS = {
     "micrec": "circle",
     "inmo": "square",
@@ -72,19 +51,6 @@ PROTOCOL_LABELS = {
     "new-users": "New users",
     "new-items": "New items",
     "cold-domain": "New in this domain",
-}
-COHORT_LABELS = {
-    "all": "Everyone",
-    "overlap": "Known in both",
-    "single": "Known in one",
-    "full list": "Ranked among all items",
-}
-METRIC_LABELS = {
-    "ndcg": "NDCG",
-    "recall": "Recall",
-    "hr": "Hit rate",
-    "mrr": "MRR",
-    "precision": "Precision",
 }
 
 
@@ -142,11 +108,6 @@ def source_label(source: str) -> str:
     return SOURCE_LABELS.get(source, source.replace("_", " ").capitalize())
 
 
-def model_label(model: str) -> str:
-    """The name shown for a model key."""
-    return MODEL_LABELS.get(model, model)
-
-
 def variant_label(variant: str) -> str:
     """The words shown for the mechanism that a variant lacks."""
     return VARIANT_LABELS.get(variant, f"without {variant}")
@@ -155,13 +116,13 @@ def variant_label(variant: str) -> str:
 def metric_label(metric: str) -> str:
     """``ndcg@20`` -> ``NDCG@20``."""
     name, _, cutoff = metric.partition("@")
-    label = METRIC_LABELS.get(name, name.replace("_", " "))
+    label = METRICS.get(name, name.replace("_", " "))
     return f"{label}@{cutoff}" if cutoff else label
 
 
 def row_label(model: str, variant: str) -> str:
     """One name for a row of a comparison: our variants by what they lack, others by model."""
-    return variant_label(variant) if model == "micrec" else model_label(model)
+    return variant_label(variant) if model == MICREC else model_label(model)
 
 
 def model_colours(models: Iterable[str], domain_index: int = 0) -> Mapping[str, str]:
@@ -169,7 +130,7 @@ def model_colours(models: Iterable[str], domain_index: int = 0) -> Mapping[str, 
     out: dict[str, str] = {}
     greys = 0
     for model in dict.fromkeys(models):
-        if model == "micrec":
+        if model == MICREC:
             out[model] = domain_colour(domain_index)
         else:
             out[model] = BASELINE_GREYS[greys % len(BASELINE_GREYS)]

@@ -10,7 +10,7 @@ import pandas as pd
 
 from micrec_core.comparing.compared import ABOUT
 from micrec_core.data.schema import counted
-from micrec_core.evaluation.tables import EVERYONE
+from micrec_core.names import EVERYONE, TESTS, VARIANTS
 from micrec_core.report.commands import compare_command
 from micrec_core.report.families import closer_look
 from micrec_core.report.stored_runs import MAIN, name_of, over_seeds
@@ -23,7 +23,7 @@ _WHO = ["model", "variant"]
 def comparison_section(run: Run, folder: Path) -> list[str]:
     """A comparison's tables as lines of Markdown; its numbers go into ``folder`` as CSV."""
     about = run.json(ABOUT)
-    variants, tests = run.frame("metrics/variants.parquet"), run.frame("tests.parquet")
+    variants, tests = run.frame(VARIANTS), run.frame(TESTS)
     stem = f"comparison-{run.name}"
     variants.to_csv(folder / f"{stem}.csv", index=False)
     tests.to_csv(folder / f"{stem}-tests.csv", index=False)

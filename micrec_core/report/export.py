@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from micrec_core.errors import ConfigError, DataError
+from micrec_core.names import LAYOUTS
 from micrec_core.runs import Run, open_run
 from micrec_core.runs.files import replacing
 
@@ -83,7 +84,7 @@ def report(run: Run) -> str:
     def vectors(epoch: int) -> Mapping[str, NDArray[Any]]:
         return run.tensors(f"snapshots/epoch_{epoch:04d}.safetensors")
 
-    has_map = run.has("snapshots/layouts.parquet")
+    has_map = run.has(LAYOUTS)
     return html_report(run.info.model_dump(), frame, run.history(), vectors if has_map else None)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from micrec_core.config import FAMILIES
-from micrec_core.evaluation.tables import EVERYONE
+from micrec_core.names import EVERYONE, VARIANTS
 from micrec_core.report.stored_runs import MAIN, name_of, over_seeds
 from micrec_core.runs import Run
 
@@ -39,7 +39,7 @@ def best_of_families(variants: pd.DataFrame) -> dict[str, str]:
 
 def closer_look(run: Run, reference: Sequence[str]) -> list[str]:
     """Tables of the reference, its variants and the best of each family."""
-    variants = run.frame("metrics/variants.parquet")
+    variants = run.frame(VARIANTS)
     best = best_of_families(variants)
     named = ", ".join(f"{model} ({family})" for family, model in best.items())
     kept = [reference[0], *best.values()]

@@ -23,6 +23,16 @@ from micrec_core.figures import (
 )
 from micrec_core.figures.data import domain_table
 from micrec_core.figures.tables import of_pair, own_seed, pick
+from micrec_core.names import (
+    ALIGNMENT,
+    BEYOND,
+    CUTOFF,
+    DEGREE,
+    LAYOUTS,
+    SNAPSHOT_USERS,
+    VARIANTS,
+    WEIGHTS,
+)
 
 Frame = Callable[[str], pd.DataFrame | None]
 Vectors = Callable[[int], Mapping[str, NDArray[np.floating]]]
@@ -179,7 +189,7 @@ def _sections(
 
 
 def _ablation_sections(frame: Frame, labels: Mapping[str, str]) -> Iterator[Section]:
-    variants = frame("metrics/variants.parquet")
+    variants = frame(VARIANTS)
     if variants is not None:
         rows = pick(variants, protocol="known", cohort="all", metric=findings.HEADLINE)
         rows = ablations.labelled(rows)
@@ -196,7 +206,7 @@ def _ablation_sections(frame: Frame, labels: Mapping[str, str]) -> Iterator[Sect
                 rows[rows["diff"].notna()],
                 "Paired by user; hollow: not significant after Holm's correction.",
             )
-    cutoff = frame("metrics/cutoff.parquet")
+    cutoff = frame(CUTOFF)
     if cutoff is not None:
         first = "ndcg" if (cutoff["metric"] == "ndcg").any() else cutoff["metric"].iloc[0]
         rows = pick(cutoff, metric=first, variant="full")
@@ -228,7 +238,7 @@ def _stress_sections(frame: Frame, labels: Mapping[str, str]) -> Iterator[Sectio
 
 
 def _degree_sections(frame: Frame, labels: Mapping[str, str]) -> Iterator[Section]:
-    degree, beyond = frame("metrics/degree.parquet"), frame("metrics/beyond.parquet")
+    degree, beyond = frame(DEGREE), frame(BEYOND)
     if degree is not None:
         rows = pick(degree, variant="full")
         yield Section(
@@ -244,7 +254,7 @@ def _degree_sections(frame: Frame, labels: Mapping[str, str]) -> Iterator[Sectio
 
 
 def _weight_sections(frame: Frame, labels: Mapping[str, str]) -> Iterator[Section]:
-    weights = frame("weights.parquet")
+    weights = frame(WEIGHTS)
     if weights is None or weights.empty:
         return
     long = modalities.long_weights(weights)
@@ -274,8 +284,8 @@ def _how_many(stages: Mapping[str, pd.DataFrame], users: pd.DataFrame) -> str:
 def _alignment_sections(
     frame: Frame, vectors: Vectors, labels: Mapping[str, str]
 ) -> Iterator[Section]:
-    users, layouts = frame("snapshots/users.parquet"), frame("snapshots/layouts.parquet")
-    metrics = frame("metrics/alignment.parquet")
+    users, layouts = frame(SNAPSHOT_USERS), frame(LAYOUTS)
+    metrics = frame(ALIGNMENT)
     pair = dict(list(labels.items())[:2])
     if users is None or layouts is None or layouts.empty or len(pair) < 2:
         return

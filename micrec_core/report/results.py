@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from micrec_core.names import COLD, DEGREE, SUMMARY, VARIANTS
 from micrec_core.report.commands import TABLES, train_command
 from micrec_core.report.compared import compared_parts
 from micrec_core.report.pooled import poolable, pooled_cold
@@ -31,7 +32,6 @@ from micrec_core.report.stored_runs import (
     title,
 )
 from micrec_core.report.summary import summary_parts
-from micrec_core.running.frames import COLD
 from micrec_core.runs import Run, open_run
 
 METRICS = ("ndcg@10", "ndcg@20", "recall@10", "recall@20")
@@ -97,7 +97,7 @@ def _trained(group: Group, split: str, folder: Path) -> list[str]:
     known = split == "known"
     parts = _known(group, folder) + _degree(runs) if known else _inductive(group, folder)
     for run in runs:
-        if run.has("metrics/variants.parquet"):
+        if run.has(VARIANTS):
             parts += _variants(run)
     return [*parts, _sources(runs)]
 
@@ -139,7 +139,7 @@ def _inductive(group: Group, folder: Path) -> list[str]:
         rows.append("|---|---|---|---|---|---|")
         tests = _tests(group, protocol)
         for run in runs:
-            for model in dict.fromkeys(run.frame("metrics/summary.parquet")["model"]):
+            for model in dict.fromkeys(run.frame(SUMMARY)["model"]):
                 own = model == run.info.model
                 shown = label(run) if own else model
                 if not own and label(run) != FULL:
@@ -209,7 +209,7 @@ def _gain(row: Any) -> str:
 
 def _variants(run: Run) -> list[str]:
     """NDCG@20 of every variant and baseline stored in one run, over its seeds where several."""
-    frame = run.frame("metrics/variants.parquet")
+    frame = run.frame(VARIANTS)
     frame = frame[(frame["metric"] == "ndcg@20") & (frame["cohort"] == "all")]
     frame, _ = over_seeds(frame)
     rows = [f"**Variants and baselines in run {run.name}**, NDCG@20, mean of its seeds\n"]
@@ -236,7 +236,7 @@ def _degree(runs: Sequence[Run]) -> list[str]:
         return []
     frames = {}
     for name in names:
-        frame = chosen[name].frame("metrics/degree.parquet")
+        frame = chosen[name].frame(DEGREE)
         frames[name] = frame[frame["model"] == name].set_index(["domain", "bin"])
     rows = ["**Item-side Recall@20 by train degree of the item**\n"]
     rows.append(f"| domain | degree | test interactions | {' | '.join(names)} |")
@@ -254,7 +254,7 @@ def _degree(runs: Sequence[Run]) -> list[str]:
 
 
 def _summary(run: Run, model: str, protocol: str) -> pd.DataFrame:
-    frame = run.frame("metrics/summary.parquet")
+    frame = run.frame(SUMMARY)
     wanted = (frame["model"] == model) & (frame["protocol"] == protocol)
     return frame[wanted & (frame["cohort"] == "all")]
 

@@ -9,12 +9,12 @@ import pandas as pd
 
 from micrec_core.errors import RunError
 from micrec_core.evaluation.significance import compare_table
-from micrec_core.evaluation.tables import POOLED
+from micrec_core.names import HEADLINE, POOLED, users_file
 from micrec_core.runs import Run
 from micrec_core.runs.schema import DatasetInfo
 
 FULL = "micrec"
-MAIN = "ndcg@20"
+MAIN = HEADLINE
 
 
 def dataset_of(run: Run) -> DatasetInfo:
@@ -93,7 +93,7 @@ class Group:
         return self._tested[protocol]
 
     def _test(self, protocol: str) -> pd.DataFrame:
-        stored = f"metrics/users_{protocol}.parquet"
+        stored = users_file(protocol)
         found = {name: run for name, run in first_of_each(self.single).items() if run.has(stored)}
         if FULL not in found or len(found) < 2:
             return pd.DataFrame()

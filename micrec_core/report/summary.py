@@ -10,7 +10,7 @@ import pandas as pd
 
 from micrec_core.config import MECHANISMS
 from micrec_core.evaluation.protocols import PROTOCOLS
-from micrec_core.evaluation.tables import EVERYONE
+from micrec_core.names import ALIGNMENT, EVERYONE, TESTS, VARIANTS
 from micrec_core.report.stored_runs import (
     FULL,
     MAIN,
@@ -92,15 +92,15 @@ def _of_single(group: Group) -> Iterator[Finding]:
 
 
 def _of_comparison(run: Run) -> Iterator[Finding]:
-    tests = run.frame("tests.parquet")
+    tests = run.frame(TESTS)
     for row in tests[tests["metric"] == MAIN].to_dict("records"):
         yield _finding(_short(run), row["protocol"], name_of(row["model"], row["variant"]), row)
 
 
 def _of_variants(run: Run) -> Iterator[Finding]:
-    if not run.has("metrics/variants.parquet"):
+    if not run.has(VARIANTS):
         return
-    rows = run.frame("metrics/variants.parquet")
+    rows = run.frame(VARIANTS)
     rows, _ = over_seeds(rows[(rows["metric"] == MAIN) & (rows["cohort"] == EVERYONE)])
     # A run with variants is one of the full model, beside its own tests of single runs.
     for row in rows[rows["p_holm"].notna()].to_dict("records"):
@@ -236,9 +236,9 @@ def _alignment(groups: Sequence[Group]) -> list[str]:
 
 
 def _retrieval(run: Run) -> str | None:
-    if not run.has("metrics/alignment.parquet"):
+    if not run.has(ALIGNMENT):
         return None
-    frame: pd.DataFrame = run.frame("metrics/alignment.parquet")
+    frame: pd.DataFrame = run.frame(ALIGNMENT)
     frame = frame[(frame["metric"] == _RETRIEVAL) & (frame["epoch"] == run.info.best_epoch)]
     if frame.empty:
         return None

@@ -20,6 +20,7 @@ from micrec_core.errors import ConfigError, RunError
 from micrec_core.evaluation.protocols import PROTOCOLS, Outcome, Question, tabulate
 from micrec_core.evaluation.tables import summary_table
 from micrec_core.method.micrec import MICRec
+from micrec_core.names import SUMMARY
 from micrec_core.running.clock import PARAMETERS
 from micrec_core.running.fit import new_model
 from micrec_core.running.frames import headline
@@ -33,8 +34,6 @@ from micrec_core.training.prepare import (
     load_dataset,
     prepare,
 )
-
-SUMMARY = "metrics/summary.parquet"
 
 
 @dataclass(frozen=True)

@@ -14,33 +14,34 @@ from scipy import sparse
 
 from micrec_core.evaluation.cohorts import degree_differences, degree_table, item_recall
 from micrec_core.evaluation.protocols import (
-    FULL_LIST,
     PROTOCOLS,
     Answer,
     Outcome,
     tabulate,
 )
 from micrec_core.evaluation.tables import (
-    BEYOND_COLUMNS,
-    CUTOFF_COLUMNS,
-    EVERYONE,
-    FULL_MODEL,
     beyond_table,
     cutoff_table,
     summary_table,
     variants_table,
 )
+from micrec_core.names import (
+    BEYOND_COLUMNS,
+    COLD,
+    CUTOFF_COLUMNS,
+    DEGREE_COLUMNS,
+    DEGREE_ITEMS,
+    EVERYONE,
+    FULL_LIST,
+    FULL_MODEL,
+    SUMMARY,
+    users_file,
+)
 from micrec_core.training.prepare import Prepared
 
 # Of each list, what "beyond accuracy" and the degree bins look at.
 SHOWN = 20
-COLD = "metrics/cold_domain.parquet"
 COLD_REFERENCES = "metrics/users_cold-domain-references.parquet"
-DEGREE_COLUMNS = [
-    *("model", "variant", "domain", "bin"),
-    *("n_items", "n_positives", "recall", "low", "high"),
-    *("diff", "diff_low", "diff_high"),
-]
 
 
 def own_frames(
@@ -54,11 +55,11 @@ def own_frames(
     others : references on the same questions
     """
     everyone = [own, *others]
-    frames = {"metrics/summary.parquet": tabulate(summary_table, everyone)}
+    frames = {SUMMARY: tabulate(summary_table, everyone)}
     for protocol in PROTOCOLS:
         users = own.users(protocol)
         if len(users):
-            frames[f"metrics/users_{protocol}.parquet"] = users
+            frames[users_file(protocol)] = users
     listed = own.users("new-items", FULL_LIST)
     if len(listed):
         frames["metrics/users_new-items-full-list.parquet"] = listed
@@ -68,7 +69,7 @@ def own_frames(
         if asked:
             frames[COLD_REFERENCES] = pd.concat(asked, ignore_index=True)
     if own.of("known"):
-        frames["metrics/degree_items.parquet"] = _degree_items(prepared, own)
+        frames[DEGREE_ITEMS] = _degree_items(prepared, own)
     return frames | comparison_frames(prepared, everyone)
 
 

@@ -14,6 +14,7 @@ from micrec_core.answering.answers import array
 from micrec_core.data.progress import Progress
 from micrec_core.evaluation.alignment import alignment_metrics, retrieval_places
 from micrec_core.method.micrec import Encoded
+from micrec_core.names import ALIGNMENT, ALIGNMENT_COLUMNS, LAYOUTS, SNAPSHOT_USERS
 from micrec_core.runs import RunWriter
 from micrec_core.training.prepare import Prepared
 
@@ -25,8 +26,6 @@ _WATCHED = 500
 _SEED = 0
 _FILE = "snapshots/epoch_{:04d}.safetensors"
 _NAME = re.compile(r"epoch_(\d{4,})\.safetensors")
-_ALIGNMENT = "metrics/alignment.parquet"
-_COLUMNS = ["epoch", "a", "b", "metric", "value", "low", "high", "random", "n"]
 _NEIGHBOURS = 15
 _UMAP_EPOCHS = 200
 Rows = NDArray[np.int64]
@@ -59,7 +58,7 @@ class Snapshots:
         a, b = (prepared.knowledge.domains[d] for d in self.pair)
         ids = prepared.dataset.domains[self.pair[0]].user_ids
         writer.write_parquet(
-            "snapshots/users.parquet",
+            SNAPSHOT_USERS,
             pd.DataFrame(
                 {
                     "row": np.arange(len(rows)),
@@ -83,7 +82,7 @@ class Snapshots:
         parts += [self._measure(epoch, pair, users) for pair in self._pairs()]
         full = [p for p in parts if len(p)]
         self.alignment = pd.concat(full, ignore_index=True).sort_values("epoch", kind="stable")
-        self.writer.write_parquet(_ALIGNMENT, self.alignment)
+        self.writer.write_parquet(ALIGNMENT, self.alignment)
 
     def watch(self, encoded: Sequence[Encoded]) -> dict[str, float]:
         """Mean cosine of true pairs and MRR of the partner on a few users, for the history."""
@@ -108,7 +107,7 @@ class Snapshots:
                 (self.writer.path / _FILE.format(epoch)).unlink()
         self.alignment = self.alignment[self.alignment["epoch"] <= best]
         if best in set(self.alignment["epoch"]):  # taken at its time, with the same parameters
-            self.writer.write_parquet(_ALIGNMENT, self.alignment)
+            self.writer.write_parquet(ALIGNMENT, self.alignment)
         else:
             self.take(best, encoded)
         kept = self.epochs()
@@ -119,7 +118,7 @@ class Snapshots:
         if umap and n > _NEIGHBOURS and importlib.util.find_spec("umap") is not None:
             layouts = umap_layouts(stages, progress)
             frames.insert(0, _frame("umap", kept, layouts, names))
-        self.writer.write_parquet("snapshots/layouts.parquet", pd.concat(frames, ignore_index=True))
+        self.writer.write_parquet(LAYOUTS, pd.concat(frames, ignore_index=True))
 
     def epochs(self) -> list[int]:
         """Epochs of which vectors are kept by now."""
@@ -142,7 +141,7 @@ class Snapshots:
             np.searchsorted(pools[0], left), np.searchsorted(pools[1], right),
         )  # fmt: skip
         names = [self.prepared.dataset.domains[d].name for d in pair]
-        return frame.assign(epoch=epoch, a=names[0], b=names[1])[_COLUMNS]
+        return frame.assign(epoch=epoch, a=names[0], b=names[1])[ALIGNMENT_COLUMNS]
 
 
 def pca_layouts(stages: Sequence[dict[str, NDArray]]) -> list[NDArray[np.float32]]:
@@ -227,9 +226,9 @@ def _frame(
 
 
 def _stored(writer: RunWriter) -> pd.DataFrame:
-    if writer.has(_ALIGNMENT):
-        return pd.read_parquet(writer.path / _ALIGNMENT)
-    return pd.DataFrame(columns=_COLUMNS)
+    if writer.has(ALIGNMENT):
+        return pd.read_parquet(writer.path / ALIGNMENT)
+    return pd.DataFrame(columns=ALIGNMENT_COLUMNS)
 
 
 def _sample(n: int, most: int) -> Rows:

@@ -15,6 +15,7 @@ from micrec_core.evaluation.leaks import require_disjoint
 from micrec_core.method.batch_foldin import encode
 from micrec_core.method.bridge import Bridge
 from micrec_core.method.micrec import Encoded, MICRec
+from micrec_core.names import CATALOGUE, SUMMARY, WEIGHTS
 from micrec_core.running.catalogue import catalogue_frame
 from micrec_core.running.clock import CHECKPOINT, PARAMETERS, Clock, TrainResult, end_run
 from micrec_core.running.fit import (
@@ -154,19 +155,19 @@ def _write(
         progress("writing what serves it", 0, 0)
         answerer = Answerer(prepared, model, encoded)
         write_serving(writer, prepared, fitted, answerer.fitted_bridges)
-        writer.write_parquet("catalogue.parquet", catalogue_frame(prepared, progress))
+        writer.write_parquet(CATALOGUE, catalogue_frame(prepared, progress))
     with clock.part("evaluate"):
         progress("evaluating", 0, 0)
         asked = prepared.material.questions
         own = answerer.outcome(asked, seconds=fitted.seconds)
         others = [popularity_outcome(prepared), *answerer.bridges(asked)]
         frames = own_frames(prepared, own, others)
-        frames["weights.parquet"] = weights_frame(prepared, model, encoded)
+        frames[WEIGHTS] = weights_frame(prepared, model, encoded)
         for relative, frame in frames.items():
             writer.write_parquet(relative, frame)
     with clock.part("layouts"):
         snapshots.finish(fitted.best_epoch, encoded, umap, progress)
-    summary = frames["metrics/summary.parquet"]
+    summary = frames[SUMMARY]
     return end_run(writer, prepared, own, summary, fitted.best_epoch, clock)
 
 

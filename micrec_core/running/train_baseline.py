@@ -8,6 +8,7 @@ from micrec_core.answering.answers import array, popularity_outcome
 from micrec_core.answering.baselines import answerer_of, rival_outcome
 from micrec_core.baselines import Baseline, ClosedForm
 from micrec_core.data.progress import Progress
+from micrec_core.names import CATALOGUE, SUMMARY
 from micrec_core.running.catalogue import catalogue_frame
 from micrec_core.running.clock import CHECKPOINT, PARAMETERS, Clock, TrainResult, end_run
 from micrec_core.running.fit import FittedRival, fit_rival
@@ -30,7 +31,7 @@ def train_rival(
         state = {name: array(value) for name, value in model.state_dict().items()}
         writer.write_tensors(PARAMETERS, state)
     with clock.part("catalogue"):
-        writer.write_parquet("catalogue.parquet", catalogue_frame(prepared, progress))
+        writer.write_parquet(CATALOGUE, catalogue_frame(prepared, progress))
     with clock.part("evaluate"):
         progress("evaluating", 0, 0)
         answerer = answerer_of(prepared, model)
@@ -39,7 +40,7 @@ def train_rival(
         frames = own_frames(prepared, own, others)
         for relative, frame in frames.items():
             writer.write_parquet(relative, frame)
-    summary = frames["metrics/summary.parquet"]
+    summary = frames[SUMMARY]
     return end_run(writer, prepared, own, summary, fitted.best_epoch, clock)
 
 

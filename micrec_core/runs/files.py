@@ -160,13 +160,15 @@ def read_json(path: Path, where: str) -> Any:
         raise RunError(f"{where} has a damaged {path.name}: copy the run again.") from None
 
 
-def read_parquet(path: Path, where: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """Return a Parquet file as a frame.
+def read_parquet(
+    path: Path, where: str, columns: Sequence[str] | None = None, needed: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Return a Parquet file as a frame, or some of its `columns`.
 
     Raises
     ------
     RunError
-        If it is missing or damaged, or lacks one of `columns`.
+        If it is missing or damaged, or lacks one of `columns` or of the `needed` ones.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -174,9 +176,12 @@ def read_parquet(path: Path, where: str, columns: Sequence[str] | None = None) -
     try:
         with open(path, "rb") as stream:
             file = pq.ParquetFile(stream)
-            missing = sorted(set(columns or ()) - set(file.schema_arrow.names))
+            missing = sorted({*needed, *(columns or ())} - set(file.schema_arrow.names))
             if missing:
-                raise RunError(f"{where} has a {path.name} without the column '{missing[0]}'.")
+                raise RunError(
+                    f"{where} has a {path.name} without the column '{missing[0]}': copy the run "
+                    "again or train it anew."
+                )
             return file.read(columns=list(columns) if columns else None).to_pandas()
     except FileNotFoundError:
         raise RunError(

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from micrec_core.errors import ConfigError, RunError
+from micrec_core.names import TABLES
 from micrec_core.runs import files
 from micrec_core.runs.names import check_run_name
 from micrec_core.runs.schema import RunInfo, parse_manifest
@@ -67,9 +68,11 @@ class Run:
         Raises
         ------
         RunError
-            If the run does not have it or it is damaged.
+            If the run does not have it, or it is damaged or lacks a column (of ``columns``, else
+            of what ``names.TABLES`` says that such a table must have).
         """
-        return files.read_parquet(self._file(relative), self._where, columns)
+        needed = columns or TABLES.get(relative) or ()
+        return files.read_parquet(self._file(relative), self._where, columns, needed)
 
     def tensors(self, relative: str) -> dict[str, np.ndarray]:
         """Return the arrays of a safetensors file; raises `RunError` as `frame` does."""

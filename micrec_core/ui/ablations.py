@@ -8,12 +8,12 @@ import streamlit as st
 from micrec_core.figures import ablations as figures
 from micrec_core.figures.tables import pick
 from micrec_core.figures.theme import (
-    COHORT_LABELS,
     PROTOCOL_LABELS,
     metric_label,
     source_label,
     variant_label,
 )
+from micrec_core.names import COHORTS
 from micrec_core.ui.library import Opened
 from micrec_core.ui.widgets import cells, chart, choose_value
 
@@ -68,7 +68,7 @@ def show_stress(opened: Opened, frame: pd.DataFrame, stress: str) -> None:
     rows, key = pick(frame, metric="ndcg@20"), f"abl_{stress}"
     names = {
         "protocol": ("Question", "known", PROTOCOL_LABELS),
-        "cohort": ("Users", "all", COHORT_LABELS),
+        "cohort": ("Users", "all", COHORTS),
         "modality": ("Lost", "text", {**_modalities(rows), "all": "Text and image"}),
     }
     have = [c for c in names if c in rows and rows[c].nunique() > 1]

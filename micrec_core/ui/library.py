@@ -16,11 +16,10 @@ import pandas as pd
 import streamlit as st
 
 from micrec_core.errors import RunError
+from micrec_core.names import CATALOGUE, LAYOUTS, SNAPSHOT_USERS
 from micrec_core.runs import Run, RunListing, list_runs, open_run
 from micrec_core.ui.navigation import ROOT
 
-_USERS = "snapshots/users.parquet"
-_LAYOUTS = "snapshots/layouts.parquet"
 _SNAPSHOT = re.compile(r"snapshots/epoch_(\d+)\.safetensors")
 
 
@@ -133,7 +132,7 @@ def history(opened: Opened) -> pd.DataFrame:
 
 def snapshot_epochs(opened: Opened) -> list[int]:
     """Epochs of which both the vectors and a 2-D layout of the pair looked at were kept."""
-    if not (opened.run.has(_USERS) and opened.run.has(_LAYOUTS)):
+    if not (opened.run.has(SNAPSHOT_USERS) and opened.run.has(LAYOUTS)):
         return []
     # A run of many domains keeps the users of one pair of them.
     if not set(layouts(opened)["domain"].unique()) <= {*opened.pair, "a", "b"}:
@@ -144,12 +143,12 @@ def snapshot_epochs(opened: Opened) -> list[int]:
 
 def snapshot_users(opened: Opened) -> pd.DataFrame:
     """row, user_id, degree_a, degree_b of the users whose vectors were kept."""
-    return _frame(opened.run.key, _USERS, opened.run).astype({"user_id": str})
+    return _frame(opened.run.key, SNAPSHOT_USERS, opened.run).astype({"user_id": str})
 
 
 def layouts(opened: Opened) -> pd.DataFrame:
     """epoch, method, domain, row, x, y of the kept users."""
-    return _frame(opened.run.key, _LAYOUTS, opened.run)
+    return _frame(opened.run.key, LAYOUTS, opened.run)
 
 
 def snapshot(opened: Opened, epoch: int) -> dict[str, Any]:
@@ -159,7 +158,7 @@ def snapshot(opened: Opened, epoch: int) -> dict[str, Any]:
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _catalogue_index(key: str, _run: Run) -> tuple[pd.DataFrame, dict[tuple[str, str], int]]:
-    frame = _run.frame("catalogue.parquet").reset_index(drop=True)
+    frame = _run.frame(CATALOGUE).reset_index(drop=True)
     keys = zip(frame["domain"].astype(str), frame["item_id"].astype(str), strict=True)
     return frame, {pair: place for place, pair in enumerate(keys)}
 

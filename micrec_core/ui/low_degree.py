@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from micrec_core.figures import low_degree as figures
-from micrec_core.figures.tables import DEGREE_BINS
+from micrec_core.names import CATALOGUE, DEGREE_BINS
 from micrec_core.ui import library
 from micrec_core.ui.cards import picture_column, title_of, with_pictures
 from micrec_core.ui.library import Opened
@@ -38,7 +38,7 @@ def show_items(opened: Opened, items: pd.DataFrame) -> None:
         "first 20 of this run's model."
     )
     top = found.items.head(100)
-    if opened.run.has("catalogue.parquet"):
+    if opened.run.has(CATALOGUE):
         titles = [library.item(opened, domain, str(i)) for i in top["item_id"]]
         ids = top["item_id"].astype(str)
         top = top.assign(title=[title_of(t, i) for t, i in zip(titles, ids)])

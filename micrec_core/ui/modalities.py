@@ -12,6 +12,7 @@ from micrec_core.figures import modalities as figures
 from micrec_core.figures import theme
 from micrec_core.figures.modalities import MODALITIES, parts_bar
 from micrec_core.figures.tables import pick
+from micrec_core.names import CATALOGUE
 from micrec_core.ui import serve
 from micrec_core.ui.cards import gallery, thumbnail, title_of
 from micrec_core.ui.library import Opened
@@ -108,7 +109,7 @@ def show_groups(opened: Opened, data: Prepared) -> None:
 def explore(opened: Opened, weights: pd.DataFrame | None) -> None:
     """Pick an item or a user; see what it is, who is near it and why it weighs as it does."""
     follow()
-    if not opened.run.has("catalogue.parquet"):
+    if not opened.run.has(CATALOGUE):
         empty("No catalogue in this run", "Without `catalogue.parquet` there are no items to show.")
         return
     kind = st.segmented_control(

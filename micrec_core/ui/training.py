@@ -14,6 +14,7 @@ from micrec_core.config import RECIPE
 from micrec_core.figures import retrain as figures
 from micrec_core.figures.tables import pick
 from micrec_core.jobs.manager import Job, JobManager
+from micrec_core.names import SUMMARY
 from micrec_core.runs import live_history, open_run
 from micrec_core.ui import library
 from micrec_core.ui.library import Opened, runs_folder
@@ -199,7 +200,7 @@ def curves(job: Job, opened: Opened | None) -> None:
 
 def compare(job: Job, opened: Opened | None) -> None:
     """Test metrics of a finished candidate beside the opened run's, if they can be compared."""
-    summary = opened.frame("metrics/summary.parquet") if opened else None
+    summary = opened.frame(SUMMARY) if opened else None
     if opened is None or summary is None:
         return
     run = open_run(job.candidate, verify=False)
@@ -209,12 +210,12 @@ def compare(job: Job, opened: Opened | None) -> None:
         opened.info["split"],
     ):
         st.caption("Trained on other data or another split than the opened run: not comparable.")
-    elif run.has("metrics/summary.parquet"):
+    elif run.has(SUMMARY):
         st.markdown(f"**NDCG@20 on the test data, beside run {plain(opened.run.name)}**",
                     help=words("NDCG", "interval"))  # fmt: skip
         theirs, ours = (
             pick(frame, model=of["model"], variant=of["variant"])
-            for frame, of in ((run.frame("metrics/summary.parquet"), told), (summary, opened.info))
+            for frame, of in ((run.frame(SUMMARY), told), (summary, opened.info))
         )
         table = figures.beside(theirs, ours, opened.labels, opened.seed)
         st.dataframe(table, hide_index=True, width="stretch", height="content")

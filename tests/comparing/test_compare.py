@@ -15,7 +15,7 @@ from micrec_core.comparing.compare import compare, contenders_of
 from micrec_core.comparing.grids import BUDGET, GRIDS, at_point, changes
 from micrec_core.config import BASELINES, MODELS, RunSettings, TrainSettings
 from micrec_core.errors import ConfigError, RunError
-from micrec_core.evaluation.tables import POOLED, VARIANT_COLUMNS
+from micrec_core.names import POOLED, VARIANT_COLUMNS
 from micrec_core.running.evaluate import evaluate_run
 from micrec_core.running.train import train_run
 from micrec_core.runs import open_run

@@ -20,7 +20,7 @@ from micrec_core.comparing.sample_run import make_sample_run
 from micrec_core.config import RunSettings, TrainSettings
 from micrec_core.errors import ConfigError
 from micrec_core.evaluation.stress import Stress
-from micrec_core.evaluation.tables import POOLED
+from micrec_core.names import POOLED
 from micrec_core.report.results import write_results
 from micrec_core.running.train import train_run
 from micrec_core.runs import open_run

@@ -7,12 +7,12 @@ from scipy import sparse
 
 from micrec_core.evaluation.beyond import coverage, intra_list_similarity, mean_popularity
 from micrec_core.evaluation.cohorts import (
-    BINS,
     degree_bins,
     degree_differences,
     degree_table,
     item_recall,
 )
+from micrec_core.names import DEGREE_BINS
 
 
 def test_both_boundaries_of_every_bin():
@@ -43,7 +43,7 @@ def test_item_recall_by_hand():
         }
     )
     pd.testing.assert_frame_equal(items.astype({"bin": object}), expected, check_dtype=False)
-    assert list(items["bin"].cat.categories) == list(BINS)
+    assert list(items["bin"].cat.categories) == list(DEGREE_BINS)
     with pytest.raises(ValueError, match="cannot be cut"):
         item_recall(*lists(), degree=np.zeros(5, int), k=4)
 
@@ -60,7 +60,7 @@ def test_hits_from_items_equal_hits_from_users():
 def test_degree_table_pools_interactions_and_keeps_empty_bins():
     items = item_recall(*lists(), degree=np.array([1, 9, 2, 4, 1]), k=2)
     table = degree_table(items)
-    assert table["bin"].tolist() == list(BINS)
+    assert table["bin"].tolist() == list(DEGREE_BINS)
     row = table.set_index("bin").loc["1-2"]
     assert row["n_items"] == 3 and row["n_positives"] == 4 and row["recall"] == 0.5
     assert row["low"] <= 0.5 <= row["high"]

@@ -7,7 +7,6 @@ import pytest
 
 from micrec_core.data import Dataset, Split, make_split, read_dataset
 from micrec_core.evaluation.protocols import (
-    FULL_LIST,
     Outcome,
     Question,
     popularity,
@@ -16,6 +15,7 @@ from micrec_core.evaluation.protocols import (
 )
 from micrec_core.evaluation.tables import summary_table
 from micrec_core.evaluation.user_maps import choose_ridge, fit_ridge, nearest_bridge
+from micrec_core.names import FULL_LIST
 from micrec_core.sample.generate import generate_sample
 
 Asked = tuple[Dataset, Split, list[Question]]

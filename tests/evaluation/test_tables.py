@@ -9,11 +9,6 @@ from micrec_core.evaluation.metrics import ranking_metrics
 from micrec_core.evaluation.ranking import top_k
 from micrec_core.evaluation.significance import bootstrap_interval
 from micrec_core.evaluation.tables import (
-    BEYOND_COLUMNS,
-    CUTOFF_COLUMNS,
-    POOLED,
-    SUMMARY_COLUMNS,
-    VARIANT_COLUMNS,
     Result,
     beyond_table,
     cutoff_table,
@@ -21,6 +16,13 @@ from micrec_core.evaluation.tables import (
     summary_table,
     users_frame,
     variants_table,
+)
+from micrec_core.names import (
+    BEYOND_COLUMNS,
+    CUTOFF_COLUMNS,
+    POOLED,
+    SUMMARY_COLUMNS,
+    VARIANT_COLUMNS,
 )
 
 

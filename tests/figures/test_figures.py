@@ -17,6 +17,7 @@ from micrec_core.figures import (
     tables,
     theme,
 )
+from micrec_core.names import POOLED
 from micrec_core.report.html import html_report
 from tests import ui_run
 
@@ -60,7 +61,7 @@ def test_seeds_of_one_row_do_not_hide_each_other():
 
 def test_pooled_seeds_are_the_large_marks():
     frame = tables.pick(ui_run._variants(RNG), metric="ndcg@20", seed=0)
-    frame = pd.concat([frame, frame.assign(seed=tables.POOLED, mean=0.5)])
+    frame = pd.concat([frame, frame.assign(seed=POOLED, mean=0.5)])
     figure = ablations.scores(ablations.labelled(frame), LABELS)
     large = [t for t in figure.data if t.marker.size == 11]
     small = [t for t in figure.data if t.marker.size == 6]

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from micrec_core.names import SUMMARY, SUMMARY_COLUMNS
 from micrec_core.runs import RunWriter
 
 INFO = {
@@ -28,10 +29,8 @@ def write_run(path: Path) -> RunWriter:
     writer = RunWriter(path, INFO)
     generator = np.random.default_rng(0)
     writer.write_tensors("model.safetensors", {"t": generator.normal(size=(5, 4)).astype("f4")})
-    writer.write_parquet(
-        "metrics/summary.parquet",
-        pd.DataFrame({"metric": ["ndcg@20", "recall@20"], "mean": [0.1, np.nan]}),
-    )
+    summary = pd.DataFrame({"metric": ["ndcg@20", "recall@20"], "mean": [0.1, np.nan]})
+    writer.write_parquet(SUMMARY, summary.reindex(columns=SUMMARY_COLUMNS))
     writer.write_json("serving.json", {"domains": ["food", "kitchen"], "bad": float("nan")})
     for epoch in range(3):
         writer.append_history({"epoch": epoch, "loss": {"bpr": 1 / (epoch + 1)}})

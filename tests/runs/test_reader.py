@@ -13,9 +13,12 @@ import pandas as pd
 import pytest
 
 from micrec_core.errors import RunError
+from micrec_core.names import SUMMARY, SUMMARY_COLUMNS, TABLES
 from micrec_core.runs import files as run_files
 from micrec_core.runs import find_run, list_runs, live_history, open_run
 from tests.runs.conftest import write_run
+
+BUNDLED = Path(__file__).resolve().parents[2] / "assets" / "runs" / "sample"
 
 
 def refused(path: Path, words: str, verify: bool = True) -> None:
@@ -233,6 +236,24 @@ def test_a_file_the_manifest_does_not_list(run_path: Path) -> None:
 def test_a_missing_column_is_named(run_path: Path) -> None:
     with pytest.raises(RunError, match="without the column 'k'"):
         open_run(run_path).frame("metrics/summary.parquet", columns=["mean", "k"])
+
+
+def test_a_table_without_a_column_that_pages_need(tmp_path: Path) -> None:
+    writer = write_run(tmp_path / "lacking")
+    writer.write_parquet(SUMMARY, pd.DataFrame(columns=SUMMARY_COLUMNS).drop(columns="cohort"))
+    writer.finish()
+    with pytest.raises(RunError) as caught:
+        open_run(tmp_path / "lacking").frame(SUMMARY)
+    assert str(caught.value) == (
+        "Run 'lacking' has a summary.parquet without the column 'cohort': copy the run again or "
+        "train it anew."
+    )
+
+
+@pytest.mark.parametrize("relative", TABLES)
+def test_the_bundled_run_has_the_columns_that_are_asked_for(relative: str) -> None:
+    run = open_run(BUNDLED, verify=False)
+    assert set(TABLES[relative]) <= set(run.frame(relative).columns)
 
 
 def test_concurrent_reading(run_path: Path) -> None:

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from micrec_core.errors import ConfigError, RunError
+from micrec_core.names import SUMMARY_COLUMNS
 from micrec_core.runs import RunWriter, open_run
 from micrec_core.runs.writer import read_history
 from tests.runs.conftest import INFO, write_run
@@ -147,15 +148,15 @@ def test_failed_and_cancelled_runs_can_be_resumed(tmp_path: Path) -> None:
 def test_amending_shows_nothing_before_it_is_finished(run_path: Path) -> None:
     key = open_run(run_path).key
     writer = RunWriter.amend(run_path)
-    frame = pd.DataFrame({"k": [1, 2]})
+    frame = pd.DataFrame({"n": [1, 2]}, columns=SUMMARY_COLUMNS)
     writer.write_parquet("metrics/cutoff.parquet", frame)
     writer.write_parquet("metrics/summary.parquet", frame)
     run = open_run(run_path)
-    assert run.key == key and len(run.frame("metrics/summary.parquet").columns) == 2
+    assert run.key == key and run.frame("metrics/summary.parquet")["n"].isna().all()
     writer.finish(timings={"evaluate": 2.0})
     run = open_run(run_path)
     assert run.key != key and run.info.timings == {"evaluate": 2.0} and run.info.best_epoch == 2
-    assert list(run.frame("metrics/summary.parquet")["k"]) == [1, 2]
+    assert list(run.frame("metrics/summary.parquet")["n"]) == [1, 2]
     assert run.has("metrics/cutoff.parquet") and run.has("model.safetensors")
 
 
@@ -181,6 +182,7 @@ _LOOP = """
 import sys
 from pathlib import Path
 import numpy as np
+from micrec_core.names import SUMMARY_COLUMNS
 from micrec_core.runs import RunWriter
 writer = RunWriter(Path(sys.argv[1]), {"seed": 1})
 for epoch in range(10**6):
