@@ -171,7 +171,7 @@ def train(bench: Bench, training: Training, progress: Progress, label: str) -> N
     training.path.mkdir(parents=True, exist_ok=True)
     if not isinstance(model, ClosedForm):
         state = {name: array(value) for name, value in model.state_dict().items()}
-        files.write_tensors(training.path / PARAMETERS, state, None)
+        files.write_tensors(training.path / PARAMETERS, state)
     _commit(training.path / TRAINED, about)
 
 
@@ -222,7 +222,7 @@ def _load(prepared: Prepared, training: Training) -> Model:
     if isinstance(model, ClosedForm):
         model.solve([part.train for part in prepared.knowledge.domains], prepared.device)
         return model
-    arrays, _ = files.read_tensors(training.path / PARAMETERS, f"training '{training.path.name}'")
+    arrays = files.read_tensors(training.path / PARAMETERS, f"training '{training.path.name}'")
     model.load_state_dict({name: torch.from_numpy(x) for name, x in arrays.items()})
     return model
 

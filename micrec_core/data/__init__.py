@@ -2,7 +2,7 @@
 
 from micrec_core.data.check import check_images, describe
 from micrec_core.data.readers import read_dataset
-from micrec_core.data.splits import dropped_edges, make_split
+from micrec_core.data.splits import make_split
 from micrec_core.data.types import (
     TEST,
     TRAIN,
@@ -26,7 +26,6 @@ __all__ = [
     "Split",
     "check_images",
     "describe",
-    "dropped_edges",
     "make_split",
     "read_dataset",
     "shared_rows",

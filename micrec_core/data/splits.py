@@ -43,7 +43,7 @@ def make_split(
       the two would be empty, a random fifth is scored and the rest is support.
 
     Each protocol asks one question, so nothing is scored twice. An interaction is therefore in
-    none of the parts (see `dropped_edges`) exactly if it joins
+    none of the parts exactly if it joins
 
     - a new item with a new user or with a user cold in the domain; or
     - any item with a user who is left without a train interaction, all of them being with new
@@ -78,27 +78,6 @@ def make_split(
         fresh = _new_users(view, alone, new_user_share, seed)
         parts.append(_withhold(view, fresh, hidden, seed))
     return Split(kind, seed, tuple(parts))
-
-
-def dropped_edges(dataset: Dataset, split: Split) -> tuple[Edges, ...]:
-    """The interactions of each domain that are in no part of the split; see `make_split`."""
-    out = []
-    for domain, part in zip(dataset.domains, split.domains, strict=True):
-        used = [
-            _pairs(e, domain.n_items)
-            for e in (
-                part.train,
-                part.valid,
-                part.test,
-                part.new_user_support,
-                part.new_user_test,
-                part.new_item_test,
-                part.cold_test,
-            )
-        ]
-        pairs = _pairs(domain.edges, domain.n_items)
-        out.append(domain.edges[~np.isin(pairs, np.concatenate(used))])
-    return tuple(out)
 
 
 @dataclass(frozen=True)
@@ -155,10 +134,6 @@ def _marked(rows: Rows, n: int) -> Mask:
 
 def _rows(mask: Mask) -> Rows:
     return np.flatnonzero(mask).astype(np.int32)
-
-
-def _pairs(edges: Edges, n_items: int) -> NDArray[np.int64]:
-    return edges.user.astype(np.int64) * n_items + edges.item
 
 
 def _new_items(domain: Domain, share: float, seed: int) -> Mask:

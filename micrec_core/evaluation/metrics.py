@@ -30,18 +30,12 @@ __all__ = [
     "CUTOFFS",
     "hit_matrix",
     "metric_curves",
-    "metric_names",
     "rank_users",
     "ranking_metrics",
     "top_k",
 ]
 
 CUTOFFS = (5, 10, 20, 50)
-
-
-def metric_names(cutoffs: Sequence[int] = CUTOFFS) -> list[str]:
-    """The columns of metrics that ``ranking_metrics`` gives, in order."""
-    return [f"{metric}@{k}" for metric in METRICS for k in cutoffs]
 
 
 def hit_matrix(
@@ -120,8 +114,8 @@ def ranking_metrics(
     Returns
     -------
     DataFrame
-        Index ``row``: the position in ``ranked``; columns ``n_positives`` and ``metric@k`` as in
-        ``metric_names``, float64, not rounded. Users without positives are left out, and
+        Index ``row``: the position in ``ranked``; columns ``n_positives`` and ``metric@k``,
+        metric by metric, float64, not rounded. Users without positives are left out, and
         ``attrs["n_dropped"]`` says how many there were.
     """
     hits, n_positives = hit_matrix(ranked, positives)

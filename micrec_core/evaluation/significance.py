@@ -8,17 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from micrec_core.evaluation.kernels import random_signs, resample_counts
 from micrec_core.evaluation.parallel import map_pieces, one_blas_thread
-
-Method = Literal["permutation", "wilcoxon"]
 
 # Bytes of counts or signs that one thread holds at a time.
 _PIECE_BYTES = 16 * 2**20
@@ -187,21 +184,10 @@ def sign_flip_p_values(
     return (1.0 + extreme) / (1.0 + n_permutations)
 
 
-def wilcoxon_p_values(differences: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Two-sided p-values of the Wilcoxon signed-rank test, per column; zeros are left out."""
-    differences = np.asarray(differences, dtype=np.float64)
-    if len(differences) == 0:
-        return np.full(differences.shape[1], np.nan)
-    return np.array(
-        [stats.wilcoxon(column).pvalue if np.any(column) else 1.0 for column in differences.T]
-    )
-
-
 def compare_paired(
     values: NDArray[np.floating],
     reference: NDArray[np.floating],
     *,
-    method: Method = "permutation",
     level: float = 0.95,
     n_resamples: int = 2000,
     n_permutations: int = 10_000,
@@ -216,7 +202,7 @@ def compare_paired(
     Raises
     ------
     ValueError
-        The shapes differ, the method is not known or a value is not finite.
+        The shapes differ or a value is not finite.
     """
     values = np.asarray(values, dtype=np.float64)
     reference = np.asarray(reference, dtype=np.float64)
@@ -225,12 +211,7 @@ def compare_paired(
     differences = values - reference
     n = len(differences)
     diff, low, high = bootstrap_intervals(differences, level, n_resamples, seed)
-    if method == "permutation":
-        p = sign_flip_p_values(differences, n_permutations, seed + 1)
-    elif method == "wilcoxon":
-        p = wilcoxon_p_values(differences)
-    else:
-        raise ValueError(f"there is no paired test '{method}'; use permutation or wilcoxon")
+    p = sign_flip_p_values(differences, n_permutations, seed + 1)
     nothing = np.full(differences.shape[1], np.nan)
     spread = differences.std(axis=0, ddof=1) if n > 1 else nothing
     mean = values.mean(axis=0) if n else nothing
@@ -249,22 +230,6 @@ def compare_paired(
         )
         for j in range(differences.shape[1])
     ]
-
-
-def paired_test(
-    a: ArrayLike,
-    b: ArrayLike,
-    *,
-    method: Method = "permutation",
-    level: float = 0.95,
-    n_permutations: int = 10_000,
-    seed: int = 0,
-) -> Comparison:
-    """Compare ``a`` [n] with the reference ``b`` [n], paired by position."""
-    columns = [np.asarray(side, dtype=np.float64).reshape(-1, 1) for side in (a, b)]
-    return compare_paired(
-        *columns, method=method, level=level, n_permutations=n_permutations, seed=seed
-    )[0]
 
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:
@@ -287,7 +252,6 @@ def compare_table(
     reference: str,
     metrics: Sequence[str],
     *,
-    method: Method = "permutation",
     level: float = 0.95,
     n_resamples: int = 2000,
     n_permutations: int = 10_000,
@@ -322,7 +286,6 @@ def compare_table(
             results = compare_paired(
                 pairs[metrics].to_numpy(),
                 pairs[base.columns].to_numpy(),
-                method=method,
                 level=level,
                 n_resamples=n_resamples,
                 n_permutations=n_permutations,

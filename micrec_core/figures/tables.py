@@ -49,9 +49,3 @@ def own_seed(frame: pd.DataFrame, seed: int | None = None) -> pd.DataFrame:
     seeds = set(frame["seed"].unique())
     chosen = POOLED if POOLED in seeds else seed if seed in seeds else min(seeds)
     return frame[frame["seed"] == chosen]
-
-
-def display(frame: pd.DataFrame) -> pd.DataFrame:
-    """The table as shown under a chart: readable column names, no index."""
-    names = {c: c.replace("_", " ").replace("w ", "weight ") for c in frame.columns}
-    return frame.rename(columns=names).reset_index(drop=True)

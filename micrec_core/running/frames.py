@@ -115,11 +115,6 @@ def comparison_frames(prepared: Prepared, outcomes: Sequence[Outcome]) -> dict[s
     }
 
 
-def variants_frame(outcomes: Sequence[Outcome]) -> pd.DataFrame:
-    """Every outcome beside its paired difference from the full model."""
-    return tabulate(variants_table, outcomes)
-
-
 def headline(summary: pd.DataFrame, model: str, variant: str) -> dict[str, Any]:
     """The metrics of one model as the command line prints them.
 

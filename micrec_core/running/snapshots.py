@@ -111,7 +111,7 @@ class Snapshots:
         else:
             self.take(best, encoded)
         kept = self.epochs()
-        stages = [self.writer.read_tensors(_FILE.format(e))[0] for e in kept]
+        stages = [self.writer.read_tensors(_FILE.format(e)) for e in kept]
         names = [self.prepared.dataset.domains[d].name for d in self.pair]
         frames = [_frame("pca", kept, pca_layouts(stages), names)]
         n = 2 * len(self.left)

@@ -1,7 +1,7 @@
 """The run directory: written whole, verified when read, listed without ever raising."""
 
 from micrec_core.runs.names import check_run_name
-from micrec_core.runs.reader import Run, RunListing, find_run, list_runs, live_history, open_run
+from micrec_core.runs.reader import Run, RunListing, list_runs, live_history, open_run
 from micrec_core.runs.schema import SCHEMA_VERSION, DatasetInfo, DomainInfo, RunInfo
 from micrec_core.runs.writer import RunWriter
 
@@ -14,7 +14,6 @@ __all__ = [
     "RunListing",
     "RunWriter",
     "check_run_name",
-    "find_run",
     "list_runs",
     "live_history",
     "open_run",

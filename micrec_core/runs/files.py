@@ -107,7 +107,7 @@ def write_parquet(path: Path, frame: pd.DataFrame) -> None:
 
 
 def write_tensors(
-    path: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None
+    path: Path, tensors: Mapping[str, np.ndarray]
 ) -> None:
     """Write named arrays to `path` as safetensors.
 
@@ -126,7 +126,7 @@ def write_tensors(
             raise TypeError(f"tensor '{name}' is of {array.dtype}, not of numbers")
         arrays[name] = array.astype(array.dtype.newbyteorder("<"), copy=False)
     # Not save_file: it makes the file readable by its owner alone, whatever the umask says.
-    path.write_bytes(save(arrays, metadata=dict(metadata) if metadata else None))
+    path.write_bytes(save(arrays))
 
 
 def read_json(path: Path, where: str) -> Any:
@@ -191,8 +191,8 @@ def read_parquet(
         raise RunError(f"{where} has a damaged {path.name}: copy the run again.") from None
 
 
-def read_tensors(path: Path, where: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Return the arrays and the text metadata of a safetensors file.
+def read_tensors(path: Path, where: str) -> dict[str, np.ndarray]:
+    """Return the arrays of a safetensors file.
 
     Raises
     ------
@@ -203,8 +203,7 @@ def read_tensors(path: Path, where: str) -> tuple[dict[str, np.ndarray], dict[st
 
     try:
         with safe_open(path, framework="numpy") as file:
-            names = list(file.keys())
-            return {name: file.get_tensor(name) for name in names}, dict(file.metadata() or {})
+            return {name: file.get_tensor(name) for name in list(file.keys())}
     except FileNotFoundError:
         raise RunError(
             f"{where} has no {path.name}: copy the run again or train it anew."

@@ -76,11 +76,7 @@ class Run:
 
     def tensors(self, relative: str) -> dict[str, np.ndarray]:
         """Return the arrays of a safetensors file; raises `RunError` as `frame` does."""
-        return files.read_tensors(self._file(relative), self._where)[0]
-
-    def tensor_metadata(self, relative: str) -> dict[str, str]:
-        """Return the text kept with the arrays; raises `RunError` as `frame` does."""
-        return files.read_tensors(self._file(relative), self._where)[1]
+        return files.read_tensors(self._file(relative), self._where)
 
     def json(self, relative: str) -> Any:
         """Return a decoded JSON file; raises `RunError` as `frame` does."""
@@ -151,24 +147,6 @@ def open_run(path: Path | str, verify: bool = True) -> Run:
                 "copy the run again or train it anew."
             )
     return Run(root, info, _digest(manifest, "manifest.json", where), digests)
-
-
-def find_run(name: str, *folders: Path) -> Path:
-    """Return the directory of the run called `name` in the first of `folders` that has it.
-
-    Raises
-    ------
-    RunError
-        If `name` is not a run's name (a path, say) or no folder has it.
-    """
-    try:
-        check_run_name(name)
-    except ConfigError as error:
-        raise RunError(str(error)) from None
-    for folder in folders:
-        if (Path(folder) / name).is_dir():
-            return Path(folder) / name
-    raise RunError(f"There is no run '{name}': choose one of the list.")
 
 
 def list_runs(*folders: Path) -> list[RunListing]:

@@ -102,13 +102,9 @@ class RunWriter:
         """Say whether the file has been written already (a resumed run's checkpoint, say)."""
         return files.inside(self.path, relative).is_file()
 
-    def read_tensors(self, relative: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-        """Return arrays and metadata of a file written before, to resume from."""
+    def read_tensors(self, relative: str) -> dict[str, np.ndarray]:
+        """Return the arrays of a file written before, to resume from."""
         return files.read_tensors(files.inside(self.path, relative), self._where)
-
-    def read_json(self, relative: str) -> Any:
-        """Return a JSON file written before, to resume from."""
-        return files.read_json(files.inside(self.path, relative), self._where)
 
     def write_json(self, relative: str, value: Any) -> None:
         """Write a JSON file; NaN becomes null."""
@@ -122,10 +118,9 @@ class RunWriter:
         self,
         relative: str,
         tensors: Mapping[str, np.ndarray],
-        metadata: Mapping[str, str] | None = None,
     ) -> None:
-        """Write named arrays; `metadata` is text that must never part from them."""
-        self._write(relative, lambda path: files.write_tensors(path, tensors, metadata))
+        """Write named arrays."""
+        self._write(relative, lambda path: files.write_tensors(path, tensors))
 
     def append_history(self, row: Mapping[str, Any]) -> None:
         """Append one epoch to ``history.jsonl``, so that it can be watched while training."""

@@ -19,7 +19,6 @@ from micrec_core.data import (
     DomainSplit,
     Edges,
     Split,
-    dropped_edges,
     make_split,
     read_dataset,
 )
@@ -36,6 +35,16 @@ PARTS = (
     "cold_test",
 )
 ROWS = ("new_users", "new_items", "cold_users")
+
+
+def dropped_edges(dataset: Dataset, split: Split) -> list[Edges]:
+    """The interactions of each domain that are in no part of the split."""
+    out = []
+    for domain, part in zip(dataset.domains, split.domains, strict=True):
+        used = {pair for n in PARTS for pair in zip(getattr(part, n).user, getattr(part, n).item)}
+        kept = [pair in used for pair in zip(domain.edges.user, domain.edges.item)]
+        out.append(domain.edges[~np.array(kept, dtype=bool)])
+    return out
 
 
 def build_domain(name: str, pairs: dict[tuple[str, str], int], items: list[str]) -> Domain:

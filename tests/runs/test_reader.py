@@ -15,7 +15,7 @@ import pytest
 from micrec_core.errors import RunError
 from micrec_core.names import SUMMARY, SUMMARY_COLUMNS, TABLES
 from micrec_core.runs import files as run_files
-from micrec_core.runs import find_run, list_runs, live_history, open_run
+from micrec_core.runs import list_runs, live_history, open_run
 from tests.runs.conftest import write_run
 
 BUNDLED = Path(__file__).resolve().parents[2] / "assets" / "runs" / "sample"
@@ -180,13 +180,6 @@ def test_linked_folder_inside_a_run(run_path: Path, tmp_path: Path) -> None:
 def test_a_run_that_is_a_link(run_path: Path, tmp_path: Path) -> None:
     (tmp_path / "linked").symlink_to(run_path)
     refused(tmp_path / "linked", "is a link")
-
-
-@pytest.mark.parametrize("name", ["../tiny", "runs/../tiny", "/tiny", ".", "..", "", "none", "T"])
-def test_names_that_are_paths(run_path: Path, name: str) -> None:
-    assert find_run("tiny", run_path.parent) == run_path
-    with pytest.raises(RunError, match=r"cannot name a run|There is no run"):
-        find_run(name, run_path.parent, run_path)
 
 
 def test_a_directory_with_a_name_no_run_may_have(run_path: Path) -> None:
