@@ -5,13 +5,22 @@ from __future__ import annotations
 import difflib
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from micrec_core.errors import ConfigError
+from micrec_core.modalities.registry import MODALITIES, default_encoders, in_order, modality
 
 MECHANISMS = (
-    "text",
-    "image",
+    *MODALITIES,
     "modality",
     "contrast",
     "self-enhanced",
@@ -184,21 +193,52 @@ def recipe(model: str) -> dict[str, Any]:
 class RunSettings(Settings):
     """All that ``train`` was told; stored in ``run.json`` and enough to train again.
 
-    What is not said of the training is the model's ``recipe``. ``split_seed`` draws what is
+    What is not said of the training is the model's ``recipe``. ``features`` maps modalities to
+    specs of their encoders; given and stored, the registered ones stand beside the other settings
+    under their own names (``text``, ``image``). ``split_seed`` draws what is
     withheld and ``seed`` the training, so that seeds of a training can be compared on the same
     split.
     """
 
     model: ModelSettings = ModelSettings()
     training: TrainSettings = Field(default_factory=TrainSettings)
-    text: str = "classic"
-    image: str = "classic"
+    features: dict[str, str] = {}
     split: Literal["known", "inductive"] = "known"
     split_seed: int = Field(0, ge=0, lt=2**31)
     seed: int = Field(0, ge=0, lt=2**31)
     rating_threshold: float | None = None
     k_core: int = Field(0, ge=0)
     unknown_items: Literal["error", "drop"] = "error"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _encoders(cls, values: Any) -> Any:
+        """One mapping of all that is said of encoders, the registry's default for the rest."""
+        if not isinstance(values, dict):
+            return values
+        said = dict(values.get("features") or {})
+        said |= {name: values[name] for name in MODALITIES if name in values}
+        specs = default_encoders() | said
+        rest = {key: value for key, value in values.items() if key not in MODALITIES}
+        return rest | {"features": {name: specs[name] for name in in_order(specs)}}
+
+    @field_validator("features")
+    @classmethod
+    def _known_modalities(cls, features: dict[str, str]) -> dict[str, str]:
+        for name in features:
+            try:
+                modality(name)
+            except ConfigError as error:
+                raise ValueError(str(error)) from None
+        return features
+
+    @model_serializer(mode="wrap")
+    def _flat(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """As runs are stored: registered modalities beside the other settings."""
+        out = dump(self)
+        specs = out.pop("features")
+        flat = {name: specs.pop(name) for name in MODALITIES}
+        return out | flat | ({"features": specs} if specs else {})
 
     @model_validator(mode="after")
     def _by_recipe(self) -> RunSettings:
@@ -238,7 +278,7 @@ def make_settings(kind: type[S], values: dict[str, Any]) -> S:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
-            known = _keys(kind)
+            known = (*_keys(kind), *MODALITIES)
             raise ConfigError(
                 f"there is no setting '{where}'{_nearest(where.split('.')[-1], known)}"
             ) from None

@@ -21,6 +21,9 @@ from micrec_core.benchmarks.measure import Options, Report, Target, Timing, in_p
 from micrec_core.config import ModelSettings, RunSettings, TrainSettings
 from micrec_core.data import Dataset
 from micrec_core.method.batch_foldin import encode
+from micrec_core.modalities.modality import NO_ENCODER
+from micrec_core.modalities.registry import MODALITIES
+from micrec_core.modalities.text import TEXT
 from micrec_core.running.fit import Fitted, Validator, make_trainer, new_model
 from micrec_core.running.memory import peak_memory
 from micrec_core.running.record import first_info
@@ -65,21 +68,20 @@ class Stages:
 
 def measure(options: Options) -> Report:
     """MICRec with text."""
-    return _measure(options, "scale", "micrec", "classic")
+    return _measure(options, "scale", "micrec", TEXT.encoder)
 
 
 def measure_inmo(options: Options) -> Report:
     """INMO, which needs no features."""
-    return _measure(options, "scale-inmo", "inmo", "none")
+    return _measure(options, "scale-inmo", "inmo", NO_ENCODER)
 
 
 def _measure(options: Options, name: str, model: str, text: str) -> Report:
     training = TrainSettings(
         batch_size=10**9, steps=STEPS, epochs=EPOCHS, validate_every=1, patience=EPOCHS
     )
-    settings = RunSettings(
-        model=ModelSettings(name=model), training=training, text=text, image="none"
-    )
+    features = dict.fromkeys(MODALITIES, NO_ENCODER) | {TEXT.name: text}
+    settings = RunSettings(model=ModelSettings(name=model), training=training, features=features)
     stages = Stages()
     with tempfile.TemporaryDirectory() as folder:
         data = options.data or _tables(Path(folder) / "tables", options.quick)

@@ -8,10 +8,10 @@ from scipy import sparse
 
 from micrec_core.benchmarks import worlds
 from micrec_core.benchmarks.measure import Options, Report, Target, Timing, in_turn
+from micrec_core.features import FeatureMatrix
 from micrec_core.graphs.neighbours import Neighbours, normalise_rows, strongest
 from micrec_core.method.gate import Gate
 from micrec_core.method.profiles import Scaling, infer_profiles
-from micrec_core.modalities import FeatureMatrix
 from micrec_core.serving import Recommender
 from micrec_core.serving.contents import Bundle, DomainPart, ModalityPart
 

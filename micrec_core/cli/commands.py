@@ -9,7 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from micrec_core.cli.lists import numbers, shares_of, sizes, words
+from micrec_core.cli.modalities import specs, with_documents, with_encoders
 from micrec_core.cli.output import Progress, aligned, metric_lines, write_json, write_lines
+from micrec_core.modalities.registry import MODALITIES, listed
 
 app = typer.Typer(
     add_completion=False,
@@ -24,8 +26,6 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard 
 Data = Annotated[Path, typer.Argument(metavar="DIR", help="A folder of tables.")]
 RunDir = Annotated[Path, typer.Argument(metavar="RUN", help="A run's directory.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
-Text = Annotated[str, typer.Option(help="Text encoder: classic, sentence:NAME, clip:..., none.")]
-Image = Annotated[str, typer.Option(help="Image encoder: classic, clip:MODEL:TAG, none.")]
 Protocols = Annotated[
     str, typer.Option(help="Also train on less: sparsity,missing,overlap, or some of them.")
 ]
@@ -72,28 +72,30 @@ def check(
 ) -> None:
     """Validate a dataset: counts, overlap, what is missing."""
     from micrec_core.data import check_images, describe, read_dataset
+    from micrec_core.modalities.dataset import items_saying
 
     dataset = read_dataset(path, unknown_items=unknown_items)
     if pictures:
         check_images(dataset)
-    about = describe(dataset)
+    said = items_saying(dataset)
+    about = describe(dataset, said)
     if as_json:
         write_json(about)
         return
     keys = ("n_users", "n_items", "n_interactions", "n_train", "n_valid", "n_test")
-    rows: list[list[Any]] = [["domain", *(k[2:] for k in keys), "no text", "no image"]]
+    rows: list[list[Any]] = [["domain", *(k[2:] for k in keys), *(f"no {m}" for m in said)]]
     for d in about["domains"]:
         missing = d["missing"]
-        rows.append([d["name"], *(d[k] for k in keys), missing["text"], missing["image"]])
+        rows.append([d["name"], *(d[k] for k in keys), *(missing[m] for m in said)])
     overlap = [f"{o['n_users']:,} users train both {o['a']} and {o['b']}" for o in about["overlap"]]
     write_lines([about["name"], *aligned(rows), *overlap, *about["notes"]])
 
 
-@app.command()
-def features(
+@app.command("features")
+@with_encoders
+def encode(
     path: Data,
-    text: Text = "classic",
-    image: Image = "classic",
+    features: dict[str, Any],
     device: Device = "auto",
     cache: Cache = None,
     as_json: Json = False,
@@ -102,15 +104,17 @@ def features(
     import time
 
     from micrec_core.data import read_dataset
-    from micrec_core.modalities import encode_dataset
-    from micrec_core.training.prepare import check_encoders, choose_device
+    from micrec_core.modalities.dataset import encode_dataset
+    from micrec_core.modalities.encoders import check_encoders
+    from micrec_core.training.prepare import choose_device
 
     started = time.perf_counter()
-    check_encoders(text, image)
+    encoders = specs(features)
+    check_encoders(encoders)
     device, folder, dataset = choose_device(device), cache or _cache(), read_dataset(path)
     progress = Progress()
-    progress("encoding texts and pictures", 0, 0)
-    found = encode_dataset(dataset, text=text, image=image, cache=folder, device=device)
+    progress(f"encoding {listed(m.nouns for m in MODALITIES.values())}", 0, 0)
+    found = encode_dataset(dataset, encoders, cache=folder, device=device)
     progress.close()
     about = {
         m: {
@@ -137,10 +141,11 @@ def features(
         for m, a in about.items()
     ]
     unread = [f"{len(found.unreadable):,} pictures could not be read"] if found.unreadable else []
-    write_lines([*lines, *unread] or ["No item has a text or a picture."])
+    write_lines([*lines, *unread] or ["No item says anything that is encoded."])
 
 
 @app.command()
+@with_encoders
 def train(
     path: Data,
     out: Annotated[Path, typer.Option(help="The new run's directory.")],
@@ -148,12 +153,12 @@ def train(
     without: Annotated[
         str,
         typer.Option(
-            help="Mechanisms to switch off: text,image,modality,contrast,self-enhanced,"
-            "templates,cross-domain."
+            help=f"Mechanisms to switch off: {','.join(MODALITIES)},modality,contrast,"
+            "self-enhanced,templates,cross-domain."
         ),
     ] = "",
-    text: Text = "classic",
-    image: Image = "classic",
+    *,
+    features: dict[str, Any],
     split: Annotated[str, typer.Option(help="known, or inductive to withhold.")] = "known",
     device: Device = "auto",
     seed: Annotated[int, typer.Option(help="Of the training.")] = 0,
@@ -174,8 +179,7 @@ def train(
         {
             "model": {"name": model, "without": words(without)},
             "training": {} if epochs is None else {"epochs": epochs},
-            "text": text,
-            "image": image,
+            "features": specs(features),
             "split": split,
             "seed": seed,
             "unknown_items": unknown_items,
@@ -270,6 +274,7 @@ def variants(
 
 
 @app.command()
+@with_encoders
 def compare(
     path: Data,
     out: Annotated[Path, typer.Option(help="The comparison's directory, new or to go on with.")],
@@ -279,8 +284,8 @@ def compare(
     budget: Annotated[int, typer.Option(help="Points of its grid that each model may try.")] = 4,
     protocols: Protocols = "",
     shares: Shares = "",
-    text: Text = "classic",
-    image: Image = "classic",
+    *,
+    features: dict[str, Any],
     split: Annotated[str, typer.Option(help="known, or inductive to withhold.")] = "known",
     epochs: Annotated[
         int | None, typer.Option(help="At most; by default of micrec its own, else 200.")
@@ -304,8 +309,7 @@ def compare(
     base = run_settings(
         {
             "training": {} if epochs is None else {"epochs": epochs},
-            "text": text,
-            "image": image,
+            "features": specs(features),
             "split": split,
         },
         set_ or [],
@@ -329,6 +333,7 @@ def compare(
 
 
 @app.command()
+@with_documents
 def recommend(
     run: RunDir,
     domain: Annotated[str, typer.Option(help="Where to recommend.")],
@@ -336,8 +341,8 @@ def recommend(
     like: Annotated[
         list[str] | None, typer.Option(metavar="DOMAIN:ITEM", help="An item they like.")
     ] = None,
-    text: Annotated[str | None, typer.Option(help="What they say they like.")] = None,
-    image: Annotated[Path | None, typer.Option(help="A picture of what they like.")] = None,
+    *,
+    documents: dict[str, Any],
     k: Annotated[int, typer.Option(help="Length of the list.")] = 10,
     explain: Annotated[bool, typer.Option("--explain", help="Say why.")] = False,
     as_json: Json = False,
@@ -345,7 +350,7 @@ def recommend(
     """The best items for anyone: a known user, or one made up here."""
     from micrec_core.cli.people import recommendation, recommendation_lines
 
-    found = recommendation(run, domain, user, like or [], text, image, k, explain)
+    found = recommendation(run, domain, user, like or [], documents, k, explain)
     if as_json:
         write_json(found)
         return

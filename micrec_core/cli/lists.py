@@ -32,3 +32,11 @@ def sizes(text: str) -> int | tuple[int, int] | None:
     if len(found) > 2:
         raise ConfigError(f"--items takes one number or two, and '{text}' has {len(found)}")
     return None if not found else found[0] if len(found) == 1 else (found[0], found[1])
+
+
+def named(word: str, form: str) -> tuple[str, str]:
+    """Both sides of ``NAME=...``; ConfigError, which shows the form, otherwise."""
+    name, equals, rest = word.partition("=")
+    if not equals or not rest:
+        raise ConfigError(f"'{word}' is not of the form {form}; write it so")
+    return name, rest

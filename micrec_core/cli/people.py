@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from micrec_core.cli.output import aligned
 from micrec_core.errors import ConfigError
+from micrec_core.modalities.registry import listed
 
 _REASONS = 5
 
@@ -17,8 +18,7 @@ def recommendation(
     domain: str,
     user: str | None,
     likes: Sequence[str],
-    text: str | None,
-    image: Path | None,
+    documents: Mapping[str, Any],
     k: int,
     explain: bool,
 ) -> dict[str, Any]:
@@ -27,6 +27,7 @@ def recommendation(
     Parameters
     ----------
     likes : ``DOMAIN:ITEM`` each
+    documents : modality -> what they say or show, or None
     explain : add to each item the contributions that weigh most
 
     Raises
@@ -36,10 +37,9 @@ def recommendation(
     RunError
         The run, the domain, the user or an item is not known.
     """
-    if user is None and not likes and text is None and image is None:
-        raise ConfigError(
-            "nothing is said of whom to recommend to; give --user, --like, --text or --image"
-        )
+    if user is None and not likes and all(said is None for said in documents.values()):
+        ways = listed(("--user", "--like", *(f"--{name}" for name in documents)), "or")
+        raise ConfigError(f"nothing is said of whom to recommend to; give {ways}")
     liked: dict[str, list[str]] = {}
     for like in likes:
         where, colon, item = like.partition(":")
@@ -50,7 +50,7 @@ def recommendation(
     from micrec_core.serving import Recommender
 
     recommender = Recommender.open(open_run(run))
-    person = recommender.user(id=user, likes=liked, text=text, image=image)
+    person = recommender.user(id=user, likes=liked, **documents)
     found = recommender.recommend(person, domain, k=k)
     sources = [c for c in found.items.columns if c not in ("item_id", "title", "score")]
     items = []

@@ -9,6 +9,7 @@ import typer
 
 from micrec_core.cli.benchmarking import app  # with the commands that are there so far
 from micrec_core.cli.commands import Json
+from micrec_core.cli.lists import named
 from micrec_core.cli.output import Progress, aligned, write_json, write_lines
 from micrec_core.errors import ConfigError
 
@@ -86,10 +87,10 @@ def sources(domains: Sequence[str], images: Sequence[str]) -> list[Source]:
     from micrec_core.data.raw import Source
     from micrec_core.data.schema import listed, nearest, quote
 
-    files = [_named(word, "--domain NAME=REVIEWS,META") for word in domains]
+    files = [named(word, "--domain NAME=REVIEWS,META") for word in domains]
     names = [name for name, _ in files]
     folders: dict[str, Path] = {}
-    for name, folder in (_named(word, "--images NAME=DIR") for word in images):
+    for name, folder in (named(word, "--images NAME=DIR") for word in images):
         if name not in names:
             close = nearest(name, names)
             mend = f"write {quote(close)}" if close else f"use {listed(names, len(names))}"
@@ -98,13 +99,6 @@ def sources(domains: Sequence[str], images: Sequence[str]) -> list[Source]:
             raise ConfigError(f"--images is there twice for {quote(name)}; put all in one folder")
         folders[name] = Path(folder).expanduser()
     return [Source(name, *_two_files(text), folders.get(name)) for name, text in files]
-
-
-def _named(word: str, form: str) -> tuple[str, str]:
-    name, equals, rest = word.partition("=")
-    if not equals or not rest:
-        raise ConfigError(f"'{word}' is not of the form {form}; write it so")
-    return name, rest
 
 
 def _two_files(text: str) -> tuple[Path, Path]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from micrec_core.config import ModelSettings, RunSettings, TrainSettings, make_settings
 from micrec_core.errors import ConfigError
+from micrec_core.modalities.registry import MODALITIES
 
 
 def run_settings(values: Mapping[str, Any], changes: Sequence[str]) -> RunSettings:
@@ -47,7 +48,8 @@ def _section(name: str) -> str:
     """Where a key without a section belongs; an unknown one: training, whose error helps most."""
     if name in ModelSettings.model_fields:
         return "model"
-    if name in RunSettings.model_fields and name not in TrainSettings.model_fields:
+    own = {*RunSettings.model_fields, *MODALITIES}
+    if name in own and name not in TrainSettings.model_fields:
         return ""
     return "training"
 

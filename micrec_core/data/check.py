@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,16 @@ IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 _QUANTILES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 1.0)
 
 
-def describe(dataset: Dataset) -> dict[str, Any]:
+def describe(
+    dataset: Dataset, saying: Mapping[str, Sequence[NDArray[np.bool_]]] | None = None
+) -> dict[str, Any]:
     """Counts of a dataset as plain numbers and strings (fit for JSON).
+
+    Parameters
+    ----------
+    saying : modality -> per domain, bool [n_items], which items say something in it
+        (``modalities.dataset.items_saying``); counted are those that do not, and, as ``both``,
+        those that say nothing in any
 
     Degrees are over train interactions and overlapping users are those with train interactions in
     both domains of a pair; density is over all interactions.
@@ -35,7 +43,10 @@ def describe(dataset: Dataset) -> dict[str, Any]:
         "synthetic": dataset.synthetic,
         "source": dataset.source,
         "licence": dataset.licence,
-        "domains": [_describe_domain(d) for d in dataset.domains],
+        "domains": [
+            _describe_domain(domain, {m: masks[place] for m, masks in (saying or {}).items()})
+            for place, domain in enumerate(dataset.domains)
+        ],
         "n_users": len(set().union(*(set(d.user_ids) for d in dataset.domains))),
         "n_items": sum(d.n_items for d in dataset.domains),
         "n_interactions": sum(len(d.edges) for d in dataset.domains),
@@ -121,12 +132,10 @@ def _reason(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
-def _describe_domain(domain: Domain) -> dict[str, Any]:
+def _describe_domain(domain: Domain, saying: Mapping[str, NDArray[np.bool_]]) -> dict[str, Any]:
     train = domain.edges[domain.split == TRAIN]
     users = np.bincount(train.user, minlength=domain.n_users)
     items = np.bincount(train.item, minlength=domain.n_items)
-    text = (domain.titles != "") | (domain.descriptions != "")
-    image = domain.images != ""
     return {
         "name": domain.name,
         "label": domain.label,
@@ -142,9 +151,8 @@ def _describe_domain(domain: Domain) -> dict[str, Any]:
         "missing": {
             "title": int((domain.titles == "").sum()),
             "description": int((domain.descriptions == "").sum()),
-            "text": int((~text).sum()),
-            "image": int((~image).sum()),
-            "both": int((~text & ~image).sum()),
+            **{m: int((~said).sum()) for m, said in saying.items()},
+            **({"both": int((~np.any([*saying.values()], axis=0)).sum())} if saying else {}),
         },
         "user_degree": _quantiles(users),
         "item_degree": _quantiles(items),

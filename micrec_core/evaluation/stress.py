@@ -24,7 +24,8 @@ from micrec_core.data.assign import stream
 from micrec_core.data.types import Dataset, Domain, Edges, Split
 from micrec_core.errors import ConfigError
 from micrec_core.evaluation.protocols import training_catalogue
-from micrec_core.modalities import DatasetFeatures, FeatureMatrix
+from micrec_core.features import FeatureMatrix
+from micrec_core.modalities.dataset import DatasetFeatures
 
 Mask = NDArray[np.bool_]
 

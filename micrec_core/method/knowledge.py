@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from micrec_core.data.types import Dataset, Split, shared_rows
+from micrec_core.features import FeatureMatrix
 from micrec_core.graphs.lending import NeighbourGraph
 from micrec_core.graphs.neighbours import Neighbours, nearest
 from micrec_core.graphs.operators import BipartiteGraph
@@ -21,7 +22,7 @@ from micrec_core.method.profiles import (
     fit_scaling,
     infer_profiles,
 )
-from micrec_core.modalities import DatasetFeatures, FeatureMatrix
+from micrec_core.modalities.dataset import DatasetFeatures
 
 # To add up one item costs a CPU as much as so many columns of a user's features to be projected.
 COLUMNS_AN_ENTRY = 4

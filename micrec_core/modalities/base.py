@@ -1,6 +1,6 @@
 """What every encoder is: inputs of one modality in, a ``FeatureMatrix`` out, state without pickle.
 
-Kept apart from ``encoders.py`` (the registry) so that encoder modules can import it.
+Kept apart from ``encoders.py``, so that encoder modules can import it.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ class Encoder(ABC):
 
     Attributes
     ----------
-    kind : key of the class in the registry, saved as ``meta["kind"]``
+    kind : by which a stored one is found again (``modality.Choice``), saved as ``meta["kind"]``
     version : raised whenever the code would give other numbers; part of the cache key
     needs_fit : whether the space is learnt from the training catalogue
-    modality : ``text`` or ``image``
+    modality : name of the one it encodes
     spec : what a user writes to get this encoder, such as ``classic`` or ``sentence:NAME``
     """
 
@@ -37,6 +37,11 @@ class Encoder(ABC):
     needs_fit: ClassVar[bool] = False
     modality: str
     spec: str
+
+    @classmethod
+    def from_spec(cls, rest: str, modality: str, device: str) -> Encoder:
+        """A new one from what follows the colon of a spec; nothing is loaded or fitted yet."""
+        return cls()
 
     @property
     @abstractmethod

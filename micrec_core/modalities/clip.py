@@ -77,6 +77,10 @@ class ClipEncoder(Encoder):
         self._expected: str | None = None
         self._clip: ClipModel | None = None
 
+    @classmethod
+    def from_spec(cls, rest: str, modality: str, device: str) -> ClipEncoder:
+        return cls(rest, modality, device=device)
+
     @property
     def label(self) -> str:
         parts = [Path(part).name for part in (self._model_name, self._pretrained) if part]

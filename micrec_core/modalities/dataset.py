@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,11 @@ from micrec_core.modalities.base import Encoder, centre
 from micrec_core.modalities.cache import FeatureCache
 from micrec_core.modalities.encoders import load_encoder, make_encoder
 from micrec_core.modalities.hashing import hash_bytes, hash_file
+from micrec_core.modalities.modality import NO_ENCODER
 from micrec_core.modalities.precomputed import PrecomputedVectors
+from micrec_core.modalities.registry import MODALITIES, default_encoders, in_order, modality
 
 logger = logging.getLogger(__name__)
-NO_ENCODER = "none"
 
 
 @dataclass(frozen=True)
@@ -32,13 +34,13 @@ class DatasetFeatures:
 
     Attributes
     ----------
-    modalities : those that at least one item has, text before image
+    modalities : those that at least one item has, in the order of the registry
     matrices : modality -> one FeatureMatrix per domain, in the order of the dataset
     encoders : modality -> the fitted encoder, for queries
     means : modality -> float32 [n_domains, dim], what was subtracted in each domain
     fingerprint : SHA-256 of the matrices and means
-    unreadable : image paths, as the item table gives them, that could not be read; such items
-        count as having no image
+    unreadable : paths, as the item table gives them, of files that could not be read; such items
+        count as having none
     """
 
     modalities: tuple[str, ...]
@@ -51,14 +53,13 @@ class DatasetFeatures:
 
 def encode_dataset(
     dataset: Dataset,
+    encoders: Mapping[str, str] | None = None,
     *,
-    text: str = "classic",
-    image: str = "classic",
     fit_items: Sequence[NDArray[np.bool_]] | None = None,
     cache: Path | None = None,
     device: str = "cpu",
 ) -> DatasetFeatures:
-    """Encode titles with descriptions, and images, of all items in one space for all domains.
+    """Encode what all items say in every modality, in one space for all domains.
 
     Encoders that learn (``classic``) and the means learn from ``fit_items`` only, so that nothing
     of a withheld item reaches training.
@@ -66,7 +67,7 @@ def encode_dataset(
     Parameters
     ----------
     dataset : what to encode
-    text, image : specs of encoders (see ``make_encoder``), or ``none``
+    encoders : modality -> spec (see ``make_encoder``), or ``none``; the registry's where not given
     fit_items : per domain, bool [n_items], the training catalogue; all items when not given
     cache : folder of encoded features; nothing is kept when not given
     device : torch device for encoders that use one
@@ -80,55 +81,48 @@ def encode_dataset(
     """
     fit = _fit_rows(dataset, fit_items)
     store = FeatureCache(cache) if cache is not None else None
+    specs = default_encoders() | dict(encoders or {})
     matrices: dict[str, tuple[FeatureMatrix, ...]] = {}
-    encoders: dict[str, Encoder] = {}
+    fitted: dict[str, Encoder] = {}
     means: dict[str, NDArray[np.float32]] = {}
     unreadable: tuple[str, ...] = ()
-    for modality, spec in (("text", text), ("image", image)):
-        if spec == NO_ENCODER:
+    for name in in_order(specs):
+        if specs[name] == NO_ENCODER:
             continue
-        made = _encode_modality(dataset, modality, spec, fit, store, device)
+        made = _encode_modality(dataset, name, specs[name], fit, store, device)
         if made is None:
             continue
         encoder, matrix, bad = made
         unreadable += bad
         if not (matrix.present & fit).any():
-            logger.info("No item to learn from has %s that can be encoded; left out.", modality)
+            logger.info("No item to learn from has %s that can be encoded; left out.", name)
             continue
-        _check_finite(dataset, modality, matrix)
+        _check_finite(dataset, name, matrix)
         parts = _per_domain(dataset, matrix)
         fits = np.split(fit, np.cumsum([d.n_items for d in dataset.domains])[:-1])
-        means[modality] = np.stack([_mean(p, f) for p, f in zip(parts, fits, strict=True)])
-        matrices[modality] = tuple(
-            centre(part, mean) for part, mean in zip(parts, means[modality], strict=True)
+        means[name] = np.stack([_mean(p, f) for p, f in zip(parts, fits, strict=True)])
+        matrices[name] = tuple(
+            centre(part, mean) for part, mean in zip(parts, means[name], strict=True)
         )
-        encoders[modality] = encoder
+        fitted[name] = encoder
     return DatasetFeatures(
         modalities=tuple(matrices),
         matrices=matrices,
-        encoders=encoders,
+        encoders=fitted,
         means=means,
         fingerprint=_fingerprint(matrices, means),
         unreadable=unreadable,
     )
 
 
-def item_texts(dataset: Dataset) -> list[str | None]:
-    """Title and description of every item, domain after domain; None where both are empty."""
-    out: list[str | None] = []
-    for domain in dataset.domains:
-        for title, description in zip(domain.titles, domain.descriptions, strict=True):
-            out.append("\n".join(part for part in (title, description) if part) or None)
-    return out
-
-
-def item_images(dataset: Dataset) -> list[Path | None]:
-    """Image file of every item, domain after domain; None where there is none."""
-    return [
-        dataset.root / name if name else None
-        for domain in dataset.domains
-        for name in domain.images.tolist()
-    ]
+def items_saying(dataset: Dataset) -> dict[str, list[NDArray[np.bool_]]]:
+    """Modality -> per domain, bool [n_items], which items say something in it; none is encoded."""
+    ends = np.cumsum([domain.n_items for domain in dataset.domains])[:-1]
+    return {
+        name: np.split(np.array([x is not None for x in found.items(dataset)], bool), ends)
+        for name, found in MODALITIES.items()
+        if found.items is not None
+    }
 
 
 def _fit_rows(dataset: Dataset, fit_items: Sequence[NDArray[np.bool_]] | None) -> NDArray[np.bool_]:
@@ -143,25 +137,23 @@ def _fit_rows(dataset: Dataset, fit_items: Sequence[NDArray[np.bool_]] | None) -
 
 def _encode_modality(
     dataset: Dataset,
-    modality: str,
+    name: str,
     spec: str,
     fit: NDArray[np.bool_],
     store: FeatureCache | None,
     device: str,
 ) -> tuple[Encoder, FeatureMatrix, tuple[str, ...]] | None:
-    """(encoder, uncentred matrix of all items, unreadable images); None where nothing is there."""
-    encoder = make_encoder(spec, modality, device=device)
+    """(encoder, uncentred matrix of all items, unreadable files); None where nothing is there."""
+    encoder = make_encoder(spec, name, device=device)
     if isinstance(encoder, PrecomputedVectors):
         return encoder, encoder.rows(dataset), ()
-    inputs: list[Any]
-    bad: dict[int, str] = {}
-    if modality == "text":
-        inputs = list(item_texts(dataset))
-    else:
-        inputs = list(item_images(dataset))
-        _drop_outside(dataset, inputs, bad)
+    said = modality(name).items
+    assert said is not None, f"{name} has an encoder and nothing to encode"
+    inputs, bad = said(dataset), dict[int, str]()
+    files = list(inputs)
+    _drop_outside(dataset, inputs, bad)
     if not any(x is not None for x, use in zip(inputs, fit, strict=True) if use):
-        return (encoder, _nothing(len(inputs)), _names(dataset, bad)) if bad else None
+        return (encoder, _nothing(len(inputs)), _names(dataset, files, bad)) if bad else None
     key = _key(encoder, inputs, fit) if store is not None else ""
     found = _from_cache(store, key, len(inputs), device) if store is not None else None
     if found is not None:
@@ -176,8 +168,8 @@ def _encode_modality(
             _to_cache(store, key, encoder, matrix, fresh)
         bad |= fresh
     for reason in bad.values():
-        logger.warning("Item without its image: %s", reason)
-    return encoder, matrix, _names(dataset, bad)
+        logger.warning("Item without its %s: %s", name, reason)
+    return encoder, matrix, _names(dataset, files, bad)
 
 
 def _nothing(n: int) -> FeatureMatrix:
@@ -188,14 +180,15 @@ def _drop_outside(dataset: Dataset, inputs: list[Any], bad: dict[int, str]) -> N
     """Never open a file outside the dataset, whatever the item table or a link says."""
     root = dataset.root.resolve()
     for row, path in enumerate(inputs):
-        if path is not None and not path.resolve().is_relative_to(root):
+        if isinstance(path, Path) and not path.resolve().is_relative_to(root):
             bad[row] = f"'{path}' is outside the dataset folder"
             inputs[row] = None
 
 
-def _names(dataset: Dataset, bad: dict[int, str]) -> tuple[str, ...]:
-    images = [name for domain in dataset.domains for name in domain.images.tolist()]
-    return tuple(images[row] for row in sorted(bad))
+def _names(dataset: Dataset, files: Sequence[Any], bad: dict[int, str]) -> tuple[str, ...]:
+    """The files of some rows as the item table gives them."""
+    inside = (os.path.relpath(files[row], dataset.root) for row in sorted(bad))
+    return tuple(Path(name).as_posix() for name in inside)
 
 
 def _key(encoder: Encoder, inputs: Sequence[Any], fit: NDArray[np.bool_]) -> str:
@@ -298,8 +291,8 @@ def _fingerprint(
     matrices: dict[str, tuple[FeatureMatrix, ...]], means: dict[str, NDArray[np.float32]]
 ) -> str:
     parts: list[bytes] = []
-    for modality, domains in matrices.items():
-        parts += [modality.encode(), np.ascontiguousarray(means[modality]).tobytes()]
+    for name, domains in matrices.items():
+        parts += [name.encode(), np.ascontiguousarray(means[name]).tobytes()]
         for matrix in domains:
             parts += [str(matrix.dense.shape).encode(), matrix.dense.tobytes()]
             parts.append(matrix.present.tobytes())

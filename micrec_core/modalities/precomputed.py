@@ -31,7 +31,7 @@ class PrecomputedVectors(Encoder):
     Parameters
     ----------
     path : the file, absolute, relative to the dataset folder or to the working directory
-    modality : what the vectors describe, ``text`` or ``image``
+    modality : what the vectors describe
     """
 
     kind: ClassVar[str] = "precomputed"
@@ -41,6 +41,10 @@ class PrecomputedVectors(Encoder):
         self.modality = modality
         self.spec = f"precomputed:{path}"
         self._dim = dim
+
+    @classmethod
+    def from_spec(cls, rest: str, modality: str, device: str) -> PrecomputedVectors:
+        return cls(rest, modality)
 
     @property
     def label(self) -> str:

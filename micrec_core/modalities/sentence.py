@@ -40,6 +40,10 @@ class SentenceEncoder(Encoder):
         self._model: Any = None
         self._lock = Lock()
 
+    @classmethod
+    def from_spec(cls, rest: str, modality: str, device: str) -> SentenceEncoder:
+        return cls(rest, device=device)
+
     @property
     def label(self) -> str:
         return f"sentence encoder {Path(self.name).name}"

@@ -9,13 +9,14 @@ from typing import Any
 
 from micrec_core.comparing.grids import BUDGET
 from micrec_core.config import ModelSettings, RunSettings
+from micrec_core.modalities.registry import MODALITIES
 from micrec_core.running.record import settings_of
 from micrec_core.runs import Run
 
 # The folder of tables, which a run does not know.
 TABLES = "TABLES"
 # Settings that are options of their own.
-_OPTIONS = ("text", "image", "split", "seed", "unknown_items")
+_OPTIONS = (*MODALITIES, "split", "seed", "unknown_items")
 _COMPARE_SEEDS = [0, 1, 2]
 
 
@@ -52,7 +53,10 @@ def _changed(config: Mapping[str, Any], base: Mapping[str, Any]) -> list[str]:
     for key in _OPTIONS:
         if config[key] != base[key]:
             words += [f"--{key.replace('_', '-')}", str(config[key])]
-    plain = {k: v for k, v in config.items() if k not in (*_OPTIONS, "model", "training")}
+    for name, spec in config.get("features", {}).items():
+        words += ["--features", f"{name}={spec}"]
+    apart = (*_OPTIONS, "features", "model", "training")
+    plain = {k: v for k, v in config.items() if k not in apart}
     model = {k: v for k, v in config["model"].items() if k not in ("name", "without", "options")}
     options = {f"options.{k}": v for k, v in config["model"]["options"].items()}
     before = {**base, **base["model"], **base["training"]}

@@ -14,6 +14,8 @@ from micrec_core.config import RunSettings, TrainSettings
 from micrec_core.data import Dataset, describe
 from micrec_core.errors import RunError
 from micrec_core.method.knowledge import Knowledge
+from micrec_core.modalities.modality import NO_ENCODER
+from micrec_core.modalities.registry import MODALITIES
 from micrec_core.runs import RunInfo
 from micrec_core.runs.files import read_json
 
@@ -105,7 +107,8 @@ def settings_of(info: RunInfo) -> RunSettings:
         # What an older version did not know, it went without.
         training = TrainSettings().model_dump() | info.config["training"]
         model = {"echo": False} | info.config["model"]
-        return RunSettings.model_validate(info.config | {"training": training, "model": model})
+        config = dict.fromkeys(MODALITIES, NO_ENCODER) | info.config
+        return RunSettings.model_validate(config | {"training": training, "model": model})
     except (ValueError, KeyError, TypeError):
         raise RunError(
             f"run '{info.name}' was trained with settings that this version does not know; "

@@ -20,11 +20,12 @@ from scipy import sparse
 
 from micrec_core.config import BASELINES
 from micrec_core.errors import RunError
+from micrec_core.features import FeatureMatrix
 from micrec_core.graphs.neighbours import Neighbours
 from micrec_core.method.bridge import Bridge
 from micrec_core.method.gate import Gate
 from micrec_core.method.profiles import Scaling
-from micrec_core.modalities import DatasetFeatures, FeatureMatrix
+from micrec_core.modalities.dataset import DatasetFeatures
 from micrec_core.serving.contents import (
     BRIDGE_ARRAYS,
     VECTORS,

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from micrec_core.features import FeatureMatrix
 from micrec_core.method.bridge import NEAREST, TEMPERATURE
-from micrec_core.modalities import FeatureMatrix, centre
+from micrec_core.modalities.base import centre
 from micrec_core.serving.contents import Bundle
 from micrec_core.serving.forward import DomainTables, forward, gate_weights
 from micrec_core.serving.profiles import Profile, profile_of

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from micrec_core.errors import RunError
-from micrec_core.modalities import FeatureMatrix
+from micrec_core.features import FeatureMatrix
 from micrec_core.serving.foldin import Folded, FoldIn
 from micrec_core.serving.search import Query, top_rows
 from micrec_core.serving.users import Directory, Encode

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from micrec_core.features import FeatureMatrix
 from micrec_core.method.profiles import OTHER_DOMAIN, coherence_of
-from micrec_core.modalities import FeatureMatrix, centre
+from micrec_core.modalities.base import centre
 from micrec_core.serving.contents import Bundle, Floats
 from micrec_core.serving.search import Query
 from micrec_core.serving.users import User

@@ -15,7 +15,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from micrec_core.errors import ConfigError, RunError
-from micrec_core.modalities import FeatureMatrix, load_encoder
+from micrec_core.features import FeatureMatrix
+from micrec_core.modalities.encoders import load_encoder
 from micrec_core.serving.bundle import read_bundle
 from micrec_core.serving.contents import Bundle
 from micrec_core.serving.explanation import (
@@ -37,7 +38,7 @@ from micrec_core.serving.steps import Step, make_steps
 from micrec_core.serving.users import Directory, User, assemble, make_user
 
 if TYPE_CHECKING:
-    from micrec_core.modalities import Encoder
+    from micrec_core.modalities.base import Encoder
     from micrec_core.runs import Run
 
 

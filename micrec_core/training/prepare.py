@@ -22,7 +22,8 @@ from micrec_core.method.knowledge import (
     derive_knowledge,
     model_inputs,
 )
-from micrec_core.modalities import DatasetFeatures, encode_dataset, make_encoder
+from micrec_core.modalities.dataset import DatasetFeatures, encode_dataset
+from micrec_core.modalities.encoders import check_encoders
 from micrec_core.training.build import effective_training, used_modalities
 
 
@@ -111,19 +112,6 @@ def cache_folder() -> Path | None:
     return folder if os.access(folder, os.W_OK) else None
 
 
-def check_encoders(text: str, image: str) -> None:
-    """Refuse an encoder that there is not, before anything is read or written.
-
-    Raises
-    ------
-    ConfigError
-        The first that is not known.
-    """
-    for modality, spec in (("text", text), ("image", image)):
-        if spec != "none":
-            make_encoder(spec, modality)
-
-
 def load_dataset(path: Path, settings: RunSettings) -> tuple[Dataset, Split]:
     """Read and split a dataset as the settings say.
 
@@ -134,7 +122,7 @@ def load_dataset(path: Path, settings: RunSettings) -> tuple[Dataset, Split]:
     ConfigError
         An encoder or option is not known.
     """
-    check_encoders(settings.text, settings.image)
+    check_encoders(settings.features)
     dataset = read_dataset(
         path,
         unknown_items=settings.unknown_items,
@@ -160,11 +148,10 @@ def training_masks(dataset: Dataset, split: Split) -> list[NDArray[np.bool_]]:
 def encode_material(
     dataset: Dataset, split: Split, settings: RunSettings, device: str, cache: Path | None
 ) -> Material:
-    """Encode texts and pictures; what encoders learn, they learn from items in training."""
+    """Encode what items say; what encoders learn, they learn from items in training."""
     features = encode_dataset(
         dataset,
-        text=settings.text,
-        image=settings.image,
+        settings.features,
         fit_items=training_masks(dataset, split),
         cache=cache,
         device=device,

@@ -32,6 +32,7 @@ class Summary:
 def check_folder(path: str, drop_unknown: bool = False) -> Summary:
     """Read and describe a dataset; DataError is the refusal. It can then be trained on."""
     from micrec_core.data import describe, read_dataset
+    from micrec_core.modalities.dataset import items_saying
 
     folder = ROOT / Path(path).expanduser()
     if not folder.is_dir():
@@ -43,7 +44,7 @@ def check_folder(path: str, drop_unknown: bool = False) -> Summary:
         labels[d.name]: np.bincount(d.edges.item, minlength=d.n_items) for d in dataset.domains
     }
     session().dataset = folder
-    return Summary(folder, describe(dataset), users, items)
+    return Summary(folder, describe(dataset, items_saying(dataset)), users, items)
 
 
 def check_upload(files: Sequence[Any]) -> Summary:

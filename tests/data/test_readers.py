@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from micrec_core.data import TEST, TRAIN, VALID, Dataset, describe, read_dataset
 from micrec_core.data.assign import assign_split
 from micrec_core.data.sources import SUFFIXES
+from micrec_core.modalities.dataset import items_saying
 
 REAL = Path(__file__).resolve().parents[2] / "../shared/data"
 
@@ -352,7 +353,8 @@ def test_recbole_atomic_files(tmp_path: Path, write, rows, nested: bool) -> None
 
 
 def test_describe_is_json_and_counts(tmp_path: Path, write) -> None:
-    out = describe(read_dataset(write(tmp_path / "x")))
+    dataset = read_dataset(write(tmp_path / "x"))
+    out = describe(dataset, items_saying(dataset))
     assert json.loads(json.dumps(out)) == out
     food = out["domains"][0]
     assert (food["n_users"], food["n_items"], food["n_interactions"]) == (6, 5, 24)

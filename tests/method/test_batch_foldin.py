@@ -19,7 +19,7 @@ from micrec_core.method.knowledge import (
     model_inputs,
 )
 from micrec_core.method.micrec import MICRec
-from micrec_core.modalities import DatasetFeatures, encode_dataset
+from micrec_core.modalities.dataset import DatasetFeatures, encode_dataset
 from micrec_core.sample.generate import generate_sample
 from micrec_core.training.build import build_model, used_modalities
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from micrec_core.features import FeatureMatrix
 from micrec_core.method.profiles import coherence_of, fit_scaling, infer_profiles
-from micrec_core.modalities import FeatureMatrix
 from tests.method import oracle, worlds
 
 MODALITIES = ("text", "image")

@@ -13,6 +13,7 @@ from scipy import sparse
 from micrec_core.config import ModelSettings, make_settings
 from micrec_core.data.splits import make_split
 from micrec_core.data.types import Dataset, Domain, DomainSplit, Edges, Split
+from micrec_core.features import FeatureMatrix
 from micrec_core.graphs.neighbours import normalise_rows
 from micrec_core.method.inputs import ModelInputs
 from micrec_core.method.knowledge import (
@@ -22,7 +23,7 @@ from micrec_core.method.knowledge import (
     model_inputs,
 )
 from micrec_core.method.micrec import MICRec
-from micrec_core.modalities import DatasetFeatures, FeatureMatrix
+from micrec_core.modalities.dataset import DatasetFeatures
 from micrec_core.training.build import build_model, used_modalities
 
 NEIGHBOURS = NeighbourSettings(k=3, temperature=0.2)

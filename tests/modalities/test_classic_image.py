@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from micrec_core.errors import DataError
-from micrec_core.modalities import load_encoder
 from micrec_core.modalities.classic_image import _BLOCK_WIDTHS, ClassicImage, describe
+from micrec_core.modalities.encoders import load_encoder
 
 from .conftest import COLOURS, draw
 

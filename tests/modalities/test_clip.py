@@ -12,8 +12,9 @@ from PIL import Image
 from micrec_core.data.types import Dataset
 from micrec_core.errors import ConfigError, DataError
 from micrec_core.modalities import clip as module
-from micrec_core.modalities import encode_dataset, load_encoder, make_encoder
 from micrec_core.modalities.clip import ClipEncoder
+from micrec_core.modalities.dataset import encode_dataset
+from micrec_core.modalities.encoders import load_encoder, make_encoder
 
 open_clip = pytest.importorskip("open_clip", reason="open_clip_torch is not installed")
 
@@ -92,8 +93,8 @@ def test_text_and_image_share_one_model(files: Path) -> None:
 
 def test_whole_dataset_and_saved_encoder(files: Path, dataset: Dataset, tmp_path: Path) -> None:
     spec = spec_of(files)
-    out = encode_dataset(dataset, text=spec, image=spec, cache=tmp_path / "cache")
-    again = encode_dataset(dataset, text=spec, image=spec, cache=tmp_path / "cache")
+    out = encode_dataset(dataset, {"text": spec, "image": spec}, cache=tmp_path / "cache")
+    again = encode_dataset(dataset, {"text": spec, "image": spec}, cache=tmp_path / "cache")
     assert out.fingerprint == again.fingerprint and out.modalities == ("text", "image")
     for modality, query in (("text", "tea"), ("image", dataset.root / "images/food0.png")):
         meta, arrays = again.encoders[modality].state()

@@ -11,19 +11,14 @@ import pytest
 
 from micrec_core.data.types import Dataset
 from micrec_core.errors import ConfigError, DataError
-from micrec_core.modalities import (
-    DatasetFeatures,
-    Encoder,
-    FeatureMatrix,
-    encode_dataset,
-    item_images,
-    item_texts,
-    load_encoder,
-    make_encoder,
-)
+from micrec_core.features import FeatureMatrix
 from micrec_core.modalities import dataset as module
-from micrec_core.modalities.base import OnUnreadable, State, centre, l2_normalise
+from micrec_core.modalities.base import Encoder, OnUnreadable, State, centre, l2_normalise
 from micrec_core.modalities.classic_text import ClassicText
+from micrec_core.modalities.dataset import DatasetFeatures, encode_dataset
+from micrec_core.modalities.encoders import load_encoder, make_encoder
+from micrec_core.modalities.image import item_images
+from micrec_core.modalities.text import item_texts
 
 from .conftest import FOOD, strings
 
@@ -120,8 +115,8 @@ def test_modalities_that_nobody_has_are_left_out(dataset: Dataset) -> None:
         bare = with_domain(bare, d, images=strings([""] * n))
     out = encode_dataset(bare)
     assert out.modalities == ("text",) == tuple(out.matrices) == tuple(out.encoders)
-    assert encode_dataset(dataset, text="none").modalities == ("image",)
-    nothing = encode_dataset(bare, text="none")
+    assert encode_dataset(dataset, {"text": "none"}).modalities == ("image",)
+    nothing = encode_dataset(bare, {"text": "none"})
     assert nothing.modalities == () and nothing.fingerprint
     only_withheld = [np.zeros(6, bool), np.zeros(4, bool)]
     assert encode_dataset(dataset, fit_items=only_withheld).modalities == ()
@@ -204,7 +199,7 @@ def test_features_that_are_not_finite_are_refused(
 ) -> None:
     monkeypatch.setattr(module, "make_encoder", lambda spec, modality, device: Broken())
     with pytest.raises(DataError, match="text features of item 'k1' of domain 'kitchen'"):
-        encode_dataset(dataset, image="none")
+        encode_dataset(dataset, {"image": "none"})
 
 
 # --- cache -------------------------------------------------------------------------------------
@@ -257,7 +252,8 @@ def counting(monkeypatch: pytest.MonkeyPatch) -> type[Counting]:
     monkeypatch.setattr(Counting, "content", "weights 1")
     monkeypatch.setattr(Counting, "version", 1)
     monkeypatch.setattr(module, "make_encoder", lambda spec, modality, device: Counting(modality))
-    monkeypatch.setitem(module.load_encoder.__globals__["ENCODERS"], "counting", Counting)
+    load = Counting.from_state
+    monkeypatch.setattr(module, "load_encoder", lambda meta, arrays, device: load(meta, arrays))
     return Counting
 
 

@@ -9,7 +9,8 @@ import pytest
 from micrec_core.data.readers import read_dataset
 from micrec_core.data.types import Dataset
 from micrec_core.errors import ConfigError, DataError
-from micrec_core.modalities import encode_dataset, load_encoder
+from micrec_core.modalities.dataset import encode_dataset
+from micrec_core.modalities.encoders import load_encoder
 
 # In file order, domains mixed: what tells row alignment from domain-by-domain alignment.
 ITEMS = [("a0", "food"), ("b0", "kitchen"), ("a1", "food"), ("b1", "kitchen"), ("a2", "food")]
@@ -51,7 +52,7 @@ def test_vectors_reach_their_items(shop: Dataset, kind: str) -> None:
         path = shop.root / "vectors.parquet"
         frame().sample(frac=1.0, random_state=len(kind)).to_parquet(path)
     for spec in (path.name, str(path)):
-        out = encode_dataset(shop, text=f"precomputed:{spec}", image="none")
+        out = encode_dataset(shop, {"text": f"precomputed:{spec}", "image": "none"})
         np.testing.assert_allclose(out.matrices["text"][0].dense, expected([0, 2, 4]), atol=1e-6)
         np.testing.assert_allclose(out.matrices["text"][1].dense, expected([1, 3]), atol=1e-6)
         assert out.encoders["text"].dim == 3
@@ -59,13 +60,13 @@ def test_vectors_reach_their_items(shop: Dataset, kind: str) -> None:
 
 def test_item_without_vector_is_missing(shop: Dataset) -> None:
     frame().iloc[[0, 1, 3, 4]].to_parquet(shop.root / "v.parquet")
-    out = encode_dataset(shop, image="precomputed:v.parquet")
+    out = encode_dataset(shop, {"image": "precomputed:v.parquet"})
     assert out.modalities == ("text", "image")
     assert out.matrices["image"][0].present.tolist() == [True, False, True]
     zero = VECTORS.copy()
     zero[2] = 0
     np.save(shop.root / "v.npy", zero)
-    again = encode_dataset(shop, image="precomputed:v.npy")
+    again = encode_dataset(shop, {"image": "precomputed:v.npy"})
     assert again.fingerprint == out.fingerprint
 
 
@@ -77,7 +78,7 @@ def test_not_a_number_is_refused_by_row(shop: Dataset, bad: float) -> None:
     frame(vector=list(vectors)).to_parquet(shop.root / "v.parquet")
     for name in ("v.npy", "v.parquet"):
         with pytest.raises(DataError, match=r"row 4 \(item 'b1' of domain 'kitchen'\)"):
-            encode_dataset(shop, text=f"precomputed:{name}")
+            encode_dataset(shop, {"text": f"precomputed:{name}"})
 
 
 @pytest.mark.parametrize(
@@ -92,13 +93,13 @@ def test_not_a_number_is_refused_by_row(shop: Dataset, bad: float) -> None:
 def test_npy_that_does_not_fit(shop: Dataset, vectors: np.ndarray, part: str) -> None:
     np.save(shop.root / "v.npy", vectors)
     with pytest.raises(DataError, match=part):
-        encode_dataset(shop, text="precomputed:v.npy")
+        encode_dataset(shop, {"text": "precomputed:v.npy"})
 
 
 def test_pickle_in_an_npy_is_not_opened(shop: Dataset) -> None:
     np.save(shop.root / "v.npy", np.array([{"an": "object"}] * 5, dtype=object), allow_pickle=True)
     with pytest.raises(DataError, match="not a readable"):
-        encode_dataset(shop, text="precomputed:v.npy")
+        encode_dataset(shop, {"text": "precomputed:v.npy"})
 
 
 def test_parquet_that_does_not_fit(shop: Dataset) -> None:
@@ -107,7 +108,7 @@ def test_parquet_that_does_not_fit(shop: Dataset) -> None:
     def refuse(table: pd.DataFrame, part: str) -> None:
         table.to_parquet(path)
         with pytest.raises(DataError, match=part):
-            encode_dataset(shop, text="precomputed:v.parquet")
+            encode_dataset(shop, {"text": "precomputed:v.parquet"})
 
     refuse(frame().drop(columns="vector"), "lacks the column vector")
     refuse(frame(vector=[*VECTORS[:4], VECTORS[0, :2]]), "row 5 a vector that is not a list of 3")
@@ -117,20 +118,20 @@ def test_parquet_that_does_not_fit(shop: Dataset) -> None:
     refuse(frame(domain="toys"), "no vector for any item")
     path.write_bytes(b"PAR1 not really")
     with pytest.raises(DataError, match="not a readable parquet"):
-        encode_dataset(shop, text="precomputed:v.parquet")
+        encode_dataset(shop, {"text": "precomputed:v.parquet"})
 
 
 def test_no_such_file_or_kind(shop: Dataset) -> None:
     with pytest.raises(ConfigError, match="there is no file"):
-        encode_dataset(shop, text="precomputed:absent.npy")
+        encode_dataset(shop, {"text": "precomputed:absent.npy"})
     (shop.root / "v.csv").write_text("1,2\n")
     with pytest.raises(ConfigError, match=r"\.npy or \.parquet"):
-        encode_dataset(shop, text="precomputed:v.csv")
+        encode_dataset(shop, {"text": "precomputed:v.csv"})
 
 
 def test_a_new_text_cannot_be_encoded(shop: Dataset) -> None:
     np.save(shop.root / "v.npy", VECTORS)
-    encoder = encode_dataset(shop, text=f"precomputed:{shop.root / 'v.npy'}").encoders["text"]
+    encoder = encode_dataset(shop, {"text": f"precomputed:{shop.root / 'v.npy'}"}).encoders["text"]
     meta, arrays = encoder.state()
     assert str(shop.root) not in str(meta)
     again = load_encoder(meta, arrays)

@@ -9,8 +9,9 @@ import pytest
 
 from micrec_core.data.types import Dataset
 from micrec_core.errors import ConfigError
-from micrec_core.modalities import encode_dataset, load_encoder, make_encoder
 from micrec_core.modalities import sentence as module
+from micrec_core.modalities.dataset import encode_dataset
+from micrec_core.modalities.encoders import load_encoder, make_encoder
 from micrec_core.modalities.sentence import SentenceEncoder
 
 pytest.importorskip("sentence_transformers", reason="sentence-transformers is not installed")
@@ -58,7 +59,7 @@ def test_encodes_and_masks(model_dir: Path) -> None:
 
 
 def test_whole_dataset_and_saved_encoder(model_dir: Path, dataset: Dataset, tmp_path: Path) -> None:
-    out = encode_dataset(dataset, text=f"sentence:{model_dir}", cache=tmp_path / "cache")
+    out = encode_dataset(dataset, {"text": f"sentence:{model_dir}"}, cache=tmp_path / "cache")
     assert out.matrices["text"][0].dim == 16
     meta, arrays = out.encoders["text"].state()
     assert arrays == {}
@@ -73,13 +74,13 @@ def test_cached_features_need_no_model(
     model_dir: Path, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec, cache = f"sentence:{model_dir}", tmp_path / "cache"
-    first = encode_dataset(dataset, text=spec, image="none", cache=cache)
+    first = encode_dataset(dataset, {"text": spec, "image": "none"}, cache=cache)
 
     def refuse(name: str, device: str) -> None:
         raise AssertionError("the model was loaded")
 
     monkeypatch.setattr(module, "_open_model", refuse)
-    assert encode_dataset(dataset, text=spec, image="none", cache=cache).fingerprint == (
+    assert encode_dataset(dataset, {"text": spec, "image": "none"}, cache=cache).fingerprint == (
         first.fingerprint
     )
 

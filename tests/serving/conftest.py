@@ -22,7 +22,7 @@ from micrec_core.method.knowledge import (
     model_inputs,
 )
 from micrec_core.method.micrec import Encoded, MICRec
-from micrec_core.modalities import DatasetFeatures, encode_dataset
+from micrec_core.modalities.dataset import DatasetFeatures, encode_dataset
 from micrec_core.runs import Run, RunWriter, open_run
 from micrec_core.sample.generate import generate_sample
 from micrec_core.serving import Recommender, write_bundle

@@ -1,0 +1,88 @@
+"""Options of the modalities' own names: ``--text``, ``--image``, one for each registered one."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from micrec_core.cli.lists import named
+from micrec_core.modalities.modality import NO_ENCODER, PRECOMPUTED, Modality
+from micrec_core.modalities.registry import MODALITIES, spoken_to
+
+_FEATURES = "features"
+
+
+def _encoder(modality: Modality) -> inspect.Parameter:
+    forms = [choice.form for choice in (*modality.choices.values(), PRECOMPUTED)]
+    words = f"{modality.label} encoder: {', '.join((*forms, NO_ENCODER))}."
+    return _option(modality.name, str, modality.encoder, typer.Option(help=words))
+
+
+def _document(modality: Modality) -> inspect.Parameter:
+    sentence = modality.asks == "sentence"
+    words = "What they say they like." if sentence else f"A {modality.noun} of what they like."
+    kind = str | None if sentence else Path | None
+    return _option(modality.name, kind, None, typer.Option(help=words))
+
+
+def _option(name: str, kind: Any, default: Any, option: Any) -> inspect.Parameter:
+    return inspect.Parameter(
+        name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=default,
+        annotation=Annotated[kind, option],
+    )
+
+
+def with_encoders(command: Callable[..., None]) -> Callable[..., None]:
+    """Options for encoders, collected in the command's parameter ``features``."""
+    more = typer.Option(
+        metavar=f"NAME={PRECOMPUTED.form}", help="Supplied vectors of one more modality."
+    )
+    return _spread(
+        command,
+        _FEATURES,
+        [*map(_encoder, MODALITIES.values()), _option(_FEATURES, list[str] | None, None, more)],
+    )
+
+
+def with_documents(command: Callable[..., None]) -> Callable[..., None]:
+    """Options for what someone new says or shows, collected in ``documents``."""
+    return _spread(command, "documents", [_document(found) for found in spoken_to()])
+
+
+def _spread(
+    command: Callable[..., None], into: str, options: list[inspect.Parameter]
+) -> Callable[..., None]:
+    """The command with several options in the place of one parameter, which gets all of them."""
+
+    @wraps(command)
+    def call(**given: Any) -> None:
+        values = {option.name: given.pop(option.name) for option in options}
+        return command(**given, **{into: values})
+
+    signature = inspect.signature(command, eval_str=True)
+    parameters: list[inspect.Parameter] = []
+    for own in signature.parameters.values():
+        parameters += options if own.name == into else [own]
+    parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
+    call.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return call
+
+
+def specs(features: Mapping[str, Any]) -> dict[str, str]:
+    """Modality -> spec of its encoder, from what ``with_encoders`` collects.
+
+    Raises
+    ------
+    ConfigError
+        ``--features`` is not followed by NAME=SPEC.
+    """
+    own = {name: str(features[name]) for name in MODALITIES}
+    form = f"--{_FEATURES} NAME={PRECOMPUTED.form}"
+    return own | dict(named(word, form) for word in features[_FEATURES] or ())
