@@ -15,8 +15,8 @@ from micrec_core.answering.fit_bridges import fit_bridges
 from micrec_core.data import Domain
 from micrec_core.evaluation.protocols import Answer, Outcome, Question, popularity
 from micrec_core.evaluation.user_maps import choose_ridge, nearest_bridge
-from micrec_core.method.batch_foldin import cold_users, encode, fold_in_users
 from micrec_core.method.bridge import Bridge
+from micrec_core.method.inductive import cold_users, encode, fold_in_users
 from micrec_core.method.micrec import Encoded, MICRec
 from micrec_core.training.prepare import Prepared
 

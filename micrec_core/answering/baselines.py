@@ -13,7 +13,7 @@ from micrec_core.answering.answers import array, homes, supports
 from micrec_core.baselines import Baseline, ClosedForm, Embeddings
 from micrec_core.evaluation.protocols import DEPTH, Answer, Outcome, Question
 from micrec_core.evaluation.ranking import rank_users
-from micrec_core.method.batch_foldin import fold_in_inputs
+from micrec_core.method.inductive import fold_in_inputs
 from micrec_core.method.inputs import Link, ModelInputs
 from micrec_core.training.prepare import Prepared
 

@@ -8,7 +8,8 @@ from scipy import sparse
 
 from micrec_core.evaluation.metrics import ranking_metrics
 from micrec_core.evaluation.ranking import rank_embeddings
-from micrec_core.method.bridge import RIDGES, SHARES, Bridge, alone_users, fit_bridge
+from micrec_core.method.bridge import RIDGES, SHARES, Bridge, fit_bridge
+from micrec_core.method.inductive import alone_users
 from micrec_core.method.micrec import Encoded, MICRec
 from micrec_core.training.prepare import Prepared
 

@@ -21,7 +21,7 @@ from micrec_core.baselines.contract import KNOWN, Baseline, Embeddings, Noise
 from micrec_core.baselines.layers import Content, degrees
 from micrec_core.config import ModelSettings
 from micrec_core.graphs.attention import cosine_means
-from micrec_core.graphs.neighbours import nearest
+from micrec_core.graphs.nearest import nearest
 from micrec_core.graphs.propagation import light_gcn
 from micrec_core.method.inputs import DomainInputs, ModelInputs
 

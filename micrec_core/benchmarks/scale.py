@@ -20,7 +20,7 @@ import numpy as np
 from micrec_core.benchmarks.measure import Options, Report, Target, Timing, in_python
 from micrec_core.config import ModelSettings, RunSettings, TrainSettings
 from micrec_core.data import Dataset
-from micrec_core.method.batch_foldin import encode
+from micrec_core.method.inductive import encode
 from micrec_core.modalities.modality import NO_ENCODER
 from micrec_core.modalities.registry import MODALITIES
 from micrec_core.modalities.text import TEXT

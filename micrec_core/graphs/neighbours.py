@@ -1,47 +1,20 @@
-"""The k nearest neighbours by cosine, for dense features and for sparse ones.
-
-Exact up to ``EXACT_DENSE`` or ``EXACT_SPARSE`` pairs of rows, and for dense rows on a GPU; above,
-exact among the anchors of nearby cells (``cells``), which finds most of the true ones in a fraction
-of the time. How many is measured on some of the queries and told.
-
-Rows are expected L2-normalised, so a product is a cosine. Neighbours come in descending order of
-similarity, ties by lower row; only positive similarities count, and missing places hold -1.
-"""
+"""Neighbours that were found, and how rows are made ready to be compared by cosine."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
 
-import numba
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import csr_matrix
 
-from micrec_core.errors import is_out_of_memory
-from micrec_core.graphs import cells
-from micrec_core.graphs.descent import descend, offer
-
 Features: TypeAlias = NDArray[np.float32] | csr_matrix
-Mask: TypeAlias = NDArray[np.bool_]
 
 # A profile mixes the words of many items; the weak ones cost most of the time (they are the
 # common ones) and hardly move a cosine.
 STRONGEST_TERMS = 64
-# Pairs of queries and anchors up to which all are compared: it takes 54 s of one thread for 100,000
-# dense rows of 128 numbers and 135 s for 200,000 sparse ones of 64 terms. Nearby cells are quicker
-# from 10,000 dense rows and 15,000 sparse profiles on, but on real data they find 88 to 95 % of the
-# neighbours by pictures and 50 to 85 % of those by texts (docs/notes/speed.md): so much time, once,
-# is the lesser cost.
-EXACT_DENSE, EXACT_SPARSE = 10**10, 4 * 10**10
-# Above: ways in which rows are put into cells, each finding what the others cut apart, and rounds
-# after that in which neighbours' neighbours are looked at.
-CUTS, DESCENTS = 2, 2
-# Queries of which all true neighbours are looked for, to tell which share was found.
-_CHECKED, _SEED = 256, 0
 
 
 @dataclass(frozen=True)
@@ -72,181 +45,18 @@ class Neighbours:
         return (self.similarity.sum(axis=1) / np.maximum(counts, 1)).astype(np.float32)
 
 
-def nearest(
-    queries: Features,
-    anchors: Features,
-    k: int,
-    *,
-    anchor_ok: NDArray[np.bool_] | None = None,
-    same: NDArray[np.integer] | None = None,
-    memory_bytes: int = 2**28,
-    device: str = "cpu",
-    exact_pairs: int | None = None,
-) -> Neighbours:
-    """The ``k`` anchors nearest to each query.
-
-    Parameters
-    ----------
-    queries, anchors : dense [n, dim] or CSR [n, vocabulary], rows L2-normalised or zero
-    anchor_ok : bool [n_anchors], rows that may be a neighbour; all by default
-    same : int [n_queries], the anchor that *is* the query and is left out, -1 for none
-    exact_pairs : compare all pairs while there are no more of them, else those of nearby cells;
-        a measured number by default
-    """
-    n = queries.shape[0]
-    own = np.full(n, -1, np.int64) if same is None else np.asarray(same, np.int64)
-    ok = np.ones(anchors.shape[0], bool) if anchor_ok is None else np.asarray(anchor_ok, bool)
-
-    def search(
-        queries: Features, anchors: Features, ok: Mask, own: NDArray[np.int64]
-    ) -> Neighbours:
-        if sparse.issparse(anchors):
-            return _nearest_sparse(queries, anchors, k, ok, own)
-        return _nearest_dense(queries, anchors, k, ok, own, memory_bytes, device)
-
-    dense = not sparse.issparse(anchors)
-    most = exact_pairs if exact_pairs is not None else EXACT_DENSE if dense else EXACT_SPARSE
-    if n * int(ok.sum()) <= most or (dense and device.startswith("cuda")):
-        return search(queries, anchors, ok, own)
-    found = _nearest_in_cells(search, queries, anchors, k, ok, own, device)
-    some = np.random.default_rng(_SEED).choice(n, min(n, _CHECKED), replace=False)
-    true = search(queries[some], anchors, ok, own[some])
-    return replace(found, recall=_share_found(true.similarity, found.similarity[some]))
-
-
-def _nearest_in_cells(
-    search: Callable[[Features, Features, Mask, NDArray[np.int64]], Neighbours],
-    queries: Features,
-    anchors: Features,
-    k: int,
-    ok: Mask,
-    own: NDArray[np.int64],
-    device: str,
-) -> Neighbours:
-    """What ``search`` finds cell by cell, and then among neighbours' neighbours."""
-    n = queries.shape[0]
-    found = Neighbours(np.full((n, k), -1, np.int32), np.zeros((n, k), np.float32))
-    position = np.full(len(ok) + 1, -1, np.int64)  # the last for -1, no anchor
-    for seed in range(CUTS):
-        for rows, near in cells.groups(queries, anchors, ok, seed, device):
-            position[near] = np.arange(len(near))
-            own_near = position[own[rows]]
-            part = search(queries[rows], anchors[near], np.ones(len(near), bool), own_near)
-            position[near] = -1
-            there = np.where(part.rows >= 0, near[part.rows], -1).astype(np.int32)
-            offer(rows, there, part.similarity, found.rows, found.similarity)
-    # Descent leaves out each row itself, and knows of no other row that is the same.
-    if queries is not anchors or np.any((own >= 0) & (own != np.arange(n))):
-        return found
-    return Neighbours(*descend(anchors, found.rows, found.similarity, DESCENTS))
-
-
-def _share_found(true: NDArray[np.float32], found: NDArray[np.float32]) -> float:
-    """Share of the true neighbours that were found, by similarities [m, k]; 1 without any.
-
-    Of equally near anchors any will do.
-    """
-    count = (true > 0).sum(axis=1)
-    last = np.where(true > 0, true, np.inf).min(axis=1, initial=np.inf)
-    hits = np.minimum((found >= last[:, None] - 1e-6).sum(axis=1), count)
-    return float(hits.sum() / count.sum()) if count.sum() else 1.0
-
-
-def _nearest_dense(
-    queries: NDArray[np.float32],
-    anchors: NDArray[np.float32],
-    k: int,
-    ok: NDArray[np.bool_],
-    same: NDArray[np.int64],
-    memory_bytes: int,
-    device: str,
-) -> Neighbours:
-    allowed = np.flatnonzero(ok)
-    position = np.full(len(ok), -1, np.int64)
-    position[allowed] = np.arange(len(allowed))
-    n = len(queries)
-    rows = np.full((n, k), -1, np.int32)
-    similarity = np.zeros((n, k), np.float32)
-    if len(allowed) == 0:
-        return Neighbours(rows, similarity)
-    base = torch.from_numpy(np.ascontiguousarray(anchors[allowed])).to(device).T.contiguous()
-
-    def search(start: int, stop: int) -> None:
-        block = torch.from_numpy(np.ascontiguousarray(queries[start:stop])).to(device)
-        scores = block @ base
-        own = same[start:stop]
-        own = np.where(own >= 0, position[own], -1)
-        places = np.full((stop - start, k), -1, np.int32)
-        found = np.zeros((stop - start, k), np.float32)
-        if scores.device.type == "cpu":
-            _select(scores.numpy(), own, places, found)
-        else:
-            _select_there(scores, own, places, found)
-        rows[start:stop] = np.where(places >= 0, allowed[places], -1)
-        similarity[start:stop] = found
-
-    step = max(1, memory_bytes // (4 * len(allowed)))
-    for start in range(0, n, step):
-        _in_halves(search, start, min(start + step, n))
-    return Neighbours(rows, similarity)
-
-
-def _in_halves(work: Callable[[int, int], None], start: int, stop: int) -> None:
-    """``work`` on a range of rows, in halves where it does not fit the memory."""
-    try:
-        work(start, stop)
-        return
-    except (MemoryError, RuntimeError) as error:
-        if stop - start <= 1 or not is_out_of_memory(error):
-            raise
-    middle = (start + stop) // 2
-    _in_halves(work, start, middle)
-    _in_halves(work, middle, stop)
-
-
-def _select_there(
-    scores: torch.Tensor,
-    own: NDArray[np.int64],
-    places: NDArray[np.int32],
-    found: NDArray[np.float32],
-) -> None:
-    """As ``_select``, on the scores' device."""
-    hit = torch.from_numpy(np.flatnonzero(own >= 0)).to(scores.device)
-    scores[hit, torch.from_numpy(own[own >= 0]).to(scores.device)] = 0
-    width = min(places.shape[1], scores.shape[1])
-    best, columns = (part.cpu().numpy() for part in _best(scores, width))
-    order = np.lexsort((columns, -best), axis=1)
-    best, columns = np.take_along_axis(best, order, 1), np.take_along_axis(columns, order, 1)
-    places[:, :width] = np.where(best > 0, columns, -1)
-    found[:, :width] = np.maximum(best, 0)
-
-
-def _best(scores: torch.Tensor, width: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """The ``width`` largest of each row and their columns, of equal ones the lower columns."""
-    values, columns = scores.topk(width, dim=1)
-    # topk takes any of the equals at the last place: those rows, a few, are sorted in full.
-    last = values[:, -1:]
-    tied = ((scores >= last).sum(dim=1) > width) & (last[:, 0] > 0)
-    if tied.any():
-        again = scores[tied].sort(dim=1, descending=True, stable=True)
-        values[tied], columns[tied] = again.values[:, :width], again.indices[:, :width]
-    return values, columns
-
-
-def strongest(matrix: sparse.csr_matrix, n_terms: int = STRONGEST_TERMS) -> sparse.csr_matrix:
+def strongest(matrix: csr_matrix, n_terms: int = STRONGEST_TERMS) -> csr_matrix:
     """Each row's ``n_terms`` largest entries, rows L2-normalised again."""
     # In the order of columns, so that ties at the cut fall alike however the rows were summed.
-    matrix = sparse.csr_matrix(matrix, dtype=np.float32).sorted_indices()
-    keep = _strongest_mask(matrix.indptr, matrix.data, n_terms)
-    counts = np.add.reduceat(
-        np.append(keep, False).astype(np.int64), np.minimum(matrix.indptr[:-1], len(keep))
-    )
-    counts[np.diff(matrix.indptr) == 0] = 0
-    out = sparse.csr_matrix(
-        (matrix.data[keep], matrix.indices[keep], np.concatenate([[0], np.cumsum(counts)])),
-        shape=matrix.shape,
-    )
-    return normalise_rows(out)
+    matrix = csr_matrix(matrix, dtype=np.float32).sorted_indices()
+    keep = np.ones(matrix.nnz, dtype=bool)
+    for row in np.flatnonzero(np.diff(matrix.indptr) > n_terms):
+        entries = slice(matrix.indptr[row], matrix.indptr[row + 1])
+        order = np.argsort(-matrix.data[entries], kind="stable")
+        keep[entries][order[n_terms:]] = False
+    kept = np.concatenate([[0], np.cumsum(keep)])
+    parts = matrix.data[keep], matrix.indices[keep], kept[matrix.indptr]
+    return normalise_rows(csr_matrix(parts, shape=matrix.shape))
 
 
 def normalise_rows(matrix: Features) -> Features:
@@ -257,110 +67,3 @@ def normalise_rows(matrix: Features) -> Features:
         return (sparse.diags(scale) @ matrix).tocsr().astype(np.float32)
     norms = np.linalg.norm(matrix, axis=1, keepdims=True)
     return np.divide(matrix, norms, out=np.zeros_like(matrix), where=norms > 1e-12)
-
-
-@numba.njit(cache=True)
-def _strongest_mask(
-    indptr: NDArray[np.int32], data: NDArray[np.float32], n_terms: int
-) -> NDArray[np.bool_]:
-    keep = np.ones(len(data), dtype=np.bool_)
-    for r in range(len(indptr) - 1):
-        start, stop = indptr[r], indptr[r + 1]
-        if stop - start > n_terms:
-            order = np.argsort(-data[start:stop], kind="mergesort")
-            for e in order[n_terms:]:
-                keep[start + e] = False
-    return keep
-
-
-def _nearest_sparse(
-    queries: csr_matrix,
-    anchors: csr_matrix,
-    k: int,
-    ok: NDArray[np.bool_],
-    same: NDArray[np.int64],
-) -> Neighbours:
-    anchors = sparse.csr_matrix(sparse.diags(ok.astype(np.float32)) @ anchors)
-    inverted = anchors.tocsc()
-    queries = sparse.csr_matrix(queries)
-    rows = np.full((queries.shape[0], k), -1, np.int32)
-    similarity = np.zeros((queries.shape[0], k), np.float32)
-    _nearest_inverted(
-        queries.indptr,
-        queries.indices,
-        queries.data.astype(np.float32),
-        inverted.indptr,
-        inverted.indices,
-        inverted.data.astype(np.float32),
-        anchors.shape[0],
-        same,
-        rows,
-        similarity,
-    )
-    return Neighbours(rows, similarity)
-
-
-@numba.njit(parallel=True, cache=True, nogil=True, boundscheck=False)
-def _nearest_inverted(
-    q_ptr: NDArray[np.int32],
-    q_ind: NDArray[np.int32],
-    q_val: NDArray[np.float32],
-    a_ptr: NDArray[np.int32],
-    a_ind: NDArray[np.int32],
-    a_val: NDArray[np.float32],
-    n_anchors: int,
-    same: NDArray[np.int64],
-    rows: NDArray[np.int32],
-    out: NDArray[np.float32],
-) -> None:
-    """Cosines through the inverted index, then the k best."""
-    n = len(rows)
-    n_chunks = min(n, 64)
-    for chunk in numba.prange(n_chunks):
-        scores = np.zeros(n_anchors, dtype=np.float32)
-        for q in range(chunk * n // n_chunks, (chunk + 1) * n // n_chunks):
-            for e in range(q_ptr[q], q_ptr[q + 1]):
-                term, weight = q_ind[e], q_val[e]
-                for p in range(a_ptr[term], a_ptr[term + 1]):
-                    scores[a_ind[p]] += weight * a_val[p]
-            if same[q] >= 0:
-                scores[same[q]] = 0.0
-            _keep_best(scores, rows[q], out[q])
-            scores[:] = 0.0
-
-
-@numba.njit(parallel=True, cache=True, nogil=True, boundscheck=False)
-def _select(
-    scores: NDArray[np.float32],
-    own: NDArray[np.int64],
-    rows: NDArray[np.int32],
-    out: NDArray[np.float32],
-) -> None:
-    """Columns and values of each row's k largest positive scores, but for its own column."""
-    n = len(scores)
-    n_chunks = min(n, 64)
-    for chunk in numba.prange(n_chunks):
-        for q in range(chunk * n // n_chunks, (chunk + 1) * n // n_chunks):
-            if own[q] >= 0:
-                scores[q, own[q]] = 0.0
-            _keep_best(scores[q], rows[q], out[q])
-
-
-@numba.njit(cache=True, nogil=True, boundscheck=False)
-def _keep_best(
-    scores: NDArray[np.float32], rows: NDArray[np.int32], out: NDArray[np.float32]
-) -> None:
-    """The k best of ``scores`` by insertion (k is small): of equal ones the first come first."""
-    k = len(rows)
-    least = out[k - 1]
-    for a in range(len(scores)):
-        value = scores[a]
-        if value > least:
-            place = k - 1
-            while place > 0 and out[place - 1] < value:
-                out[place] = out[place - 1]
-                rows[place] = rows[place - 1]
-                place -= 1
-            out[place] = value
-            rows[place] = a
-            least = out[k - 1]

@@ -12,14 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from micrec_core.graphs.neighbours import nearest, normalise_rows
-from micrec_core.method.inputs import ModelInputs
-from micrec_core.method.knowledge import Knowledge, alone_side
-from micrec_core.method.micrec import Encoded, MICRec
+from micrec_core.graphs.nearest import nearest
+from micrec_core.graphs.neighbours import normalise_rows
 
 NEAREST = 100
 TEMPERATURE = 0.05
@@ -84,20 +80,3 @@ def fit_bridge(
         normalise_rows(np.ascontiguousarray(alone, dtype=np.float32)),
         np.ascontiguousarray(target, dtype=np.float32),
     )
-
-
-def alone_users(
-    model: MICRec,
-    knowledge: Knowledge,
-    inputs: ModelInputs,
-    encoded: list[Encoded],
-    source: int,
-    rows: NDArray[np.integer],
-) -> NDArray[np.float32]:
-    """Embeddings [n, dim] of users of ``source`` from their interactions there and nothing else."""
-    side = alone_side(knowledge, source, rows, inputs.device)
-    picked = torch.from_numpy(np.asarray(rows, np.int64)).to(inputs.device)
-    model.eval()
-    with torch.no_grad():
-        users: Tensor = model.alone_users(source, inputs.domains[source], encoded, side, picked)
-    return users.cpu().numpy()

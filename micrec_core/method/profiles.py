@@ -1,12 +1,13 @@
 """What users are like in a modality, inferred from the items they took; and gate signals.
 
 A profile is the normalised sum of the features of a user's items; items of another domain count
-half (METHOD 4.1). The dense view feeds the projection, the sparse view (where the encoder has
+half. The dense view feeds the projection, the sparse view (where the encoder has
 one) finds neighbours. Train or support interactions only: the caller passes no others.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,6 +66,26 @@ class Profiles:
             self.count + (move @ other.count).astype(np.float32),
             self.coherence,
         )
+
+
+def joint_profiles(
+    own: Sequence[Mapping[str, Profiles]],
+    links: Mapping[tuple[int, int], tuple[NDArray[np.int64], NDArray[np.int64]]],
+    d: int,
+    modality: str,
+) -> Profiles:
+    """Those of domain ``d`` with what its users took in other domains added at half weight.
+
+    Parameters
+    ----------
+    own : per domain, modality -> profiles by that domain's items alone
+    links : (source, target) -> rows of the users with train interactions in both
+    """
+    joint = own[d][modality]
+    for (source, target), (there, here) in links.items():
+        if target == d:
+            joint = joint.plus(own[source][modality], OTHER_DOMAIN, here, there)
+    return joint
 
 
 def infer_profiles(history: csr_matrix, features: FeatureMatrix) -> Profiles:

@@ -12,8 +12,8 @@ from micrec_core.config import BASELINES, RunSettings
 from micrec_core.data.progress import Progress, silent
 from micrec_core.errors import MicrecError, Stopped
 from micrec_core.evaluation.leaks import require_disjoint
-from micrec_core.method.batch_foldin import encode
 from micrec_core.method.bridge import Bridge
+from micrec_core.method.inductive import encode
 from micrec_core.method.micrec import Encoded, MICRec
 from micrec_core.names import CATALOGUE, SUMMARY, WEIGHTS
 from micrec_core.running.catalogue import catalogue_frame

@@ -5,23 +5,21 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from micrec_core.config import ModelSettings, RunSettings, TrainSettings
 from micrec_core.data import Dataset, Split, make_split, read_dataset
+from micrec_core.data.types import shared_rows
 from micrec_core.errors import ConfigError, DataError
 from micrec_core.evaluation.protocols import Question, questions, training_catalogue
-from micrec_core.method.inputs import ModelInputs
-from micrec_core.method.knowledge import (
-    Knowledge,
-    NeighbourSettings,
-    derive_knowledge,
-    model_inputs,
-)
+from micrec_core.method.inputs import ModelInputs, model_inputs
+from micrec_core.method.knowledge import Knowledge, Links, NeighbourSettings, derive_knowledge
 from micrec_core.modalities.dataset import DatasetFeatures, encode_dataset
 from micrec_core.modalities.encoders import check_encoders
 from micrec_core.training.build import effective_training, used_modalities
@@ -162,7 +160,7 @@ def encode_material(
 def prepare(material: Material, settings: RunSettings, device: str) -> Prepared:
     """Profiles, neighbours and operators for the model that the settings name."""
     modalities = used_modalities(settings.model, material.features.modalities)
-    knowledge = derive_knowledge(
+    knowledge = knowledge_of(
         material.dataset,
         material.split,
         material.features,
@@ -173,6 +171,33 @@ def prepare(material: Material, settings: RunSettings, device: str) -> Prepared:
     training = effective_training(settings.model, settings.training)
     inputs = model_inputs(knowledge, device)
     return Prepared(material, settings, training, knowledge, inputs, device)
+
+
+def knowledge_of(
+    dataset: Dataset,
+    split: Split,
+    features: DatasetFeatures,
+    modalities: tuple[str, ...],
+    settings: NeighbourSettings,
+    device: str = "cpu",
+) -> Knowledge:
+    """What is derived from the train interactions and features of a dataset."""
+    trains = [
+        part.train.matrix(domain.n_users, domain.n_items)
+        for part, domain in zip(split.domains, dataset.domains, strict=True)
+    ]
+    matrices = {m: features.matrices[m] for m in modalities}
+    return derive_knowledge(trains, _links(dataset, trains), matrices, settings, device)
+
+
+def _links(dataset: Dataset, trains: list[csr_matrix]) -> Links:
+    """Rows of the users with train interactions in both domains of every ordered pair."""
+    links = {}
+    for a, b in permutations(range(len(trains)), 2):
+        rows_a, rows_b = shared_rows(dataset.domains[a].user_ids, dataset.domains[b].user_ids)
+        both = (np.diff(trains[a].indptr)[rows_a] > 0) & (np.diff(trains[b].indptr)[rows_b] > 0)
+        links[a, b] = (rows_a[both], rows_b[both])
+    return links
 
 
 def _neighbours(settings: ModelSettings) -> NeighbourSettings:

@@ -20,7 +20,7 @@ from micrec_core.evaluation.stress import (
     thinned,
     without_features,
 )
-from micrec_core.method.knowledge import derive_knowledge
+from micrec_core.training.prepare import knowledge_of
 from tests.method.worlds import NEIGHBOURS, World, small
 
 
@@ -130,7 +130,7 @@ def test_strangers_share_no_id_and_nobody_else_changes(world: World) -> None:
 def test_without_known_people_there_are_no_links(world: World) -> None:
     apart = strangers(world.dataset, world.split, 0.0)
     whole, none = (
-        derive_knowledge(d, world.split, world.features, ("text",), NEIGHBOURS)
+        knowledge_of(d, world.split, world.features, ("text",), NEIGHBOURS)
         for d in (world.dataset, apart)
     )
     assert all(len(rows) for rows, _ in whole.links.values())

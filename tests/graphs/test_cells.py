@@ -9,7 +9,8 @@ from scipy import sparse
 
 from micrec_core.graphs import cells
 from micrec_core.graphs.descent import descend, offer
-from micrec_core.graphs.neighbours import Features, nearest, normalise_rows
+from micrec_core.graphs.nearest import nearest
+from micrec_core.graphs.neighbours import Features, normalise_rows
 
 KINDS = ("dense", "sparse")
 

@@ -9,8 +9,10 @@ import pytest
 import torch
 
 from micrec_core.data.types import Edges, Split
-from micrec_core.method import knowledge as inputs_module
-from micrec_core.method.knowledge import Knowledge, alone_side, model_inputs
+from micrec_core.method import inputs as inputs_module
+from micrec_core.method.inductive import alone_side
+from micrec_core.method.inputs import model_inputs
+from micrec_core.method.knowledge import Knowledge
 from tests.method import oracle, worlds
 
 MODALITIES = ("text", "image")

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from micrec_core.graphs.operators import Dropout
+from micrec_core.method.inductive import alone_side
 from micrec_core.method.inputs import ModelInputs
-from micrec_core.method.knowledge import alone_side
 from micrec_core.method.micrec import Encoded, MICRec
 from micrec_core.training.build import clear_untrained
 from tests.method import oracle, worlds

@@ -15,16 +15,12 @@ from micrec_core.data.splits import make_split
 from micrec_core.data.types import Dataset, Domain, DomainSplit, Edges, Split
 from micrec_core.features import FeatureMatrix
 from micrec_core.graphs.neighbours import normalise_rows
-from micrec_core.method.inputs import ModelInputs
-from micrec_core.method.knowledge import (
-    Knowledge,
-    NeighbourSettings,
-    derive_knowledge,
-    model_inputs,
-)
+from micrec_core.method.inputs import ModelInputs, model_inputs
+from micrec_core.method.knowledge import Knowledge, NeighbourSettings
 from micrec_core.method.micrec import MICRec
 from micrec_core.modalities.dataset import DatasetFeatures
 from micrec_core.training.build import build_model, used_modalities
+from micrec_core.training.prepare import knowledge_of
 
 NEIGHBOURS = NeighbourSettings(k=3, temperature=0.2)
 # A training that is over at once.
@@ -52,7 +48,7 @@ class World:
         settings: NeighbourSettings = NEIGHBOURS,
     ) -> Knowledge:
         taken = self.features.modalities if modalities is None else modalities
-        return derive_knowledge(self.dataset, self.split, self.features, taken, settings)
+        return knowledge_of(self.dataset, self.split, self.features, taken, settings)
 
     def build(self, seed: int = 0, **settings: object) -> tuple[MICRec, ModelInputs]:
         """A model by the names that a run's settings have, and its inputs."""

@@ -20,7 +20,7 @@ from micrec_core.comparing.variants import train_variants
 from micrec_core.config import RunSettings, TrainSettings
 from micrec_core.data import TEST, read_dataset
 from micrec_core.errors import ConfigError, RunError
-from micrec_core.method.batch_foldin import encode
+from micrec_core.method.inductive import encode
 from micrec_core.method.inputs import ModelInputs
 from micrec_core.method.micrec import Encoded, MICRec
 from micrec_core.report.export import export_run

@@ -13,20 +13,17 @@ import torch
 from micrec_core.config import ModelSettings, TrainSettings
 from micrec_core.data import make_split, read_dataset
 from micrec_core.data.types import Dataset, Split
-from micrec_core.method.bridge import Bridge, alone_users, fit_bridge
-from micrec_core.method.inputs import ModelInputs
-from micrec_core.method.knowledge import (
-    Knowledge,
-    NeighbourSettings,
-    derive_knowledge,
-    model_inputs,
-)
+from micrec_core.method.bridge import Bridge, fit_bridge
+from micrec_core.method.inductive import alone_users
+from micrec_core.method.inputs import ModelInputs, model_inputs
+from micrec_core.method.knowledge import Knowledge, NeighbourSettings
 from micrec_core.method.micrec import Encoded, MICRec
 from micrec_core.modalities.dataset import DatasetFeatures, encode_dataset
 from micrec_core.runs import Run, RunWriter, open_run
 from micrec_core.sample.generate import generate_sample
 from micrec_core.serving import Recommender, write_bundle
 from micrec_core.training.build import build_model, effective_training, used_modalities
+from micrec_core.training.prepare import knowledge_of
 from micrec_core.training.trainer import Trainer
 
 
@@ -93,7 +90,7 @@ def _train(world: World, folder: Path, name: str, without: tuple[str, ...], epoc
     training = TrainSettings(epochs=epochs, batch_size=256, learning_rate=2e-2, negatives=32)
     modalities = used_modalities(settings, world.features.modalities)
     neighbours = NeighbourSettings(cross_profile="cross-domain" not in without)
-    knowledge = derive_knowledge(world.dataset, world.split, world.features, modalities, neighbours)
+    knowledge = knowledge_of(world.dataset, world.split, world.features, modalities, neighbours)
     inputs = model_inputs(knowledge)
     model = build_model(settings, inputs, seed=0)
     trainer = Trainer(

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from micrec_core.errors import RunError
-from micrec_core.method.batch_foldin import cold_users, fold_in_users
+from micrec_core.method.inductive import cold_users, fold_in_users
 from micrec_core.serving.bundle import unpack
 from micrec_core.serving.search import Index
 from micrec_core.serving.verify import check_against

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from micrec_core.config import MECHANISMS, ModelSettings, TrainSettings, make_settings
 from micrec_core.data.types import SPLIT_NAMES
-from micrec_core.method.bridge import alone_users
+from micrec_core.method.inductive import alone_users
 from micrec_core.training.build import build_model, effective_training, used_modalities
 from tests.method import worlds
 

@@ -9,19 +9,15 @@ from scipy import sparse
 
 from micrec_core.config import ModelSettings
 from micrec_core.data import Dataset, Split, make_split, read_dataset
-from micrec_core.method.batch_foldin import cold_users, encode, fold_in_users
-from micrec_core.method.bridge import alone_users, fit_bridge
-from micrec_core.method.inputs import ModelInputs
-from micrec_core.method.knowledge import (
-    Knowledge,
-    NeighbourSettings,
-    derive_knowledge,
-    model_inputs,
-)
+from micrec_core.method.bridge import fit_bridge
+from micrec_core.method.inductive import alone_users, cold_users, encode, fold_in_users
+from micrec_core.method.inputs import ModelInputs, model_inputs
+from micrec_core.method.knowledge import Knowledge, NeighbourSettings
 from micrec_core.method.micrec import MICRec
 from micrec_core.modalities.dataset import DatasetFeatures, encode_dataset
 from micrec_core.sample.generate import generate_sample
 from micrec_core.training.build import build_model, used_modalities
+from micrec_core.training.prepare import knowledge_of
 
 Trained = tuple[MICRec, Knowledge, ModelInputs]
 
@@ -41,7 +37,7 @@ def wire(world, name: str = "micrec", without: tuple[str, ...] = ()) -> Trained:
     modalities = used_modalities(settings, features.modalities)
     crosses = "cross-domain" not in without
     neighbours = NeighbourSettings(5, cross_profile=crosses)
-    knowledge = derive_knowledge(dataset, split, features, modalities, neighbours)
+    knowledge = knowledge_of(dataset, split, features, modalities, neighbours)
     inputs = model_inputs(knowledge)
     model = build_model(settings, inputs, 0)
     generator = torch.Generator().manual_seed(1)

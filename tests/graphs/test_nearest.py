@@ -10,14 +10,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import sparse
 
-from micrec_core.graphs import cells, neighbours
-from micrec_core.graphs.neighbours import (
-    Features,
-    Neighbours,
-    nearest,
-    normalise_rows,
-    strongest,
-)
+from micrec_core.graphs import cells
+from micrec_core.graphs import nearest as search
+from micrec_core.graphs.nearest import nearest
+from micrec_core.graphs.neighbours import Features, Neighbours, normalise_rows, strongest
 
 KINDS = ("dense", "sparse")
 
@@ -128,15 +124,15 @@ def test_the_share_that_was_found_is_told(kind, monkeypatch) -> None:
     rng = np.random.default_rng(3)
     matrix = normalise_rows(rng.normal(size=(1500, 12)).astype(np.float32))
     space, same = as_kind(matrix, kind), np.arange(1500)
-    monkeypatch.setattr(neighbours, "DESCENTS", 0)
+    monkeypatch.setattr(search, "DESCENTS", 0)
     monkeypatch.setattr(cells, "PROBED", 2)
-    monkeypatch.setattr(neighbours, "_CHECKED", 1500)
+    monkeypatch.setattr(search, "_CHECKED", 1500)
     found = nearest(space, space, 10, same=same, exact_pairs=0)
     wanted = nearest(space, space, 10, same=same)
     both = [len(np.intersect1d(a, b)) for a, b in zip(found.rows, wanted.rows, strict=True)]
     assert wanted.recall == 1.0 and 0.1 < found.recall < 0.9
     assert found.recall == pytest.approx(np.sum(both) / wanted.rows.size, abs=1e-3)
-    monkeypatch.setattr(neighbours, "_CHECKED", 200)
+    monkeypatch.setattr(search, "_CHECKED", 200)
     again = nearest(space, space, 10, same=same, exact_pairs=0)
     assert again.recall == pytest.approx(found.recall, abs=0.1)
     assert np.array_equal(again.rows, found.rows), "the sample decides nothing"
@@ -160,8 +156,8 @@ def test_both_selections_agree(seed, k, levels) -> None:
     own = rng.integers(-1, 5, 6)
     found = []
     for select, given_scores in (
-        (neighbours._select, scores.copy()),
-        (neighbours._select_there, torch.from_numpy(scores.copy())),
+        (search._select, scores.copy()),
+        (search._select_there, torch.from_numpy(scores.copy())),
     ):
         rows, values = np.full((6, k), -1, np.int32), np.zeros((6, k), np.float32)
         select(given_scores, own, rows, values)
@@ -179,7 +175,7 @@ OUT_OF_MEMORY = (
 
 def room_for(n: int, error: Exception, patch: pytest.MonkeyPatch) -> list[int]:
     """Fail blocks of more than ``n`` rows; the sizes that were tried."""
-    own, tried = neighbours._select, []
+    own, tried = search._select, []
 
     def select(scores: NDArray, *rest: NDArray) -> None:
         tried.append(len(scores))
@@ -187,7 +183,7 @@ def room_for(n: int, error: Exception, patch: pytest.MonkeyPatch) -> list[int]:
             raise error
         own(scores, *rest)
 
-    patch.setattr(neighbours, "_select", select)
+    patch.setattr(search, "_select", select)
     return tried
 
 

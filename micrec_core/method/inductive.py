@@ -17,10 +17,11 @@ from scipy import sparse
 from torch import Tensor
 
 from micrec_core.graphs.lending import NeighbourGraph
-from micrec_core.graphs.neighbours import Neighbours, nearest
+from micrec_core.graphs.nearest import nearest
+from micrec_core.graphs.neighbours import Neighbours
 from micrec_core.graphs.operators import BipartiteGraph, Dropout
-from micrec_core.method.bridge import Bridge, alone_users
-from micrec_core.method.inputs import DomainInputs, ModelInputs, Side
+from micrec_core.method.bridge import Bridge
+from micrec_core.method.inputs import DomainInputs, ModelInputs, Side, user_side
 from micrec_core.method.knowledge import DomainKnowledge, Knowledge
 from micrec_core.method.micrec import Encoded, MICRec
 from micrec_core.method.profiles import infer_profiles
@@ -108,43 +109,74 @@ def _extend_users(
     rows: NDArray[np.int64],
 ) -> Side:
     """The user side with ``rows`` [n] replaced by what ``support`` [n, n_items] says of them."""
-    device, names = side.degree.device, knowledge.modalities
-    there = torch.from_numpy(rows).to(device)
-    degree = np.diff(support.indptr).astype(np.float32)
-    n_users = len(side)
-    content, neighbours = dict(side.content), {}
-    has = side.has.clone()
-    coherence = np.zeros((len(rows), len(names)), np.float32)
-    for index, m in enumerate(names):
-        profiles = infer_profiles(support, part.features[m])
-        coherence[:, index] = profiles.coherence
-        content[m] = _put(side.content[m], there, profiles.content())
-        has[there, index] = torch.from_numpy(profiles.has).to(device)
-        known, anchors = part.user_neighbours[m], part.profiles[m]
-        found = nearest(
-            profiles.space(), anchors.space(), knowledge.settings.k, same=rows,
-            anchor_ok=anchors.has & (part.user_degree > 0), device=str(device),
-        )  # fmt: skip
+    device, temperature = side.degree.device, knowledge.settings.temperature
+    new, near = _side_of(part, knowledge, support, rows, device)
+    there, neighbours = torch.from_numpy(rows).to(device), {}
+
+    def put(whole: Tensor, values: Tensor) -> Tensor:
+        return whole.index_copy(0, there, values)
+
+    for m, found in near.items():
+        known = part.user_neighbours[m]
         merged = Neighbours(known.rows.copy(), known.similarity.copy())
         merged.rows[rows], merged.similarity[rows] = found.rows, found.similarity
-        neighbours[m] = NeighbourGraph(
-            merged.rows, merged.weights(knowledge.settings.temperature), n_users, device
-        )
+        weights = merged.weights(temperature)
+        neighbours[m] = NeighbourGraph(merged.rows, weights, len(side), device)
     return replace(
         side,
-        content=content,
+        content={m: put(side.content[m], new.content[m]) for m in new.content},
         sums={},
-        has=has,
+        has=put(side.has, new.has),
         neighbours=neighbours,
-        signals=_put(side.signals, there, part.user_scaling.apply(coherence, degree)),
-        degree=_put(side.degree, there, degree),
+        signals=put(side.signals, new.signals),
+        degree=put(side.degree, new.degree),
     )
 
 
-def _put(whole: Tensor, rows: Tensor, values: NDArray) -> Tensor:
-    out = whole.clone()
-    out[rows] = torch.from_numpy(np.ascontiguousarray(values)).to(whole)
-    return out
+def _side_of(
+    part: DomainKnowledge,
+    knowledge: Knowledge,
+    history: sparse.csr_matrix,
+    rows: NDArray[np.integer],
+    device: str | torch.device,
+) -> tuple[Side, dict[str, Neighbours]]:
+    """The side of the users ``rows`` [n] by their ``history`` [n, n_items] and nothing else, and
+    their neighbours among the users in training."""
+    profiles = {m: infer_profiles(history, x) for m, x in part.features.items()}
+    near = {
+        m: nearest(
+            found.space(), part.profiles[m].space(), knowledge.settings.k, same=rows,
+            anchor_ok=part.profiles[m].has & (part.user_degree > 0), device=str(device),
+        )
+        for m, found in profiles.items()
+    }  # fmt: skip
+    degree = np.diff(history.indptr).astype(np.float32)
+    return user_side(part, profiles, near, knowledge, device, degree), near
+
+
+def alone_users(
+    model: MICRec,
+    knowledge: Knowledge,
+    inputs: ModelInputs,
+    encoded: list[Encoded],
+    source: int,
+    rows: NDArray[np.integer],
+) -> NDArray[np.float32]:
+    """Embeddings [n, dim] of users of ``source`` from their interactions there and nothing else."""
+    side = alone_side(knowledge, source, rows, inputs.device)
+    picked = torch.from_numpy(np.asarray(rows, np.int64)).to(inputs.device)
+    model.eval()
+    with torch.no_grad():
+        users: Tensor = model.alone_users(source, inputs.domains[source], encoded, side, picked)
+    return users.cpu().numpy()
+
+
+def alone_side(
+    knowledge: Knowledge, source: int, rows: NDArray[np.integer], device: str | torch.device
+) -> Side:
+    """The user side of ``rows`` [n] by their interactions in ``source`` and nothing else."""
+    part = knowledge.domains[source]
+    return _side_of(part, knowledge, part.train[rows], rows, device)[0]
 
 
 def cold_users(
