@@ -6,11 +6,12 @@ without this file.
 """
 
 import sys
-from pathlib import Path
 
 import streamlit as st
 
-ROUTER = Path(__file__).absolute().parent / "micrec_core" / "ui" / "router.py"
+from micrec_core.bundled import PACKAGE
+
+ROUTER = PACKAGE / "ui" / "router.py"
 # Streamlit puts the script's folder on the search path before each run and takes it off after,
 # unless it is there already. Taken off while the background imports, it hides the next folder.
 if str(ROUTER.parent) not in sys.path:

@@ -1,8 +1,9 @@
 import streamlit as st
 
+from micrec_core.bundled import SAMPLE_DATA, from_home
 from micrec_core.errors import MicrecError
 from micrec_core.ui.dataset import check_folder, check_upload, show_summary
-from micrec_core.ui.navigation import ROOT, link
+from micrec_core.ui.navigation import link
 from micrec_core.ui.widgets import empty, page_head, problem
 from micrec_core.ui.words import words
 
@@ -25,7 +26,7 @@ with st.expander("What the tables look like", icon=":material/help:"):
     )
 folder, upload = st.tabs(["A folder on this computer", "Upload tables"])
 with folder:
-    default = "sample_data" if (ROOT / "sample_data").is_dir() else ""
+    default = str(from_home(SAMPLE_DATA)) if SAMPLE_DATA.is_dir() else ""
     path = st.text_input(
         "Folder",
         default,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from micrec_core.benchmarks.measure import ROOT, Options, Report, Target, Timing, in_python
+from micrec_core.benchmarks.measure import Options, Report, Target, Timing, in_python
+from micrec_core.bundled import SAMPLE_RUN
 
-BUNDLED = ROOT / "assets" / "runs" / "sample"
 _CODE = """
 import json, sys, time
 begun = time.perf_counter()
@@ -25,7 +25,7 @@ NAMES = ("import micrec_core", "import micrec_core.serving", "open the run")
 
 def measure(options: Options) -> Report:
     """Import and opening, each time in a fresh process; the first, which warms up, is left out."""
-    run = options.run or BUNDLED
+    run = options.run or SAMPLE_RUN
     spent: dict[str, list[float]] = {name: [] for name in NAMES}
     for number in range(1 + options.rounds(5)):
         for name, seconds in zip(NAMES, _fresh(run), strict=True):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -415,6 +418,18 @@ def sample_run(
         write_json({"run": str(out), "bytes": size})
         return
     write_lines([f"{out}, {size / 2**20:.1f} MiB"])
+
+
+@app.command("app")
+def start_app(port: Annotated[int, typer.Option(help="Where it answers.")] = 8501) -> None:
+    """Open the app in a browser; it shows the runs of ``runs/`` here, or of ``MICREC_RUNS``."""
+    from micrec_core.bundled import APP
+    from micrec_core.errors import ConfigError
+
+    if find_spec("streamlit") is None:
+        raise ConfigError("the app needs Streamlit; install it: pip install 'micrec-explorer[app]'")
+    command = ["-m", "streamlit", "run", str(APP), "--server.port", str(port)]
+    os.execv(sys.executable, [sys.executable, *command])
 
 
 def _cache() -> Path | None:

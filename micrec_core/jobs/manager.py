@@ -28,12 +28,12 @@ from uuid import uuid4
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from micrec_core.bundled import home
 from micrec_core.errors import ConfigError, RunError
 from micrec_core.runs import check_run_name, open_run
 from micrec_core.runs.files import read_json, replacing
 
 TRAIN = (sys.executable, "-m", "micrec_core", "train")
-_ROOT = Path(__file__).resolve().parents[2]
 _CAPPED = str(Path(__file__).with_name("capped.py"))
 _TERM_SECONDS = 2.5
 _KILL_SECONDS = 2.0
@@ -313,7 +313,7 @@ class JobManager:
             with open(log, "wb") as stream:
                 return subprocess.Popen(
                     command,
-                    cwd=_ROOT,
+                    cwd=home(),
                     env=os.environ | {"PYTHONUNBUFFERED": "1"},
                     stdin=subprocess.DEVNULL,
                     stdout=stream,

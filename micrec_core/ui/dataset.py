@@ -12,9 +12,9 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from micrec_core.bundled import home
 from micrec_core.errors import DataError
 from micrec_core.figures.data import degree_counts, degree_curves, described_table
-from micrec_core.ui.navigation import ROOT
 from micrec_core.ui.state import session
 from micrec_core.ui.widgets import cells, chart, plain
 
@@ -34,7 +34,7 @@ def check_folder(path: str, drop_unknown: bool = False) -> Summary:
     from micrec_core.data import describe, read_dataset
     from micrec_core.modalities.dataset import items_saying
 
-    folder = ROOT / Path(path).expanduser()
+    folder = home() / Path(path).expanduser()
     if not folder.is_dir():
         raise DataError(f"there is no folder '{path}'; check the path")
     dataset = read_dataset(folder, unknown_items="drop" if drop_unknown else "error")

@@ -15,22 +15,22 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from micrec_core.bundled import RUNS, home
 from micrec_core.errors import RunError
 from micrec_core.names import CATALOGUE, LAYOUTS, SNAPSHOT_USERS
 from micrec_core.runs import Run, RunListing, list_runs, open_run
-from micrec_core.ui.navigation import ROOT
 
 _SNAPSHOT = re.compile(r"snapshots/epoch_(\d+)\.safetensors")
 
 
 def runs_folder() -> Path:
-    """Where trained runs are kept: ``MICREC_RUNS``, else ``runs`` beside the app."""
-    return Path(os.environ.get("MICREC_RUNS") or ROOT / "runs")
+    """Where trained runs are kept: ``MICREC_RUNS``, else ``runs`` in the app's own folder."""
+    return Path(os.environ.get("MICREC_RUNS") or home() / "runs")
 
 
 def bundled_folder() -> Path:
     """Where the run that comes with the app lies (``MICREC_BUNDLED`` is for tests)."""
-    return Path(os.environ.get("MICREC_BUNDLED") or ROOT / "assets" / "runs")
+    return Path(os.environ.get("MICREC_BUNDLED") or RUNS)
 
 
 def listings() -> dict[str, RunListing]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.navigation.page import Page
 
-ROOT = Path(__file__).resolve().parents[2]
+from micrec_core.bundled import PAGES
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def pages() -> dict[str, list[Page]]:
     out = {
         section: [
             st.Page(
-                ROOT / "pages" / f"{e.file}.py",
+                PAGES / f"{e.file}.py",
                 title=e.title,
                 icon=e.icon,
                 url_path=e.url_path,
@@ -127,7 +127,7 @@ def is_home(page: Page) -> bool:
 
 def page_file(url_path: str) -> Path:
     """The script of the page at this address."""
-    return ROOT / "pages" / f"{entry(url_path).file}.py"
+    return PAGES / f"{entry(url_path).file}.py"
 
 
 def link(url_path: str, label: str, **query: str) -> None:

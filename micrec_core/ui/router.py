@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
+import streamlit as st
 
-ROOT = Path(__file__).resolve().parents[2]
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
-
-import streamlit as st  # noqa: E402
-
-from micrec_core.errors import MicrecError  # noqa: E402
-from micrec_core.ui.navigation import is_home, pages  # noqa: E402
-from micrec_core.ui.serve import warm_up  # noqa: E402
-from micrec_core.ui.sidebar import sidebar  # noqa: E402
-from micrec_core.ui.tour import banner, lead  # noqa: E402
-from micrec_core.ui.widgets import problem  # noqa: E402
+from micrec_core.errors import MicrecError
+from micrec_core.ui.navigation import is_home, pages
+from micrec_core.ui.serve import warm_up
+from micrec_core.ui.sidebar import sidebar
+from micrec_core.ui.tour import banner, lead
+from micrec_core.ui.widgets import problem
 
 st.set_page_config(page_title="MICRec Explorer", page_icon=":material/hub:", layout="wide")
 # Streamlit leaves 6 rem above every title and 5 beside it: much of a laptop's first screen.

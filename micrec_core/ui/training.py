@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
+from micrec_core.bundled import SAMPLE_DATA
 from micrec_core.config import RECIPE
 from micrec_core.figures import retrain as figures
 from micrec_core.figures.tables import pick
@@ -18,7 +19,6 @@ from micrec_core.names import SUMMARY
 from micrec_core.runs import live_history, open_run
 from micrec_core.ui import library
 from micrec_core.ui.library import Opened, runs_folder
-from micrec_core.ui.navigation import ROOT
 from micrec_core.ui.state import session
 from micrec_core.ui.widgets import cells, chart, plain
 from micrec_core.ui.words import words
@@ -69,7 +69,7 @@ def manager() -> JobManager:
 def dataset_choices() -> list[Path]:
     """Datasets one can train on: the bundled sample and the one checked on the Data page."""
     checked = session().dataset
-    bundled = [ROOT / "sample_data"] if (ROOT / "sample_data").is_dir() else []
+    bundled = [SAMPLE_DATA] if SAMPLE_DATA.is_dir() else []
     return ([checked] if checked else []) + [d for d in bundled if d != checked]
 
 

@@ -12,8 +12,9 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from micrec_core.bundled import home
 from micrec_core.figures.theme import metric_label, themed
-from micrec_core.ui.navigation import ROOT, entry, link
+from micrec_core.ui.navigation import entry, link
 
 _CHART_CONFIG = {
     "displaylogo": False,
@@ -176,7 +177,7 @@ def missing(path: Path, what: str, needs: str, *, compared: bool = False) -> Non
 
     ``compared`` says that the table comes from training variants and baselines as well.
     """
-    run = path.relative_to(ROOT) if path.is_relative_to(ROOT) else Path("runs") / path.name
+    run = path.relative_to(home()) if path.is_relative_to(home()) else Path("runs") / path.name
     do = f"variants {run}" if compared else f"evaluate {run} --protocol all"
     how = (
         "It comes from training variants and baselines on the same data:"

@@ -1,8 +1,9 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from micrec_core.bundled import BASE as ROOT
 from micrec_core.ui import serve
-from micrec_core.ui.navigation import ROOT, SECTIONS
+from micrec_core.ui.navigation import SECTIONS
 from tests.ui_run import write_run
 from tests.ui_stub import StubRecommender
 

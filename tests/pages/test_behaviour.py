@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from micrec_core import bundled
 from micrec_core.errors import DataError
 from micrec_core.jobs.manager import JobManager
 from micrec_core.runs import list_runs
@@ -254,7 +255,7 @@ def trainer(monkeypatch, tmp_path):
 
     def use(mode):
         script = tmp_path / "trainer.py"
-        script.write_text(TRAINER.format(root=str(library.ROOT), mode=mode))
+        script.write_text(TRAINER.format(root=str(bundled.home()), mode=mode))
         manager = JobManager(tmp_path / "runs", command=(sys.executable, str(script)))
         monkeypatch.setattr(training, "manager", lambda: manager)
         folder = tables(tmp_path / "dataset")

@@ -2,7 +2,8 @@
 
 import pytest
 
-from micrec_core.ui.navigation import ROOT, SECTIONS
+from micrec_core.bundled import BASE as ROOT
+from micrec_core.ui.navigation import SECTIONS
 from tests.pages.conftest import ROUTER, healthy, words
 
 PAGES = [entry.file for group in SECTIONS.values() for entry in group]
