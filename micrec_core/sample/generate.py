@@ -1,20 +1,26 @@
 """The generated sample dataset: a latent world, told in words and pictures, written as tables.
 
 It is synthetic and says so. What it is for: each mechanism of the method has something to find in
-it (see ``sample_world``). A dataset folder gets ``interactions``, ``items``, ``images/``,
+it (see ``world``). A dataset folder gets ``interactions``, ``items``, ``images/``,
 ``dataset.toml`` and ``personas.json``; the same seed and sizes give the same bytes
 again (pictures: with the same version of Pillow).
 """
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from micrec_core.data.folders import new_folder
 from micrec_core.data.progress import Progress
@@ -22,10 +28,10 @@ from micrec_core.errors import ConfigError
 from micrec_core.sample.choices import Choices, make_choices
 from micrec_core.sample.personas import make_personas
 from micrec_core.sample.pictures import draw_picture, encode_picture
-from micrec_core.sample.tables import FORMATS, item_ids, write_interactions, write_items
-from micrec_core.sample.text import write_texts
+from micrec_core.sample.words import write_texts
 from micrec_core.sample.world import ATTRIBUTES, LOOK, PICTURE, World, make_world, stream
 
+Objects = NDArray[np.object_]
 USERS, SEED = 800, 7
 MIN_USERS, MAX_USERS = 40, 10_000_000
 MIN_ITEMS, MAX_ITEMS = 24, 1_000_000
@@ -33,19 +39,9 @@ MIN_ITEMS, MAX_ITEMS = 24, 1_000_000
 _JITTERS = 8
 _LOOKS = ATTRIBUTES["category"] * ATTRIBUTES["palette"] * ATTRIBUTES["pattern"]
 _LICENCE = "CC0-1.0"
-
-
-def sample_world(
-    users: int = USERS, items: int | tuple[int, int] | None = None, seed: int = SEED
-) -> World:
-    """The world behind the sample of these sizes and seed: true tastes, utilities and attributes.
-
-    Raises
-    ------
-    ConfigError
-        A size or the seed is out of range.
-    """
-    return make_world(users, _sizes(users, items, seed), seed)
+FORMATS = ("csv", "parquet")
+_BLOCK = 1 << 18  # rows, so that millions of them fit in memory
+_COLUMNS = ("user_id", "item_id", "domain", "timestamp")
 
 
 def generate_sample(
@@ -96,8 +92,8 @@ def generate_sample(
         choices = tuple(make_choices(world, d) for d in range(len(world.domains)))
         images = [_images(work, world, d, pictures, picture_size, progress) for d in range(2)]
         texts = [write_texts(world, d) for d in range(2)]
-        write_items(work, world, texts, images, format)
-        write_interactions(work, world, choices, format, progress)
+        _write_items(work, world, texts, images, format)
+        _write_interactions(work, world, choices, format, progress)
         _write_about(work, world, items, pictures)
         personas = make_personas(world, choices)
         _write_text(work / "personas.json", json.dumps(personas, indent=1) + "\n")
@@ -144,7 +140,7 @@ def _images(
     (work / "images").mkdir(exist_ok=True)
     shared = part.n_items > _LOOKS * _JITTERS
     jitter = stream(world.seed, LOOK, domain).integers(0, _JITTERS, part.n_items)
-    ids = item_ids(part)
+    ids = part.item_ids()
     attributes = [part.attributes[a] for a in ("category", "palette", "pattern")]
     done: set[str] = set()
     paths = []
@@ -169,6 +165,81 @@ def _images(
     if progress:
         progress(f"drawing {part.name}", part.n_items, part.n_items)
     return paths
+
+
+def _write_items(
+    root: Path,
+    world: World,
+    texts: Sequence[tuple[list[str], list[str]]],
+    images: Sequence[list[str]],
+    format: str,
+) -> None:
+    """Write the item table; a missing text or image is an empty field."""
+    columns: dict[str, list[str]] = {
+        name: [] for name in ("item_id", "domain", "title", "description", "image")
+    }
+    for part, (titles, descriptions), paths in zip(world.domains, texts, images, strict=True):
+        columns["item_id"] += part.item_ids()
+        columns["domain"] += [part.name] * part.n_items
+        columns["title"] += titles
+        columns["description"] += descriptions
+        columns["image"] += paths
+    if format == "parquet":
+        pq.write_table(pa.table(columns), root / "items.parquet", compression="zstd")
+        return
+    with (root / "items.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))
+
+
+def _write_interactions(
+    root: Path,
+    world: World,
+    choices: Sequence[Choices],
+    format: str,
+    progress: Progress | None,
+) -> None:
+    """Write the interactions, domain by domain, by user and time."""
+    names = np.array(world.user_ids(), dtype=object)
+    total, done = sum(len(c) for c in choices), 0
+    with _parquet(root) if format == "parquet" else _csv(root) as add:
+        for part, chosen in zip(world.domains, choices, strict=True):
+            items = np.array(part.item_ids(), dtype=object)
+            for start in range(0, len(chosen), _BLOCK):
+                rows = slice(start, start + _BLOCK)
+                users = names[part.users[chosen.user[rows]]]
+                add(users, items[chosen.item[rows]], part.name, chosen.timestamp[rows])
+                done += len(users)
+                if progress:
+                    progress("writing interactions", done, total)
+
+
+@contextmanager
+def _csv(root: Path) -> Iterator[Callable[..., None]]:
+    """Adds rows of users, items, one domain and times to ``interactions.csv``."""
+    with (root / "interactions.csv").open("w", encoding="utf-8", newline="") as file:
+        file.write(",".join(_COLUMNS) + "\n")
+
+        def add(users: Objects, items: Objects, domain: str, times: NDArray[np.int64]) -> None:
+            # The ids are our own and need no quoting.
+            rows = zip(users.tolist(), items.tolist(), times.tolist(), strict=True)
+            file.write("".join(f"{user},{item},{domain},{at}\n" for user, item, at in rows))
+
+        yield add
+
+
+@contextmanager
+def _parquet(root: Path) -> Iterator[Callable[..., None]]:
+    """The same for ``interactions.parquet``."""
+    schema = pa.schema([(c, pa.int64() if c == "timestamp" else pa.string()) for c in _COLUMNS])
+    with pq.ParquetWriter(root / "interactions.parquet", schema, compression="zstd") as writer:
+
+        def add(users: Objects, items: Objects, domain: str, times: NDArray[np.int64]) -> None:
+            columns = [users, items, [domain] * len(users), times]
+            writer.write_table(pa.table(columns, schema=schema))
+
+        yield add
 
 
 def _write_about(

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from micrec_core.sample.choices import Choices
-from micrec_core.sample.tables import item_ids
 from micrec_core.sample.words import CULTURES, ETHICS, PALETTES, PATTERNS
 from micrec_core.sample.world import COLUMNS, N_ARCHETYPES, World
 
@@ -98,7 +97,7 @@ def _likes(
             chosen.append(item)
         if len(chosen) == count:
             break
-    names = item_ids(part)
+    names = part.item_ids()
     return [names[item] for item in chosen]
 
 

@@ -8,6 +8,8 @@ thing (colour, pattern, light from the left, rim, gloss). All is drawn at twice 
 from __future__ import annotations
 
 import colorsys
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
@@ -16,16 +18,12 @@ from itertools import pairwise
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
-from micrec_core.sample.parts import BASE, Part
-from micrec_core.sample.patterns import draw_pattern
-from micrec_core.sample.shapes_food import SHAPES as FOOD
-from micrec_core.sample.shapes_kitchen import SHAPES as KITCHEN
+from micrec_core.sample.shapes import BASE, SHAPES, Part
 
 Colour = tuple[int, int, int]
 _OVERSAMPLING = 2
 _TABLE = 0.67
 _QUALITY = 86
-_SHAPES = (FOOD, KITCHEN)
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class Palette:
     dark: str
 
 
-# In the order of ``sample_words.PALETTES``.
+# In the order of ``words.PALETTES``.
 PALETTES = (
     Palette("#e6ebdd", "#b9c7a5", "#7f9c74", "#dfe8cd", "#4c6649", "#f7f8ef", "#2f3f2e"),
     Palette("#d9e8f2", "#8fb6d3", "#1f5f92", "#8ccbe8", "#123a5e", "#f3f9fc", "#0b2338"),
@@ -79,7 +77,7 @@ def draw_picture(
     cloth = draw_pattern(pattern, side, colours["body"], colours["accent"], rng)
     scene = _background(side, pattern, colours, rng)
     place = _Place(side, rng)
-    parts = [(part, place.mask(part)) for part in _SHAPES[domain][category]()]
+    parts = [(part, place.mask(part)) for part in SHAPES[domain][category]()]
     scene = _cast_shadow(scene, [mask for part, mask in parts if part.role != "steam"])
     behind = scene.copy()
     for part, mask in parts:
@@ -260,3 +258,104 @@ def _gloss(width: int, height: int) -> Image.Image:
     y = (np.arange(height) + 0.5) / height
     streak = np.exp(-(((x - 0.22) / 0.055) ** 2))[None, :] * (np.sin(np.pi * y) ** 0.6)[:, None]
     return Image.fromarray((95 * streak).astype(np.uint8))
+
+
+# --- patterns -----------------------------------------------------------------------------------
+def draw_pattern(
+    pattern: int, side: int, ground: Colour, ink: Colour, rng: np.random.Generator
+) -> Image.Image:
+    """An RGB image [side, side] of ``ink`` on ``ground``; scale and phase vary with ``rng``."""
+    image = Image.new("RGB", (side, side), ground)
+    step = side * (0.094 + 0.012 * rng.random())
+    phase = float(rng.random()) * step
+    _DRAWERS[pattern](image, step, phase, ink)
+    return image
+
+
+def _stripes(image: Image.Image, step: float, phase: float, ink: Colour) -> None:
+    draw, side = ImageDraw.Draw(image), image.width
+    for k in range(-1, int(side / step) + 2):
+        x = k * step + phase
+        draw.rectangle((x, 0, x + 0.42 * step, side), fill=ink)
+        draw.rectangle((x + 0.64 * step, 0, x + 0.7 * step, side), fill=ink)
+
+
+def _dots(image: Image.Image, step: float, phase: float, ink: Colour) -> None:
+    draw, side = ImageDraw.Draw(image), image.width
+    r, rise = 0.27 * step, 0.86 * step
+    for row in range(-1, int(side / rise) + 2):
+        for column in range(-1, int(side / step) + 2):
+            x, y = (column + 0.5 * (row % 2)) * step + phase, row * rise + phase
+            draw.ellipse((x - r, y - r, x + r, y + r), fill=ink)
+
+
+def _checks(image: Image.Image, step: float, phase: float, ink: Colour) -> None:
+    """Gingham: half ink where one band runs, full ink where two cross."""
+    side, band = image.width, 0.55 * step
+    cover = Image.new("L", image.size, 0)
+    draw = ImageDraw.Draw(cover)
+    starts = [k * 1.1 * step + phase for k in range(-1, int(side / step) + 2)]
+    for at in starts:
+        draw.rectangle((at, 0, at + band, side), fill=125)
+        draw.rectangle((0, at, side, at + band), fill=125)
+    for x in starts:
+        for y in starts:
+            draw.rectangle((x, y, x + band, y + band), fill=255)
+    image.paste(ink, mask=cover)
+
+
+def _across(
+    image: Image.Image, step: float, ink: Colour, shape: Callable[[float], float], width: float
+) -> None:
+    """Lines from left to right, ``shape`` [x -> y] below each other."""
+    draw, side = ImageDraw.Draw(image), image.width
+    fine = max(1, side // 192)
+    for k in range(-2, int(side / step) + 3):
+        points = [(x, k * step + shape(x)) for x in range(0, side + fine, fine)]
+        draw.line(points, fill=ink, width=max(2, round(width)), joint="curve")
+
+
+def _waves(image: Image.Image, step: float, phase: float, ink: Colour) -> None:
+    def shape(x: float) -> float:
+        return 0.3 * step * math.sin(2 * math.pi * (x + phase) / (1.9 * step)) + phase
+
+    _across(image, step, ink, shape, 0.26 * step)
+
+
+def _zigzags(image: Image.Image, step: float, phase: float, ink: Colour) -> None:
+    def shape(x: float) -> float:
+        along = ((x + phase) / (1.5 * step)) % 1.0
+        return 1.5 * step * abs(along - 0.5) + phase
+
+    _across(image, 1.15 * step, ink, shape, 0.42 * step)
+
+
+def _leaves(image: Image.Image, step: float, phase: float, ink: Colour) -> None:
+    """Sprigs of two leaves on a stem, leaning one way and the other in turn."""
+    draw, side = ImageDraw.Draw(image), image.width
+    wide = 1.6 * step
+    for row in range(-1, int(side / wide) + 2):
+        for column in range(-1, int(side / wide) + 2):
+            x = (column + 0.5 * (row % 2)) * wide + phase
+            y = row * wide + phase
+            lean = 0.5 if (row + column) % 2 else -0.5
+            for turn in (lean - 0.62, lean + 0.62):
+                draw.polygon(_leaf(x, y, 0.78 * step, turn), fill=ink)
+            stem = (x - 0.55 * step * math.sin(lean), y + 0.55 * step * math.cos(lean))
+            draw.line(((x, y), stem), fill=ink, width=max(2, round(0.1 * step)))
+
+
+def _leaf(x: float, y: float, length: float, turn: float) -> list[tuple[float, float]]:
+    """A pointed leaf that starts at (x, y); ``turn`` 0 points up."""
+    along = np.linspace(0.0, 1.0, 9)
+    half = 0.27 * np.sin(np.pi * along)
+    out = [(t, h) for t, h in zip(along, half, strict=True)]
+    out += [(t, -h) for t, h in zip(along[::-1], half[::-1], strict=True)]
+    up = (math.sin(turn), -math.cos(turn))
+    return [
+        (x + length * (t * up[0] - h * up[1]), y + length * (t * up[1] + h * up[0])) for t, h in out
+    ]
+
+
+# In the order of ``words.PATTERNS``.
+_DRAWERS = (_stripes, _dots, _checks, _waves, _zigzags, _leaves)

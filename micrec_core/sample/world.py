@@ -42,7 +42,8 @@ COLUMNS = {
 N_COLUMNS = int(_ENDS[-1])
 
 _ARCHETYPE_SHARE = 0.75
-_SHARED = dict.fromkeys(COLUMNS, 0.85) | {"category": 0.5}
+# Share of each taste that the domains have in common, rho.
+SHARED = dict.fromkeys(COLUMNS, 0.85) | {"category": 0.5}
 _POPULARITY_EXPONENT = 0.55
 # Users in both domains, in the first only, in the second only.
 _MEMBERSHIP = (0.45, 0.37, 0.18)
@@ -90,6 +91,11 @@ class WorldDomain:
     def n_items(self) -> int:
         return len(self.popularity)
 
+    def item_ids(self) -> list[str]:
+        """food-0000 on."""
+        width = max(4, len(str(self.n_items - 1)))
+        return [f"{self.name}-{row:0{width}d}" for row in range(self.n_items)]
+
     def item_factors(self) -> Floats:
         """Q [n_items, 47]: one-hot attributes beside the quality."""
         out = np.zeros((self.n_items, N_COLUMNS), dtype=np.float32)
@@ -125,6 +131,11 @@ class World:
     def n_users(self) -> int:
         return len(self.archetype)
 
+    def user_ids(self) -> list[str]:
+        """u0000 on."""
+        width = max(4, len(str(self.n_users - 1)))
+        return [f"u{row:0{width}d}" for row in range(self.n_users)]
+
     def weighted(self, tastes: Floats, reader_share: Floats) -> Floats:
         """P [n, 47] of tastes [n, 47]: what kappa and the reader share r [n] make of them."""
         out = tastes * np.float32(self.kappa / np.sqrt(2.5))
@@ -142,17 +153,6 @@ class World:
         rows = slice(None) if rows is None else rows
         factors = self.weighted(part.tastes[rows], self.reader_share[part.users[rows]])
         return factors @ part.item_factors().T
-
-    def shared_utility(self, domain: int, users: NDArray[np.int64]) -> Floats:
-        """Utilities [n, n_items] for ``users`` of the world, of the tastes that domains share.
-
-        The ceiling of any transfer: each shared taste counts as far as it reaches the domain.
-        """
-        reach = np.ones(N_COLUMNS, dtype=np.float32)
-        for name, columns in COLUMNS.items():
-            reach[columns] = np.sqrt(_SHARED[name])
-        factors = self.weighted(self.shared_tastes[users] * reach, self.reader_share[users])
-        return factors @ self.domains[domain].item_factors().T
 
 
 def make_world(
@@ -207,7 +207,7 @@ def _make_domain(
     rng = stream(seed, DOMAIN_TASTE, index)
     tastes = rng.standard_normal((len(users), N_COLUMNS), dtype=np.float32)
     for attribute, columns in COLUMNS.items():
-        rho = _SHARED[attribute]
+        rho = SHARED[attribute]
         tastes[:, columns] *= np.float32(np.sqrt(1 - rho))
         tastes[:, columns] += np.float32(np.sqrt(rho)) * shared[users, columns]
     rng = stream(seed, ITEM, index)

@@ -12,6 +12,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import normalize
 
 from micrec_core.data.types import TEST, TRAIN, VALID, Dataset, Domain, shared_rows
+from micrec_core.sample.world import COLUMNS, N_COLUMNS, SHARED, World
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,18 @@ class Held:
     train: sparse.csr_matrix
     masked: sparse.csr_matrix
     test: sparse.csr_matrix
+
+
+def shared_utility(world: World, domain: int, users: np.ndarray) -> np.ndarray:
+    """Utilities [n, n_items] for ``users`` of the world, of the tastes that domains share.
+
+    The ceiling of any transfer: each shared taste counts as far as it reaches the domain.
+    """
+    reach = np.ones(N_COLUMNS, dtype=np.float32)
+    for name, columns in COLUMNS.items():
+        reach[columns] = np.sqrt(SHARED[name])
+    factors = world.weighted(world.shared_tastes[users] * reach, world.reader_share[users])
+    return factors @ world.domains[domain].item_factors().T
 
 
 def held(domain: Domain) -> Held:

@@ -15,7 +15,7 @@ from micrec_core.data.readers import read_dataset
 from micrec_core.data.types import Dataset, shared_rows
 from micrec_core.errors import ConfigError, DataError
 from micrec_core.sample.choices import make_choices
-from micrec_core.sample.generate import folder_hash, generate_sample, sample_world
+from micrec_core.sample.generate import folder_hash, generate_sample
 from micrec_core.sample.pictures import draw_picture
 from micrec_core.sample.world import ATTRIBUTES, make_world
 
@@ -230,7 +230,7 @@ def test_proposed_candidates_follow_the_same_law() -> None:
 
 
 def test_order_in_time_tells_nothing_of_liking() -> None:
-    world = sample_world(users=800, items=200)
+    world = make_world(800, (200, 200), seed=7)
     chosen = make_choices(world, 0)
     utility = world.utility(0)[chosen.user, chosen.item]
     starts = np.r_[True, np.diff(chosen.user) > 0]

@@ -12,8 +12,7 @@ import pytest
 
 from micrec_core.data.readers import read_dataset
 from micrec_core.data.types import Dataset, shared_rows
-from micrec_core.sample.generate import sample_world
-from micrec_core.sample.world import World
+from micrec_core.sample.world import World, make_world
 
 COMMITTED = Path(__file__).parents[2] / "sample_data"
 DOMAINS = (0, 1)
@@ -39,7 +38,7 @@ def dataset() -> Dataset:
 
 @pytest.fixture(scope="module")
 def world(dataset: Dataset) -> World:
-    made = sample_world()
+    made = make_world(800, (500, 400), seed=7)
     for domain, part in zip(dataset.domains, made.domains, strict=True):
         assert domain.user_ids.tolist() == [f"u{row:04d}" for row in part.users]
         assert domain.n_items == part.n_items
@@ -147,7 +146,7 @@ def test_the_other_domain_tells_of_users_never_seen_here(dataset: Dataset, world
     nothing = everything - everything
     cold = oracles.Held(nothing, nothing, everything)
     users = world.domains[1].users[rows]
-    transfer = world.shared_utility(1, users) + np.log(world.domains[1].popularity)
+    transfer = oracles.shared_utility(world, 1, users) + np.log(world.domains[1].popularity)
     popular = oracles.popularity(data)[rows]
     gained = oracles.recall(transfer, cold).mean() - oracles.recall(popular, cold).mean()
     assert gained > 0.3
