@@ -175,7 +175,7 @@ def test_a_failure_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.Mon
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(sample, "write_interactions", fail)
+    monkeypatch.setattr(sample, "_write_interactions", fail)
     with pytest.raises(DataError, match="No space left on device"):
         generate_sample(tmp_path / "s", users=60, items=30, pictures=False)
     assert list(tmp_path.iterdir()) == []
