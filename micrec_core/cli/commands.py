@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from micrec_core.cli.lists import numbers, shares_of, sizes, words
+from micrec_core.cli.lists import changes, numbers, shares_of, sizes, words
 from micrec_core.cli.modalities import specs, with_documents, with_encoders
 from micrec_core.cli.output import Progress, aligned, metric_lines, write_json, write_lines
 from micrec_core.modalities.registry import MODALITIES, listed
@@ -176,7 +176,7 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a model, evaluate it and write a run."""
-    from micrec_core.cli.settings import run_settings
+    from micrec_core.running.settings import run_settings
 
     settings = run_settings(
         {
@@ -187,7 +187,7 @@ def train(
             "seed": seed,
             "unknown_items": unknown_items,
         },
-        set_ or [],
+        changes(set_),
     )
     from micrec_core.running.train import train_run
 
@@ -306,8 +306,8 @@ def compare(
 ) -> None:
     """Train models and variants with several seeds and test them against each other."""
     from micrec_core.cli.helpers import starter
-    from micrec_core.cli.settings import run_settings
     from micrec_core.comparing.compare import compare as run_comparison
+    from micrec_core.running.settings import run_settings
 
     base = run_settings(
         {
@@ -315,7 +315,7 @@ def compare(
             "features": specs(features),
             "split": split,
         },
-        set_ or [],
+        changes(set_),
     )
     progress = Progress()
     found = run_comparison(

@@ -1,6 +1,10 @@
-"""Lists as they are typed: ``a,b``, ``0,1,2``, ``0.2,0.5``."""
+"""Lists and settings as they are typed: ``a,b``, ``0,1,2``, ``0.2,0.5``, ``KEY=VALUE``."""
 
 from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
 
 from micrec_core.errors import ConfigError
 
@@ -40,3 +44,22 @@ def named(word: str, form: str) -> tuple[str, str]:
     if not equals or not rest:
         raise ConfigError(f"'{word}' is not of the form {form}; write it so")
     return name, rest
+
+
+def changes(given: Sequence[str] | None) -> list[tuple[str, Any]]:
+    """Key and value of each ``KEY=VALUE``; ConfigError otherwise."""
+    found = []
+    for change in given or ():
+        key, equals, text = change.partition("=")
+        if not equals or not key.strip():
+            raise ConfigError(f"--set takes KEY=VALUE, and '{change}' is not of that form")
+        found.append((key.strip(), _value(text)))
+    return found
+
+
+def _value(text: str) -> Any:
+    """A number, true, false or null as JSON has them; anything else is text."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text.strip()

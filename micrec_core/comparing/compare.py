@@ -93,7 +93,7 @@ def compare(
     if not seeds or budget < 1:
         raise ConfigError("a comparison needs a seed and a budget of one point a model at least")
     device, out = choose_device(device), Path(out)
-    dataset, split = load_dataset(Path(dataset_path), base)
+    dataset, split = load_dataset(dataset_path, base)
     require_disjoint(dataset, split)
     writer = None if helper else _writer(out, base, first_info(dataset, base, device), dataset)
     if helper:

@@ -1,7 +1,7 @@
 """Files to a `Dataset`, and a `Dataset` to what training sees and what it is scored on."""
 
 from micrec_core.data.check import check_images, describe
-from micrec_core.data.readers import read_dataset
+from micrec_core.data.readers import dataset_of_frames, read_dataset
 from micrec_core.data.splits import make_split
 from micrec_core.data.types import (
     TEST,
@@ -11,6 +11,7 @@ from micrec_core.data.types import (
     Domain,
     DomainSplit,
     Edges,
+    Reading,
     Split,
     shared_rows,
 )
@@ -23,8 +24,10 @@ __all__ = [
     "Domain",
     "DomainSplit",
     "Edges",
+    "Reading",
     "Split",
     "check_images",
+    "dataset_of_frames",
     "describe",
     "make_split",
     "read_dataset",

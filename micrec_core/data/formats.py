@@ -1,4 +1,4 @@
-"""Any supported file to a table: the dispatch by name, JSON Lines and parquet."""
+"""Any supported file to a table: the dispatch by name, JSON Lines, parquet, frames."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -157,6 +158,22 @@ def read_parquet(path: Path, schema: Schema) -> Table:
         ) from error
     unused = tuple(n for n in names if n not in schema.columns)
     return Table(name, columns, n_rows, unused, lambda row: f"{name}, row {row + 1}")
+
+
+def table_of_frame(frame: pd.DataFrame, schema: Schema) -> Table:
+    """A table that is in memory already; messages name its rows by their position."""
+    name, names = schema.stem, [str(column) for column in frame.columns]
+    check_header(name, names, schema)
+    if not len(frame):
+        raise DataError(f"{name} has columns but no row; add rows")
+    known = frame[[column for column in frame.columns if column in schema.columns]]
+    try:
+        table = pa.Table.from_pandas(known, preserve_index=False)
+    except pa.ArrowException as error:
+        raise DataError(f"{name} mixes kinds of values ({error}); make each column one") from None
+    columns = {c: _parquet_array(table.column(c), c, name, schema) for c in table.column_names}
+    unused = tuple(n for n in names if n not in schema.columns)
+    return Table(name, columns, len(frame), unused, lambda row: f"{name}.iloc[{row}]")
 
 
 def _parquet_columns(

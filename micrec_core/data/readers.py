@@ -1,24 +1,24 @@
-"""Tables on disk to a `Dataset`."""
+"""Tables, on disk or in memory, to a `Dataset`."""
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from micrec_core.data.about import read_about
+from micrec_core.data.about import About, read_about
 from micrec_core.data.assign import MIN_TO_SPLIT, assign_split, stream
 from micrec_core.data.fingerprint import fingerprint
-from micrec_core.data.formats import read_atomic, read_table
+from micrec_core.data.formats import read_atomic, read_table, table_of_frame
 from micrec_core.data.interactions import Log, drop_low_ratings, drop_unknown, read_log
 from micrec_core.data.items import Catalogue, read_catalogues
 from micrec_core.data.kcore import core_mask
 from micrec_core.data.schema import INTERACTIONS, ITEMS, counted, quote
 from micrec_core.data.sources import find_sources
 from micrec_core.data.tables import Table
-from micrec_core.data.types import TRAIN, Dataset, Domain, Edges
+from micrec_core.data.types import TRAIN, Dataset, Domain, Edges, Reading
 from micrec_core.errors import ConfigError, DataError
 
 
@@ -41,10 +41,7 @@ def read_dataset(
     Parameters
     ----------
     path : the folder
-    unknown_items : ``error``, or ``drop`` interactions whose item is not in the item table
-    rating_threshold : keep interactions rated so or more; None keeps all
-    k_core : iteratively drop users and items with fewer interactions, per domain; 0 keeps all
-    seed : for the split where the table has none, and for ties in time
+    unknown_items, rating_threshold, k_core, seed : as in ``Reading``
     min_domains : refuse fewer; 2 for a cross-domain model
 
     Returns
@@ -59,7 +56,7 @@ def read_dataset(
     ConfigError
         An option is out of range.
     """
-    _check_options(unknown_items, rating_threshold, k_core, min_domains)
+    reading = Reading(unknown_items, rating_threshold, k_core, seed)
     root = Path(path)
     sources = find_sources(root)
     about = read_about(root)
@@ -69,6 +66,42 @@ def read_dataset(
     else:
         items = read_table(sources.items[0], ITEMS)
         interactions = read_table(sources.interactions[0], INTERACTIONS)
+    return _from_tables(interactions, items, about, root, reading, min_domains)
+
+
+def dataset_of_frames(
+    interactions: pd.DataFrame,
+    items: pd.DataFrame,
+    about: About,
+    root: str | Path = ".",
+    reading: Reading | None = None,
+    min_domains: int = 2,
+) -> Dataset:
+    """Check two tables in memory: the columns, checks and messages are those of ``read_dataset``.
+
+    Parameters
+    ----------
+    interactions : user_id, item_id, domain and, optional, timestamp, rating, position, split
+    items : item_id, domain, title and, optional, description, image
+    about : what ``dataset.toml`` would say
+    root : the folder that the paths in ``image`` begin in
+    reading, min_domains : as ``read_dataset`` takes them
+
+    Raises
+    ------
+    DataError
+        One sentence with the table, the position of the row (from 0, as ``iloc`` takes it) and the
+        mend.
+    """
+    tables = (table_of_frame(interactions, INTERACTIONS), table_of_frame(items, ITEMS))
+    return _from_tables(*tables, about, Path(root), reading or Reading(), min_domains)
+
+
+def _from_tables(
+    interactions: Table, items: Table, about: About, root: Path, reading: Reading, min_domains: int
+) -> Dataset:
+    if min_domains < 1:
+        raise ConfigError(f"min_domains is {min_domains}; give 1 or more")
     catalogues = read_catalogues(items, about, root)
     if len(catalogues) < min_domains:
         raise DataError(
@@ -76,12 +109,12 @@ def read_dataset(
             "are needed; add items and interactions of another domain"
         )
     notes = _unused_notes(items, interactions)
-    log = read_log(interactions, catalogues, items.name, unknown_items == "drop")
+    log = read_log(interactions, catalogues, items.name, reading.unknown_items == "drop")
     log = drop_unknown(log, notes)
-    log = drop_low_ratings(log, rating_threshold, notes, interactions.name)
-    notes.append(_split_note(log, seed))
+    log = drop_low_ratings(log, reading.rating_threshold, notes, interactions.name)
+    notes.append(_split_note(log, reading.seed))
     domains = tuple(
-        _build_domain(log, d, catalogue, interactions.name, k_core, seed, notes)
+        _build_domain(log, d, catalogue, interactions.name, reading, notes)
         for d, catalogue in enumerate(catalogues)
     )
     _overlap_note(domains, notes)
@@ -94,20 +127,8 @@ def read_dataset(
         source=about.source,
         licence=about.licence,
         notes=tuple(notes),
+        reading=reading,
     )
-
-
-def _check_options(
-    unknown_items: str, rating_threshold: float | None, k_core: int, min_domains: int
-) -> None:
-    if unknown_items not in ("error", "drop"):
-        raise ConfigError(f"unknown_items is {quote(unknown_items)}; use 'error' or 'drop'")
-    if rating_threshold is not None and not math.isfinite(rating_threshold):
-        raise ConfigError(f"the rating threshold is {rating_threshold}; give a finite number")
-    if k_core < 0:
-        raise ConfigError(f"k_core is {k_core}; give 0 to keep all, or a positive number")
-    if min_domains < 1:
-        raise ConfigError(f"min_domains is {min_domains}; give 1 or more")
 
 
 def _build_domain(
@@ -115,11 +136,11 @@ def _build_domain(
     d: int,
     catalogue: Catalogue,
     table_name: str,
-    k: int,
-    seed: int,
+    reading: Reading,
     notes: list[str],
 ) -> Domain:
     """One domain: canonical order, repeats merged, k-core, split."""
+    k = reading.k_core
     rows = np.flatnonzero(log.domain == d)
     if len(rows) == 0:
         raise DataError(
@@ -144,7 +165,7 @@ def _build_domain(
     if log.split is not None:
         split = log.split[rows]
     else:
-        rng = stream(seed, "split", catalogue.name)
+        rng = stream(reading.seed, "split", catalogue.name)
         split = assign_split(edges.user, tuple(o[rows] for o in log.orders), rng)
     if not (split == TRAIN).any():
         raise DataError(

@@ -5,6 +5,7 @@ A *row* is an integer position in one domain's arrays; an *id* is the user's own
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+
+from micrec_core.errors import ConfigError, DataError
 
 TRAIN, VALID, TEST = 0, 1, 2
 SPLIT_NAMES = ("train", "valid", "test")
@@ -83,6 +86,39 @@ class Domain:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """How tables are read.
+
+    Attributes
+    ----------
+    unknown_items : ``error``, or ``drop`` interactions whose item is not in the item table
+    rating_threshold : keep interactions rated so or more; None keeps all
+    k_core : iteratively drop users and items with fewer interactions, per domain; 0 keeps all
+    seed : for the split where the table has none, and for ties in time
+
+    Raises
+    ------
+    ConfigError
+        An option is out of range.
+    """
+
+    unknown_items: str = "error"
+    rating_threshold: float | None = None
+    k_core: int = 0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.unknown_items not in ("error", "drop"):
+            raise ConfigError(f"unknown_items is '{self.unknown_items}'; use 'error' or 'drop'")
+        if self.rating_threshold is not None and not math.isfinite(self.rating_threshold):
+            raise ConfigError(
+                f"the rating threshold is {self.rating_threshold}; give a finite number"
+            )
+        if self.k_core < 0:
+            raise ConfigError(f"k_core is {self.k_core}; give 0 to keep all, or a positive number")
+
+
+@dataclass(frozen=True)
 class Dataset:
     """Two or more domains that share a space of user ids.
 
@@ -100,11 +136,10 @@ class Dataset:
     source: str = ""
     licence: str = ""
     notes: tuple[str, ...] = field(default=())
+    reading: Reading = Reading()
 
     def domain(self, name: str) -> Domain:
         """The domain called ``name``; DataError naming the known ones otherwise."""
-        from micrec_core.errors import DataError
-
         for domain in self.domains:
             if domain.name == name:
                 return domain

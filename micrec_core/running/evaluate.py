@@ -124,7 +124,7 @@ def reopen(
     """
     settings = settings_of(run.info)
     device = choose_device(device)
-    dataset, split = load_dataset(Path(dataset_path), settings)
+    dataset, split = load_dataset(dataset_path, settings)
     if run.info.dataset is None or run.info.dataset.fingerprint != dataset.fingerprint:
         raise RunError(
             f"run '{run.name}' was trained on other data than dataset '{dataset.name}' holds now; "

@@ -9,6 +9,7 @@ from typing import Any
 
 from micrec_core.answering.answers import Answerer, array, popularity_outcome
 from micrec_core.config import BASELINES, RunSettings
+from micrec_core.data import Dataset
 from micrec_core.data.progress import Progress, silent
 from micrec_core.errors import MicrecError, Stopped
 from micrec_core.evaluation.leaks import require_disjoint
@@ -43,7 +44,7 @@ __all__ = ["TrainResult", "train_run"]
 
 
 def train_run(
-    dataset_path: Path | str,
+    data: Dataset | Path | str,
     out: Path | str,
     settings: RunSettings,
     *,
@@ -60,7 +61,7 @@ def train_run(
 
     Parameters
     ----------
-    dataset_path : a folder of tables
+    data : a folder of tables, or what was read of one in the way that the settings ask for
     out : the run's directory, new or empty unless ``resume``
     device : auto, cpu or cuda
     resume : go on with a run of the same settings and data from its last checkpoint
@@ -79,7 +80,7 @@ def train_run(
     with stop_on_sigterm():
         device = choose_device(device)
         with clock.part("read"):
-            dataset, split = load_dataset(Path(dataset_path), settings)
+            dataset, split = load_dataset(data, settings)
             require_disjoint(dataset, split)
         if resume:
             require_same(Path(out), settings, dataset)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import permutations
 from pathlib import Path
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from micrec_core.config import ModelSettings, RunSettings, TrainSettings
-from micrec_core.data import Dataset, Split, make_split, read_dataset
+from micrec_core.data import Dataset, Reading, Split, make_split, read_dataset
 from micrec_core.data.types import shared_rows
 from micrec_core.errors import ConfigError, DataError
 from micrec_core.evaluation.protocols import Question, questions, training_catalogue
@@ -110,24 +110,30 @@ def cache_folder() -> Path | None:
     return folder if os.access(folder, os.W_OK) else None
 
 
-def load_dataset(path: Path, settings: RunSettings) -> tuple[Dataset, Split]:
+def load_dataset(source: Dataset | Path | str, settings: RunSettings) -> tuple[Dataset, Split]:
     """Read and split a dataset as the settings say.
+
+    Parameters
+    ----------
+    source : a folder of tables, or what was read already, in the way that the settings ask for
 
     Raises
     ------
     DataError
         The tables are not usable, or nothing could be validated on.
     ConfigError
-        An encoder or option is not known.
+        An encoder or option is not known, or the dataset was read in another way.
     """
     check_encoders(settings.features)
-    dataset = read_dataset(
-        path,
-        unknown_items=settings.unknown_items,
-        rating_threshold=settings.rating_threshold,
-        k_core=settings.k_core,
-        seed=settings.split_seed,
+    reading = Reading(
+        settings.unknown_items, settings.rating_threshold, settings.k_core, settings.split_seed
     )
+    dataset = source if isinstance(source, Dataset) else read_dataset(source, **asdict(reading))
+    if dataset.reading != reading:
+        raise ConfigError(
+            f"the data was read by {dataset.reading} and the settings ask for {reading}; "
+            "read it anew"
+        )
     split = make_split(dataset, settings.split, settings.split_seed)
     if not any(len(part.valid) for part in split.domains):
         raise DataError(

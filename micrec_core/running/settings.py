@@ -1,9 +1,8 @@
-"""From the words of ``train`` to its settings, each value checked once."""
+"""From single settings to those of a run, each value checked once."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from micrec_core.config import ModelSettings, RunSettings, TrainSettings, make_settings
@@ -11,13 +10,13 @@ from micrec_core.errors import ConfigError
 from micrec_core.modalities.registry import MODALITIES
 
 
-def run_settings(values: Mapping[str, Any], changes: Sequence[str]) -> RunSettings:
+def run_settings(values: Mapping[str, Any], changes: Iterable[tuple[str, Any]]) -> RunSettings:
     """The settings of a run.
 
     Parameters
     ----------
     values : nested as in ``RunSettings``
-    changes : ``KEY=VALUE``; a key of the training, the model or the run, with or without its
+    changes : (key, value); a key of the training, the model or the run, with or without its
         section (``learning_rate``, ``training.learning_rate``), or ``options.NAME`` of a baseline
 
     Raises
@@ -26,21 +25,17 @@ def run_settings(values: Mapping[str, Any], changes: Sequence[str]) -> RunSettin
         A key is unknown (the nearest is named) or a value cannot be used.
     """
     merged: dict[str, Any] = {k: dict(v) if isinstance(v, dict) else v for k, v in values.items()}
-    for change in changes:
-        key, equals, text = change.partition("=")
-        key = key.strip()
-        if not equals or not key:
-            raise ConfigError(f"--set takes KEY=VALUE, and '{change}' is not of that form")
+    for key, value in changes:
         section, _, name = key.rpartition(".")
         section = section or _section(name)
         if section in ("options", "model.options"):
             model = merged.setdefault("model", {})
-            model["options"] = {**model.get("options", {}), name: _value(text)}
+            model["options"] = {**model.get("options", {}), name: value}
             continue
         if section and section not in ("model", "training"):
             raise ConfigError(f"there is no section '{section}' of settings; use model or training")
         target = merged.setdefault(section, {}) if section else merged
-        target[name] = _value(text)
+        target[name] = value
     return make_settings(RunSettings, merged)
 
 
@@ -52,11 +47,3 @@ def _section(name: str) -> str:
     if name in own and name not in TrainSettings.model_fields:
         return ""
     return "training"
-
-
-def _value(text: str) -> Any:
-    """A number, true, false or null as JSON has them; anything else is text."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text.strip()
