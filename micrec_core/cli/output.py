@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from micrec_core.data.progress import Bars
 
 
 class Progress:
@@ -14,35 +17,24 @@ class Progress:
     def __init__(self, stream: TextIO | None = None) -> None:
         self.stream = stream or sys.stderr
         self._stage = ""
-        self._bar: Any = None
+        self._bars: Bars | None = None
 
     def __call__(self, what: str, done: int, total: int) -> None:
         if self.stream.isatty():
-            self._draw(what, done, total)
+            from micrec_core.data.progress import Bars
+
+            self._bars = self._bars or Bars(self.stream)
+            self._bars(what, done, total)
         elif what != self._stage or (total and what.startswith(("training", "micrec", "inmo"))):
             counted = f" {done} of {total}" if total else ""
             self.stream.write(f"{what}{counted}\n")
             self.stream.flush()
         self._stage = what
 
-    def _draw(self, what: str, done: int, total: int) -> None:
-        from tqdm import tqdm
-
-        if what != self._stage:
-            self.close()
-            shape = "{desc}" if not total else None
-            self._bar = tqdm(
-                desc=what, total=total or None, file=self.stream, bar_format=shape, leave=True
-            )
-        if self._bar is not None and total:
-            self._bar.n = done
-            self._bar.refresh()
-
     def close(self) -> None:
         """End the bar that is being drawn."""
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
+        if self._bars is not None:
+            self._bars.close()
 
 
 def write_json(value: Any) -> None:

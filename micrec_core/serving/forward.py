@@ -33,6 +33,7 @@ class DomainTables:
     mixed_items : [n_items, S, dim], E' of the items
     final_items : [n_items, S, dim]
     items : [n_items, dim], the sum of ``final_items`` over sources; what users are scored against
+    users : [n_users, dim], as trained
     lend_users, lend_items : [n, S, dim], sum over layers l < L of X^l / sqrt(degree): what an
         entity hands on along one edge (times 1 / sqrt(degree) of the receiver); 0 without edges
     user_weights, item_weights : [n, n_modalities], gate weights
@@ -46,6 +47,7 @@ class DomainTables:
     mixed_items: Floats
     final_items: Floats
     items: Floats
+    users: Floats
     lend_users: Floats
     lend_items: Floats
     user_weights: Floats
@@ -138,10 +140,13 @@ def _domain(
     if "bridge" in bundle.sources:
         mixed_users = np.concatenate([mixed_users, crossed[:, None]], axis=1)
         mixed_items = np.concatenate([mixed_items, np.zeros_like(items)[:, None]], axis=1)
-    final_items, lend_users, lend_items = _propagate(bundle, part, mixed_users, mixed_items)
+    final_users, final_items, lend_users, lend_items = _propagate(
+        bundle, part, mixed_users, mixed_items
+    )
     return DomainTables(
         part.user_degree, part.item_degree, refined, users, items, mixed_items, final_items,
-        np.ascontiguousarray(final_items.sum(axis=1)), lend_users, lend_items,
+        np.ascontiguousarray(final_items.sum(axis=1)), final_users.sum(axis=1), lend_users,
+        lend_items,
         sides[0].weights, sides[1].weights,
     )  # fmt: skip
 
@@ -212,8 +217,8 @@ def neighbour_matrix(found: Neighbours, temperature: float, n: int) -> sparse.cs
 
 def _propagate(
     bundle: Bundle, part: DomainPart, users: Floats, items: Floats
-) -> tuple[Floats, Floats, Floats]:
-    """Final items, and what users and items hand on along an edge, each [n, S, dim]."""
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Final users and items, and what both hand on along an edge, each [n, S, dim]."""
     shape_users, shape_items = users.shape, items.shape
     users, items = users.reshape(len(users), -1), items.reshape(len(items), -1)
     user_scale = np.maximum(part.user_degree, 1.0) ** -0.5
@@ -229,9 +234,11 @@ def _propagate(
         users, items = graph @ items, back @ users
         sum_items += items
     mean = np.where(part.item_degree > 0, 1.0 / (bundle.layers + 1), 1.0).astype(np.float32)
+    user_mean = np.where(part.user_degree > 0, 1.0 / (bundle.layers + 1), 1.0).astype(np.float32)
     user_edge = np.where(part.user_degree > 0, user_scale, 0.0).astype(np.float32)
     item_edge = np.where(part.item_degree > 0, item_scale, 0.0).astype(np.float32)
     return (
+        ((sum_users + users) * user_mean[:, None]).reshape(shape_users),
         (sum_items * mean[:, None]).reshape(shape_items),
         (sum_users * user_edge[:, None]).reshape(shape_users),
         (before_items * item_edge[:, None]).reshape(shape_items),

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+
+from micrec_core.evaluation.ranking import rank_embeddings
+from micrec_core.serving.contents import DomainPart, Floats
 
 NOBODY = "Nothing is known about this user here, so these are the most popular items."
 PER_USER = (
     "This model owns a vector per user and has none for someone new, so these are the most "
     "popular items."
 )
+# Pairs scored at a time.
+_BLOCK = 2**16
 
 
 @dataclass(frozen=True)
@@ -30,3 +37,36 @@ class Recommendation:
     milliseconds: float
     kind: str
     note: str = ""
+
+
+def lists_of_all(
+    part: DomainPart, users: Floats, items: Floats, allowed: NDArray[np.bool_], k: int
+) -> pd.DataFrame:
+    """The ``k`` best items of every user in training, without those they took.
+
+    Parameters
+    ----------
+    users, items : float32 [n, dim], final embeddings
+    allowed : bool [n_items], what may be recommended
+
+    Returns
+    -------
+    user_id, rank (from 1), item_id, title, score; users sorted by id, best first
+    """
+    known = np.flatnonzero(part.user_degree > 0)
+    rows = rank_embeddings(users, items, known, part.train, allowed, k)
+    place, rank = np.nonzero(rows >= 0)
+    user, item = known[place], rows[place, rank]
+    scores = np.empty(len(user), np.float32)
+    for begin in range(0, len(user), _BLOCK):
+        here = slice(begin, begin + _BLOCK)
+        scores[here] = np.einsum("nd,nd->n", users[user[here]], items[item[here]])
+    return pd.DataFrame(
+        {
+            "user_id": part.user_ids[user],
+            "rank": rank + 1,
+            "item_id": part.item_ids[item],
+            "title": part.titles[item],
+            "score": scores,
+        }
+    )

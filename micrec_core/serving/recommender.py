@@ -18,7 +18,7 @@ from micrec_core.errors import ConfigError, RunError
 from micrec_core.features import FeatureMatrix
 from micrec_core.modalities.encoders import load_encoder
 from micrec_core.serving.bundle import read_bundle
-from micrec_core.serving.contents import Bundle
+from micrec_core.serving.contents import Bundle, Floats
 from micrec_core.serving.explanation import (
     Explanation,
     explain,
@@ -32,7 +32,7 @@ from micrec_core.serving.items import (
     similar_by_content,
     similar_by_embedding,
 )
-from micrec_core.serving.lists import NOBODY, PER_USER, Recommendation
+from micrec_core.serving.lists import NOBODY, PER_USER, Recommendation, lists_of_all
 from micrec_core.serving.search import repeated_rows, top_rows
 from micrec_core.serving.steps import Step, make_steps
 from micrec_core.serving.users import Directory, User, assemble, make_user
@@ -179,6 +179,34 @@ class Recommender:
         kind = "cold" if folded.empty else user.kind[domain]
         spent = (time.perf_counter() - started) * 1000
         return Recommendation(domain, frame, spent, kind, self._note(user, folded))
+
+    def recommend_all(self, domain: str, k: int = 10) -> pd.DataFrame:
+        """The ``k`` best items for everyone in a domain's training, all at once.
+
+        Returns
+        -------
+        user_id, rank (from 1), item_id, title, score; the lists are those of ``recommend``
+        """
+        if k < 1:
+            raise ConfigError(f"the length of a list is {k}; give 1 or more")
+        d = self._directory.domain(domain)
+        tables = self._fold.tables[d]
+        return lists_of_all(self.bundle.domains[d], tables.users, tables.items, self._allowed[d], k)
+
+    def embeddings(self, kind: str, domain: str) -> tuple[NDArray[np.object_], Floats]:
+        """Ids [n] and final embeddings float32 [n, dim] of a domain's ``users`` or ``items``.
+
+        A score is the inner product of a user's and an item's. Users are those with train
+        interactions in the domain.
+        """
+        d = self._directory.domain(domain)
+        part, tables = self.bundle.domains[d], self._fold.tables[d]
+        if kind == "items":
+            return part.item_ids, tables.items
+        if kind == "users":
+            known = tables.user_degree > 0
+            return part.user_ids[known], tables.users[known]
+        raise ConfigError(f"there are no embeddings of '{kind}'; use 'users' or 'items'")
 
     def _scores(self, folded: Folded) -> NDArray[np.float32]:
         """float32 [n_items], equal for equal items; popularity where nothing is known."""

@@ -21,7 +21,7 @@ TOLERANCE = 1e-4
 
 
 def check_against(bundle: Bundle, encoded: Sequence[Encoded]) -> None:
-    """Compare all items and a sample of folded-in users with the model's own embeddings.
+    """Compare everyone, and a sample of folded-in users, with the model's own embeddings.
 
     Raises
     ------
@@ -33,8 +33,10 @@ def check_against(bundle: Bundle, encoded: Sequence[Encoded]) -> None:
     for d, part in enumerate(bundle.domains):
         _same(fold.tables[d].items, encoded[d].items.detach().cpu().numpy(), "items", part.name)
         hot = np.flatnonzero(part.user_degree > 0)
+        all_trained = encoded[d].users.detach().cpu().numpy()
+        _same(fold.tables[d].users[hot], all_trained[hot], "users", part.name)
         sample = generator.permutation(hot)[:SAMPLE]
-        trained = encoded[d].users.detach().cpu().numpy()[sample]
+        trained = all_trained[sample]
         found = np.zeros_like(trained)
         for place, row in enumerate(sample):
             user = hot_user(directory, str(part.user_ids[row]))

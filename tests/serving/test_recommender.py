@@ -300,3 +300,34 @@ def test_the_bundle_says_nothing_about_where_it_was_made(trained, world) -> None
     text = json.dumps(trained.run.json("serving.json"))
     assert str(world.dataset.root) not in text
     assert trained.run.json("serving.json")["extra"] == {"note": "a test"}
+
+
+def test_everyones_lists_are_those_of_each(trained) -> None:
+    rec = trained.recommender
+    for domain in rec.domains:
+        table = rec.recommend_all(domain, k=7)
+        ids = rec.user_ids(domain)
+        assert list(table["user_id"].unique()) == list(ids)
+        for user_id in ids[::9]:
+            found = table[table["user_id"] == user_id]
+            alone = rec.recommend(rec.user(id=user_id), domain, k=7).items
+            assert list(found["rank"]) == list(range(1, len(alone) + 1))
+            assert list(found["item_id"]) == list(alone["item_id"])
+            assert list(found["title"]) == list(alone["title"])
+            np.testing.assert_allclose(found["score"], alone["score"], rtol=1e-4, atol=1e-5)
+
+
+def test_embeddings_are_the_trained_ones(trained) -> None:
+    rec = trained.recommender
+    for d, domain in enumerate(rec.domains):
+        ids, users = rec.embeddings("users", domain)
+        assert list(ids) == list(rec.user_ids(domain))
+        whole = trained.encoded[d].users.detach().numpy()
+        kept = np.isin(rec.bundle.domains[d].user_ids, ids)
+        np.testing.assert_allclose(users, whole[kept], rtol=1e-4, atol=1e-5)
+        items, vectors = rec.embeddings("items", domain)
+        assert vectors.shape == (len(items), users.shape[1])
+    with pytest.raises(ConfigError, match="use 'users' or 'items'"):
+        rec.embeddings("people", domain)
+    with pytest.raises(ConfigError, match="give 1 or more"):
+        rec.recommend_all(domain, k=0)
