@@ -95,6 +95,18 @@ def test_pages_reach_the_core_only_through_its_upper_layers() -> None:
     assert not found
 
 
+def test_figures_and_the_registry_of_modalities_are_light() -> None:
+    """A page draws before the model is loaded: no encoder, no data and no torch by then."""
+    figures = [p.stem for p in CORE if p.parent.name == "figures" and p.stem != "__init__"]
+    heavy = ("torch", "sklearn", "open_clip", "sentence_transformers", "micrec_core.data")
+    words = "".join(f"import micrec_core.figures.{name}\n" for name in figures)
+    words += f"import sys; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", words], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
 def test_umap_is_never_on_a_pages_path() -> None:
     """Its first import and fit cost 20 to 60 seconds: layouts are computed when a run is made."""
     above = ("ui", "figures", "serving", "runs")

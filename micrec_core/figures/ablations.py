@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from micrec_core.figures import theme
 from micrec_core.figures.common import dot, interval_error, name_rows, rows_height, zero_line
 from micrec_core.figures.tables import own_seed, pick
+from micrec_core.modalities.registry import MODALITIES, listed
 from micrec_core.names import POOLED
 
 # Titles of the axes, each a share: short, for on a tablet two of them stand side by side.
@@ -21,7 +22,7 @@ STRESSES = {
 }
 STRESS_QUESTIONS = {
     "sparsity": "How few interactions will do?",
-    "missing": "What if texts or pictures are missing?",
+    "missing": f"What if {listed((m.nouns for m in MODALITIES.values()), 'or')} are missing?",
     "overlap": "How many people must be known in both domains?",
 }
 STRESS_NOTES = {

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from micrec_core.figures import theme
+from micrec_core.modalities.registry import MODALITIES, listed
 
 
 def degree_curves(degrees: Mapping[str, NDArray[np.integer]], title: str) -> go.Figure:
@@ -82,9 +83,8 @@ _DESCRIBED = {
     "users_without_train": "Users without a train interaction",
     "items_without_train": "Items without a train interaction",
     "missing.title": "Items without a title",
-    "missing.text": "Items without any text",
-    "missing.image": "Items without a picture",
-    "missing.both": "Items without text or picture",
+    **{f"missing.{m.name}": f"Items without {m.lacking}" for m in MODALITIES.values()},
+    "missing.both": f"Items without {listed((m.noun for m in MODALITIES.values()), 'or')}",
 }
 
 

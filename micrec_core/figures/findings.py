@@ -13,6 +13,7 @@ import pandas as pd
 
 from micrec_core.figures import theme
 from micrec_core.figures.tables import own_seed, pick
+from micrec_core.modalities.registry import MODALITIES, listed
 from micrec_core.names import DEGREE_BINS, DEGREE_STARTS, HEADLINE, is_baseline, model_label
 
 TABLES = ("variants", "summary", "degree", "alignment")
@@ -121,7 +122,7 @@ def _asked(title: str, lines: tuple[str, ...], protocol: str) -> Finding:
 
 
 def new_items(summary: pd.DataFrame, labels: Mapping[str, str], seed: int | None) -> Finding | None:
-    """Items that were held out, known by text and image alone, against INMO or popularity."""
+    """Items that were held out, known by their content alone, against INMO or popularity."""
     for rival in ("inmo", "popularity"):
         rows = _against(summary, labels, seed, "new-items", (rival,))
         if rows is not None:
@@ -227,7 +228,7 @@ def _pool_bins(rows: pd.DataFrame) -> pd.DataFrame:
 def content_matters(
     variants: pd.DataFrame, labels: Mapping[str, str], seed: int | None
 ) -> Finding | None:
-    """What taking text and images away costs, by paired differences."""
+    """What taking all modalities away costs, by paired differences."""
     frame = own_seed(pick(variants, metric=HEADLINE, cohort="all", protocol="known"), seed)
     rows = pick(frame, model="micrec", variant="modality", domain=list(labels)).dropna(
         subset=["diff"]
@@ -241,11 +242,12 @@ def content_matters(
             f"{labels[row['domain']]}: {row['diff']:+.3f} [{row['diff_low']:+.3f}, "
             f"{row['diff_high']:+.3f}] NDCG@20 without them; n\u00a0=\u00a0{int(row['n']):,} users"
         )
-    title = "Text and images help known users in some domains, not in all."
+    content = listed(m.nouns for m in MODALITIES.values()).capitalize()
+    title = f"{content} help known users in some domains, not in all."
     if set(words) == {"above"}:
-        title = "Text and images help: taking both away costs accuracy."
+        title = f"{content} help: taking them away costs accuracy."
     elif "above" not in words:
-        title = "Text and images do not clearly help known users here."
+        title = f"{content} do not clearly help known users here."
     return Finding(title, tuple(lines), "ablations", "See the model without them")
 
 

@@ -1,8 +1,9 @@
-"""Figures of the Modalities page: what text and image weigh, for whom, and what they are worth."""
+"""Figures of the Modalities page: what modalities weigh, for whom, and what they are worth."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import compress, product
 
 import numpy as np
 import pandas as pd
@@ -11,36 +12,56 @@ import plotly.graph_objects as go
 from micrec_core.figures import theme
 from micrec_core.figures.common import interval_error
 from micrec_core.figures.tables import mean_interval
+from micrec_core.modalities import registry
+from micrec_core.modalities.registry import in_order, listed
 
-MODALITIES = ("text", "image")
-HAVE_LABELS = {
-    (True, True): "text and image",
-    (True, False): "text only",
-    (False, True): "image only",
-    (False, False): "neither",
-}
+
+def names(weights: pd.DataFrame) -> tuple[str, ...]:
+    """The modalities that anything of a run has; two at least, for a weight is one against another.
+
+    ``weights`` is the run's table of them.
+    """
+    known = [c.removeprefix("w_") for c in weights.columns if c.startswith("w_")]
+    used = [m for m in known if weights[f"has_{m}"].any()]
+    spare = [m for m in known if m not in used]
+    return in_order([*used, *spare[: max(2 - len(used), 0)]])
+
+
+def against(modalities: Sequence[str]) -> str:
+    """``Text against image``."""
+    return " against ".join(theme.source_label(m) for m in modalities).capitalize()
+
+
+def all_of(modalities: Sequence[str]) -> str:
+    """``both``, or ``all`` where there are more than two."""
+    return "both" if len(modalities) == 2 else "all"
+
+
+def _cases(modalities: Sequence[str]) -> list[str]:
+    """What an entity may have, by the number whose bits say which: all of them last."""
+    held = [list(compress(modalities, bits)) for bits in product((0, 1), repeat=len(modalities))]
+    return [listed(h) if len(h) > 1 else f"{h[0]} only" if h else "none" for h in held]
 
 
 def long_weights(weights: pd.DataFrame) -> pd.DataFrame:
-    """One row per entity and modality: entity, domain, id, degree, have, modality, weight.
+    """One row per entity and modality: entity, domain, id, degree, have, all, modality, weight.
 
-    An entity that lacks a modality has no weight to speak of there and gives no row.
+    ``have`` names what the entity has, ``all`` says whether that is all there is. An entity that
+    lacks a modality has no weight to speak of there and gives no row.
     """
-    has = [weights[f"has_{m}"].to_numpy(dtype=bool) for m in MODALITIES]
-    names = np.array([HAVE_LABELS[t, i] for t in (False, True) for i in (False, True)])
-    base = weights.assign(have=names[2 * has[0].astype(int) + has[1]])
-    parts = [
-        base[base[f"has_{m}"].astype(bool)].assign(modality=m, weight=base[f"w_{m}"])
-        for m in MODALITIES
-    ]
-    keep = ["entity", "domain", "id", "degree", "have", "modality", "weight"]
-    return pd.concat(parts, ignore_index=True)[keep]
+    modalities = names(weights)
+    has = weights[[f"has_{m}" for m in modalities]].to_numpy(dtype=bool)
+    number = has @ (1 << np.arange(len(modalities))[::-1])
+    base = weights.assign(have=np.array(_cases(modalities))[number], all=has.all(axis=1))
+    parts = [base[has[:, i]].assign(modality=m, weight=base[f"w_{m}"])
+             for i, m in enumerate(modalities)]  # fmt: skip
+    keep = ["entity", "domain", "id", "degree", "have", "all", "modality", "weight"]
+    return pd.concat(parts, ignore_index=True)[keep].astype({"all": bool})
 
 
 def quantiles(long: pd.DataFrame) -> pd.DataFrame:
-    """Weights of entities that have both: entity, domain, modality, n, mean, q05 ... q95."""
-    both = long[long["have"] == "text and image"]
-    groups = both.groupby(["entity", "domain", "modality"], sort=False)["weight"]
+    """Weights of entities that have all: entity, domain, modality, n, mean, q05 ... q95."""
+    groups = long[long["all"]].groupby(["entity", "domain", "modality"], sort=False)["weight"]
     shares = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
     out = groups.agg(n="size", mean="mean")
     for name, share in shares.items():
@@ -49,11 +70,11 @@ def quantiles(long: pd.DataFrame) -> pd.DataFrame:
 
 
 def distributions(table: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
-    """Box of the weight per domain and entity, text beside image; ``table`` of ``quantiles``."""
+    """Box of the weight per domain and entity, modalities beside each other; of ``quantiles``."""
     entities = [e for e in ("user", "item") if e in set(table["entity"])]
     figure = theme.facets([f"{e.capitalize()}s" for e in entities], shared_y=True)
     for column, entity in enumerate(entities, start=1):
-        for modality in MODALITIES:
+        for modality in in_order(table["modality"]):
             part = table[(table["entity"] == entity) & (table["modality"] == modality)]
             figure.add_trace(
                 go.Box(
@@ -67,7 +88,7 @@ def distributions(table: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
                     name=theme.source_label(modality),
                     legendgroup=modality,
                     showlegend=column == 1,
-                    marker_color=theme.SOURCE_COLOURS[modality],
+                    marker_color=theme.source_colour(modality),
                     offsetgroup=modality,
                 ),
                 1,
@@ -79,16 +100,15 @@ def distributions(table: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
 
 
 def by_decile(long: pd.DataFrame) -> pd.DataFrame:
-    """Mean weights of entities with both modalities, by tenths of their degree.
+    """Mean weights of entities with all modalities, by tenths of their degree.
 
     Returns
     -------
     DataFrame entity, domain, modality, degree (such as ``3-5``), mean, low, high, n; tenths are of
     each entity type and domain, ascending, and fewer where many have the same degree
     """
-    both = long[long["have"] == "text and image"]
     parts = []
-    for (entity, domain), rows in both.groupby(["entity", "domain"], sort=False):
+    for (entity, domain), rows in long[long["all"]].groupby(["entity", "domain"], sort=False):
         tenth = pd.qcut(rows["degree"], 10, labels=False, duplicates="drop").fillna(0)
         ends = rows.groupby(tenth)["degree"].agg(["min", "max"])
         names = {i: f"{a}" if a == b else f"{a}-{b}" for i, a, b in ends.itertuples()}
@@ -102,7 +122,7 @@ def by_decile(long: pd.DataFrame) -> pd.DataFrame:
 def by_having(long: pd.DataFrame) -> pd.DataFrame:
     """Mean weights by what an entity has: entity, domain, modality, have, mean, low, high, n."""
     means = mean_interval(long, ["entity", "domain", "modality", "have"], "weight")
-    order = {have: i for i, have in enumerate(HAVE_LABELS.values())}
+    order = {case: -i for i, case in enumerate(_cases(in_order(long["modality"])))}
     return means.sort_values("have", key=lambda h: h.map(order), kind="stable", ignore_index=True)
 
 
@@ -115,13 +135,15 @@ def group_means(
     are labelled by where they begin alone, so that ten fit on a tablet.
     """
     figure = theme.facets(list(labels.values()), shared_y=True)
+    modalities = in_order(table["modality"])
     for column, domain in enumerate(labels, start=1):
         rows = table[table["domain"] == domain]
         order = list(dict.fromkeys(rows[group]))
         place = {g: n for n, g in enumerate(order)}
-        for i, modality in enumerate(MODALITIES):
+        for i, modality in enumerate(modalities):
             part = rows[rows["modality"] == modality]
-            places = [place[g] + (i - 0.5) * 0.2 for g in part[group]]
+            shift = (i - (len(modalities) - 1) / 2) * 0.2
+            places = [place[g] + shift for g in part[group]]
             mark = _mean_marks(part, places, modality, group)
             figure.add_trace(mark.update(showlegend=column == 1), 1, column)
         n = rows.groupby(group)["n"].max()
@@ -152,8 +174,8 @@ def _mean_marks(
         legendgroup=modality,
         marker={
             "size": 10,
-            "color": theme.SOURCE_COLOURS[modality],
-            "symbol": "square" if modality == "text" else "triangle-up",
+            "color": theme.source_colour(modality),
+            "symbol": registry.modality(modality).symbol,
         },
         customdata=part[["n", "low", "high", group]].to_numpy(),
         hovertemplate="%{customdata[3]}: mean %{y:.3f} "
@@ -164,7 +186,7 @@ def _mean_marks(
 
 def with_shares(weights: pd.DataFrame) -> pd.DataFrame:
     """The entities whose score has parts to speak of."""
-    return weights[weights[["share_id", "share_text", "share_image"]].sum(axis=1) > 0]
+    return weights[weights.filter(regex="^share_").sum(axis=1) > 0]
 
 
 def every(frame: pd.DataFrame, n_domains: int, limit: int = 4000) -> pd.DataFrame:
@@ -174,17 +196,44 @@ def every(frame: pd.DataFrame, n_domains: int, limit: int = 4000) -> pd.DataFram
     return pd.concat(parts) if parts else frame
 
 
-def ternary(weights: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
-    """Share of the score that comes from interactions, text and image; one mark per row."""
+def shares(
+    weights: pd.DataFrame, labels: Mapping[str, str], modalities: Sequence[str]
+) -> go.Figure:
+    """Where the scores come from: a triangle where there are two modalities, else boxes."""
+    return (ternary if len(modalities) == 2 else share_boxes)(weights, labels, modalities)
+
+
+def share_boxes(
+    weights: pd.DataFrame, labels: Mapping[str, str], modalities: Sequence[str]
+) -> go.Figure:
+    """Share of the score that comes from each source: a box for each source and domain."""
     figure = go.Figure()
     frame = with_shares(weights)
     for index, (domain, label) in enumerate(labels.items()):
         part = frame[frame["domain"] == domain]
+        figure.add_box(
+            x=np.repeat([theme.source_label(s) for s in ("id", *modalities)], len(part)),
+            y=np.concatenate([part[f"share_{s}"] for s in ("id", *modalities)]),
+            name=label,
+            marker_color=theme.domain_colour(index),
+        )
+    figure.update_yaxes(title_text="Share of the score", tickformat=".0%", range=[0, 1])
+    return theme.legend_below(figure).update_layout(height=430, boxmode="group")
+
+
+def ternary(
+    weights: pd.DataFrame, labels: Mapping[str, str], modalities: Sequence[str]
+) -> go.Figure:
+    """Share of the score from interactions and from two modalities; one mark per row."""
+    figure = go.Figure()
+    frame = with_shares(weights)
+    corners = dict(zip("abc", ("id", *modalities), strict=True))
+    said = [f"{theme.source_label(s).lower()} %{{{place}:.0%}}" for place, s in corners.items()]
+    for index, (domain, label) in enumerate(labels.items()):
+        part = frame[frame["domain"] == domain]
         figure.add_trace(
             go.Scatterternary(
-                a=part["share_id"],
-                b=part["share_text"],
-                c=part["share_image"],
+                {place: part[f"share_{source}"] for place, source in corners.items()},
                 mode="markers",
                 name=label,
                 marker={
@@ -195,27 +244,30 @@ def ternary(weights: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
                 },
                 customdata=part[["entity", "id", "degree", "domain"]].to_numpy(),
                 hovertemplate="%{customdata[0]} %{customdata[1]}, %{customdata[2]} interactions<br>"
-                "interactions %{a:.0%}, text %{b:.0%}, image %{c:.0%}"
-                f"<extra>{label}</extra>",
+                f"{', '.join(said)}<extra>{label}</extra>",
             )
         )
-    corner = {
+    axis = {
         "showticklabels": False,
         "ticks": "",
         "min": 0,
         "gridcolor": "rgba(138,138,138,0.35)",
         "linecolor": theme.NEUTRAL,
     }
+    titles = {
+        f"{place}axis": {
+            **axis,
+            "title": {
+                "text": f"<b>{theme.source_label(source)}</b>",
+                "font_color": theme.source_colour(source),
+            },
+        }
+        for place, source in corners.items()
+    }
     figure.update_layout(
         height=430,
         margin={"t": 40, "b": 50, "l": 40, "r": 40},
-        ternary={
-            "sum": 1,
-            "bgcolor": "rgba(0,0,0,0)",
-            "aaxis": {**corner, "title": {"text": "<b>Interactions</b>", "font_color": "#E69F00"}},
-            "baxis": {**corner, "title": {"text": "<b>Text</b>", "font_color": "#009E73"}},
-            "caxis": {**corner, "title": {"text": "<b>Image</b>", "font_color": "#CC79A7"}},
-        },
+        ternary={"sum": 1, "bgcolor": "rgba(0,0,0,0)", **titles},
     )
     return theme.legend_below(figure)
 
@@ -229,7 +281,7 @@ def parts_bar(parts: Mapping[str, float]) -> go.Figure:
             y=[""],
             orientation="h",
             name=theme.source_label(source),
-            marker_color=theme.SOURCE_COLOURS.get(source, theme.NEUTRAL),
+            marker_color=theme.source_colour(source),
             text=f"{theme.source_label(source)} {value:.0%}" if value > 0.12 else "",
             textposition="inside",
             insidetextanchor="middle",

@@ -16,11 +16,9 @@ NOT_SOURCES = frozenset({"item_id", "title", "score", "domain", "rank", "move"})
 
 
 def sources(items: pd.DataFrame) -> list[str]:
-    """Columns of a recommendation that are parts of the score, in the order of the palette."""
-    known = [s for s in theme.SOURCE_COLOURS if s in items.columns]
-    order = sorted(known, key=["id", "text", "image", "bridge"].index)
-    rest = [c for c in items.columns if c not in NOT_SOURCES and c not in known]
-    return order + [c for c in rest if pd.api.types.is_numeric_dtype(items[c])]
+    """Columns of a recommendation that are parts of the score, in their order."""
+    found = [c for c in items.columns if c not in NOT_SOURCES]
+    return theme.source_order(c for c in found if pd.api.types.is_numeric_dtype(items[c]))
 
 
 def short(text: str, length: int = 42) -> str:
@@ -43,7 +41,7 @@ def reasons(items: pd.DataFrame) -> go.Figure:
             y=names,
             orientation="h",
             name=theme.source_label(source),
-            marker_color=theme.SOURCE_COLOURS.get(source, theme.NEUTRAL),
+            marker_color=theme.source_colour(source),
             hovertemplate=f"%{{y}}<br>{theme.source_label(source)} %{{x:+.3f}}<extra></extra>",
         )
     figure.add_scatter(
@@ -85,7 +83,7 @@ def paths(table: pd.DataFrame) -> go.Figure:
             y=rows["path"],
             orientation="h",
             name=theme.source_label(str(source)),
-            marker_color=theme.SOURCE_COLOURS.get(str(source), theme.NEUTRAL),
+            marker_color=theme.source_colour(str(source)),
             customdata=rows["n"],
             hovertemplate="%{y}<br>%{x:+.4f} from %{customdata:,} contributors"
             f"<extra>{theme.source_label(str(source))}</extra>",
@@ -132,7 +130,7 @@ def contributor_bars(table: pd.DataFrame) -> go.Figure:
             y=[r for r, h in zip(rows, here, strict=True) if h],
             orientation="h",
             name=theme.source_label(str(source)),
-            marker_color=theme.SOURCE_COLOURS.get(str(source), theme.NEUTRAL),
+            marker_color=theme.source_colour(str(source)),
             hovertemplate=f"%{{y}}<br>%{{x:+.4f}}<extra>{theme.source_label(str(source))}</extra>",
         )
     order = list(dict.fromkeys(rows))
@@ -146,7 +144,7 @@ def contributor_bars(table: pd.DataFrame) -> go.Figure:
 def meeting(cells: pd.DataFrame) -> go.Figure:
     """Which source of the user met which source of the item; the cells add up to the score."""
     grid = cells.pivot(index="user_source", columns="item_source", values="contribution")
-    order = [s for s in theme.SOURCE_LABELS if s in grid.index]
+    order = theme.source_order(grid.index)
     grid = grid.reindex(index=order, columns=[s for s in order if s in grid.columns])
     labels = [theme.source_label(s) for s in grid.columns]
     figure = go.Figure(

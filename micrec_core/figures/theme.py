@@ -11,12 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from micrec_core.modalities.registry import MODALITIES, in_order, listed, modality
 from micrec_core.names import METRICS, MICREC, model_label
 
 DOMAIN_COLOURS = ("#0072B2", "#D55E00")
 DOMAIN_SYMBOLS = ("circle", "diamond")
-SOURCE_COLOURS = {"text": "#009E73", "image": "#CC79A7", "id": "#E69F00", "bridge": "#56B4E9"}
-SOURCE_LABELS = {"id": "Interactions", "text": "Text", "image": "Image", "bridge": "Bridge"}
+# Sources of a score that are no modality: what stands before the modalities, and behind them.
+SOURCES = {"id": ("#E69F00", "Interactions"), "bridge": ("#56B4E9", "Bridge")}
 BASELINE_GREYS = ("#8A8A8A", "#B3B3B3", "#6B6B6B")
 NEUTRAL = "#8A8A8A"
 # What is ours but of no single domain or source: bars, losses, pairs of both domains.
@@ -38,9 +39,8 @@ MODEL_SYMBOLS = {
 MODEL_DASHES = {"micrec": "solid", "inmo": "dash", "lightgcn": "dot", "popularity": "dashdot"}
 VARIANT_LABELS = {
     "full": "Full model",
-    "text": "without text",
-    "image": "without image",
-    "modality": "without text and image",
+    **{name: f"without {name}" for name in MODALITIES},
+    "modality": f"without {listed(MODALITIES)}",
     "contrast": "without contrast",
     "self-enhanced": "without self-enhanced loss",
     "templates": "without templates",
@@ -103,9 +103,21 @@ def domain_symbol(index: int) -> str:
     return DOMAIN_SYMBOLS[index % 2]
 
 
+def source_colour(source: str) -> str:
+    """Colour of a source of a score: a modality, interactions or the bridge."""
+    return SOURCES[source][0] if source in SOURCES else modality(source).colour
+
+
 def source_label(source: str) -> str:
     """The word shown for a source of a score."""
-    return SOURCE_LABELS.get(source, source.replace("_", " ").capitalize())
+    return SOURCES[source][1] if source in SOURCES else modality(source).label
+
+
+def source_order(sources: Iterable[str]) -> list[str]:
+    """Interactions, the modalities in the order of the registry, the bridge."""
+    given = list(sources)
+    first, last = ([s] if s in given else [] for s in SOURCES)
+    return [*first, *in_order(s for s in given if s not in SOURCES), *last]
 
 
 def variant_label(variant: str) -> str:

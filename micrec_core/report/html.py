@@ -258,11 +258,12 @@ def _weight_sections(frame: Frame, labels: Mapping[str, str]) -> Iterator[Sectio
     if weights is None or weights.empty:
         return
     long = modalities.long_weights(weights)
+    whole = modalities.all_of(modalities.names(weights))
     yield Section(
-        "Text against image",
+        modalities.against(modalities.names(weights)),
         modalities.distributions(modalities.quantiles(long), labels),
         modalities.quantiles(long),
-        "Weights of entities that have both: median, middle half and middle nine tenths.",
+        f"Weights of entities that have {whole}: median, middle half and middle nine tenths.",
     )
     having = modalities.by_having(long)
     for entity in dict.fromkeys(having["entity"]):

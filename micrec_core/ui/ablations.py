@@ -13,6 +13,7 @@ from micrec_core.figures.theme import (
     source_label,
     variant_label,
 )
+from micrec_core.modalities.registry import MODALITIES, in_order, listed
 from micrec_core.names import COHORTS
 from micrec_core.ui.library import Opened
 from micrec_core.ui.widgets import cells, chart, choose_value
@@ -69,7 +70,7 @@ def show_stress(opened: Opened, frame: pd.DataFrame, stress: str) -> None:
     names = {
         "protocol": ("Question", "known", PROTOCOL_LABELS),
         "cohort": ("Users", "all", COHORTS),
-        "modality": ("Lost", "text", {**_modalities(rows), "all": "Text and image"}),
+        "modality": ("Lost", next(iter(MODALITIES)), _lost(rows)),
     }
     have = [c for c in names if c in rows and rows[c].nunique() > 1]
     for cell, column in zip(cells(len(have), 180), have, strict=False):
@@ -89,5 +90,7 @@ def show_stress(opened: Opened, frame: pd.DataFrame, stress: str) -> None:
     )
 
 
-def _modalities(rows: pd.DataFrame) -> dict[str, str]:
-    return {m: source_label(m) for m in rows["modality"].unique()} if "modality" in rows else {}
+def _lost(rows: pd.DataFrame) -> dict[str, str]:
+    """What is lost in a row -> how it is called: one modality, or all of them."""
+    names = in_order(set(rows["modality"]) - {"all"}) if "modality" in rows else ()
+    return {m: source_label(m) for m in names} | {"all": listed(names or MODALITIES).capitalize()}

@@ -11,6 +11,7 @@ import streamlit as st
 
 from micrec_core.figures import theme
 from micrec_core.figures.recommendations import short, sources
+from micrec_core.modalities.registry import modality
 from micrec_core.ui.library import Opened, item
 from micrec_core.ui.widgets import plain
 
@@ -83,7 +84,7 @@ def reason_bar(parts: Mapping[str, float], scale: float) -> tuple[str, str]:
         size = abs(value) * share
         left, x = (left - size, left - size) if value < 0 else (left, right)
         right = right + size if value >= 0 else right
-        colour = theme.SOURCE_COLOURS.get(source, theme.NEUTRAL)
+        colour = theme.source_colour(source)
         opacity = 0.5 if value < 0 else 1
         rects.append(
             f"<rect x='{x:.1f}' y='0' width='{size:.1f}' height='{height}' fill='{colour}' "
@@ -142,17 +143,11 @@ def gallery(
 
 def legend(names: Sequence[str]) -> None:
     """What the colours of the reason bars mean."""
-    words = {
-        "id": "interactions",
-        "text": "what the text says",
-        "image": "what the picture shows",
-        "bridge": "lent by overlapping users",
-    }
-    # Fixed words and colours only: nothing of a dataset may come here.
+    words = {"id": "interactions", "bridge": "lent by overlapping users"}
+    # Fixed words and colours and checked names only: nothing else of a dataset may come here.
     marks = "".join(
         f"<span style='display:inline-block;width:.8em;height:.8em;border-radius:2px;"
-        f"background:{theme.SOURCE_COLOURS[n]}'></span> {words[n]} &emsp;"
+        f"background:{theme.source_colour(n)}'></span> {words.get(n) or modality(n).says} &emsp;"
         for n in names
-        if n in words
     )
     st.html(f"<small>{marks}</small>")

@@ -10,8 +10,9 @@ import streamlit as st
 from micrec_core.errors import MicrecError
 from micrec_core.figures import modalities as figures
 from micrec_core.figures import theme
-from micrec_core.figures.modalities import MODALITIES, parts_bar
+from micrec_core.figures.modalities import parts_bar
 from micrec_core.figures.tables import pick
+from micrec_core.modalities.registry import listed
 from micrec_core.names import CATALOGUE
 from micrec_core.ui import serve
 from micrec_core.ui.cards import gallery, thumbnail, title_of
@@ -28,11 +29,12 @@ ENTITIES = {"user": "A user", "item": "An item"}
 class Prepared:
     """The tables that the charts of the page show, made once per run.
 
-    ``spread`` holds quantiles and ``by_degree`` means of those with text and image, ``by_having``
-    means of all; ``marks`` are the rows of the triangle, a sample of ``n_shares`` where there are
-    many.
+    ``names`` are the modalities; ``spread`` holds quantiles and ``by_degree`` means of those that
+    have all of them, ``by_having`` means of all; ``marks`` are the rows of the chart of shares, a
+    sample of ``n_shares`` where there are many.
     """
 
+    names: tuple[str, ...]
     spread: pd.DataFrame
     by_degree: pd.DataFrame
     by_having: pd.DataFrame
@@ -45,6 +47,7 @@ def _prepared(key: str, n_domains: int, _weights: pd.DataFrame) -> Prepared:
     long = figures.long_weights(_weights)
     shares = figures.with_shares(_weights)
     return Prepared(
+        figures.names(_weights),
         figures.quantiles(long),
         figures.by_decile(long),
         figures.by_having(long),
@@ -61,7 +64,7 @@ def prepared(opened: Opened, weights: pd.DataFrame) -> Prepared:
 def look_at_mark() -> None:
     """For the triangle: the user or item that was clicked becomes the one to look at."""
     points = st.session_state["mo_ternary"].selection.points
-    if not points:
+    if not points or "customdata" not in points[0]:
         return
     entity, entity_id, _, domain = points[0]["customdata"]
     st.session_state["mo_kind"] = ENTITIES[entity]
@@ -75,6 +78,7 @@ def show_groups(opened: Opened, data: Prepared) -> None:
     """Mean weights by degree and by what is missing, of users or of items, per domain."""
     st.subheader("For whom", anchor=False, help=words("degree", "interval"))
     have = [e for e in ENTITIES if e in set(data.by_having["entity"])]
+    names = " and of ".join(data.names)
     entity = st.segmented_control(
         "Of",
         have,
@@ -90,17 +94,17 @@ def show_groups(opened: Opened, data: Prepared) -> None:
             figures.group_means(rows, "degree", opened.labels, "Train interactions, from"),
             rows,
             "mo_degree",
-            alt=f"Mean weight of text and of image of {entity}s by tenths of their degree",
-            caption=f"{entity.capitalize()}s that have both, in tenths by their interactions in "
-            "training (fewer where many have as many), labelled by where they begin. Mean with "
-            "95 % interval.",
+            alt=f"Mean weight of {names} of {entity}s by tenths of their degree",
+            caption=f"{entity.capitalize()}s that have {figures.all_of(data.names)}, in tenths by "
+            "their interactions in training (fewer where many have as many), labelled by where "
+            "they begin. Mean with 95 % interval.",
         )
     rows = pick(data.by_having, entity=entity)
     chart(
         figures.group_means(rows, "have", opened.labels, "What it has"),
         rows,
         "mo_missing",
-        alt=f"Mean weight of text and of image of {entity}s by what they have",
+        alt=f"Mean weight of {names} of {entity}s by what they have",
         caption="Where only one is there, it has all of the weight and the other none.",
     )
 
@@ -146,7 +150,7 @@ def _item(opened: Opened, weights: pd.DataFrame | None) -> None:
             st.caption("This run lacks `serving.json`, which neighbours are found with.")
             return
         model = serve.recommender(opened)
-        for modality in MODALITIES:
+        for modality in model.modalities if weights is None else figures.names(weights):
             label = theme.source_label(modality).lower()
             st.markdown(f"**Nearest by {label}**", help=word("neighbours"))
             if modality not in model.modalities or not row.get(f"has_{modality}", True):
@@ -193,9 +197,10 @@ def _weights(weights: pd.DataFrame, entity: str, domain: str, entity_id: str) ->
         st.caption(f"No weights were kept for this {entity}.")
         return
     row = mine.iloc[0]
-    have = [m for m in MODALITIES if row[f"has_{m}"]]
+    names = figures.names(weights)
+    have = [m for m in names if row[f"has_{m}"]]
     if not have:
-        st.caption("It has neither text nor image: only interactions count.")
+        st.caption(f"It has neither {listed(names, 'nor')}: only interactions count.")
         return
     st.markdown("**Weights**", help=word("modality"))
     st.plotly_chart(
@@ -203,7 +208,7 @@ def _weights(weights: pd.DataFrame, entity: str, domain: str, entity_id: str) ->
         width="stretch",
         height=52,
         config={"displayModeBar": False},
-        alt=f"Weight of text and image of this {entity}",
+        alt=f"Weight of {listed(names)} of this {entity}",
         key=f"mo_weights_{entity}_{domain}",
     )
     near = "its neighbours" if entity == "item" else "each other, of the items taken,"
@@ -219,7 +224,7 @@ def _weights(weights: pd.DataFrame, entity: str, domain: str, entity_id: str) ->
     if entity == "user" and row["degree"] < 3:
         st.caption("Fewer than 3 interactions: not enough history to read much into the weights.")
     shares = ", ".join(
-        f"{theme.source_label(s).lower()} {row[f'share_{s}']:.0%}" for s in ("id", *MODALITIES)
+        f"{theme.source_label(s).lower()} {row[f'share_{s}']:.0%}" for s in ("id", *names)
     )
     strength = (
         f" Content counts {row['strength']:.2f} times beside the interactions."

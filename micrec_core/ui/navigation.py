@@ -9,6 +9,7 @@ import streamlit as st
 from streamlit.navigation.page import Page
 
 from micrec_core.bundled import PAGES
+from micrec_core.modalities.registry import MODALITIES, listed
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
             "Modalities",
             ":material/tune:",
             "modalities",
-            "What do text and image weigh, for whom, and does it matter?",
+            f"What do {listed(MODALITIES)} weigh, for whom, and does it matter?",
         ),
     ),
     "Try": (

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import streamlit as st
 from streamlit.navigation.page import Page
 
+from micrec_core.modalities.registry import MODALITIES, listed
 from micrec_core.ui.navigation import page_file, unbound
 
 
@@ -33,8 +34,9 @@ STEPS = (
     ),
     Step(
         "modalities",
-        "What text and picture weigh. Where one is missing, the other has all of the weight; "
-        "further down is what leaving one out costs, which is another question.",
+        f"What {listed(m.noun for m in MODALITIES.values())} weigh. Where one is missing, the "
+        "other has all of the weight; further down is what leaving one out costs, which is another "
+        "question.",
     ),
     Step(
         "cold-start",

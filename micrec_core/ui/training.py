@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from micrec_core.bundled import SAMPLE_DATA
-from micrec_core.config import RECIPE
+from micrec_core.config import MECHANISMS, RECIPE
 from micrec_core.figures import retrain as figures
 from micrec_core.figures.tables import pick
 from micrec_core.jobs.manager import Job, JobManager
@@ -34,7 +34,6 @@ SPLITS = {
 _EPOCHS = (
     "The learning rate falls to nothing over these epochs, so a short training is a whole one too."
 )
-WITHOUT = ("text", "image", "modality", "contrast", "self-enhanced", "templates", "cross-domain")
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ def choose_settings(choices: list[Path]) -> Settings:
         dataset = st.selectbox("Dataset", choices, format_func=lambda p: p.name, key="rt_dataset")
         name = st.text_input("Name of the run", placeholder="chosen for you", key="rt_name",
                              max_chars=64, help=words("run"))  # fmt: skip
-        without = st.multiselect("Switch off", WITHOUT, key="rt_without", help=words("variant"))
+        without = st.multiselect("Switch off", MECHANISMS, key="rt_without", help=words("variant"))
     with right:
         epochs = st.slider("Epochs", 1, MAX_EPOCHS, min(RECIPE["epochs"], MAX_EPOCHS),
                            key="rt_epochs", help=_EPOCHS)  # fmt: skip

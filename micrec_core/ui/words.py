@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from micrec_core.modalities.registry import MODALITIES, listed
+
 WORDS = {
     "domain": "A shop or category with its own items; a user may be known in one or in several.",
     "overlapping user": "A user with interactions in both domains of a pair.",
     "template": "A user or item that owns a trained vector; everyone else is built from templates.",
     "hot, warm, cold": "Hot: was in training. Warm: was not, but has interactions or features now. "
     "Cold: has nothing in this domain.",
-    "modality": "A kind of content: text or image. Interactions (id) are set against them.",
+    "modality": f"A kind of content: {listed(MODALITIES, 'or')}. "
+    "Interactions (id) are set against them.",
     "neighbours": "The users or items of the same domain that are most alike in one modality.",
     "fold-in": "Computing a vector for someone new without changing a parameter of the model.",
     "degree": "The number of interactions a user or item has in the training data.",

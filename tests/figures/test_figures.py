@@ -17,6 +17,7 @@ from micrec_core.figures import (
     tables,
     theme,
 )
+from micrec_core.modalities.registry import MODALITIES
 from micrec_core.names import POOLED
 from micrec_core.report.html import html_report
 from tests import ui_run
@@ -30,7 +31,8 @@ def traces(figure, kind):
 
 
 def test_colours_have_one_role():
-    domains, sources = set(theme.DOMAIN_COLOURS), set(theme.SOURCE_COLOURS.values())
+    domains = set(theme.DOMAIN_COLOURS)
+    sources = {theme.source_colour(source) for source in (*theme.SOURCES, *MODALITIES, "audio")}
     greys = {*theme.BASELINE_GREYS, theme.NEUTRAL}
     assert not domains & sources and not domains & greys and not sources & greys
     assert theme.DOMAIN_COLOURS == ("#0072B2", "#D55E00")
@@ -152,7 +154,7 @@ def test_tenths_of_the_degree_hold_everyone_once():
 def test_the_ternary_plot_leaves_out_entities_without_a_share():
     weights = ui_run._weights(np.random.default_rng(2), ("text", "image"))
     weights.loc[:9, ["share_id", "share_text", "share_image"]] = 0.0
-    figure = modalities.ternary(weights, LABELS)
+    figure = modalities.ternary(weights, LABELS, ("text", "image"))
     assert sum(len(t.a) for t in figure.data) == len(weights) - 10
 
 
