@@ -49,11 +49,11 @@ class FoldInGraph(BipartiteGraph):
         return self._train.to_items(x, items, users, drop)
 
 
-def encode(model: MICRec, inputs: ModelInputs) -> list[Encoded]:
+def encode(model: MICRec, inputs: ModelInputs, by_source: bool = False) -> list[Encoded]:
     """Embeddings of every domain, without dropout or gradient."""
     model.eval()
     with torch.no_grad():
-        return model(inputs)
+        return model(inputs, by_source)
 
 
 def fold_in_users(
@@ -158,16 +158,27 @@ def alone_users(
     model: MICRec,
     knowledge: Knowledge,
     inputs: ModelInputs,
-    encoded: list[Encoded],
+    encoded: Sequence[Encoded],
     source: int,
     rows: NDArray[np.integer],
 ) -> NDArray[np.float32]:
-    """Embeddings [n, dim] of users of ``source`` from their interactions there and nothing else."""
+    """Embeddings [n, dim] of users of ``source`` from their interactions there and nothing else.
+
+    Their templates of the domain, features inferred from its items alone, and the items' layers as
+    they are; for whoever took nothing elsewhere, the embedding they have.
+    """
+    found, degree = encoded[source], inputs.domains[source].users.degree
     side = alone_side(knowledge, source, rows, inputs.device)
     picked = torch.from_numpy(np.asarray(rows, np.int64)).to(inputs.device)
+    gate = model.domain(source).user_gate
     model.eval()
     with torch.no_grad():
-        users: Tensor = model.alone_users(source, inputs.domains[source], encoded, side, picked)
+        own = found.template_users[picked]
+        aggregated = model.aggregate(own, side, gate, anchors=found.initial_users)
+        # Propagation is linear: what comes through the items stays, only e' of the user changes.
+        mean = torch.where(degree[picked] > 0, 1.0 / (model.settings.layers + 1), 1.0)
+        gap = aggregated - found.aggregated_users[picked]
+        users: Tensor = found.users[picked] + mean[:, None] * gap
     return users.cpu().numpy()
 
 

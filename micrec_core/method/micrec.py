@@ -1,94 +1,107 @@
 """MICRec: inductive templates, modality-based aggregation, propagation, cross-domain links.
 
-INMO (Wu et al., SIGIR 2022) gives the templates, LightGCN (He et al., 2020) the propagation.
-Equations of the aggregation, the gate and the cross-domain terms are ours; docs/method.md says
-where each comes from. Tensors only: nothing here knows an id, a file or a data frame.
+``embed`` and ``propagate`` read in the order of docs/method.md, sections 2 to 7, with its symbols:
+t templates, e (initial) embeddings, e' after the aggregation, ê final. Tensors only: nothing here
+knows an id, a file or a data frame.
+
+Given the gate's weights, everything from templates to ê is linear. So every stage also runs on
+embeddings that are kept apart by source, [n, S, dim] instead of [n, dim] (section 8): what came
+from interactions stays in the slot ``id``, and each message goes to the slot of its modality.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from micrec_core.graphs.lending import NeighbourGraph, NeighbourRows
 from micrec_core.graphs.mixing import mix
 from micrec_core.graphs.operators import Dropout
-from micrec_core.graphs.propagation import light_gcn, light_gcn_rows
+from micrec_core.graphs.propagation import light_gcn, light_gcn_rows, normalised
 from micrec_core.graphs.shared import add_shared
 from micrec_core.graphs.taking import take, takeable
 from micrec_core.method.gate import Gate
 from micrec_core.method.inputs import DomainInputs, Link, ModelInputs, Side
 
-# Where the learned refinement of templates starts, and how much of its own an item takes in.
-REFINE, ECHO = 0.5, 1.0
+# Where the two learned numbers of a domain start: c of refined templates and k of own templates.
+REFINE, OWN_TEMPLATE = 0.5, 1.0
+# Parameters that were called otherwise in runs of before.
+RENAMED = {"echo": "own_template"}
+Pair = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Which mechanisms there are, and their sizes (DESIGN 3.1 to 3.4).
+    """Which mechanisms there are, and their sizes (docs/method.md, section 12).
 
     ``templates`` off gives every user and item a free vector (LightGCN); ``modalities`` empty
-    switches the aggregation off; ``transfer`` lets a user's templates of another domain in;
-    ``echo`` lets an item's own template into its embedding.
+    switches the aggregation off; ``transfer`` lets a user's embedding of another domain in;
+    ``own_template`` adds an item's own template to its embedding.
     """
 
     dim: int = 64
     layers: int = 2
     templates: bool = True
-    modalities: tuple[str, ...] = ("text", "image")
+    modalities: tuple[str, ...] = ()
     transfer: bool = True
-    echo: bool = True
+    own_template: bool = True
     init: float = 0.1
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The slots of embeddings kept apart by source, in order."""
+        return ("id", *self.modalities, *(("bridge",) if self.transfer else ()))
+
 
 @dataclass(frozen=True)
-class Mixed:
-    """Embeddings of one domain before its propagation, each [n, dim].
+class Embedded:
+    """Embeddings of one domain before its propagation: float [n, dim], or [n, S, dim] by source.
 
-    ``template_users``: E of 3.1 from this domain alone; ``own_users``, ``own_items``: with the
-    transfer from other domains, what neighbours lend; ``mixed_users``, ``mixed_items``: after the
-    aggregation, E'; ``user_vectors``, ``item_vectors``: the template vectors they were made of.
+    Attributes
+    ----------
+    user_templates, item_templates : t, what was learned (section 2)
+    template_users : e_u from the templates of this domain alone (sections 2 and 3)
+    initial_users, initial_items : e, own templates of items and transfers added (4 and 5)
+    aggregated_users, aggregated_items : e' (6)
     """
 
+    user_templates: Tensor
+    item_templates: Tensor
     template_users: Tensor
-    own_users: Tensor
-    own_items: Tensor
-    mixed_users: Tensor
-    mixed_items: Tensor
-    user_vectors: Tensor
-    item_vectors: Tensor
+    initial_users: Tensor
+    initial_items: Tensor
+    aggregated_users: Tensor
+    aggregated_items: Tensor
 
 
 @dataclass(frozen=True)
-class Encoded(Mixed):
-    """Embeddings of one domain: ``users``, ``items`` are the final ones, Ê of DESIGN 3.3."""
+class Encoded(Embedded):
+    """Embeddings of one domain with the final ones, ê, after the propagation (section 7)."""
 
     users: Tensor
     items: Tensor
 
 
 class DomainParameters(nn.Module):
-    """Template vectors, global vectors, gates and the self-enhanced diagonal of one domain."""
+    """Templates, global vectors, gates and the self-enhanced diagonal of one domain."""
 
     def __init__(self, n_users: int, n_items: int, settings: Settings):
         super().__init__()
-        dim = settings.dim
+        dim, n = settings.dim, len(settings.modalities)
         self.users = nn.Parameter(torch.empty(n_users, dim))
         self.items = nn.Parameter(torch.empty(n_items, dim))
         self.any_user = nn.Parameter(torch.zeros(dim))
         self.any_item = nn.Parameter(torch.zeros(dim))
         self.self_enhanced = nn.Parameter(torch.ones(dim))
-        n = len(settings.modalities)
-        # How much of their neighbours' template vectors items take in.
         self.refine = nn.Parameter(torch.tensor(REFINE))
-        # How much of its own template an item takes in; nobody has it who takes in none.
-        self.echo = nn.Parameter(torch.tensor(ECHO)) if settings.echo else None
+        own = nn.Parameter(torch.tensor(OWN_TEMPLATE)) if settings.own_template else None
+        self.own_template = own
         self.user_gate = Gate(n)
         self.item_gate = Gate(n)
+        self.register_load_state_dict_pre_hook(_with_todays_names)
 
 
 class MICRec(nn.Module):
@@ -109,13 +122,14 @@ class MICRec(nn.Module):
         self.project = nn.ModuleDict(
             {m: nn.Linear(content_dims[m], settings.dim, bias=False) for m in settings.modalities}
         )
-        pairs = (
-            [(a, b) for a in range(len(sizes)) for b in range(len(sizes)) if a != b]
-            if settings.transfer
-            else []
-        )
+        n = len(sizes) if settings.transfer else 0
         self.transfer = nn.ModuleDict(
-            {f"{a}-{b}": nn.Linear(settings.dim, settings.dim, bias=False) for a, b in pairs}
+            {
+                f"{a}-{b}": nn.Linear(settings.dim, settings.dim, bias=False)
+                for a in range(n)
+                for b in range(n)
+                if a != b
+            }
         )
         # Exponent of the template normalisation, annealed by the trainer and saved with the rest.
         self.alpha: Tensor
@@ -127,127 +141,176 @@ class MICRec(nn.Module):
 
     def reset_parameters(self, generator: torch.Generator) -> None:
         """Draw every parameter anew from ``generator``, in the order of their names."""
+        fixed = {"self_enhanced": 1.0, "refine": REFINE, "own_template": OWN_TEMPLATE}
         for name, parameter in sorted(self.named_parameters()):
             leaf = name.rsplit(".", 1)[-1]
             if "gate" in name:
                 continue
-            if leaf == "self_enhanced":
-                nn.init.ones_(parameter)
-            elif leaf == "refine":
-                nn.init.constant_(parameter, REFINE)
-            elif leaf == "echo":
-                nn.init.constant_(parameter, ECHO)
+            if leaf in fixed:
+                nn.init.constant_(parameter, fixed[leaf])
             elif name.startswith("transfer"):
                 nn.init.zeros_(parameter)
             else:
                 with torch.no_grad():
                     parameter.normal_(0.0, self.settings.init, generator=generator)
 
-    # 3.1 ---------------------------------------------------------------------------------------
+    # The whole, in order -----------------------------------------------------------------------
 
-    def item_templates(self, d: int, inputs: DomainInputs) -> dict[str, Tensor]:
-        """Refined item templates by source (ours): t~_i = t_i + c sum_m beta_im S_m t.
+    def forward(self, inputs: ModelInputs, by_source: bool = False) -> list[Encoded]:
+        """Embeddings of every domain; ``by_source`` keeps them apart (not meant for gradients)."""
+        found = []
+        for domain, e in zip(inputs.domains, self.embed(inputs, None, by_source), strict=True):
+            users, items = self.propagate(e.aggregated_users, e.aggregated_items, domain)
+            found.append(Encoded(**vars(e), users=users, items=items))
+        return found
 
-        What an item says of its takers, items alike say in part too: they share what is learned,
-        of which low-degree ones learn too little alone. ``id`` holds t, a modality what neighbours
-        in it bring; beta are the gate's shares. Those of users are not refined: it helped no more.
-        """
-        templates = self.domain(d).items
-        parts = {
-            m: share[:, None] * (neighbours @ templates)
-            for m, share, neighbours in self._refinements(d, inputs.items)
-        }
-        return {"id": templates, **parts}
+    def embed(
+        self,
+        inputs: ModelInputs,
+        drops: Sequence[Dropout] | None = None,
+        by_source: bool = False,
+    ) -> list[Embedded]:
+        """Embeddings of every domain before its propagation; ``drops`` (one each) in training."""
+        templates = [self.templates(d, by_source) for d in range(len(inputs.domains))]
+        summed = [
+            self.sum_templates(d, domain, *templates[d], None if drops is None else drops[d])
+            for d, domain in enumerate(inputs.domains)
+        ]
+        transferred = self.add_transfers([users for users, _ in summed], inputs.links)
+        user_content, item_content = self._projected(inputs)
+        found = []
+        for d, domain in enumerate(inputs.domains):
+            own, (template_users, items) = self.domain(d), summed[d]
+            e_users, e_items = takeable(transferred[d]), takeable(items)
+            users = self.aggregate(e_users, domain.users, own.user_gate, user_content[d])
+            items = self.aggregate(e_items, domain.items, own.item_gate, item_content[d])
+            aggregated = takeable(users), takeable(items)
+            found.append(Embedded(*templates[d], template_users, e_users, e_items, *aggregated))
+        return found
 
-    def _refinements(
-        self, d: int, items: Side
-    ) -> Iterator[tuple[str, Tensor, NeighbourGraph | NeighbourRows]]:
-        """Every modality with c beta_im, [n_items], and S_m."""
-        if not self.settings.modalities:
-            return
+    # 2 to 4: templates -------------------------------------------------------------------------
+
+    def templates(self, d: int, by_source: bool = False) -> Pair:
+        """t of users and of items: [n, dim], or [n, S, dim] with all of it in the slot ``id``."""
         own = self.domain(d)
-        shares = own.refine * own.item_gate.shares(items.signals, items.has)
-        for place, m in enumerate(self.settings.modalities):
-            yield m, shares[:, place], items.neighbours[m]
+        if not by_source:
+            return takeable(own.users), takeable(own.items)
+        empty = own.users.new_zeros(1, len(self.settings.sources), self.settings.dim)
+        users, items = (empty.repeat(len(t), 1, 1) for t in (own.users, own.items))
+        users[:, 0], items[:, 0] = own.users, own.items
+        return users, items
 
-    def _refined_items(self, d: int, inputs: DomainInputs, templates: Tensor) -> Tensor:
-        """What ``item_templates`` add up to."""
-        refined = templates
-        for _, share, neighbours in self._refinements(d, inputs.items):
-            refined = mix(refined, templates, share, neighbours)
+    def refine(self, d: int, items: Side, templates: Tensor) -> Tensor:
+        """t~_i = t_i + c sum_m beta_i^m sum_n S_in^m t_n (section 3, ours): as ``templates``.
+
+        What an item says of its takers, items alike say in part too: they share what is learned, of
+        which low-degree ones learn too little alone. beta are the gate's shares. Those of users
+        are not refined: it helped no more.
+        """
+        own, refined = self.domain(d), templates
+        beta = own.refine * own.item_gate.shares(items.signals, items.has)
+        for index, m in enumerate(self.settings.modalities):
+            near = items.neighbours[m]
+            refined = self._into(refined, m, mix, whole(templates), beta[:, index], near)
         return refined
 
-    def own_users(self, d: int, inputs: DomainInputs) -> dict[str, Tensor]:
-        """Template embeddings of users by source; they add up to those of ``own``.
-
-        The global vector is of the source ``id``.
-        """
-        own = self.domain(d)
-        if not self.settings.templates:
-            return {"id": own.users}
-        return {
-            source: self._sum_users(
-                inputs, templates, own.any_user if source == "id" else None, None
-            )
-            for source, templates in self.item_templates(d, inputs).items()
-        }
-
-    def own(
+    def sum_templates(
         self,
         d: int,
         inputs: DomainInputs,
-        drop: Dropout | None,
-        vectors: tuple[Tensor, Tensor] | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        """Template embeddings, e_u = r_u^-alpha (sum of t~_i over N_u + g_U), items symmetric.
+        user_templates: Tensor,
+        item_templates: Tensor,
+        drop: Dropout | None = None,
+    ) -> Pair:
+        """Template embeddings of users and items (sections 2 and 4; INMO, eq. 4-5).
 
-        INMO eq. 4-5 with the exponent of its annealed normalisation; r counts the global vector.
-        Items add k t_i (ours): a score then holds how near the item is to what the user took, as
-        in a factored item-item model (Kabbur et al., KDD 2013, eq. 4). An item that was not
-        trained has no template. Without templates: the free vectors themselves. ``vectors``: those
-        of users and items, by default the parameters.
+            e_u = (|N_u| + 1)^-alpha (sum over i in N_u of t~_i + g_U)
+            e_i = (|N_i| + 1)^-alpha (sum over u in N_i of t_u + g_I) + k t_i
+
+        The summand k t_i is ours: a score then holds how near the item is to what the user took, as
+        in a factored item-item model (Kabbur et al., KDD 2013, eq. 4). An item that was not trained
+        has no template. Without templates: the free vectors themselves.
         """
-        own = self.domain(d)
-        of_users, of_items = vectors or (own.users, own.items)
         if not self.settings.templates:
-            return of_users, of_items
-        refined = self._refined_items(d, inputs, of_items)
-        users = self._sum_users(inputs, refined, own.any_user, drop)
-        rescale = _rescale(drop)
-        scale = (inputs.items.degree + 1.0) ** -self.alpha
-        ones = torch.ones_like(inputs.users.degree)
-        items = inputs.graph.to_items(of_users, scale * rescale, ones, drop)
-        echoed = () if own.echo is None else (of_items, own.echo)
-        return users, add_shared(items, scale, own.any_item, *echoed)
+            return user_templates, item_templates
+        own, graph = self.domain(d), inputs.graph
+        degrees = inputs.users.degree, inputs.items.degree
+        refined = self.refine(d, inputs.items, item_templates)
+        users = self._sum(graph.to_users, refined, *degrees, drop, own.any_user)
+        given = () if own.own_template is None else (whole(item_templates), own.own_template)
+        of_items = user_templates, *degrees[::-1], drop, own.any_item
+        return users, self._sum(graph.to_items, *of_items, *given)
 
-    def _sum_users(
-        self, inputs: DomainInputs, templates: Tensor, shared: Tensor | None, drop: Dropout | None
+    def _sum(
+        self,
+        gather: Callable[..., Tensor],
+        templates: Tensor,
+        degree: Tensor,
+        others: Tensor,
+        drop: Dropout | None,
+        *rest: Tensor,
     ) -> Tensor:
-        rescale = _rescale(drop)
-        scale = (inputs.users.degree + 1.0) ** -self.alpha
-        ones = torch.ones_like(inputs.items.degree)
-        users = inputs.graph.to_users(templates, scale * rescale, ones, drop)
-        return users if shared is None else add_shared(users, scale, shared)
+        """What ``gather`` brings of the templates, normalised, and in ``id`` the ``rest``.
 
-    def add_transfer(
-        self, own: list[tuple[Tensor, Tensor]], links: tuple[Link, ...]
-    ) -> list[tuple[Tensor, Tensor]]:
-        """Let overlapping users' templates of the source domain into the target (ours).
+        ``degree`` [n] of who receives, ``others`` of who gives. What is dropped is made up for.
+        """
+        scale = (degree + 1.0) ** -self.alpha
+        rescaled = scale if drop is None else scale * (1.0 / (1.0 - drop.rate))
+        summed = gather(templates.flatten(1), rescaled, torch.ones_like(others), drop)
+        if templates.ndim > 2:
+            summed = summed.unflatten(1, templates.shape[1:])
+        return self._into(summed, "id", add_shared, scale, *rest)
 
-        e_u^B += W_AB e_u^A: still nothing but the user's interactions, hence inductive, and what
-        a user cold in B has instead of templates of B.
+    # 5: transfer between domains ---------------------------------------------------------------
+
+    def add_transfers(self, users: Sequence[Tensor], links: Sequence[Link]) -> list[Tensor]:
+        """e_u^B <- e_u^B + W_AB e_u^A for users of both domains (section 5, ours).
+
+        Still nothing but the user's interactions, hence inductive.
         """
         if not self.transfer:
-            return own
-        givers = [takeable(u) for u, _ in own]
-        users = list(givers)
+            return list(users)
+        before = [takeable(e) for e in users]
+        after = list(before)
         for link in links:
-            (there,) = take(givers[link.source], link.source_rows)
+            (there,) = take(whole(before[link.source]), link.source_rows)
             moved = self.transfer[f"{link.source}-{link.target}"](there)
-            users[link.target] = users[link.target].index_add(0, link.target_rows, moved)
-        return [(u, items) for u, (_, items) in zip(users, own, strict=True)]
+            to, rows = after[link.target], link.target_rows
+            after[link.target] = self._into(to, "bridge", torch.index_add, 0, rows, moved)
+        return after
 
-    # 3.2 ---------------------------------------------------------------------------------------
+    # 6: modality-based aggregation -------------------------------------------------------------
+
+    def aggregate(
+        self,
+        embedding: Tensor,
+        side: Side,
+        gate: Gate,
+        content: Sequence[Tensor] | None = None,
+        anchors: Tensor | None = None,
+    ) -> Tensor:
+        """e'_v = e_v + sum_m w_v^m (sum_n S_vn^m e_n + P_m x_v^m / (1 + degree_v)) (section 6).
+
+        The projection fades with the degree, for on real data it memorises known users' items, and
+        is trained by the loss that simulates new items alone.
+
+        Parameters
+        ----------
+        embedding : float [n, dim], or [n, S, dim] by source
+        content : P_m x one a modality, [n, dim]; by default of ``side``, without gradients
+        anchors : e of those who may be neighbours, [n_anchors, dim]; by default ``embedding``
+        """
+        if not self.settings.modalities:
+            return embedding
+        if content is None:
+            with torch.no_grad():
+                content = self.content(side)
+        anchors = whole(embedding) if anchors is None else anchors
+        weights, fading = gate(side.signals, side.has), 1.0 / (1.0 + side.degree)
+        for index, m in enumerate(self.settings.modalities):
+            message = anchors, weights[:, index], side.neighbours[m], content[index], fading
+            embedding = self._into(embedding, m, mix, *message)
+        return embedding
 
     def content(self, side: Side) -> list[Tensor]:
         """P_m x of users or items, one a modality: [n, dim]."""
@@ -274,114 +337,69 @@ class MICRec(nn.Module):
                 )
         return users, items
 
-    def aggregate(
-        self,
-        embedding: Tensor,
-        lenders: Tensor,
-        side: Side,
-        gate: Gate,
-        content: list[Tensor] | None = None,
-    ) -> Tensor:
-        """E' = E + sum_m w_m (S_m E + share(degree) P_m x): [n, dim].
+    # 7: propagation ----------------------------------------------------------------------------
 
-        ``lenders`` are the embeddings that neighbours lend, [n_anchors, dim]. The projection
-        fades as 1 / (1 + degree), for on real data it memorises known users' items, and is
-        trained only by the loss that simulates new items, which gives it as ``content``; by
-        default it is that of ``side`` without gradients.
-        """
-        if not self.settings.modalities:
-            return embedding
-        if content is None:
-            with torch.no_grad():
-                content = self.content(side)
-        weights = gate(side.signals, side.has)
-        share = 1.0 / (1.0 + side.degree)
-        for index, m in enumerate(self.settings.modalities):
-            graph, said = side.neighbours[m], content[index]
-            embedding = mix(embedding, lenders, weights[:, index], graph, said, share)
-        return embedding
-
-    # 3.3 ---------------------------------------------------------------------------------------
-
-    def propagate(
-        self, users: Tensor, items: Tensor, inputs: DomainInputs
-    ) -> tuple[Tensor, Tensor]:
+    def propagate(self, users: Tensor, items: Tensor, inputs: DomainInputs) -> Pair:
         """LightGCN eq. 3 and the mean over layers; an entity without edges keeps its embedding."""
-        degree = inputs.users.degree, inputs.items.degree
-        return light_gcn(inputs.graph, degree, users, items, self.settings.layers)
+        start = users.flatten(1), items.flatten(1)
+        found = light_gcn(inputs.graph, _degrees(inputs), *start, self.settings.layers)
+        return found[0].view_as(users), found[1].view_as(items)
 
     def propagate_rows(
         self,
         inputs: DomainInputs,
-        mixed: Mixed,
+        embedded: Embedded,
         users: Sequence[Tensor],
         items: Sequence[Tensor],
     ) -> tuple[list[Tensor], list[Tensor]]:
         """Rows of what ``propagate`` gives: by each list of users and of items, [n, dim]."""
-        degree = inputs.users.degree, inputs.items.degree
-        tables = mixed.mixed_users, mixed.mixed_items
-        return light_gcn_rows(inputs.graph, degree, *tables, self.settings.layers, users, items)
+        start = embedded.aggregated_users, embedded.aggregated_items
+        degrees, layers = _degrees(inputs), self.settings.layers
+        return light_gcn_rows(inputs.graph, degrees, *start, layers, users, items)
 
-    def before_propagation(
-        self, inputs: ModelInputs, drops: list[Dropout] | None = None
-    ) -> list[Mixed]:
-        """Embeddings of every domain before propagation; ``drops`` (one a domain) in training."""
-        vectors = [
-            (takeable(self.domain(d).users), takeable(self.domain(d).items))
-            for d in range(len(inputs.domains))
-        ]
-        own = [
-            self.own(d, domain, None if drops is None else drops[d], vectors[d])
-            for d, domain in enumerate(inputs.domains)
-        ]
-        templates = [users for users, _ in own]
-        own = self.add_transfer(own, inputs.links)
-        of_users, of_items = self._projected(inputs)
-        out = []
-        for d, domain in enumerate(inputs.domains):
-            gates = self.domain(d).user_gate, self.domain(d).item_gate
-            users, items = map(takeable, own[d])
-            mixed_users = self.aggregate(users, users, domain.users, gates[0], of_users[d])
-            mixed_items = self.aggregate(items, items, domain.items, gates[1], of_items[d])
-            mixed_users, mixed_items = takeable(mixed_users), takeable(mixed_items)
-            out.append(Mixed(templates[d], users, items, mixed_users, mixed_items, *vectors[d]))
-        return out
+    def layers(self, users: Tensor, items: Tensor, inputs: DomainInputs) -> list[Pair]:
+        """The layers of users and items that ``propagate`` takes the mean of, from 0 on."""
+        shapes = users.shape[1:], items.shape[1:]
+        found = [(users.flatten(1), items.flatten(1))]
+        for _ in range(self.settings.layers):
+            found.append(normalised(inputs.graph, _degrees(inputs), *found[-1]))
+        return [(u.unflatten(1, shapes[0]), i.unflatten(1, shapes[1])) for u, i in found]
 
-    def forward(self, inputs: ModelInputs) -> list[Encoded]:
-        """Embeddings of every domain."""
-        out = []
-        for domain, mixed in zip(inputs.domains, self.before_propagation(inputs), strict=True):
-            users, items = self.propagate(mixed.mixed_users, mixed.mixed_items, domain)
-            out.append(Encoded(**vars(mixed), users=users, items=items))
-        return out
+    # 9: as if brand-new ------------------------------------------------------------------------
 
-    # 3.6 ---------------------------------------------------------------------------------------
-
-    def alone_users(
-        self, d: int, inputs: DomainInputs, encoded: list[Encoded], side: Side, rows: Tensor
-    ) -> Tensor:
-        """Final embeddings of users of one domain without anything from another: [n, dim].
-
-        Templates of the domain, ``side`` with features inferred from its items alone, and the
-        items' layers as they are; for whoever took nothing elsewhere, the embedding they have.
-        """
-        found = encoded[d]
-        own = found.template_users[rows]
-        mixed = self.aggregate(own, found.own_users, side, self.domain(d).user_gate)
-        # Propagation is linear: what comes through the items stays, only E' of the user changes.
-        mean = torch.where(inputs.users.degree[rows] > 0, 1.0 / (self.settings.layers + 1), 1.0)
-        return found.users[rows] + mean[:, None] * (mixed - found.mixed_users[rows])
-
-    def new_items(self, d: int, encoded: Sequence[Mixed], items: Side) -> Tensor:
+    def new_items(self, d: int, embedded: Sequence[Embedded], items: Side) -> Tensor:
         """Embeddings of items of a domain as if each were brand-new, from features: [n, dim]."""
         own = self.domain(d)
         base = own.any_item.expand(len(items), -1)
         signals = torch.stack([items.signals[..., 0], items.unseen.expand(len(items), -1)], -1)
         unseen = replace(items, degree=torch.zeros_like(items.degree), signals=signals)
-        lenders = encoded[d].own_items.detach()
-        return self.aggregate(base, lenders, unseen, own.item_gate, self.content(items))
+        anchors = embedded[d].initial_items.detach()
+        return self.aggregate(base, unseen, own.item_gate, self.content(items), anchors)
+
+    def _into(
+        self, x: Tensor, source: str, change: Callable[..., Tensor], *arguments: Any
+    ) -> Tensor:
+        """``change`` of x [n, dim]; of [n, S, dim], in the slot of ``source`` alone."""
+        if x.ndim == 2:
+            return change(x, *arguments)
+        out, slot = x.clone(), self.settings.sources.index(source)
+        out[:, slot] = change(x[:, slot].contiguous(), *arguments)
+        return out
 
 
-def _rescale(drop: Dropout | None) -> float:
-    """What keeps the expectation of a sum over edges as it is without dropout."""
-    return 1.0 if drop is None else 1.0 / (1.0 - drop.rate)
+def whole(x: Tensor) -> Tensor:
+    """Embeddings [n, dim], where they are kept apart by source the sum over it."""
+    return x if x.ndim == 2 else x.sum(1)
+
+
+def _degrees(inputs: DomainInputs) -> Pair:
+    return inputs.users.degree, inputs.items.degree
+
+
+def _with_todays_names(
+    module: nn.Module, state: dict[str, Tensor], prefix: str, *rest: object
+) -> None:
+    """Let parameters be read that were stored under the names of before."""
+    for old, new in RENAMED.items():
+        if prefix + old in state:
+            state[prefix + new] = state.pop(prefix + old)

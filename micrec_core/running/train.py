@@ -155,6 +155,7 @@ def _write(
     with clock.part("serving"):
         progress("writing what serves it", 0, 0)
         answerer = Answerer(prepared, model, encoded)
+        by_source = encode(model, prepared.inputs, by_source=True)
         write_serving(writer, prepared, fitted, answerer.fitted_bridges)
         writer.write_parquet(CATALOGUE, catalogue_frame(prepared, progress))
     with clock.part("evaluate"):
@@ -163,7 +164,7 @@ def _write(
         own = answerer.outcome(asked, seconds=fitted.seconds)
         others = [popularity_outcome(prepared), *answerer.bridges(asked)]
         frames = own_frames(prepared, own, others)
-        frames[WEIGHTS] = weights_frame(prepared, model, encoded)
+        frames[WEIGHTS] = weights_frame(prepared, model, by_source)
         for relative, frame in frames.items():
             writer.write_parquet(relative, frame)
     with clock.part("layouts"):

@@ -1,16 +1,17 @@
-"""``weights.parquet``: what text and image weigh for each user and item, and what they bring.
+"""``weights.parquet``: what modalities weigh for each user and item, and what they bring.
 
 A weight is the gate's, a share is measured: given the weights, an embedding is a sum of what came
-from interactions (``id``), from text and from images, each part sent through the same propagation.
-A source's part of a score is half of what it brings on the user's side and half of what it brings
-on the item's, (u_p . i + u . i_p) / 2, as explanations share it out; its share in the list of an
-entity's 20 best is the mean over the list of |its part| / sum over sources of |their parts|.
+from interactions (``id``, with what came from other domains) and from each modality, all sent
+through the same propagation (docs/method.md, section 8). A source's part of a score is half of what
+it brings on the user's side and half of what it brings on the item's, (u_p . i + u . i_p) / 2, as
+explanations share it out; its share in the list of an entity's 20 best is the mean over the list of
+|its part| / sum over sources of |their parts|.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -21,30 +22,29 @@ from torch import Tensor
 
 from micrec_core.answering.answers import array
 from micrec_core.evaluation.ranking import rank_embeddings
-from micrec_core.graphs.lending import NeighbourGraph
 from micrec_core.method.gate import Gate
-from micrec_core.method.inputs import DomainInputs, Side
+from micrec_core.method.inputs import Side
 from micrec_core.method.micrec import Encoded, MICRec
+from micrec_core.modalities.registry import MODALITIES
 from micrec_core.training.prepare import Prepared
 
 ENTITIES_SHOWN = 20_000
 _LIST = 20
-_MODALITIES = ("text", "image")
 Parts = dict[str, NDArray[np.float32]]
 
 
 def weights_frame(
-    prepared: Prepared, model: MICRec, encoded: list[Encoded], seed: int = 0
+    prepared: Prepared, model: MICRec, by_source: Sequence[Encoded], seed: int = 0
 ) -> pd.DataFrame:
     """One row an entity; at most 20,000 users and 20,000 items of a domain, drawn by ``seed``.
 
-    Columns w_text and w_image are the gate's weights among the modalities that the entity has (0
-    where missing), ``strength`` what both are multiplied with.
+    Columns w_text, ... are the gate's weights among the modalities that the entity has (0 where
+    missing), ``strength`` what all of them are multiplied with. ``by_source``: of the model.
     """
     rng = np.random.default_rng(seed)
     frames = []
-    for d in range(len(encoded)):
-        for view in _views(prepared, model, encoded[d], d):
+    for d, encoded in enumerate(by_source):
+        for view in _views(prepared, model, encoded, d):
             degree = array(view.side.degree)
             # A user without train interactions was not trained on: nothing was weighed.
             rows = np.flatnonzero((degree > 0) | (view.entity == "item"))
@@ -52,49 +52,6 @@ def weights_frame(
                 rows = np.sort(rng.choice(rows, ENTITIES_SHOWN, replace=False))
             frames.append(_frame(prepared, view, rows))
     return pd.concat(frames, ignore_index=True)
-
-
-def embedding_parts(
-    model: MICRec, d: int, domain: DomainInputs, encoded: Encoded
-) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Final embeddings of users and of items as sums over sources: source -> [n, dim]."""
-    users: dict[str, Tensor] = {}
-    items: dict[str, Tensor] = {}
-    with torch.no_grad():
-        own = model.own_users(d, domain)
-        nothing = torch.zeros_like(own["id"])
-        refined = {m: own.get(m, nothing) for m in model.settings.modalities}
-        users["id"], items["id"] = model.propagate(
-            encoded.own_users - sum(refined.values(), start=nothing), encoded.own_items, domain
-        )
-        for m in model.settings.modalities:
-            gates = model.get_submodule(f"domains.{d}")
-            mixed = [
-                _only(model, m, side, gates.get_submodule(name), lenders)
-                for side, name, lenders in (
-                    (domain.users, "user_gate", encoded.own_users),
-                    (domain.items, "item_gate", encoded.own_items),
-                )
-            ]
-            users[m], items[m] = model.propagate(mixed[0] + refined[m], mixed[1], domain)
-    return users, items
-
-
-def _only(
-    model: MICRec, modality: str, side: Side, gate: torch.nn.Module, lenders: Tensor
-) -> Tensor:
-    """What one modality adds to E', [n, dim]: the aggregation with the others' messages empty."""
-    assert isinstance(gate, Gate)
-    nothing = NeighbourGraph(
-        np.full((len(side), 1), -1), np.zeros((len(side), 1)), len(lenders), lenders.device
-    )
-    muted = replace(
-        side,
-        content={m: x if m == modality else torch.zeros_like(x) for m, x in side.content.items()},
-        neighbours={m: g if m == modality else nothing for m, g in side.neighbours.items()},
-    )
-    zeros = torch.zeros((len(side), lenders.shape[1]), device=lenders.device)
-    return model.aggregate(zeros, lenders, muted, gate)
 
 
 @dataclass(frozen=True)
@@ -114,26 +71,30 @@ class _View:
 
 def _views(prepared: Prepared, model: MICRec, encoded: Encoded, d: int) -> Iterator[_View]:
     domain, inputs = prepared.dataset.domains[d], prepared.inputs.domains[d]
-    part = prepared.knowledge.domains[d]
-    users, items = embedding_parts(model, d, inputs, encoded)
-    gates = model.get_submodule(f"domains.{d}")
-    user_gate, item_gate = gates.get_submodule("user_gate"), gates.get_submodule("item_gate")
-    assert isinstance(user_gate, Gate) and isinstance(item_gate, Gate)
-    takers = {s: array(x) for s, x in users.items()}
-    taken = {s: array(x) for s, x in items.items()}
+    part, own = prepared.knowledge.domains[d], model.domain(d)
+    users, items = (_parts(model, x) for x in (encoded.users, encoded.items))
     known = prepared.material.catalogues[d]
     yield _View(
-        "user", domain.name, domain.user_ids, inputs.users, user_gate, takers, taken,
+        "user", domain.name, domain.user_ids, inputs.users, own.user_gate, users, items,
         part.train, known,
     )  # fmt: skip
     yield _View(
-        "item", domain.name, domain.item_ids, inputs.items, item_gate, taken, takers,
+        "item", domain.name, domain.item_ids, inputs.items, own.item_gate, items, users,
         part.train.T.tocsr(), part.user_degree > 0,
     )  # fmt: skip
 
 
+def _parts(model: MICRec, embeddings: Tensor) -> Parts:
+    """Embeddings [n, S, dim] as source -> [n, dim]; what came from other domains is of ``id``."""
+    sources = model.settings.sources
+    parts = {source: array(embeddings[:, place]) for place, source in enumerate(sources)}
+    crossed = parts.pop("bridge", None)
+    return parts if crossed is None else parts | {"id": parts["id"] + crossed}
+
+
 def _frame(prepared: Prepared, view: _View, rows: NDArray[np.int64]) -> pd.DataFrame:
     names = prepared.inputs.modalities
+    listed = tuple(dict.fromkeys((*MODALITIES, *names)))
     out = pd.DataFrame(
         {
             "entity": view.entity,
@@ -146,15 +107,15 @@ def _frame(prepared: Prepared, view: _View, rows: NDArray[np.int64]) -> pd.DataF
         gated = array(view.gate.shares(view.side.signals, view.side.has)) if names else None
         full = array(view.gate(view.side.signals, view.side.has)) if names else None
     shares = _shares(view, rows)
-    for m in _MODALITIES:
+    for m in listed:
         there = names.index(m) if m in names else None
         out[f"w_{m}"] = 0.0 if gated is None or there is None else gated[rows, there]
-    for source in ("id", *_MODALITIES):
+    for source in ("id", *listed):
         out[f"share_{source}"] = shares.get(source, np.zeros(len(rows)))
-    for m in _MODALITIES:
+    for m in listed:
         there = names.index(m) if m in names else None
         out[f"coherence_{m}"] = np.nan if there is None else _coherence(prepared, view, m)[rows]
-    for m in _MODALITIES:
+    for m in listed:
         there = names.index(m) if m in names else None
         has = view.side.has.cpu().numpy()
         out[f"has_{m}"] = False if there is None else has[rows, there]

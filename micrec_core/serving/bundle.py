@@ -150,6 +150,8 @@ def _pack_shared(model: MICRec, knowledge: Knowledge, features: DatasetFeatures)
 def _pack_domain(d: int, part: DomainKnowledge, model: MICRec) -> Tensors:
     parameters = model.domain(d)
     held = dict(parameters.named_parameters(recurse=False))
+    if "own_template" in held:
+        held["echo"] = held.pop("own_template")
     out: Tensors = {f"{d}.{name}": _numpy(held[name]) for name in VECTORS if name in held}
     for side in ("user", "item"):
         for leaf, value in getattr(parameters, f"{side}_gate").state_dict().items():

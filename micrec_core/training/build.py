@@ -30,7 +30,7 @@ def model_settings(settings: ModelSettings, modalities: tuple[str, ...]) -> Sett
         or (full and "templates" not in settings.without),
         modalities=modalities,
         transfer=full and "cross-domain" not in settings.without,
-        echo=full and settings.echo,
+        own_template=full and settings.echo,
         init=settings.init,
     )
 
@@ -97,7 +97,7 @@ def clear_untrained(model: MICRec, inputs: ModelInputs) -> None:
     they reach nobody.
     """
     settings = model.settings
-    kinds = (not settings.templates, not settings.templates or settings.echo)
+    kinds = (not settings.templates, not settings.templates or settings.own_template)
     with torch.no_grad():
         for d, domain in enumerate(inputs.domains):
             own, degrees = model.domain(d), domain.graph.degrees()

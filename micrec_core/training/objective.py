@@ -13,7 +13,7 @@ from micrec_core.graphs.operators import Dropout
 from micrec_core.graphs.taking import take
 from micrec_core.method import contrast
 from micrec_core.method.inputs import Link, ModelInputs
-from micrec_core.method.micrec import MICRec, Mixed
+from micrec_core.method.micrec import Embedded, MICRec
 from micrec_core.training import losses
 from micrec_core.training.softmax import sampled_softmax
 
@@ -96,7 +96,7 @@ class Objective(Ranker):
     ) -> dict[str, Tensor]:
         """Weighed terms by name; their sum is the loss."""
         known = self._known(batches)
-        mixed = self.model.before_propagation(known, drops)
+        mixed = self.model.embed(known, drops)
         terms: dict[str, Tensor] = {}
 
         def add(name: str, weight: float, value: Tensor) -> None:
@@ -139,7 +139,7 @@ class Objective(Ranker):
         drawn: Tensor,
         users: Tensor,
         items: list[Tensor],
-        mixed: list[Mixed],
+        mixed: list[Embedded],
         generator: torch.Generator,
         add: Add,
     ) -> None:
@@ -155,8 +155,8 @@ class Objective(Ranker):
             paired = drawn
             if settings.loss != "bpr":
                 paired = self._negatives(d, len(batch.users), generator)
-            taken, untaken = take(own.item_vectors, batch.items, paired)
-            (takers,) = take(own.user_vectors, batch.users)
+            taken, untaken = take(own.item_templates, batch.items, paired)
+            (takers,) = take(own.user_templates, batch.users)
             add(
                 "self-enhanced",
                 settings.self_enhanced,
@@ -174,14 +174,14 @@ class Objective(Ranker):
             if settings.new_items > 0:
                 self._new_items(d, users.detach(), batch.items, drawn, weights, mixed, add)
 
-    def _views(self, batch: Batch, own: Mixed) -> Tensor:
+    def _views(self, batch: Batch, own: Embedded) -> Tensor:
         """What neighbours lend told by the template that it goes with: MGCN's contrast of side
         information and behaviour (Yu et al., 2023), before the propagation."""
         n, heat = self.settings.contrast_batch, self.settings.temperature
         told = []
         for rows, mixed, templates in (
-            (batch.users[:n], own.mixed_users, own.own_users),
-            (batch.items[:n], own.mixed_items, own.own_items),
+            (batch.users[:n], own.aggregated_users, own.initial_users),
+            (batch.items[:n], own.aggregated_items, own.initial_items),
         ):
             rows, counted = contrast.distinct(rows)
             (there,), (here,) = take(templates, rows), take(mixed, rows)
@@ -195,7 +195,7 @@ class Objective(Ranker):
         items: Tensor,
         drawn: Tensor,
         weights: Tensor | None,
-        mixed: list[Mixed],
+        mixed: list[Embedded],
         add: Add,
     ) -> None:
         """Rank a part of the batch with every item as if it were brand-new."""

@@ -253,10 +253,10 @@ class OracleDomain:
     """All stages of one domain's embeddings."""
 
     template_users: Array
-    own_users: Array
-    own_items: Array
-    mixed_users: Array
-    mixed_items: Array
+    initial_users: Array
+    initial_items: Array
+    aggregated_users: Array
+    aggregated_items: Array
     users: Array
     items: Array
 
@@ -281,7 +281,7 @@ def encode(
         t_items = refined(p[d]["items"], sides[d][1], weights[d][1], p[d]["refine"], modalities)
         alone.append(template(taken[d], t_items, p[d]["any_user"], alpha))
         by_users = template(taken[d].T, p[d]["users"], p[d]["any_item"], alpha)
-        items.append(by_users + p[d]["echo"] * p[d]["items"])
+        items.append(by_users + p[d]["own_template"] * p[d]["items"])
     users = [e.copy() for e in alone]
     for a in range(n):
         for b in range(n):
@@ -304,11 +304,11 @@ def alone_users(
     """Final embeddings of users by this domain alone: only their own layer 0 is another."""
     side, found, taken = alone_side(world, d, rows, modalities), encoded[d], interactions(world, d)
     w = gate(side, under(state, f"domains.{d}.user_gate."), modalities)
-    first = aggregate(found.template_users[rows], found.own_users, side, w, state, modalities)
-    total, _ = propagate(taken, found.mixed_users, found.mixed_items, layers)
+    first = aggregate(found.template_users[rows], found.initial_users, side, w, state, modalities)
+    total, _ = propagate(taken, found.aggregated_users, found.aggregated_items, layers)
     known = side.degree > 0
     share = np.where(known, 1 / (layers + 1), 1.0)[:, None]
-    return total[rows] + share * (first - found.mixed_users[rows])
+    return total[rows] + share * (first - found.aggregated_users[rows])
 
 
 def new_items(world: Any, d: int, state, encoded: list[OracleDomain], modalities) -> Array:
@@ -317,4 +317,4 @@ def new_items(world: Any, d: int, state, encoded: list[OracleDomain], modalities
     zero = np.zeros(len(side.degree))
     base = np.tile(p["any_item"], (len(zero), 1))
     w = gate(side, under(p, "item_gate."), modalities, zero)
-    return aggregate(base, encoded[d].own_items, side, w, state, modalities, zero)
+    return aggregate(base, encoded[d].initial_items, side, w, state, modalities, zero)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -10,13 +11,19 @@ import torch
 from numpy.typing import NDArray
 
 from micrec_core.graphs.operators import Dropout
-from micrec_core.method.inductive import alone_side
+from micrec_core.method.inductive import alone_users
 from micrec_core.method.inputs import ModelInputs
 from micrec_core.method.micrec import Encoded, MICRec
 from micrec_core.training.build import clear_untrained
 from tests.method import oracle, worlds
 
-STAGES = ("template_users", "own_users", "own_items", "mixed_users", "mixed_items")
+STAGES = (
+    "template_users",
+    "initial_users",
+    "initial_items",
+    "aggregated_users",
+    "aggregated_items",
+)
 FINAL = ("users", "items")
 MODALITIES = ("text", "image")
 
@@ -96,7 +103,7 @@ def test_inmo_configuration_equals_its_formula(world) -> None:
     worlds.shake(model)
     state = state_of(model)
     assert not [k for k in state if k.startswith(("project", "transfer", "bridge"))]
-    assert not [k for k in state if k.endswith("echo")]
+    assert not [k for k in state if k.endswith("own_template")]
     for d, found in enumerate(model(inputs)):
         p, taken = oracle.under(state, f"domains.{d}."), oracle.interactions(world, d)
         users = oracle.template(taken, p["items"], p["any_user"], 0.7)
@@ -105,41 +112,65 @@ def test_inmo_configuration_equals_its_formula(world) -> None:
             check(getattr(found, a), b)
 
 
-def test_the_sources_of_template_embeddings_add_up(built, encoded) -> None:
+@pytest.mark.parametrize("layers", [0, 1, 2, 3])
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"without": ("image",)}, {"without": ("cross-domain",)}, {"without": ("templates",)},
+     {"name": "inmo"}, {"name": "lightgcn"}],
+    ids=str,
+)  # fmt: skip
+def test_sources_add_up_at_every_stage(world, settings, layers) -> None:
+    model, inputs = world.build(dim=6, layers=layers, **settings)
+    worlds.shake(model)
+    with torch.no_grad():
+        found, parts = model(inputs), model(inputs, by_source=True)
+    names = model.settings.sources
+    for d, (a, b) in enumerate(zip(found, parts, strict=True)):
+        for stage in STAGES + FINAL:
+            apart = getattr(b, stage)
+            assert apart.shape[1:] == (len(names), 6)
+            torch.testing.assert_close(apart.sum(1), getattr(a, stage), rtol=1e-5, atol=1e-5)
+        means = model.layers(b.aggregated_users, b.aggregated_items, inputs.domains[d])
+        items = torch.stack([of_items for _, of_items in means], 1)
+        mean = torch.where(inputs.domains[d].items.degree > 0, 1 / (layers + 1), 1.0)
+        torch.testing.assert_close(
+            items.sum(1) * mean[:, None, None], b.items, atol=1e-5, rtol=1e-5
+        )
+
+
+def test_each_source_is_where_it_comes_from(world, built) -> None:
+    """A source is what is gone without it, while the gates and the rest stay as they are."""
     model, inputs = built
-    with torch.no_grad():
-        for d, domain in enumerate(inputs.domains):
-            parts = model.own_users(d, domain)
-            assert set(parts) == {"id", *MODALITIES}
-            assert all(part.abs().sum() > 0 for part in parts.values())
-            torch.testing.assert_close(sum(parts.values()), encoded[d].template_users)
-
-
-def test_without_refinement_templates_are_as_they_were_learned(world) -> None:
-    model, inputs = world.build(dim=6)
-    with torch.no_grad():
-        for d, domain in enumerate(inputs.domains):
-            model.domain(d).refine.zero_()
-            parts = model.item_templates(d, domain)
-            assert parts["text"].abs().max() == parts["image"].abs().max() == 0
-            assert parts["id"] is model.domain(d).items
+    before, without = model(inputs, by_source=True), copy.deepcopy(model)
+    assert model.settings.sources == ("id", "text", "image", "bridge")
+    for linear in without.transfer.values():
+        linear.weight.data.zero_()
+    for a, b in zip(before, without(inputs, by_source=True), strict=True):
+        assert a.initial_users[:, 3].any() and not b.initial_users[:, 3].any()
+        assert torch.equal(a.initial_users[:, :3], b.initial_users[:, :3])
+        assert not a.initial_items[:, 1:].any(), "items' own embeddings come from interactions"
+        assert not a.aggregated_items[:, 3].any() and a.items[:, 3].any()
+    for d in range(len(inputs.domains)):
+        without.domain(d).refine.data.zero_()
+    for a, b in zip(before, without(inputs, by_source=True), strict=True):
+        assert all(a.template_users[:, place].any() for place in range(3))
+        assert not b.template_users[:, 1:].any()
+        torch.testing.assert_close(a.template_users[:, 0], b.template_users[:, 0])
 
 
 def test_an_entity_without_edges_keeps_its_embedding(encoded, world) -> None:
     for d, found in enumerate(encoded):
         taken = oracle.interactions(world, d)
         for alone, final, mixed in (
-            (taken.sum(1) == 0, found.users, found.mixed_users),
-            (taken.sum(0) == 0, found.items, found.mixed_items),
+            (taken.sum(1) == 0, found.users, found.aggregated_users),
+            (taken.sum(0) == 0, found.items, found.aggregated_items),
         ):
             assert torch.equal(final[alone], mixed[alone])
             assert not torch.equal(final[~alone], mixed[~alone])
 
 
 def alone(world, model, inputs, encoded, d: int, rows: NDArray) -> torch.Tensor:
-    side = alone_side(world.knowledge(), d, rows, "cpu")
-    with torch.no_grad():
-        return model.alone_users(d, inputs.domains[d], encoded, side, torch.from_numpy(rows))
+    return torch.from_numpy(alone_users(model, world.knowledge(), inputs, encoded, d, rows))
 
 
 @pytest.mark.parametrize("d", [0, 1])
@@ -186,26 +217,27 @@ def test_dropout_takes_the_same_edges_for_users_and_items(world, built) -> None:
         users, items = np.indices(taken.shape)
         left = taken * drop.keep(users.ravel(), items.ravel()).reshape(taken.shape)
         p = oracle.under(state, f"domains.{d}.")
-        found = model.own(d, domain, drop)
+        found = model.sum_templates(d, domain, *model.templates(d), drop)
         side = oracle.item_side(world, d, MODALITIES)
         w = oracle.gate(side, oracle.under(p, "item_gate."), MODALITIES)
         refined = oracle.refined(p["items"], side, w, p["refine"], MODALITIES)
-        for x, rows, degree, anyone, echo, got in (
+        own = p["own_template"] * p["items"]
+        for x, rows, degree, anyone, more, got in (
             (refined, left, taken.sum(1), p["any_user"], 0.0, found[0]),
-            (p["users"], left.T, taken.sum(0), p["any_item"], p["echo"] * p["items"], found[1]),
+            (p["users"], left.T, taken.sum(0), p["any_item"], own, found[1]),
         ):
             scale = (degree + 1.0)[:, None] ** -0.7
-            check(got, scale * (rows @ x / 0.6 + anyone) + echo)
+            check(got, scale * (rows @ x / 0.6 + anyone) + more)
 
 
 def test_dropout_leaves_the_expectation_alone(built) -> None:
     model, inputs = built
     domain = inputs.domains[0]
     with torch.no_grad():
-        whole = torch.cat(model.own(0, domain, None))
-        draws = torch.stack(
-            [torch.cat(model.own(0, domain, Dropout(0.3, 1 + 7919 * s))) for s in range(1500)]
-        )
+        t = model.templates(0)
+        whole = torch.cat(model.sum_templates(0, domain, *t))
+        drops = [Dropout(0.3, 1 + 7919 * s) for s in range(1500)]
+        draws = torch.stack([torch.cat(model.sum_templates(0, domain, *t, drop)) for drop in drops])
     deviation = draws.std(0) / np.sqrt(len(draws))
     assert bool(((draws.mean(0) - whole).abs() <= 5 * deviation + 1e-5).all())
 
@@ -222,7 +254,7 @@ def test_an_entitys_own_template_never_enters_its_own_embedding(built) -> None:
     """Hence inductive: a user is nothing but its interactions."""
     model, inputs = built
     with torch.enable_grad():
-        users, _ = model.own(0, inputs.domains[0], None)
+        users, _ = model.sum_templates(0, inputs.domains[0], *model.templates(0))
         (by_item,) = torch.autograd.grad(users.sum(), model.domain(0).items, retain_graph=True)
         unused = torch.autograd.grad(users.sum(), model.domain(0).users, allow_unused=True)
     assert unused == (None,) and by_item.any()
@@ -276,8 +308,8 @@ def test_missing_features_change_nothing_whatever_they_hold(built) -> None:
     embedding = torch.zeros(len(side), 6)
     gate = model.domain(0).item_gate
     torch.testing.assert_close(
-        model.aggregate(embedding, embedding, replace(side, content=filled), gate),
-        model.aggregate(embedding, embedding, side, gate),
+        model.aggregate(embedding, replace(side, content=filled), gate),
+        model.aggregate(embedding, side, gate),
     )
 
 

@@ -202,8 +202,8 @@ def test_views_tell_what_neighbours_lend_by_the_templates(trainer) -> None:
     wanted = 0.0
     for own, batch in zip(made.model(made.inputs), given, strict=True):
         for rows, mixed, templates in (
-            (batch.users, own.mixed_users, own.own_users),
-            (batch.items, own.mixed_items, own.own_items),
+            (batch.users, own.aggregated_users, own.initial_users),
+            (batch.items, own.aggregated_items, own.initial_items),
         ):
             rows = np.unique(rows[:12].numpy())
             there = templates.detach().numpy()[rows].astype(np.float64)

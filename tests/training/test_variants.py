@@ -48,9 +48,14 @@ def test_trains_an_epoch_to_finite_embeddings_of_the_right_shape(
     terms = {k: v for k, v in records[0]["loss"].items() if k != "total"}
     assert records[0]["loss"]["total"] == pytest.approx(sum(terms.values()))
     for domain, found in zip(small.dataset.domains, encode(made), strict=True):
-        for users in (found.users, found.own_users, found.mixed_users, found.template_users):
+        for users in (
+            found.users,
+            found.initial_users,
+            found.aggregated_users,
+            found.template_users,
+        ):
             assert users.shape == (domain.n_users, 8) and torch.isfinite(users).all()
-        for items in (found.items, found.own_items, found.mixed_items):
+        for items in (found.items, found.initial_items, found.aggregated_items):
             assert items.shape == (domain.n_items, 8) and torch.isfinite(items).all()
     for name, parameter in made.model.named_parameters():
         assert torch.isfinite(parameter).all(), name
