@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -17,57 +17,12 @@ from pydantic import (
 )
 
 from micrec_core.errors import ConfigError
+from micrec_core.mechanisms import MECHANISMS
+from micrec_core.method.configurations import CONFIGURATIONS
 from micrec_core.modalities.registry import MODALITIES, default_encoders, in_order, modality
 
-MECHANISMS = (
-    *MODALITIES,
-    "modality",
-    "contrast",
-    "self-enhanced",
-    "templates",
-    "cross-domain",
-)
-
-# Configurations of the class MICRec, which can be served and explained.
-CONFIGURATIONS = ("micrec", "inmo", "inmo-mf", "lightgcn")
-
-# Baselines with a class of their own: name -> option -> (default, lowest, highest). What an option
-# is, the class says (models/baselines); ``edge_drop`` is the share of edges that a training step
-# goes without, as ``training.dropout`` is of MICRec's.
-BASELINES: dict[str, dict[str, tuple[float, float, float]]] = {
-    "popularity": {},
-    "itemknn": {"nearest": (100, 1, 10_000), "shrink": (0, 0, 1e6)},
-    "ease": {"penalty": (200, 1e-3, 1e9)},
-    "bpr-mf": {},
-    "imc-gae": {"drop": (0.3, 0, 0.9), "edge_drop": (0, 0, 0.9)},
-    "vbpr": {"train_features": (0, 0, 1)},
-    "lattice": {"raw": (0.9, 0, 1), "edge_drop": (0, 0, 0.9), "train_features": (0, 0, 1)},
-    "bm3": {
-        "weight": (2, 0, 100),
-        "drop": (0.3, 0, 0.9),
-        "edge_drop": (0, 0, 0.9),
-        "train_features": (0, 0, 1),
-    },
-    "freedom": {
-        "image_share": (0.1, 0, 1),
-        "drop": (0.8, 0, 0.95),
-        "weight": (1e-3, 0, 1),
-        "train_features": (0, 0, 1),
-    },
-    "mgcn": {"weight": (1e-3, 0, 1), "edge_drop": (0, 0, 0.9), "train_features": (0, 0, 1)},
-    "cmf": {},
-    "emcdr": {"width": (128, 1, 4096), "steps": (500, 1, 100_000)},
-    "bitgcf": {"own": (0.8, 0, 1), "edge_drop": (0, 0, 0.9)},
-    "ptupcdr": {"width": (50, 1, 4096), "steps": (500, 1, 100_000)},
-}
-MODELS = (*CONFIGURATIONS, *BASELINES)
-# What baselines are told apart by; micrec is of all but the first.
-FAMILIES: dict[str, tuple[str, ...]] = {
-    "plain": ("popularity", "itemknn", "ease", "bpr-mf", "lightgcn"),
-    "inductive": ("inmo", "inmo-mf", "imc-gae"),
-    "multimodal": ("vbpr", "lattice", "bm3", "freedom", "mgcn"),
-    "cross-domain": ("cmf", "emcdr", "bitgcf", "ptupcdr"),
-}
+if TYPE_CHECKING:
+    from micrec_core.baselines.contract import Option
 
 
 class Settings(BaseModel):
@@ -77,7 +32,7 @@ class Settings(BaseModel):
 
 
 class ModelSettings(Settings):
-    """What the model is (DESIGN 3.1 to 3.4); ``options`` are those of a baseline.
+    """What the model is; ``options`` are those of a baseline, beside its class.
 
     ``echo``: an item of the full model takes in its own template, which needs ``leave_out``.
     """
@@ -92,41 +47,45 @@ class ModelSettings(Settings):
     init: float = Field(0.1, gt=0)
     echo: bool = True
 
-    def option(self, name: str) -> float:
-        """The value of a baseline's option, as set or by default."""
-        return self.options.get(name, BASELINES[self.name][name][0])
+    @property
+    def is_baseline(self) -> bool:
+        """Whether it has a class of its own, and is no configuration of MICRec."""
+        return self.name not in CONFIGURATIONS
 
     @field_validator("name")
     @classmethod
     def _known_model(cls, name: str) -> str:
-        if name not in MODELS:
-            raise ValueError(f"there is no model '{name}'{_nearest(name, MODELS)}")
+        if name not in CONFIGURATIONS and name not in _baselines():
+            known = (*CONFIGURATIONS, *_baselines())
+            raise ValueError(f"there is no model '{name}'{_nearest(name, known)}")
         return name
 
     @model_validator(mode="after")
     def _known_options(self) -> ModelSettings:
-        known = BASELINES.get(self.name, {})
-        for option, value in self.options.items():
-            if option not in known:
-                said = _nearest(option, tuple(known)) if known else "; it has none"
-                raise ValueError(f"{self.name} has no option '{option}'{said}")
-            _, low, high = known[option]
+        if not self.options:
+            return self
+        known = _baselines()[self.name] if self.is_baseline else {}
+        for name, value in self.options.items():
+            if name not in known:
+                said = _nearest(name, tuple(known)) if known else "; it has none"
+                raise ValueError(f"{self.name} has no option '{name}'{said}")
+            low, high = known[name].lowest, known[name].highest
             if not low <= value <= high:
-                raise ValueError(f"option '{option}' of {self.name} lies from {low:g} to {high:g}")
+                raise ValueError(f"option '{name}' of {self.name} lies from {low:g} to {high:g}")
         return self
 
     @model_validator(mode="after")
     def _known_mechanisms(self) -> ModelSettings:
         for name in self.without:
             if name not in MECHANISMS:
-                raise ValueError(f"unknown mechanism '{name}'{_nearest(name, MECHANISMS)}")
+                raise ValueError(f"unknown mechanism '{name}'{_nearest(name, tuple(MECHANISMS))}")
         if self.without and self.name != "micrec":
             raise ValueError(f"'without' switches parts of micrec off, and {self.name} has none")
         return self
 
 
 class TrainSettings(Settings):
-    """How it is trained (DESIGN 3.5). docs/notes/training.md says how the defaults were chosen,
+    """How it is trained. docs/notes/training.md says how the defaults were chosen,
     and which of them were not chosen blind to test figures.
 
     ``batch_size`` is of the largest domain, the others follow so that every epoch sees each train
@@ -138,7 +97,8 @@ class TrainSettings(Settings):
     all but those of its batch; ``views`` weighs the contrast of what neighbours lend with the
     templates it goes with.
 
-    These defaults are of every model but the full one, which has ``RECIPE`` over them.
+    These defaults are of every model but the full one, which has its recipe over them
+    (``method.configurations``).
     """
 
     epochs: int = Field(40, ge=1, le=10_000)
@@ -168,26 +128,10 @@ class TrainSettings(Settings):
     validation_users: int = Field(10_000, ge=1)
 
 
-# How the full model and its variants are trained where nothing else is said.
-RECIPE: dict[str, Any] = {
-    "epochs": 5,
-    "batch_size": 4096,
-    "steps": 60,
-    "learning_rate": 1e-2,
-    "schedule": "cosine",
-    "weight_decay": 0.6,
-    "user_weight": 0.5,
-    "views": 0.3,
-    "leave_out": True,
-    "validate_every": 1,
-    "patience": 5,
-}
-
-
 def recipe(model: str) -> dict[str, Any]:
     """The training settings that a model has by default."""
-    own = RECIPE if model == "micrec" else {}
-    return TrainSettings().model_dump() | own
+    own = CONFIGURATIONS[model].recipe if model in CONFIGURATIONS else {}
+    return TrainSettings().model_dump() | dict(own)
 
 
 class RunSettings(Settings):
@@ -287,6 +231,14 @@ def make_settings(kind: type[S], values: dict[str, Any]) -> S:
         if not where:
             raise ConfigError(f"these settings do not go together: {what}") from None
         raise ConfigError(f"setting '{where}' cannot be used: {what}") from None
+
+
+def _baselines() -> dict[str, dict[str, Option]]:
+    """Baseline -> its options by name."""
+    # Baselines load torch, which settings of the method's own models must not.
+    from micrec_core.baselines import REGISTRY
+
+    return {name: {o.name: o for o in kind.options} for name, kind in REGISTRY.items()}
 
 
 def _keys(kind: type[BaseModel]) -> tuple[str, ...]:

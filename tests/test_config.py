@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from micrec_core.comparing.grids import CONVERGED, GRIDS, at_point
+from micrec_core.baselines import models
+from micrec_core.comparing.grids import CONVERGED, at_point
 from micrec_core.config import (
-    MODELS,
-    RECIPE,
     ModelSettings,
     RunSettings,
     TrainSettings,
@@ -19,11 +18,13 @@ from micrec_core.config import (
     recipe,
 )
 from micrec_core.errors import ConfigError
+from micrec_core.method.configurations import RECIPE
 from micrec_core.running.record import settings_of
 from micrec_core.runs import open_run
 
 BUNDLED = Path(__file__).resolve().parents[1] / "assets" / "runs" / "sample"
 PLAIN = TrainSettings()
+MODELS = tuple(models())
 
 
 def test_the_full_model_has_its_recipe_and_every_other_the_plain_one() -> None:
@@ -74,7 +75,7 @@ def test_a_comparison_trains_to_the_end_of_the_recipe_or_until_validation_stops(
     assert at_point(base, "micrec", (), {}, 0).training.epochs == RECIPE["epochs"]
     assert at_point(base, "mgcn", (), {}, 0).training.epochs == CONVERGED
     short = RunSettings(training=TrainSettings(epochs=3))
-    grids = {name: GRIDS[name] for name in ("micrec", "mgcn")}
+    grids = {name: models()[name].grid for name in ("micrec", "mgcn")}
     made = [at_point(short, name, (), point, 0) for name, grid in grids.items() for point in grid]
     assert {settings.training.epochs for settings in made} == {3}
 

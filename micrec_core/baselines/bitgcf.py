@@ -18,16 +18,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from micrec_core.baselines.contract import KNOWN, Baseline, Embeddings, Noise
+from micrec_core.baselines.contract import EDGE_DROP, KNOWN, Baseline, Embeddings, Noise, Option
 from micrec_core.baselines.layers import degrees
 from micrec_core.graphs.operators import Dropout
 from micrec_core.graphs.propagation import normalised
+from micrec_core.method.configurations import FALLING
 from micrec_core.method.inputs import Link, ModelInputs
 
 
 class BiTgcf(Baseline):
     """Graph convolution in two domains that exchange their overlapping users."""
 
+    family = "cross-domain"
+    options = (Option("own", 0.8, 0, 1), EDGE_DROP)
+    grid = ({}, {"own": 0.5}, FALLING, {"edge_drop": 0.3})
     answers = KNOWN | {"cold-domain"}
 
     def forward(self, inputs: ModelInputs, noise: Noise | None = None) -> list[Embeddings]:
@@ -56,7 +60,7 @@ class BiTgcf(Baseline):
 
     def _transfer(self, inputs: ModelInputs, users: list[Tensor]) -> list[Tensor]:
         """Every link changes its target, by what the source was before."""
-        own, out = self.settings.option("own"), list(users)
+        own, out = self.settings.options["own"], list(users)
         for link in inputs.links:
             here = out[link.target][link.target_rows]
             there = users[link.source][link.source_rows]

@@ -16,10 +16,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from micrec_core.baselines.contract import KNOWN, Baseline, Embeddings, Noise, Step
+from micrec_core.baselines.contract import (
+    EDGE_DROP,
+    KNOWN,
+    TRAIN_FEATURES,
+    Baseline,
+    BaselineSettings,
+    Embeddings,
+    Noise,
+    Option,
+    Step,
+)
 from micrec_core.baselines.layers import Content, degrees, dropped
-from micrec_core.config import ModelSettings
 from micrec_core.graphs.propagation import light_gcn
+from micrec_core.method.configurations import FALLING
 from micrec_core.method.inputs import DomainInputs, ModelInputs
 
 
@@ -34,12 +44,15 @@ class Online(Embeddings):
 class Bm3(Baseline):
     """LightGCN trained to predict one view of a pair from another."""
 
+    family = "multimodal"
+    options = (Option("weight", 2, 0, 100), Option("drop", 0.3, 0, 0.9), EDGE_DROP, TRAIN_FEATURES)
+    grid = ({}, {"learning_rate": 5e-3}, FALLING, {"weight": 0.5})
     answers = KNOWN | {"new-users", "new-items"}
     uses_features = True
 
-    def __init__(self, inputs: ModelInputs, settings: ModelSettings):
+    def __init__(self, inputs: ModelInputs, settings: BaselineSettings):
         super().__init__(inputs, settings)
-        self.content = Content(inputs, settings.dim, bool(settings.option("train_features")))
+        self.content = Content(inputs, settings.dim, bool(settings.options["train_features"]))
         self.predict = nn.Linear(settings.dim, settings.dim)
 
     def forward(self, inputs: ModelInputs, noise: Noise | None = None) -> list[Embeddings]:
@@ -72,7 +85,7 @@ class Bm3(Baseline):
         """The bootstrap terms; there is no negative."""
         own = found[step.d]
         assert isinstance(own, Online)
-        rate = self.settings.option("drop")
+        rate = self.settings.options["drop"]
 
         def target(x: Tensor) -> Tensor:
             return dropped(x.detach(), rate, step.generator)
@@ -88,7 +101,7 @@ class Bm3(Baseline):
             seen = F.embedding(step.items, self.content(m, step.d, side))
             guess = self.predict(seen)
             parts += [distance(guess, item_target, has), distance(guess, target(seen), has)]
-        return terms | {"content": self.settings.option("weight") * torch.stack(parts).sum()}
+        return terms | {"content": self.settings.options["weight"] * torch.stack(parts).sum()}
 
 
 def distance(a: Tensor, b: Tensor, has: Tensor | None = None) -> Tensor:

@@ -12,3 +12,5 @@ from micrec_core.baselines.contract import Baseline
 
 class BprMf(Baseline):
     """Free vectors and nothing else."""
+
+    family = "plain"

@@ -12,17 +12,24 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from micrec_core.baselines.contract import KNOWN, Baseline, Embeddings, Noise, Tables
-from micrec_core.config import ModelSettings
+from micrec_core.baselines.contract import (
+    KNOWN,
+    Baseline,
+    BaselineSettings,
+    Embeddings,
+    Noise,
+    Tables,
+)
 from micrec_core.method.inputs import Link, ModelInputs
 
 
 class Cmf(Baseline):
     """Matrix factorisation in which an overlapping user is one user."""
 
+    family = "cross-domain"
     answers = KNOWN | {"cold-domain"}
 
-    def __init__(self, inputs: ModelInputs, settings: ModelSettings):
+    def __init__(self, inputs: ModelInputs, settings: BaselineSettings):
         super().__init__(inputs, settings)
         self.tables = nn.ModuleList(
             Tables(0, d.graph.n_items, settings.dim) for d in inputs.domains

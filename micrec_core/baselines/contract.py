@@ -8,9 +8,9 @@ to; elsewhere nothing is reported rather than something made up.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import ClassVar, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -18,11 +18,37 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor, nn
 
-from micrec_core.config import ModelSettings
 from micrec_core.graphs.operators import Dropout
+from micrec_core.method.configurations import FALLING, Point
 from micrec_core.method.inputs import Link, ModelInputs
 
 KNOWN = frozenset({"known"})
+
+
+class Option(NamedTuple):
+    """A number that only this baseline has; what it means, its file says."""
+
+    name: str
+    default: float
+    lowest: float
+    highest: float
+
+
+# Of several baselines: the share of edges that a training step goes without, as
+# ``training.dropout`` is of MICRec's; and whether features are trained too (1) or frozen (0).
+EDGE_DROP = Option("edge_drop", 0, 0, 0.9)
+TRAIN_FEATURES = Option("train_features", 0, 0, 1)
+
+
+@dataclass(frozen=True)
+class BaselineSettings:
+    """What a baseline is told of ``config.ModelSettings``; ``options`` are complete."""
+
+    dim: int
+    layers: int
+    neighbours: int
+    init: float
+    options: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -81,7 +107,26 @@ class Tables(nn.Module):
         self.items = nn.Parameter(torch.empty(n_items, dim))
 
 
-class Baseline(nn.Module):
+class Declared(nn.Module):
+    """What every baseline says of itself, beside its formula.
+
+    Attributes
+    ----------
+    family : one of ``baselines.FAMILIES``
+    options : numbers of its own
+    grid : what ``compare`` tries, the defaults first
+    answers : the protocols that it has an answer to
+    uses_features : whether it goes by what items say
+    """
+
+    family: ClassVar[str]
+    options: ClassVar[tuple[Option, ...]] = ()
+    grid: ClassVar[tuple[Point, ...]]
+    answers: ClassVar[frozenset[str]]
+    uses_features: ClassVar[bool] = False
+
+
+class Baseline(Declared):
     """A model of embeddings, by default one free vector per user and item of each domain.
 
     Parameters
@@ -89,10 +134,10 @@ class Baseline(nn.Module):
     inputs : what it will be trained on; sizes, features and neighbours are taken from it
     """
 
-    answers: ClassVar[frozenset[str]] = KNOWN
-    uses_features: ClassVar[bool] = False
+    grid: ClassVar[tuple[Point, ...]] = ({}, {"l2": 1e-1}, FALLING, {"learning_rate": 5e-3})
+    answers = KNOWN
 
-    def __init__(self, inputs: ModelInputs, settings: ModelSettings):
+    def __init__(self, inputs: ModelInputs, settings: BaselineSettings):
         super().__init__()
         self.settings = settings
         sizes = [(d.graph.n_users, d.graph.n_items) for d in inputs.domains]
@@ -168,13 +213,13 @@ class Baseline(nn.Module):
         raise NotImplementedError(f"{type(self).__name__} has no answer to cold users")
 
 
-class ClosedForm(nn.Module):
+class ClosedForm(Declared):
     """A model that is solved, not trained: scores of items for whoever took given items."""
 
-    answers: ClassVar[frozenset[str]] = KNOWN | {"new-users"}
-    uses_features: ClassVar[bool] = False
+    grid: ClassVar[tuple[Point, ...]] = ({},)
+    answers = KNOWN | {"new-users"}
 
-    def __init__(self, settings: ModelSettings):
+    def __init__(self, settings: BaselineSettings):
         super().__init__()
         self.settings = settings
 

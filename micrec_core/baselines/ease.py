@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.linalg import lapack
 
-from micrec_core.baselines.contract import ClosedForm
+from micrec_core.baselines.contract import ClosedForm, Option
 from micrec_core.errors import ConfigError
 
 _BLOCK = 4096
@@ -26,9 +26,13 @@ _BLOCK = 4096
 class Ease(ClosedForm):
     """One dense item-to-item matrix per domain, float32."""
 
+    family = "plain"
+    options = (Option("penalty", 200, 1e-3, 1e9),)
+    grid = ({}, {"penalty": 100}, {"penalty": 1000}, {"penalty": 20})
+
     def solve(self, trains: list[sparse.csr_matrix], device: str | torch.device = "cpu") -> None:
         """Weights of each domain between the items that were taken at all."""
-        penalty = self.settings.option("penalty")
+        penalty = self.settings.options["penalty"]
         self.kept = [np.flatnonzero(np.asarray(t.sum(axis=0)).ravel()) for t in trains]
         on_gpu = torch.device(device).type == "cuda"
         self.weights = []

@@ -13,20 +13,21 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from micrec_core.baselines.contract import KNOWN, Baseline
+from micrec_core.baselines.contract import KNOWN, Baseline, BaselineSettings, Option
 from micrec_core.baselines.mapping import fit_map
-from micrec_core.config import ModelSettings
 from micrec_core.method.inputs import Link, ModelInputs
 
 
 class Emcdr(Baseline):
     """Matrix factorisation, and maps between the user spaces of its domains."""
 
+    family = "cross-domain"
+    options = (Option("width", 128, 1, 4096), Option("steps", 500, 1, 100_000))
     answers = KNOWN | {"cold-domain"}
 
-    def __init__(self, inputs: ModelInputs, settings: ModelSettings):
+    def __init__(self, inputs: ModelInputs, settings: BaselineSettings):
         super().__init__(inputs, settings)
-        width = int(settings.option("width"))
+        width = int(settings.options["width"])
         self.maps = nn.ModuleDict(
             {
                 f"{link.source}-{link.target}": nn.Sequential(
@@ -49,7 +50,7 @@ class Emcdr(Baseline):
                 out: Tensor = (f(a[rows]) - b[rows]).square().sum(1).mean()
                 return out
 
-            fit_map(f, error, len(source), int(self.settings.option("steps")), generator)
+            fit_map(f, error, len(source), int(self.settings.options["steps"]), generator)
 
     def cold_users(self, inputs: ModelInputs, link: Link) -> Tensor:
         """f of the source's vectors; 0 where nobody was in both."""

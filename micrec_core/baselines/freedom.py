@@ -6,7 +6,8 @@
 
 LGC is LightGCN; in training it runs on a share 1 - ``drop`` of the edges, drawn anew each epoch
 with probability in proportion to 1 / sqrt(d_u d_i). Options: ``image_share``, ``drop``,
-``weight``, ``train_features``. The neighbours are those that MICRec takes.
+``weight``, ``train_features``. The neighbours are those that MICRec takes. Images are the last of
+the modalities; what has only one of them goes by that.
 """
 
 from __future__ import annotations
@@ -18,30 +19,48 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from micrec_core.baselines.contract import KNOWN, Baseline, Embeddings, Noise, Step
+from micrec_core.baselines.contract import (
+    KNOWN,
+    TRAIN_FEATURES,
+    Baseline,
+    BaselineSettings,
+    Embeddings,
+    Noise,
+    Option,
+    Step,
+)
 from micrec_core.baselines.layers import Content, degrees, uniform_neighbours
-from micrec_core.config import ModelSettings
 from micrec_core.graphs.lending import NeighbourGraph
 from micrec_core.graphs.operators import BipartiteGraph
 from micrec_core.graphs.propagation import light_gcn
+from micrec_core.method.configurations import FALLING
 from micrec_core.method.inputs import ModelInputs
 
 
 class Freedom(Baseline):
     """LightGCN with what similar items have learned added to each item."""
 
+    family = "multimodal"
+    options = (
+        Option("image_share", 0.1, 0, 1),
+        Option("drop", 0.8, 0, 0.95),
+        Option("weight", 1e-3, 0, 1),
+        TRAIN_FEATURES,
+    )
+    grid = ({}, {"drop": 0.5}, FALLING, {"weight": 0.1})
     answers = KNOWN | {"new-users", "new-items"}
     uses_features = True
 
-    def __init__(self, inputs: ModelInputs, settings: ModelSettings):
+    def __init__(self, inputs: ModelInputs, settings: BaselineSettings):
         super().__init__(inputs, settings)
-        self.content = Content(inputs, settings.dim, bool(settings.option("train_features")))
-        image = settings.option("image_share")
-        shares = {"image": image, "text": 1.0 - image}
+        self.content = Content(inputs, settings.dim, bool(settings.options["train_features"]))
+        image = settings.options["image_share"]
+        *others, last = inputs.modalities
+        shares = {**dict.fromkeys(others, 1.0 - image), last: image if others else 1.0}
         self.similar = [
             uniform_neighbours(
                 cast(dict[str, NeighbourGraph], d.items.neighbours),
-                {m: shares.get(m, 1.0) for m in d.items.content},
+                shares,
             )
             for d in inputs.domains
         ]
@@ -49,7 +68,7 @@ class Freedom(Baseline):
 
     def start_epoch(self, inputs: ModelInputs, generator: torch.Generator) -> None:
         """Draw the edges that stay."""
-        drop = self.settings.option("drop")
+        drop = self.settings.options["drop"]
         self.pruned = [prune(d.graph, drop, generator) for d in inputs.domains]
 
     def forward(self, inputs: ModelInputs, noise: Noise | None = None) -> list[Embeddings]:
@@ -68,7 +87,7 @@ class Freedom(Baseline):
         """Ranking by embeddings and, a little, by each projected modality."""
         terms = super().loss(step, found)
         side, users = step.inputs.domains[step.d].items, found[step.d].users
-        weight = self.settings.option("weight")
+        weight = self.settings.options["weight"]
         parts = [step.rank(users, self.content(m, step.d, side)) for m in step.inputs.modalities]
         return terms | {"content": weight * torch.stack(parts).sum()}
 

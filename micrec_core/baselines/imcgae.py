@@ -13,19 +13,30 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from micrec_core.baselines.contract import KNOWN, Baseline, Embeddings, Noise
+from micrec_core.baselines.contract import (
+    EDGE_DROP,
+    KNOWN,
+    Baseline,
+    BaselineSettings,
+    Embeddings,
+    Noise,
+    Option,
+)
 from micrec_core.baselines.layers import degrees, dropped
-from micrec_core.config import ModelSettings
 from micrec_core.graphs.propagation import normalised
+from micrec_core.method.configurations import FALLING
 from micrec_core.method.inputs import ModelInputs
 
 
 class ImcGae(Baseline):
     """Free vectors, a vector of the side and one of everybody, side by side."""
 
+    family = "inductive"
+    options = (Option("drop", 0.3, 0, 0.9), EDGE_DROP)
+    grid = ({}, {"drop": 0}, FALLING, {"edge_drop": 0.3})
     answers = KNOWN | {"new-users"}
 
-    def __init__(self, inputs: ModelInputs, settings: ModelSettings):
+    def __init__(self, inputs: ModelInputs, settings: BaselineSettings):
         super().__init__(inputs, settings)
         # Per domain: any user, any item, anything.
         self.shared = nn.ParameterList(
@@ -50,7 +61,7 @@ class ImcGae(Baseline):
 
     def forward(self, inputs: ModelInputs, noise: Noise | None = None) -> list[Embeddings]:
         """Sums over layers, the later ones less."""
-        out, rate = [], self.settings.option("drop")
+        out, rate = [], self.settings.options["drop"]
         for d, domain in enumerate(inputs.domains):
             users, items = self.start(d)
             sums = users, items

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from scipy import sparse
 
-from micrec_core.baselines.contract import ClosedForm
+from micrec_core.baselines.contract import ClosedForm, Option
 
 _BLOCK = 2048
 
@@ -21,10 +21,14 @@ _BLOCK = 2048
 class ItemKNN(ClosedForm):
     """Cosine of co-occurrence, the nearest items of each item."""
 
+    family = "plain"
+    options = (Option("nearest", 100, 1, 10_000), Option("shrink", 0, 0, 1e6))
+    grid = ({}, {"shrink": 10}, {"nearest": 500}, {"nearest": 20})
+
     def solve(self, trains: list[sparse.csr_matrix], device: str | torch.device = "cpu") -> None:
         """Similarities of each domain, CSC [n_items, n_items], in blocks of items."""
-        nearest = int(self.settings.option("nearest"))
-        shrink = self.settings.option("shrink")
+        nearest = int(self.settings.options["nearest"])
+        shrink = self.settings.options["shrink"]
         self.similar = [similarities(train, nearest, shrink) for train in trains]
 
     def scores(self, d: int, taken: sparse.csr_matrix) -> NDArray[np.float32]:

@@ -17,12 +17,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from micrec_core.baselines.contract import KNOWN, Baseline, Embeddings, Noise
+from micrec_core.baselines.contract import (
+    EDGE_DROP,
+    KNOWN,
+    TRAIN_FEATURES,
+    Baseline,
+    BaselineSettings,
+    Embeddings,
+    Noise,
+    Option,
+)
 from micrec_core.baselines.layers import Content, degrees
-from micrec_core.config import ModelSettings
 from micrec_core.graphs.attention import cosine_means
 from micrec_core.graphs.nearest import nearest
 from micrec_core.graphs.propagation import light_gcn
+from micrec_core.method.configurations import FALLING
 from micrec_core.method.inputs import DomainInputs, ModelInputs
 
 Found = dict[tuple[str, int], Tensor]
@@ -31,12 +40,15 @@ Found = dict[tuple[str, int], Tensor]
 class Lattice(Baseline):
     """LightGCN with what items near in a learned space have learned."""
 
+    family = "multimodal"
+    options = (Option("raw", 0.9, 0, 1), EDGE_DROP, TRAIN_FEATURES)
+    grid = ({}, {"raw": 0.5}, FALLING, {"edge_drop": 0.3})
     answers = KNOWN | {"new-users", "new-items"}
     uses_features = True
 
-    def __init__(self, inputs: ModelInputs, settings: ModelSettings):
+    def __init__(self, inputs: ModelInputs, settings: BaselineSettings):
         super().__init__(inputs, settings)
-        self.content = Content(inputs, settings.dim, bool(settings.option("train_features")))
+        self.content = Content(inputs, settings.dim, bool(settings.options["train_features"]))
         self.mix = nn.Parameter(torch.zeros(len(inputs.modalities)))
         self._near: Found = {}
 
@@ -65,7 +77,7 @@ class Lattice(Baseline):
     def forward(self, inputs: ModelInputs, noise: Noise | None = None) -> list[Embeddings]:
         """Neighbours of the epoch in training, those of the parameters as they are otherwise."""
         near = self.find(inputs) if noise is None else self._near
-        raw, mix, out = self.settings.option("raw"), torch.softmax(self.mix, 0), []
+        raw, mix, out = self.settings.options["raw"], torch.softmax(self.mix, 0), []
         for d, domain in enumerate(inputs.domains):
             own, drop = self.table(d), None if noise is None else noise.edges(d)
             users, items = light_gcn(

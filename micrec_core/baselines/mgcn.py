@@ -21,12 +21,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from micrec_core.baselines.contract import KNOWN, Baseline, Embeddings, Noise, Step
+from micrec_core.baselines.contract import (
+    EDGE_DROP,
+    KNOWN,
+    TRAIN_FEATURES,
+    Baseline,
+    BaselineSettings,
+    Embeddings,
+    Noise,
+    Option,
+    Step,
+)
 from micrec_core.baselines.layers import Content, degrees
-from micrec_core.config import ModelSettings
 from micrec_core.graphs.operators import Dropout
 from micrec_core.graphs.propagation import light_gcn, normalised
 from micrec_core.method import contrast
+from micrec_core.method.configurations import FALLING
 from micrec_core.method.inputs import DomainInputs, ModelInputs
 
 TEMPERATURE = 0.2
@@ -45,13 +55,16 @@ class Fused(Embeddings):
 class Mgcn(Baseline):
     """LightGCN beside what each modality says, purified and fused."""
 
+    family = "multimodal"
+    options = (Option("weight", 1e-3, 0, 1), EDGE_DROP, TRAIN_FEATURES)
+    grid = ({}, {"edge_drop": 0.3}, FALLING, {"weight": 1e-2})
     answers = KNOWN | {"new-users", "new-items"}
     uses_features = True
 
-    def __init__(self, inputs: ModelInputs, settings: ModelSettings):
+    def __init__(self, inputs: ModelInputs, settings: BaselineSettings):
         super().__init__(inputs, settings)
         dim, modalities = settings.dim, inputs.modalities
-        self.content = Content(inputs, dim, bool(settings.option("train_features")))
+        self.content = Content(inputs, dim, bool(settings.options["train_features"]))
         self.purify = nn.ModuleDict({m: nn.Linear(dim, dim) for m in modalities})
         self.prefer = nn.ModuleDict({m: nn.Linear(dim, dim) for m in modalities})
         self.query = nn.Linear(dim, dim)
@@ -99,4 +112,4 @@ class Mgcn(Baseline):
             rows, counted = contrast.distinct(drawn[:CONTRASTED])
             side, there = (F.embedding(rows + first, x) for x in (own.side, own.behaviour))
             parts.append(contrast.info_nce(side, there, TEMPERATURE, counted))
-        return terms | {"contrast": self.settings.option("weight") * torch.stack(parts).sum()}
+        return terms | {"contrast": self.settings.options["weight"] * torch.stack(parts).sum()}

@@ -13,6 +13,7 @@ from micrec_core.baselines.contract import KNOWN, ClosedForm
 class Popularity(ClosedForm):
     """score(u, i) = number of train interactions of i."""
 
+    family = "plain"
     answers = KNOWN | {"new-users", "new-items", "cold-domain"}
 
     def solve(self, trains: list[sparse.csr_matrix], device: str | torch.device = "cpu") -> None:

@@ -16,9 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from micrec_core.baselines.contract import KNOWN, Baseline
+from micrec_core.baselines.contract import KNOWN, Baseline, BaselineSettings, Option
 from micrec_core.baselines.mapping import fit_map
-from micrec_core.config import ModelSettings
 from micrec_core.method.inputs import Link, ModelInputs
 
 _BATCH = 1024
@@ -51,11 +50,13 @@ class Bridge(nn.Module):
 class Ptupcdr(Baseline):
     """Matrix factorisation, and personalised bridges between its domains."""
 
+    family = "cross-domain"
+    options = (Option("width", 50, 1, 4096), Option("steps", 500, 1, 100_000))
     answers = KNOWN | {"cold-domain"}
 
-    def __init__(self, inputs: ModelInputs, settings: ModelSettings):
+    def __init__(self, inputs: ModelInputs, settings: BaselineSettings):
         super().__init__(inputs, settings)
-        width = int(settings.option("width"))
+        width = int(settings.options["width"])
         self.bridges = nn.ModuleDict(
             {f"{k.source}-{k.target}": Bridge(settings.dim, width) for k in inputs.links}
         )
@@ -64,7 +65,7 @@ class Ptupcdr(Baseline):
         """Fit the bridges; the tables stay."""
         for link in inputs.links:
             task = _Task(self, inputs, link, generator)
-            steps = int(self.settings.option("steps"))
+            steps = int(self.settings.options["steps"])
             fit_map(task.bridge, task.loss, len(link.source_rows), steps, generator)
 
     def bridge(self, link: Link) -> Bridge | None:

@@ -11,21 +11,29 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from micrec_core.baselines.contract import KNOWN, Baseline, Embeddings, Noise
+from micrec_core.baselines.contract import (
+    KNOWN,
+    TRAIN_FEATURES,
+    Baseline,
+    BaselineSettings,
+    Embeddings,
+    Noise,
+)
 from micrec_core.baselines.layers import Content
-from micrec_core.config import ModelSettings
 from micrec_core.method.inputs import ModelInputs
 
 
 class Vbpr(Baseline):
     """Two pairs of vectors: of interactions and of content."""
 
+    family = "multimodal"
+    options = (TRAIN_FEATURES,)
     answers = KNOWN | {"new-items"}
     uses_features = True
 
-    def __init__(self, inputs: ModelInputs, settings: ModelSettings):
+    def __init__(self, inputs: ModelInputs, settings: BaselineSettings):
         super().__init__(inputs, settings)
-        self.content = Content(inputs, settings.dim, bool(settings.option("train_features")))
+        self.content = Content(inputs, settings.dim, bool(settings.options["train_features"]))
         # theta: what users want of the projected content.
         self.wants = nn.ParameterList(
             nn.Parameter(torch.empty(d.graph.n_users, settings.dim)) for d in inputs.domains

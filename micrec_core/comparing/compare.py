@@ -18,18 +18,20 @@ from typing import Any
 
 import pandas as pd
 
+from micrec_core.baselines import models as all_models
 from micrec_core.comparing.compared import write_comparison
 from micrec_core.comparing.curves import curve_frames
 from micrec_core.comparing.grids import BUDGET, changes
 from micrec_core.comparing.plan import Contender, Plan
 from micrec_core.comparing.trainings import Bench, Training, answer, train
-from micrec_core.config import MECHANISMS, MODELS, RunSettings
+from micrec_core.config import RunSettings
 from micrec_core.data import Dataset
 from micrec_core.data.progress import Progress, silent
 from micrec_core.errors import ConfigError, RunError
 from micrec_core.evaluation.leaks import require_disjoint
 from micrec_core.evaluation.parallel import sharing_cores
 from micrec_core.evaluation.stress import check_stresses, plan_stresses
+from micrec_core.mechanisms import MECHANISMS
 from micrec_core.running.fit import stop_on_sigterm
 from micrec_core.running.record import first_info, require_same
 from micrec_core.runs import RunWriter
@@ -137,15 +139,16 @@ def _run(
 
 def contenders_of(models: Sequence[str], without: Sequence[str]) -> tuple[Contender, ...]:
     """What is compared; micrec first, whose variants need it, then in the order given."""
+    known = all_models()
     for name in models:
-        if name not in MODELS:
-            raise ConfigError(f"there is no model '{name}'; there are: {', '.join(MODELS)}")
+        if name not in known:
+            raise ConfigError(f"there is no model '{name}'; there are: {', '.join(known)}")
     for name in without:
         if name not in MECHANISMS:
             raise ConfigError(
                 f"there is no mechanism '{name}' to do without; there are: {', '.join(MECHANISMS)}"
             )
-    names = dict.fromkeys(models or MODELS)
+    names = dict.fromkeys(models or known)
     first = ["micrec"] if without or "micrec" in names else []
     plain = [Contender(name) for name in dict.fromkeys([*first, *names])]
     return (*plain, *(Contender("micrec", (name,)) for name in dict.fromkeys(without)))

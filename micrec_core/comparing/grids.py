@@ -1,73 +1,25 @@
 """What ``compare`` tries of each model: the same number of points for everyone, defaults first.
 
-A point changes settings of the training (``learning_rate``), of the model (``layers``) or an option
-of a baseline. The best by validation NDCG@20, domains added up, is taken for all seeds; variants of
-micrec take micrec's. After the defaults comes what validation chose on the sample, for micrec what
-it chose on MovieLens (docs/notes/training.md), and then the full model's recipe for the others, so
-that a small budget is well spent. The points tried, and the one chosen, are in ``compare.json``.
+The points stand beside each model (``baselines.models``). One changes settings of the training
+(``learning_rate``), of the model (``layers``) or an option of a baseline. The best by validation
+NDCG@20, domains added up, is taken for all seeds; variants of micrec take micrec's. After the
+defaults comes what validation chose on the sample, for micrec what it chose on MovieLens
+(docs/notes/training.md), and then the full model's recipe for the others, so that a small budget is
+well spent. The points tried, and the one chosen, are in ``compare.json``.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from micrec_core.config import (
-    BASELINES,
-    RECIPE,
-    ModelSettings,
-    RunSettings,
-    TrainSettings,
-    make_settings,
-    recipe,
-)
-
-Point = dict[str, float | str]
+from micrec_core.baselines import REGISTRY, models
+from micrec_core.config import ModelSettings, RunSettings, TrainSettings, make_settings, recipe
+from micrec_core.method.configurations import Point
 
 BUDGET = 4
 # Epochs at most of a model whose rate stays, where nothing else is said: slow learners need many,
 # and validation ends the training long before.
 CONVERGED = 200
-# Where users have many interactions there is less to overfit, and more to be learned: what
-# validation chose on MovieLens, and nothing of the recipe (docs/notes/training.md).
-_DENSE: Point = {
-    "echo": 0,
-    "leave_out": 0,
-    "views": 0,
-    "weight_decay": 0,
-    "user_weight": 0,
-    "schedule": "constant",
-    "learning_rate": 5e-3,
-    "epochs": 60,
-    "batch_size": 8192,
-    "steps": 20,
-    "validate_every": 2,
-    "patience": 3,
-}
-# What of the full model's recipe others can have, with the epochs that MGCN needs of it.
-_SHARED = ("learning_rate", "schedule", "weight_decay", "batch_size", "steps")
-_FALLING: Point = {key: RECIPE[key] for key in _SHARED} | {"epochs": 10, "patience": 10}
-_FACTORS: tuple[Point, ...] = ({}, {"l2": 1e-1}, _FALLING, {"learning_rate": 5e-3})
-_TEMPLATES: tuple[Point, ...] = ({}, {"l2": 1e-3}, _FALLING, {"dropout": 0.3})
-GRIDS: dict[str, tuple[Point, ...]] = {
-    "micrec": ({}, _DENSE, {"dropout": 0.3}, {"contrast": 0.1}),
-    "inmo": _TEMPLATES,
-    "inmo-mf": _TEMPLATES,
-    "lightgcn": ({}, {"learning_rate": 5e-3}, _FALLING, {"l2": 1e-3}),
-    "popularity": ({},),
-    "itemknn": ({}, {"shrink": 10}, {"nearest": 500}, {"nearest": 20}),
-    "ease": ({}, {"penalty": 100}, {"penalty": 1000}, {"penalty": 20}),
-    "bpr-mf": _FACTORS,
-    "imc-gae": ({}, {"drop": 0}, _FALLING, {"edge_drop": 0.3}),
-    "vbpr": _FACTORS,
-    "lattice": ({}, {"raw": 0.5}, _FALLING, {"edge_drop": 0.3}),
-    "bm3": ({}, {"learning_rate": 5e-3}, _FALLING, {"weight": 0.5}),
-    "freedom": ({}, {"drop": 0.5}, _FALLING, {"weight": 0.1}),
-    "mgcn": ({}, {"edge_drop": 0.3}, _FALLING, {"weight": 1e-2}),
-    "cmf": _FACTORS,
-    "emcdr": _FACTORS,
-    "bitgcf": ({}, {"own": 0.5}, _FALLING, {"edge_drop": 0.3}),
-    "ptupcdr": _FACTORS,
-}
 
 
 def changes(point: Point) -> str:
@@ -77,7 +29,7 @@ def changes(point: Point) -> str:
 
 def points(name: str, budget: int) -> tuple[Point, ...]:
     """The first ``budget`` points of a model; a model with nothing to choose has one."""
-    return GRIDS[name][:budget]
+    return models()[name].grid[:budget]
 
 
 def at_point(
@@ -90,8 +42,9 @@ def at_point(
     training: dict[str, Any] = dict(values["training"])
     if training["schedule"] == "constant" and training["epochs"] == TrainSettings().epochs:
         training["epochs"] = CONVERGED
+    options = {option.name for option in REGISTRY[name].options} if own.is_baseline else set()
     for key, value in point.items():
-        if key in BASELINES.get(name, {}):
+        if key in options:
             model["options"][key] = value
         elif key in TrainSettings.model_fields:
             training[key] = value

@@ -9,9 +9,9 @@ from pathlib import Path
 from micrec_core.baselines import REGISTRY, ClosedForm
 from micrec_core.comparing.grids import Point, at_point, points
 from micrec_core.comparing.trainings import Training
-from micrec_core.config import BASELINES, ModelSettings, RunSettings
+from micrec_core.config import ModelSettings, RunSettings
 from micrec_core.evaluation.stress import Stress
-from micrec_core.training.build import used_modalities
+from micrec_core.training.build import model_settings, used_modalities
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ def can_train(stress: Stress, model: ModelSettings, modalities: tuple[str, ...])
 
 def _knows_who_is_who(model: ModelSettings) -> bool:
     """Whether the model looks at who is in several domains."""
-    if model.name not in BASELINES:
-        return model.name == "micrec" and "cross-domain" not in model.without
+    if not model.is_baseline:
+        return model_settings(model, ()).transfer
     kind = REGISTRY[model.name]
     return "cold-domain" in kind.answers and not issubclass(kind, ClosedForm)

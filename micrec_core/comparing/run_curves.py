@@ -12,7 +12,7 @@ from micrec_core.comparing.compare import TRAININGS, contenders_of, work
 from micrec_core.comparing.curves import curve_frames
 from micrec_core.comparing.plan import Plan
 from micrec_core.comparing.trainings import Bench
-from micrec_core.comparing.variants import BASELINES, add_frames, require_full, variant_settings
+from micrec_core.comparing.variants import BESIDE, add_frames, require_full, variant_settings
 from micrec_core.data.progress import Progress, silent
 from micrec_core.errors import ConfigError
 from micrec_core.evaluation.stress import STRESSES, check_stresses, plan_stresses
@@ -58,7 +58,7 @@ def train_curves(
     run = open_run(run_path)
     require_full(run)
     check_stresses(protocols, shares)
-    beside = variant_settings(BASELINES if names is None else names)
+    beside = variant_settings(BESIDE if names is None else names)
     full = reopen(run, dataset_path, device, progress, cache)
     modalities = full.features.modalities
     stresses = plan_stresses(full.dataset, full.split, modalities, protocols, shares)

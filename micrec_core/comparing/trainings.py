@@ -24,7 +24,7 @@ import torch
 from micrec_core.answering.answers import Answerer, array, variant_name
 from micrec_core.answering.baselines import answerer_of, n_parameters, rival_outcome
 from micrec_core.baselines import Baseline, ClosedForm
-from micrec_core.config import BASELINES, RunSettings
+from micrec_core.config import RunSettings
 from micrec_core.data.progress import Progress
 from micrec_core.evaluation.leaks import require_disjoint
 from micrec_core.evaluation.protocols import PROTOCOLS, SCOPES, Outcome, Question
@@ -155,7 +155,7 @@ def train(bench: Bench, training: Training, progress: Progress, label: str) -> N
     """Train and keep parameters, validation score, seconds and peak memory."""
     prepared = bench.under(training.stress).prepared(training.settings)
     with peak_memory(prepared.device) as peak:
-        if training.settings.model.name in BASELINES:
+        if training.settings.model.is_baseline:
             fitted: FittedRival | Fitted = fit_rival(prepared, progress, label)
         else:
             fitted = fit(prepared, progress, label)
@@ -215,7 +215,7 @@ def _ask(prepared: Prepared, model: Model, asked: Sequence[Question], seconds: f
 
 def _load(prepared: Prepared, training: Training) -> Model:
     settings = training.settings
-    if settings.model.name not in BASELINES:
+    if not settings.model.is_baseline:
         model: Model = new_model(prepared)
     else:
         model = build_any(settings.model, prepared.inputs, settings.seed)

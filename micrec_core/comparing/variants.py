@@ -9,8 +9,8 @@ import pandas as pd
 
 from micrec_core.answering.answers import Answerer, popularity_outcome
 from micrec_core.answering.baselines import answerer_of, rival_outcome
-from micrec_core.config import BASELINES as RIVALS
-from micrec_core.config import CONFIGURATIONS, MECHANISMS, ModelSettings, RunSettings, make_settings
+from micrec_core.baselines import models
+from micrec_core.config import ModelSettings, RunSettings, make_settings
 from micrec_core.data.progress import Progress, silent
 from micrec_core.errors import ConfigError
 from micrec_core.evaluation.protocols import Outcome, tabulate
@@ -20,17 +20,16 @@ from micrec_core.evaluation.tables import (
     summary_table,
     variants_table,
 )
-from micrec_core.names import FULL_MODEL, SUMMARY, VARIANTS
+from micrec_core.mechanisms import MECHANISMS
+from micrec_core.names import FULL_MODEL, MICREC, SUMMARY, VARIANTS
 from micrec_core.running.evaluate import load_model, reopen
 from micrec_core.running.fit import fit, fit_rival
 from micrec_core.running.frames import comparison_frames
 from micrec_core.runs import Run, RunWriter, open_run
 from micrec_core.training.prepare import Prepared, prepare
 
-# Trained where nobody says which.
-BASELINES = ("inmo", "lightgcn")
-# All that may be asked for; popularity stands beside every model in any case.
-KNOWN = tuple(n for n in (*CONFIGURATIONS[1:], *RIVALS) if n != "popularity")
+# Baselines that are trained where nobody says which.
+BESIDE = ("inmo", "lightgcn")
 
 
 def train_variants(
@@ -103,15 +102,17 @@ def add_frames(run: Run, frames: Mapping[str, pd.DataFrame]) -> None:
 
 def variant_settings(names: Iterable[str]) -> list[ModelSettings]:
     """Model settings of each name: a mechanism to do without, or a baseline."""
+    # Popularity stands beside every model in any case.
+    known = [name for name in models() if name not in (MICREC, "popularity")]
     out = []
     for name in names:
-        if name in KNOWN:
+        if name in known:
             out.append(make_settings(ModelSettings, {"name": name}))
         elif name in MECHANISMS:
             out.append(make_settings(ModelSettings, {"without": (name,)}))
         else:
-            known = ", ".join((*MECHANISMS, *KNOWN))
-            raise ConfigError(f"there is no variant or baseline '{name}'; there are: {known}")
+            there = ", ".join((*MECHANISMS, *known))
+            raise ConfigError(f"there is no variant or baseline '{name}'; there are: {there}")
     return out
 
 
@@ -119,10 +120,8 @@ def _wanted(names: Sequence[str] | None, modalities: tuple[str, ...]) -> list[Mo
     """What to train; by default nothing that differs from the full model in name only."""
     if names is not None:
         return variant_settings(names)
-    absent = {m for m in ("text", "image") if m not in modalities}
-    if not modalities:
-        absent.add("modality")
-    return variant_settings(n for n in (*MECHANISMS, *BASELINES) if n not in absent)
+    own = [n for n, m in MECHANISMS.items() if not m.modality or m.lost(modalities)]
+    return variant_settings([*own, *BESIDE])
 
 
 def _own(run: Run, full: Prepared) -> tuple[Outcome, list[Outcome]]:
@@ -138,7 +137,7 @@ def _trained(full: Prepared, model: ModelSettings, seed: int, progress: Progress
     settings = _like(full.settings, model, seed)
     prepared = prepare(full.material, settings, full.device)
     label = f"{model.name} without {model.without[0]}" if model.without else model.name
-    if model.name in RIVALS:
+    if model.is_baseline:
         rival = fit_rival(prepared, progress, f"{label}, seed {seed}")
         answers = answerer_of(prepared, rival.model)
         return rival_outcome(answers, full.material.questions, rival.seconds)

@@ -12,7 +12,9 @@ from micrec_core.figures import theme
 from micrec_core.figures.common import dot, interval_error, name_rows, rows_height, zero_line
 from micrec_core.figures.tables import own_seed, pick
 from micrec_core.modalities.registry import MODALITIES, listed
-from micrec_core.names import POOLED
+
+from micrec_core.mechanisms import MECHANISMS, variant_label
+from micrec_core.names import FULL, POOLED
 
 # Titles of the axes, each a share: short, for on a tablet two of them stand side by side.
 STRESSES = {
@@ -30,7 +32,7 @@ STRESS_NOTES = {
     "missing": "What is lost is lost in training and when asked.",
     "overlap": "Known to be one person in both domains; each of the others is a stranger in both.",
 }
-_ORDER = list(theme.VARIANT_LABELS)
+_ORDER = [FULL, *MECHANISMS]
 
 
 def from_summary(summary: pd.DataFrame) -> pd.DataFrame:
@@ -256,7 +258,7 @@ def cost_bars(table: pd.DataFrame) -> go.Figure:
 
 def _bar_colour(row: str) -> str:
     """Slate for MICRec and variants of it, grey for other models."""
-    ours = row in theme.VARIANT_LABELS.values() or row.startswith("without ")
+    ours = row.startswith("without ") or row in map(variant_label, _ORDER)
     return theme.SLATE if ours else theme.NEUTRAL
 
 

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from micrec_core.modalities.registry import MODALITIES, in_order, listed, modality
+from micrec_core.modalities.registry import in_order, modality
+from micrec_core.mechanisms import variant_label
 from micrec_core.names import METRICS, MICREC, model_label
 
 DOMAIN_COLOURS = ("#0072B2", "#D55E00")
@@ -37,15 +38,6 @@ MODEL_SYMBOLS = {
     "content": "pentagon",
 }
 MODEL_DASHES = {"micrec": "solid", "inmo": "dash", "lightgcn": "dot", "popularity": "dashdot"}
-VARIANT_LABELS = {
-    "full": "Full model",
-    **{name: f"without {name}" for name in MODALITIES},
-    "modality": f"without {listed(MODALITIES)}",
-    "contrast": "without contrast",
-    "self-enhanced": "without self-enhanced loss",
-    "templates": "without templates",
-    "cross-domain": "one domain at a time",
-}
 PROTOCOL_LABELS = {
     "known": "Known users",
     "new-users": "New users",
@@ -118,11 +110,6 @@ def source_order(sources: Iterable[str]) -> list[str]:
     given = list(sources)
     first, last = ([s] if s in given else [] for s in SOURCES)
     return [*first, *in_order(s for s in given if s not in SOURCES), *last]
-
-
-def variant_label(variant: str) -> str:
-    """The words shown for the mechanism that a variant lacks."""
-    return VARIANT_LABELS.get(variant, f"without {variant}")
 
 
 def metric_label(metric: str) -> str:

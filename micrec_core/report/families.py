@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from micrec_core.config import FAMILIES
+from micrec_core.baselines import families
 from micrec_core.names import EVERYONE, VARIANTS
 from micrec_core.report.stored_runs import MAIN, name_of, over_seeds
 from micrec_core.runs import Run
@@ -30,7 +30,7 @@ def best_of_families(variants: pd.DataFrame) -> dict[str, str]:
     rows, _ = over_seeds(rows[(rows["metric"] == MAIN) & (rows["variant"] == "full")])
     sums = rows.groupby("model")["mean"].sum()
     found = {}
-    for family, models in FAMILIES.items():
+    for family, models in families().items():
         own = sums[sums.index.isin(models)]
         if len(own):
             found[family] = str(own.idxmax())

@@ -14,7 +14,6 @@ import torch
 from micrec_core.answering.answers import Answerer, popularity_outcome
 from micrec_core.answering.baselines import answerer_of, rival_outcome
 from micrec_core.baselines import Baseline, ClosedForm
-from micrec_core.config import BASELINES
 from micrec_core.data.progress import Progress, silent
 from micrec_core.errors import ConfigError, RunError
 from micrec_core.evaluation.protocols import PROTOCOLS, Outcome, Question, tabulate
@@ -105,7 +104,7 @@ def evaluate_run(
 def _outcomes(run: Run, prepared: Prepared, asked: Sequence[Question]) -> list[Outcome]:
     """The run's model first, then its references."""
     popular = popularity_outcome(prepared)
-    if run.info.model in BASELINES:
+    if prepared.settings.model.is_baseline:
         own = rival_outcome(answerer_of(prepared, load_rival(run, prepared)), asked, float("nan"))
         return [own] if own.model == popular.model else [own, popular]
     answerer = Answerer(prepared, load_model(run, prepared))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from micrec_core.answering.answers import Answerer, array, popularity_outcome
-from micrec_core.config import BASELINES, RunSettings
+from micrec_core.config import RunSettings
 from micrec_core.data import Dataset
 from micrec_core.data.progress import Progress, silent
 from micrec_core.errors import MicrecError, Stopped
@@ -96,7 +96,7 @@ def train_run(
             names = [domain.name for domain in dataset.domains]
             recall = neighbour_recall(names, prepared.knowledge)
             writer.update(encoders=encoders, neighbour_recall=recall)
-            if settings.model.name in BASELINES:
+            if settings.model.is_baseline:
                 return train_rival(writer, prepared, resume, clock, progress)
             with clock.training(device):
                 snapshots = Snapshots(writer, prepared)

@@ -18,11 +18,11 @@ import torch
 from numpy.typing import NDArray
 from scipy import sparse
 
-from micrec_core.config import BASELINES
 from micrec_core.errors import RunError
 from micrec_core.features import FeatureMatrix
 from micrec_core.graphs.neighbours import Neighbours
 from micrec_core.method.bridge import Bridge
+from micrec_core.method.configurations import CONFIGURATIONS
 from micrec_core.method.gate import Gate
 from micrec_core.method.profiles import Scaling
 from micrec_core.modalities.dataset import DatasetFeatures
@@ -108,7 +108,7 @@ def read_bundle(run: Run) -> Bundle:
         The run has none, or it is incomplete or of a newer version.
     """
     where = f"Run '{run.name}'"
-    if run.info.model in BASELINES:
+    if run.info.model not in CONFIGURATIONS:
         raise RunError(
             f"{where} is of {run.info.model}, a baseline that is trained to be compared and not "
             "to serve: open a run of micrec, inmo or lightgcn."

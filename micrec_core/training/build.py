@@ -2,54 +2,61 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
-from micrec_core.baselines import REGISTRY, Baseline, ClosedForm
-from micrec_core.config import BASELINES, ModelSettings, TrainSettings
+from micrec_core.baselines import REGISTRY, Baseline, BaselineSettings, ClosedForm
+from micrec_core.baselines.contract import EDGE_DROP
+from micrec_core.config import ModelSettings, TrainSettings
 from micrec_core.errors import ConfigError
+from micrec_core.mechanisms import MECHANISMS, Mechanism
+from micrec_core.method.configurations import CONFIGURATIONS
 from micrec_core.method.inputs import ModelInputs
 from micrec_core.method.micrec import MICRec, Settings
 
 
 def used_modalities(settings: ModelSettings, available: tuple[str, ...]) -> tuple[str, ...]:
     """The modalities that the model takes, of those that the dataset has."""
-    if settings.name in BASELINES:
+    if settings.is_baseline:
         return available if REGISTRY[settings.name].uses_features else ()
-    if settings.name != "micrec" or "modality" in settings.without:
-        return ()
-    return tuple(m for m in available if m not in settings.without)
+    lost = {m for mechanism in _switched_off(settings) for m in mechanism.lost(available)}
+    return tuple(m for m in available if m not in lost)
 
 
 def model_settings(settings: ModelSettings, modalities: tuple[str, ...]) -> Settings:
-    """The model's own settings for a name and what it goes without."""
-    full = settings.name == "micrec"
-    return Settings(
-        dim=settings.dim,
-        layers=0 if settings.name == "inmo-mf" else settings.layers,
-        templates=settings.name in ("inmo", "inmo-mf")
-        or (full and "templates" not in settings.without),
-        modalities=modalities,
-        transfer=full and "cross-domain" not in settings.without,
-        own_template=full and settings.echo,
-        init=settings.init,
-    )
+    """The model's own settings for a configuration and what it goes without."""
+    values: dict[str, Any] = {"layers": settings.layers, "own_template": settings.echo}
+    for mechanism in _switched_off(settings):
+        values |= mechanism.model
+    values |= CONFIGURATIONS[settings.name].model
+    return Settings(dim=settings.dim, init=settings.init, modalities=modalities, **values)
 
 
 def effective_training(settings: ModelSettings, training: TrainSettings) -> TrainSettings:
     """The training settings with the terms of switched-off mechanisms at zero."""
-    off: dict[str, float] = {}
-    if settings.name in BASELINES:
-        off["leave_out"] = False
-        has = "edge_drop" in BASELINES[settings.name]
-        off["dropout"] = settings.option("edge_drop") if has else 0.0
-    if settings.name != "micrec" or {"contrast", "cross-domain"} & set(settings.without):
-        off["contrast"] = 0.0
-    if settings.name != "micrec":
-        # Baselines are as published; on real data they were no better with it.
-        off["user_weight"] = 0.0
-    if "self-enhanced" in settings.without:
-        off["self_enhanced"] = 0.0
+    off: dict[str, Any] = {}
+    if settings.is_baseline:
+        # Baselines are as published; on real data they were no better with weights of users.
+        drop = _options(settings).get(EDGE_DROP.name, 0.0)
+        off = {"leave_out": False, "dropout": drop, "contrast": 0.0, "user_weight": 0.0}
+    else:
+        for mechanism in _switched_off(settings):
+            off |= mechanism.training
+        off |= CONFIGURATIONS[settings.name].training
     return training.model_copy(update=off)
+
+
+def _switched_off(settings: ModelSettings) -> list[Mechanism]:
+    """What a configuration never has, and what this one is to go without."""
+    names = (*CONFIGURATIONS[settings.name].without, *settings.without)
+    return [MECHANISMS[name] for name in names]
+
+
+def _options(settings: ModelSettings) -> dict[str, float]:
+    """A baseline's options, as set or by default."""
+    defaults = {option.name: option.default for option in REGISTRY[settings.name].options}
+    return defaults | settings.options
 
 
 def build_any(
@@ -65,14 +72,17 @@ def build_any(
     kind = REGISTRY.get(settings.name)
     if kind is None:
         return build_model(settings, inputs, seed)
+    told = BaselineSettings(
+        settings.dim, settings.layers, settings.neighbours, settings.init, _options(settings)
+    )
     if issubclass(kind, ClosedForm):
-        return kind(settings)
+        return kind(told)
     if kind.uses_features and not inputs.modalities:
         raise ConfigError(
             f"{settings.name} goes by texts or pictures, and no item of the dataset has any; "
             "choose a model without"
         )
-    model = kind(inputs, settings)
+    model = kind(inputs, told)
     model.reset_parameters(torch.Generator().manual_seed(seed))
     model = model.to(inputs.device)
     model.clear_untrained(inputs)

@@ -11,9 +11,9 @@ from micrec_core.figures.theme import (
     PROTOCOL_LABELS,
     metric_label,
     source_label,
-    variant_label,
 )
 from micrec_core.modalities.registry import MODALITIES, in_order, listed
+from micrec_core.mechanisms import variant_label
 from micrec_core.names import COHORTS
 from micrec_core.ui.library import Opened
 from micrec_core.ui.widgets import cells, chart, choose_value

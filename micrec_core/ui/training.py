@@ -11,10 +11,11 @@ import pandas as pd
 import streamlit as st
 
 from micrec_core.bundled import SAMPLE_DATA
-from micrec_core.config import MECHANISMS, RECIPE
 from micrec_core.figures import retrain as figures
 from micrec_core.figures.tables import pick
 from micrec_core.jobs.manager import Job, JobManager
+from micrec_core.mechanisms import MECHANISMS
+from micrec_core.method.configurations import RECIPE
 from micrec_core.names import SUMMARY
 from micrec_core.runs import live_history, open_run
 from micrec_core.ui import library
@@ -79,7 +80,9 @@ def choose_settings(choices: list[Path]) -> Settings:
         dataset = st.selectbox("Dataset", choices, format_func=lambda p: p.name, key="rt_dataset")
         name = st.text_input("Name of the run", placeholder="chosen for you", key="rt_name",
                              max_chars=64, help=words("run"))  # fmt: skip
-        without = st.multiselect("Switch off", MECHANISMS, key="rt_without", help=words("variant"))
+        without = st.multiselect(
+            "Switch off", list(MECHANISMS), key="rt_without", help=words("variant")
+        )
     with right:
         epochs = st.slider("Epochs", 1, MAX_EPOCHS, min(RECIPE["epochs"], MAX_EPOCHS),
                            key="rt_epochs", help=_EPOCHS)  # fmt: skip

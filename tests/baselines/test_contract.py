@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,8 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from micrec_core.answering.baselines import answerer_of, embed, n_parameters
-from micrec_core.baselines import REGISTRY, Baseline, ClosedForm
-from micrec_core.config import BASELINES, ModelSettings, make_settings
+from micrec_core.baselines import REGISTRY, Baseline, ClosedForm, families, models
+from micrec_core.config import ModelSettings, make_settings
 from micrec_core.errors import ConfigError
 from micrec_core.evaluation.protocols import PROTOCOLS
 from micrec_core.running.fit import fit_rival
@@ -24,6 +25,7 @@ from micrec_core.training.build import build_any
 from tests.baselines.conftest import prepared_for
 from tests.method import worlds
 
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "baselines.md"
 TRAINED = [n for n, kind in REGISTRY.items() if issubclass(kind, Baseline)]
 SOLVED = [n for n, kind in REGISTRY.items() if issubclass(kind, ClosedForm)]
 every = pytest.mark.parametrize("name", list(REGISTRY))
@@ -40,21 +42,32 @@ def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
     return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
 
 
-def test_the_registry_and_the_settings_name_the_same_models() -> None:
-    assert list(REGISTRY) == list(BASELINES)
+def test_every_baseline_says_what_is_asked_of_it() -> None:
     for name, kind in REGISTRY.items():
         assert kind.__module__.startswith("micrec_core.baselines.")
         assert {"known"} <= kind.answers <= set(PROTOCOLS)
-        for default, low, high in BASELINES[name].values():
-            assert low <= default <= high
+        assert all(o.lowest <= o.default <= o.highest for o in kind.options)
+        assert name in families()[kind.family]
+        assert kind.__name__.lower() == name.replace("-", "")
 
 
-def test_options_are_checked() -> None:
+def test_the_documents_table_has_every_baseline_and_what_it_answers() -> None:
+    first = DOCUMENT.read_text().split("Where a model has no answer")[0]
+    table = re.findall(r"^\| (`.+?`) \|[^|]*\| ([^|]*?) ?\|", first, re.M)
+    said = {name: answers for names, answers in table for name in re.findall(r"`(.+?)`", names)}
+    assert set(models()) - {"micrec"} == set(said)
+    for name, kind in REGISTRY.items():
+        words = {a.replace(" ", "-") for a in said[name].split(", ") if a}
+        assert words == kind.answers - {"known"}, name
+
+
+def test_options_are_checked(tiny) -> None:
     def settings(name: str, **options: float) -> ModelSettings:
         return make_settings(ModelSettings, {"name": name, "options": options})
 
-    assert settings("ease", penalty=50).option("penalty") == 50
-    assert settings("ease").option("penalty") == 200
+    inputs = prepared_for(tiny, "ease").inputs
+    assert build_any(settings("ease", penalty=50), inputs, 0).settings.options["penalty"] == 50
+    assert build_any(settings("ease"), inputs, 0).settings.options["penalty"] == 200
     with pytest.raises(ConfigError, match="ease has no option 'penality'; did you mean 'penalty'"):
         settings("ease", penality=1)
     with pytest.raises(ConfigError, match="option 'drop' of freedom lies from 0 to 0.95"):

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from micrec_core.baselines import REGISTRY, models
 from micrec_core.cli import main
 from micrec_core.comparing.compare import compare, contenders_of
-from micrec_core.comparing.grids import BUDGET, GRIDS, at_point, changes
-from micrec_core.config import BASELINES, MODELS, RunSettings, TrainSettings
+from micrec_core.comparing.grids import BUDGET, at_point, changes
+from micrec_core.config import RunSettings, TrainSettings
 from micrec_core.errors import ConfigError, RunError
 from micrec_core.names import POOLED, VARIANT_COLUMNS
 from micrec_core.running.evaluate import evaluate_run
@@ -83,7 +84,7 @@ def test_every_model_has_the_same_budget_and_the_choice_is_stated(found) -> None
     for _, rows in tuning.groupby("model"):
         assert rows["chosen"].sum() == 1
         assert rows.loc[rows["chosen"], "score"].iloc[0] == rows["score"].max()
-    second = {changes(point) for name in MODELS_HERE for point in GRIDS[name][1:2]}
+    second = {changes(point) for name in MODELS_HERE for point in models()[name].grid[1:2]}
     assert set(tuning["change"]) == {"defaults"} | second
     assert changes({"l2": 0.1, "schedule": "constant"}) == "l2=0.1, schedule=constant"
     assert found["budget"] == 2 and found["seeds"] == [0, 1]
@@ -151,9 +152,9 @@ def test_a_comparison_can_be_added_to_and_not_mixed(found, place, trained) -> No
 
 
 def test_every_model_has_a_grid_of_settings_that_are_known() -> None:
-    assert set(GRIDS) == set(MODELS)
-    assert [c.name for c in contenders_of((), ())] == list(MODELS)
-    for name, grid in GRIDS.items():
+    assert [c.name for c in contenders_of((), ())] == list(models())
+    for name, model in models().items():
+        grid = model.grid
         assert grid[0] == {} and len(grid) == (1 if name == "popularity" else BUDGET)
         made = [at_point(BASE, name, (), point, 0) for point in grid]
         assert len({m.model_dump_json() for m in made}) == len(grid), "points differ"
@@ -172,7 +173,7 @@ def test_a_baseline_is_trained_into_a_run(name, place, capsys) -> None:
     anew = evaluate_run(run.path, place / "tiny", device="cpu", cache=place / "cache")
     stored = run.frame("metrics/summary.parquet")
     pd.testing.assert_frame_equal(stored, anew.summary, rtol=1e-6)
-    if name in BASELINES:
+    if name in REGISTRY:
         assert main(["recommend", str(run.path), "--domain", "food", "--like", "food:x"]) == 2
         said = capsys.readouterr().err
         assert said.startswith(f"Run 'run-{name}' is of {name}, a baseline that is trained to be")

@@ -9,8 +9,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from micrec_core.baselines import families, models
 from micrec_core.cli import main as command_line
-from micrec_core.config import FAMILIES, MODELS, RunSettings
+from micrec_core.config import RunSettings
 from micrec_core.errors import ConfigError
 from micrec_core.report.commands import train_command
 from micrec_core.report.results import write_results
@@ -101,5 +102,5 @@ def test_the_command_of_a_run_gives_its_settings(words: list[str], monkeypatch) 
 
 
 def test_families_cover_the_baselines_once() -> None:
-    named = [model for models in FAMILIES.values() for model in models]
-    assert sorted(named) == sorted(set(MODELS) - {"micrec"})
+    named = [model for family in families().values() for model in family]
+    assert sorted(named) == sorted(set(models()) - {"micrec"})

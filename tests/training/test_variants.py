@@ -10,8 +10,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from micrec_core.config import MECHANISMS, ModelSettings, TrainSettings, make_settings
+from micrec_core.config import ModelSettings, TrainSettings, make_settings
 from micrec_core.data.types import SPLIT_NAMES
+from micrec_core.mechanisms import MECHANISMS
 from micrec_core.method.inductive import alone_users
 from micrec_core.training.build import build_model, effective_training, used_modalities
 from tests.method import worlds
@@ -20,7 +21,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "full": {},
     **{f"without {name}": {"without": (name,)} for name in MECHANISMS},
     "without text and cross-domain": {"without": ("text", "cross-domain")},
-    "without anything": {"without": MECHANISMS},
+    "without anything": {"without": tuple(MECHANISMS)},
     "no layers": {"layers": 0},
     "inmo": {"name": "inmo"},
     "lightgcn": {"name": "lightgcn"},

@@ -1,0 +1,59 @@
+"""The mechanisms of the full model that can be switched off, and what that does to its settings.
+
+A new one is a line here, beside the part of the model or the loss that its settings switch. A model
+without it is a *variant*, which is trained, compared and drawn like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from micrec_core.modalities.registry import MODALITIES, listed
+from micrec_core.names import FULL
+
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Mechanism:
+    """A part of the full model.
+
+    Attributes
+    ----------
+    label : what a model without it is called
+    modality : the modality that is not taken without it, or ``all``
+    model : settings of ``method.micrec.Settings`` without it
+    training : settings of ``config.TrainSettings`` without it
+    """
+
+    label: str
+    modality: str = ""
+    model: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, float] = field(default_factory=dict)
+
+    def lost(self, modalities: Iterable[str]) -> tuple[str, ...]:
+        """Which of the modalities a model without it does not take."""
+        return tuple(m for m in modalities if self.modality in (ALL, m))
+
+
+MECHANISMS: dict[str, Mechanism] = {
+    **{name: Mechanism(f"without {m.label.lower()}", name) for name, m in MODALITIES.items()},
+    "modality": Mechanism(
+        f"without {listed(m.label.lower() for m in MODALITIES.values())}", modality=ALL
+    ),
+    "contrast": Mechanism("without contrast", training={"contrast": 0.0}),
+    "self-enhanced": Mechanism("without self-enhanced loss", training={"self_enhanced": 0.0}),
+    "templates": Mechanism("without templates", model={"templates": False}),
+    "cross-domain": Mechanism(
+        "one domain at a time", model={"transfer": False}, training={"contrast": 0.0}
+    ),
+}
+
+
+def variant_label(variant: str) -> str:
+    """The words shown for a variant, which is named by what it lacks."""
+    if variant == FULL:
+        return "Full model"
+    return MECHANISMS[variant].label if variant in MECHANISMS else f"without {variant}"
