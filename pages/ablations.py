@@ -3,8 +3,9 @@ import streamlit as st
 
 from micrec_core.figures import ablations as figures
 from micrec_core.figures.tables import pick
-from micrec_core.figures.theme import PROTOCOL_LABELS, metric_label
-from micrec_core.names import COHORTS, COLD, CUTOFF, SUMMARY, VARIANTS
+from micrec_core.figures.theme import metric_label
+from micrec_core.names import COHORTS, COLD, CUTOFF, SUMMARY, VARIANTS, curve_file
+from micrec_core.protocols import CURVES, PROTOCOL_LABELS, PROTOCOLS
 from micrec_core.ui.ablations import show_cutoff, show_stress
 from micrec_core.ui.sidebar import opened
 from micrec_core.ui.widgets import cells, chart, choose_value, missing, page_head
@@ -33,14 +34,15 @@ def show_variants(variants: pd.DataFrame) -> None:
         cohort = choose_value("Users", "abl_cohort", rows["cohort"], "all", COHORTS)
     rows = figures.labelled(pick(rows, cohort=cohort))
     labels = {d: name for d, name in this.labels.items() if d in set(rows["domain"])}
+    asked = PROTOCOLS[protocol].question if protocol in PROTOCOLS else ""
     st.subheader(f"{metric_label(metric)}, measured", anchor=False, help=words("variant", "NDCG"))
     chart(
         figures.scores(rows, labels),
         rows,
         "abl_scores",
         alt=f"{metric_label(metric)} of every variant and baseline per domain, with intervals",
-        caption=f"{figures.seeds_said(rows)} 95 % intervals over users. Coloured: MICRec and "
-        "variants of it; grey: other models. Dotted line: the full model.",
+        caption=f"{asked} {figures.seeds_said(rows)} 95 % intervals over users. Coloured: MICRec "
+        "and variants of it; grey: other models. Dotted line: the full model.",
     )
     if rows["diff"].notna().any():
         st.subheader("Difference from the full model", anchor=False, help=words("interval"))
@@ -81,13 +83,13 @@ if cutoff is None:
     missing(this.run.path, "curves over the list length", CUTOFF)
 else:
     show_cutoff(this, cutoff)
-curves = {stress: this.frame(f"metrics/{stress}.parquet") for stress in figures.STRESSES}
+curves = {name: this.frame(curve_file(name)) for name in CURVES}
 for stress, frame in curves.items():
     if frame is not None:
         show_stress(this, frame, stress)
-absent = [figures.STRESS_QUESTIONS[s] for s, frame in curves.items() if frame is None]
+absent = [CURVES[name].question for name, frame in curves.items() if frame is None]
 if absent:
     st.caption(
         f"Not measured for this run: {' '.join(absent)} Models are trained on less for that, by "
-        "`variants` or `compare` with `--protocols sparsity,missing,overlap`."
+        f"`variants` or `compare` with `--protocols {','.join(CURVES)}`."
     )

@@ -13,7 +13,7 @@ from scipy import sparse
 
 from micrec_core.answering.fit_bridges import fit_bridges
 from micrec_core.data import Domain
-from micrec_core.evaluation.protocols import Answer, Outcome, Question, popularity
+from micrec_core.evaluation.questions import Answer, Outcome, Question, popularity
 from micrec_core.evaluation.user_maps import choose_ridge, nearest_bridge
 from micrec_core.method.bridge import Bridge
 from micrec_core.method.inductive import cold_users, encode, fold_in_users
@@ -60,9 +60,9 @@ class Answerer:
     def answer(self, question: Question) -> Answer | None:
         """The model's lists; None where it has no answer."""
         d = question.place
-        if question.protocol == "new-users":
+        if question.known_by == "support":
             users = self._folded_users()[d][question.users]
-        elif question.protocol == "cold-domain":
+        elif question.known_by == "elsewhere":
             if not self.transfers:
                 return None
             users = self._cold(question)
@@ -91,7 +91,7 @@ class Answerer:
 
     def bridges(self, asked: Sequence[Question]) -> list[Outcome]:
         """A ridge map and a nearest-user bridge between this model's own user spaces."""
-        cold = [q for q in asked if q.protocol == "cold-domain"]
+        cold = [q for q in asked if q.known_by == "elsewhere"]
         answers: dict[str, list[Answer]] = defaultdict(list)
         for question in cold:
             guessed = self._bridged(question)

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from micrec_core.answering.answers import array, homes, supports
 from micrec_core.baselines import Baseline, ClosedForm, Embeddings
-from micrec_core.evaluation.protocols import DEPTH, Answer, Outcome, Question
+from micrec_core.evaluation.questions import DEPTH, Answer, Outcome, Question
 from micrec_core.evaluation.ranking import rank_users
 from micrec_core.method.inductive import fold_in_inputs
 from micrec_core.method.inputs import Link, ModelInputs
@@ -48,9 +48,9 @@ class BaselineAnswerer:
         d, protocol = question.place, question.protocol
         if protocol not in self.model.answers | {"valid"}:
             return None
-        if protocol == "cold-domain":
+        if question.known_by == "elsewhere":
             return self._cold(question)
-        everyone = self._fold()[d] if protocol == "new-users" else self.users[d]
+        everyone = self._fold()[d] if question.known_by == "support" else self.users[d]
         return everyone[question.users]
 
     def _fold(self) -> list[Vectors]:
@@ -87,7 +87,7 @@ class ScoreAnswerer:
         d, protocol = question.place, question.protocol
         if protocol not in self.model.answers | {"valid"}:
             return None
-        source = self._supports[d] if protocol == "new-users" else self._train(d)
+        source = self._supports[d] if question.known_by == "support" else self._train(d)
         taken = sparse.csr_matrix(source[question.users])
 
         def block(rows: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -14,7 +14,9 @@ import typer
 from micrec_core.cli.lists import changes, numbers, shares_of, sizes, words
 from micrec_core.cli.modalities import specs, with_documents, with_encoders
 from micrec_core.cli.output import Progress, aligned, metric_lines, write_json, write_lines
+from micrec_core.mechanisms import MECHANISMS
 from micrec_core.modalities.registry import MODALITIES, listed
+from micrec_core.protocols import CURVES, PROTOCOLS
 
 app = typer.Typer(
     add_completion=False,
@@ -30,7 +32,7 @@ Data = Annotated[Path, typer.Argument(metavar="DIR", help="A folder of tables.")
 RunDir = Annotated[Path, typer.Argument(metavar="RUN", help="A run's directory.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Protocols = Annotated[
-    str, typer.Option(help="Also train on less: sparsity,missing,overlap, or some of them.")
+    str, typer.Option(help=f"Also train on less: {','.join(CURVES)}, or some of them.")
 ]
 Shares = Annotated[str, typer.Option(help="Points of those curves, such as 0.2,0.5.")]
 Cache = Annotated[
@@ -154,11 +156,7 @@ def train(
     out: Annotated[Path, typer.Option(help="The new run's directory.")],
     model: Annotated[str, typer.Option(help="micrec, or a baseline such as lightgcn.")] = "micrec",
     without: Annotated[
-        str,
-        typer.Option(
-            help=f"Mechanisms to switch off: {','.join(MODALITIES)},modality,contrast,"
-            "self-enhanced,templates,cross-domain."
-        ),
+        str, typer.Option(help=f"Mechanisms to switch off: {','.join(MECHANISMS)}.")
     ] = "",
     *,
     features: dict[str, Any],
@@ -207,9 +205,7 @@ def train(
 @app.command()
 def evaluate(
     run: RunDir,
-    protocol: Annotated[
-        str, typer.Option(help="known, new-users, new-items, cold-domain or all.")
-    ] = "all",
+    protocol: Annotated[str, typer.Option(help=f"{', '.join(PROTOCOLS)} or all.")] = "all",
     dataset: Annotated[
         Path | None, typer.Option(help="The run's tables, to measure anew instead of reading.")
     ] = None,
@@ -243,7 +239,7 @@ def variants(
     seeds: Annotated[str, typer.Option(help="Such as 0,1,2; the run's own by default.")] = "",
     protocols: Annotated[
         str,
-        typer.Option(help="Instead, curves of models trained on less: sparsity,missing,overlap."),
+        typer.Option(help=f"Instead, curves of models trained on less: {','.join(CURVES)}."),
     ] = "",
     shares: Shares = "",
     device: Device = "auto",

@@ -71,7 +71,7 @@ def compare(
     without : mechanisms each of which micrec is also trained without
     seeds : of the trainings; the split has its own in ``base``
     budget : how many points of its grid each model may try
-    protocols : of ``evaluation.stress.STRESSES``, for which everything is trained on less as well
+    protocols : of ``protocols.CURVES``, for which everything is trained on less as well
     shares : the points of their curves; each protocol has its own by default
     base : what all trainings share
     workers : processes that train at once, this one among them; each keeps to its share of cores

@@ -19,7 +19,7 @@ from micrec_core.comparing.trainings import (
     stored_frames,
 )
 from micrec_core.data.progress import Progress
-from micrec_core.evaluation.protocols import PROTOCOLS, tabulate
+from micrec_core.evaluation.questions import tabulate
 from micrec_core.evaluation.significance import compare_table
 from micrec_core.evaluation.tables import (
     Result,
@@ -37,6 +37,7 @@ from micrec_core.names import (
     VARIANTS,
     users_file,
 )
+from micrec_core.protocols import PROTOCOLS
 from micrec_core.running.catalogue import catalogue_frame
 from micrec_core.runs import RunWriter
 from micrec_core.training.prepare import Prepared

@@ -9,9 +9,11 @@ import pandas as pd
 
 from micrec_core.comparing.plan import Contender, Plan
 from micrec_core.comparing.trainings import Training, stored
-from micrec_core.evaluation.protocols import tabulate
-from micrec_core.evaluation.stress import WHOLE, Stress, kept
+from micrec_core.evaluation.questions import tabulate
+from micrec_core.evaluation.stress import Stress, kept
 from micrec_core.evaluation.tables import Result, pool_seeds, summary_table
+from micrec_core.names import curve_file
+from micrec_core.protocols import CURVES
 from micrec_core.training.prepare import Material
 
 METRICS = ("ndcg@20", "recall@20")
@@ -30,14 +32,14 @@ def curve_frames(plan: Plan, material: Material) -> dict[str, pd.DataFrame]:
     out: dict[str, list[pd.DataFrame]] = {}
     for stress, _, group in _points(plan):
         rows = _placed(summaries.of(group), stress, material)
-        out.setdefault(f"metrics/{stress.protocol}.parquet", []).append(rows)
+        out.setdefault(curve_file(stress.protocol), []).append(rows)
     return {path: pd.concat(parts, ignore_index=True) for path, parts in out.items()}
 
 
 def _points(plan: Plan) -> Iterator[tuple[Stress, Contender, list[Training]]]:
     """Every contender where nothing is taken away, then under every stress."""
     for protocol, what in dict.fromkeys((s.protocol, s.what) for s in plan.stresses):
-        whole = Stress(protocol, WHOLE[protocol], what)
+        whole = Stress(protocol, CURVES[protocol].whole, what)
         for contender in plan.contenders:
             yield whole, contender, plan.final(contender) or []
     yield from plan.stressed()
@@ -49,7 +51,7 @@ def _placed(summary: pd.DataFrame, stress: Stress, material: Material) -> pd.Dat
         stays = kept(material.dataset, material.split, stress.what, stress.share)
         rows = summary[summary["domain"] == stress.what]
         return rows.assign(share=round(float(stays.mean()), 4), n_train=int(stays.sum()))
-    if stress.protocol == "missing":
+    if CURVES[stress.protocol].each == "modality":
         return summary.assign(share=stress.share, modality=stress.what)
     return summary.assign(share=stress.share)
 

@@ -11,6 +11,7 @@ from micrec_core.comparing.grids import Point, at_point, points
 from micrec_core.comparing.trainings import Training
 from micrec_core.config import ModelSettings, RunSettings
 from micrec_core.evaluation.stress import Stress
+from micrec_core.protocols import CURVES, PROTOCOLS
 from micrec_core.training.build import model_settings, used_modalities
 
 
@@ -144,17 +145,16 @@ def touches(stress: Stress, model: ModelSettings, modalities: tuple[str, ...]) -
     ----------
     modalities : that the dataset has
     """
-    if stress.protocol == "missing":
+    touched = CURVES[stress.protocol].touches
+    if touched == "with features":
         return bool(set(stress.lost(modalities)) & set(used_modalities(model, modalities)))
-    if stress.protocol == "overlap":
-        return _knows_who_is_who(model)
-    return True
+    return touched == "all" or _knows_who_is_who(model)
 
 
 def can_train(stress: Stress, model: ModelSettings, modalities: tuple[str, ...]) -> bool:
     """Whether the stress leaves a model that goes by texts and pictures any of them."""
     kind = REGISTRY.get(model.name)
-    if stress.protocol != "missing" or stress.share < 1 or kind is None or not kind.uses_features:
+    if stress.share < 1 or kind is None or not kind.uses_features:
         return True
     return bool(set(modalities) - set(stress.lost(modalities)))
 
@@ -164,4 +164,5 @@ def _knows_who_is_who(model: ModelSettings) -> bool:
     if not model.is_baseline:
         return model_settings(model, ()).transfer
     kind = REGISTRY[model.name]
-    return "cold-domain" in kind.answers and not issubclass(kind, ClosedForm)
+    elsewhere = any(PROTOCOLS[p].known_by == "elsewhere" for p in kind.answers)
+    return elsewhere and not issubclass(kind, ClosedForm)

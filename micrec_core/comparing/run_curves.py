@@ -15,7 +15,8 @@ from micrec_core.comparing.trainings import Bench
 from micrec_core.comparing.variants import BESIDE, add_frames, require_full, variant_settings
 from micrec_core.data.progress import Progress, silent
 from micrec_core.errors import ConfigError
-from micrec_core.evaluation.stress import STRESSES, check_stresses, plan_stresses
+from micrec_core.evaluation.stress import check_stresses, plan_stresses
+from micrec_core.protocols import CURVES
 from micrec_core.running.evaluate import reopen
 from micrec_core.runs import open_run
 
@@ -24,7 +25,7 @@ def train_curves(
     run_path: Path | str,
     dataset_path: Path | str,
     *,
-    protocols: Sequence[str] = STRESSES,
+    protocols: Sequence[str] = tuple(CURVES),
     shares: Sequence[float] = (),
     names: Sequence[str] | None = None,
     seeds: Sequence[int] | None = None,
@@ -41,7 +42,7 @@ def train_curves(
     ----------
     run_path : of a full micrec
     dataset_path : the tables it was trained on
-    protocols : of STRESSES
+    protocols : of ``protocols.CURVES``
     shares : points of the curves; each protocol has its own by default
     names : mechanisms to do without and baselines beside micrec; INMO and LightGCN by default
     seeds : the run's own by default

@@ -27,10 +27,11 @@ from micrec_core.baselines import Baseline, ClosedForm
 from micrec_core.config import RunSettings
 from micrec_core.data.progress import Progress
 from micrec_core.evaluation.leaks import require_disjoint
-from micrec_core.evaluation.protocols import PROTOCOLS, SCOPES, Outcome, Question
+from micrec_core.evaluation.questions import SCOPES, Outcome, Question
 from micrec_core.evaluation.stress import Stress
 from micrec_core.method.micrec import MICRec
 from micrec_core.names import EVERYONE
+from micrec_core.protocols import CURVES, PROTOCOLS
 from micrec_core.running.clock import PARAMETERS
 from micrec_core.running.fit import Fitted, FittedRival, fit, fit_rival, new_model
 from micrec_core.running.frames import comparison_frames
@@ -183,7 +184,7 @@ def answer(bench: Bench, training: Training) -> None:
     stress, about = training.stress, training.about()
     prepared = bench.under(stress).prepared(training.settings)
     asked = bench.material.questions
-    if stress is not None and stress.protocol == "sparsity":
+    if stress is not None and CURVES[stress.protocol].each == "domain":
         asked = [question for question in asked if question.domain == stress.what]
     model = _load(prepared, training)
     # What is compiled when first used is not to be timed.

@@ -13,7 +13,7 @@ from micrec_core.baselines import models
 from micrec_core.config import ModelSettings, RunSettings, make_settings
 from micrec_core.data.progress import Progress, silent
 from micrec_core.errors import ConfigError
-from micrec_core.evaluation.protocols import Outcome, tabulate
+from micrec_core.evaluation.questions import Outcome, tabulate
 from micrec_core.evaluation.tables import (
     Result,
     pool_seeds,

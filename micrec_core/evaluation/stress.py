@@ -23,20 +23,13 @@ from scipy import sparse
 from micrec_core.data.assign import stream
 from micrec_core.data.types import Dataset, Domain, Edges, Split
 from micrec_core.errors import ConfigError
-from micrec_core.evaluation.protocols import training_catalogue
+from micrec_core.evaluation.questions import training_catalogue
 from micrec_core.features import FeatureMatrix
 from micrec_core.modalities.dataset import DatasetFeatures
+from micrec_core.protocols import CURVES, Curve
 
 Mask = NDArray[np.bool_]
 
-SHARES: dict[str, tuple[float, ...]] = {
-    "sparsity": (1.0, 0.5, 0.2, 0.1, 0.05),
-    "missing": (0.0, 0.25, 0.5, 0.75, 1.0),
-    "overlap": (0.0, 0.25, 0.5, 0.75, 1.0),
-}
-STRESSES = tuple(SHARES)
-# The share at which nothing is taken away.
-WHOLE = {"sparsity": 1.0, "missing": 0.0, "overlap": 1.0}
 ALL = "all"
 
 
@@ -46,7 +39,7 @@ class Stress:
 
     Attributes
     ----------
-    protocol : one of STRESSES
+    protocol : one of ``protocols.CURVES``
     share : as the protocol's line above says; of sparsity what was asked for, see ``kept``
     what : the domain that is thinned, or the modality that is lost (``all``: every one of them)
     """
@@ -63,7 +56,7 @@ class Stress:
 
     def lost(self, modalities: Sequence[str]) -> tuple[str, ...]:
         """Which of the modalities items lose."""
-        if self.protocol != "missing":
+        if CURVES[self.protocol].each != "modality":
             return ()
         return tuple(m for m in modalities if self.what in (ALL, m))
 
@@ -89,10 +82,10 @@ def check_stresses(protocols: Sequence[str], shares: Sequence[float] = ()) -> No
     ConfigError
     """
     for name in protocols:
-        if name not in STRESSES:
+        if name not in CURVES:
             raise ConfigError(
                 f"there is no protocol '{name}' that trains on less; there are: "
-                f"{', '.join(STRESSES)} (the others are asked of every training)"
+                f"{', '.join(CURVES)} (the others are asked of every training)"
             )
     for share in shares:
         if not 0 <= share <= 1:
@@ -127,8 +120,9 @@ def plan_stresses(
     check_stresses(protocols, shares)
     out: list[Stress] = []
     for protocol in dict.fromkeys(protocols):
-        wanted = sorted(set(shares or SHARES[protocol]) - {WHOLE[protocol]}, reverse=True)
-        for what in _whats(protocol, dataset, modalities):
+        curve = CURVES[protocol]
+        wanted = sorted(set(shares or curve.shares) - {curve.whole}, reverse=True)
+        for what in _whats(curve, dataset, modalities):
             found = [Stress(protocol, share, what) for share in wanted]
             if protocol == "sparsity":
                 sizes = [int(kept(dataset, split, what, s.share).sum()) for s in found]
@@ -137,10 +131,10 @@ def plan_stresses(
     return out
 
 
-def _whats(protocol: str, dataset: Dataset, modalities: Sequence[str]) -> list[str]:
-    if protocol == "sparsity":
+def _whats(curve: Curve, dataset: Dataset, modalities: Sequence[str]) -> list[str]:
+    if curve.each == "domain":
         return [domain.name for domain in dataset.domains]
-    if protocol == "missing":
+    if curve.each == "modality":
         return [*modalities, ALL] if len(modalities) > 1 else [*modalities]
     return [""]
 

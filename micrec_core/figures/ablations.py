@@ -11,27 +11,10 @@ import plotly.graph_objects as go
 from micrec_core.figures import theme
 from micrec_core.figures.common import dot, interval_error, name_rows, rows_height, zero_line
 from micrec_core.figures.tables import own_seed, pick
-from micrec_core.modalities.registry import MODALITIES, listed
-
 from micrec_core.mechanisms import MECHANISMS, variant_label
 from micrec_core.names import FULL, POOLED
+from micrec_core.protocols import CURVES
 
-# Titles of the axes, each a share: short, for on a tablet two of them stand side by side.
-STRESSES = {
-    "sparsity": "Interactions kept",
-    "missing": "Items that lose it",
-    "overlap": "Overlapping users known",
-}
-STRESS_QUESTIONS = {
-    "sparsity": "How few interactions will do?",
-    "missing": f"What if {listed((m.nouns for m in MODALITIES.values()), 'or')} are missing?",
-    "overlap": "How many people must be known in both domains?",
-}
-STRESS_NOTES = {
-    "sparsity": "Only the domain of the chart is thinned; the others keep all they have.",
-    "missing": "What is lost is lost in training and when asked.",
-    "overlap": "Known to be one person in both domains; each of the others is a stranger in both.",
-}
 _ORDER = [FULL, *MECHANISMS]
 
 
@@ -263,7 +246,7 @@ def _bar_colour(row: str) -> str:
 
 
 def stress_curves(frame: pd.DataFrame, stress: str, labels: Mapping[str, str]) -> go.Figure:
-    """NDCG@20 against the share of something; ``stress`` is a key of ``STRESSES``.
+    """NDCG@20 against the share of something; ``stress`` is a key of ``CURVES``.
 
     Of several seeds, the values pooled over them are drawn where there are any, else the first's.
     """
@@ -277,4 +260,4 @@ def stress_curves(frame: pd.DataFrame, stress: str, labels: Mapping[str, str]) -
         # Each point has a fraction of the one before: equal steps need a logarithm.
         shares = [1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01]
         figure.update_xaxes(type="log", tickvals=shares)
-    return figure.update_xaxes(title_text=STRESSES[stress], tickformat=".0%")
+    return figure.update_xaxes(title_text=CURVES[stress].axis, tickformat=".0%")

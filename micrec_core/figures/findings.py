@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from micrec_core.figures import theme
 from micrec_core.figures.tables import own_seed, pick
 from micrec_core.modalities.registry import MODALITIES, listed
 from micrec_core.names import DEGREE_BINS, DEGREE_STARTS, HEADLINE, is_baseline, model_label
+from micrec_core.protocols import PROTOCOL_LABELS
 
 TABLES = ("variants", "summary", "degree", "alignment")
 _LOW = list(DEGREE_BINS[1:3])
@@ -117,7 +117,7 @@ def cold_domain(
 
 def _asked(title: str, lines: tuple[str, ...], protocol: str) -> Finding:
     """A finding whose evidence is one question of the Ablations page."""
-    words = theme.PROTOCOL_LABELS[protocol]
+    words = PROTOCOL_LABELS[protocol]
     return Finding(title, lines, "ablations", "See all models on it", {"abl_protocol": words})
 
 

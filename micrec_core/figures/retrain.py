@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 
 from micrec_core.figures import theme
 from micrec_core.figures.tables import own_seed, pick
+from micrec_core.protocols import PROTOCOL_LABELS
 
 
 def loss_curves(history: pd.DataFrame) -> go.Figure:
@@ -142,7 +143,7 @@ def beside(
     both = sides[0].merge(sides[1], on=keys, suffixes=("", "_opened"))
     return pd.DataFrame(
         {
-            "Question": both["protocol"].map(lambda p: theme.PROTOCOL_LABELS.get(p, p)),
+            "Question": both["protocol"].map(lambda p: PROTOCOL_LABELS.get(p, p)),
             "Domain": both["domain"].map(lambda d: labels.get(d, d)),
             "This training": both["said"],
             "Opened run": both["said_opened"],

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from micrec_core.modalities.registry import in_order, modality
 from micrec_core.mechanisms import variant_label
+from micrec_core.modalities.registry import in_order, modality
 from micrec_core.names import METRICS, MICREC, model_label
 
 DOMAIN_COLOURS = ("#0072B2", "#D55E00")
@@ -38,12 +38,6 @@ MODEL_SYMBOLS = {
     "content": "pentagon",
 }
 MODEL_DASHES = {"micrec": "solid", "inmo": "dash", "lightgcn": "dot", "popularity": "dashdot"}
-PROTOCOL_LABELS = {
-    "known": "Known users",
-    "new-users": "New users",
-    "new-items": "New items",
-    "cold-domain": "New in this domain",
-}
 
 
 def _template(ink: str, muted: str, grid: str, paper: str) -> go.layout.Template:

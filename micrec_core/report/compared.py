@@ -10,7 +10,8 @@ import pandas as pd
 
 from micrec_core.comparing.compared import ABOUT
 from micrec_core.data.schema import counted
-from micrec_core.names import EVERYONE, TESTS, VARIANTS
+from micrec_core.names import EVERYONE, TESTS, VARIANTS, curve_file
+from micrec_core.protocols import CURVES
 from micrec_core.report.commands import compare_command
 from micrec_core.report.families import closer_look
 from micrec_core.report.stored_runs import MAIN, name_of, over_seeds
@@ -130,23 +131,16 @@ def _cell(row: pd.Series) -> str:
     return f"{row['mean']:.4f} [{row['low']:.4f}, {row['high']:.4f}]"
 
 
-CURVES = {
-    "sparsity": "Trained on a share of the domain's train interactions (one a user at least)",
-    "missing": "A share of the items without a modality, in training and when asked",
-    "overlap": "A share of the overlapping users known to be one person",
-}
-
-
 def curves_section(run: Run, folder: Path) -> list[str]:
     """NDCG@20 of models trained on less, a table a domain; none where the run has no curves."""
     lines: list[str] = []
-    for curve, title in CURVES.items():
-        stored = f"metrics/{curve}.parquet"
+    for curve, words in CURVES.items():
+        stored = curve_file(curve)
         if not run.has(stored):
             continue
         frame = run.frame(stored)
         frame.to_csv(folder / f"{run.name}-{curve}.csv", index=False)
-        lines += [f"<details><summary>{title} (run {run.name}), NDCG@20</summary>\n"]
+        lines += [f"<details><summary>{words.about} (run {run.name}), NDCG@20</summary>\n"]
         lines += _curve(frame)
         lines += [
             "Models without a row are those that it does not touch.\n",

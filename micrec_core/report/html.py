@@ -32,7 +32,9 @@ from micrec_core.names import (
     SNAPSHOT_USERS,
     VARIANTS,
     WEIGHTS,
+    curve_file,
 )
+from micrec_core.protocols import CURVES
 
 Frame = Callable[[str], pd.DataFrame | None]
 Vectors = Callable[[int], Mapping[str, NDArray[np.floating]]]
@@ -220,8 +222,8 @@ def _ablation_sections(frame: Frame, labels: Mapping[str, str]) -> Iterator[Sect
 
 def _stress_sections(frame: Frame, labels: Mapping[str, str]) -> Iterator[Section]:
     """Models trained on less, of known users; a section for each modality that is lost."""
-    for stress, question in ablations.STRESS_QUESTIONS.items():
-        table = frame(f"metrics/{stress}.parquet")
+    for stress, curve in CURVES.items():
+        table = frame(curve_file(stress))
         if table is None:
             continue
         rows = pick(table, metric=findings.HEADLINE, protocol="known", cohort="all", variant="full")
@@ -230,10 +232,10 @@ def _stress_sections(frame: Frame, labels: Mapping[str, str]) -> Iterator[Sectio
             named = {d: label for d, label in labels.items() if d in set(part["domain"])}
             if named:
                 yield Section(
-                    question + (f" Lost: {lost}." if lost else ""),
+                    curve.question + (f" Lost: {lost}." if lost else ""),
                     ablations.stress_curves(part, stress, named),
                     own_seed(part),
-                    f"NDCG@20 of models trained anew. {ablations.STRESS_NOTES[stress]}",
+                    f"NDCG@20 of models trained anew. {curve.note}",
                 )
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from micrec_core.names import COLD, DEGREE, SUMMARY, VARIANTS
+from micrec_core.protocols import PROTOCOLS
 from micrec_core.report.commands import TABLES, train_command
 from micrec_core.report.compared import compared_parts
 from micrec_core.report.pooled import poolable, pooled_cold
@@ -35,7 +36,6 @@ from micrec_core.report.summary import summary_parts
 from micrec_core.runs import Run, open_run
 
 METRICS = ("ndcg@10", "ndcg@20", "recall@10", "recall@20")
-INDUCTIVE = ("new-items", "cold-domain", "new-users")
 INTRODUCTION = """# Results
 
 Made by `python -m micrec_core results` from the runs listed under each table, with their
@@ -133,7 +133,7 @@ def _tests(group: Group, protocol: str = "known") -> dict[tuple[str, str], str]:
 
 def _inductive(group: Group, folder: Path) -> list[str]:
     runs, rows, stored = group.single, [], []
-    for protocol in INDUCTIVE:
+    for protocol in (name for name, p in PROTOCOLS.items() if p.split == "inductive"):
         rows.append(f"**{protocol}**, NDCG@20 and Recall@20\n")
         rows.append("| model | domain | NDCG@20 | Recall@20 | n | against full |")
         rows.append("|---|---|---|---|---|---|")

@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from micrec_core.evaluation.protocols import PROTOCOLS
 from micrec_core.mechanisms import MECHANISMS
 from micrec_core.names import ALIGNMENT, EVERYONE, TESTS, VARIANTS
+from micrec_core.protocols import PROTOCOLS
 from micrec_core.report.stored_runs import (
     FULL,
     MAIN,

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from micrec_core.evaluation.protocols import Outcome
+from micrec_core.evaluation.questions import Outcome
 from micrec_core.running.frames import headline
 from micrec_core.running.memory import peak_memory
 from micrec_core.runs import RunWriter

@@ -16,10 +16,11 @@ from micrec_core.answering.baselines import answerer_of, rival_outcome
 from micrec_core.baselines import Baseline, ClosedForm
 from micrec_core.data.progress import Progress, silent
 from micrec_core.errors import ConfigError, RunError
-from micrec_core.evaluation.protocols import PROTOCOLS, Outcome, Question, tabulate
+from micrec_core.evaluation.questions import Outcome, Question, tabulate
 from micrec_core.evaluation.tables import summary_table
 from micrec_core.method.micrec import MICRec
 from micrec_core.names import SUMMARY
+from micrec_core.protocols import PROTOCOLS
 from micrec_core.running.clock import PARAMETERS
 from micrec_core.running.fit import new_model
 from micrec_core.running.frames import headline

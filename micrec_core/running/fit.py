@@ -21,7 +21,7 @@ from micrec_core.baselines import Baseline, ClosedForm
 from micrec_core.data.progress import Progress, silent
 from micrec_core.errors import Stopped
 from micrec_core.evaluation.metrics import ranking_metrics
-from micrec_core.evaluation.protocols import Question
+from micrec_core.evaluation.questions import Question
 from micrec_core.method.inductive import encode
 from micrec_core.method.micrec import Encoded, MICRec
 from micrec_core.training.build import build_any, build_model

@@ -13,12 +13,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from micrec_core.evaluation.cohorts import degree_differences, degree_table, item_recall
-from micrec_core.evaluation.protocols import (
-    PROTOCOLS,
-    Answer,
-    Outcome,
-    tabulate,
-)
+from micrec_core.evaluation.questions import Answer, Outcome, tabulate
 from micrec_core.evaluation.tables import (
     beyond_table,
     cutoff_table,
@@ -37,6 +32,7 @@ from micrec_core.names import (
     SUMMARY,
     users_file,
 )
+from micrec_core.protocols import PROTOCOLS
 from micrec_core.training.prepare import Prepared
 
 # Of each list, what "beyond accuracy" and the degree bins look at.

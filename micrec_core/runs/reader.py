@@ -14,12 +14,14 @@ import numpy as np
 import pandas as pd
 
 from micrec_core.errors import ConfigError, RunError
-from micrec_core.names import TABLES
+from micrec_core.names import CURVE_COLUMNS, TABLES, curve_file
+from micrec_core.protocols import CURVES
 from micrec_core.runs import files
 from micrec_core.runs.names import check_run_name
 from micrec_core.runs.schema import RunInfo, parse_manifest
 from micrec_core.runs.writer import read_history
 
+_COLUMNS = TABLES | {curve_file(curve): CURVE_COLUMNS for curve in CURVES}
 _UNFINISHED = {
     "running": "is unfinished: wait for its training, or go on with 'train --resume'",
     "failed": "failed in training: train it anew",
@@ -71,7 +73,7 @@ class Run:
             If the run does not have it, or it is damaged or lacks a column (of ``columns``, else
             of what ``names.TABLES`` says that such a table must have).
         """
-        needed = columns or TABLES.get(relative) or ()
+        needed = columns or _COLUMNS.get(relative) or ()
         return files.read_parquet(self._file(relative), self._where, columns, needed)
 
     def tensors(self, relative: str) -> dict[str, np.ndarray]:

@@ -17,7 +17,7 @@ from micrec_core.config import ModelSettings, RunSettings, TrainSettings
 from micrec_core.data import Dataset, Reading, Split, make_split, read_dataset
 from micrec_core.data.types import shared_rows
 from micrec_core.errors import ConfigError, DataError
-from micrec_core.evaluation.protocols import Question, questions, training_catalogue
+from micrec_core.evaluation.questions import Question, questions, training_catalogue
 from micrec_core.method.inputs import ModelInputs, model_inputs
 from micrec_core.method.knowledge import Knowledge, Links, NeighbourSettings, derive_knowledge
 from micrec_core.modalities.dataset import DatasetFeatures, encode_dataset

@@ -8,13 +8,13 @@ import streamlit as st
 from micrec_core.figures import ablations as figures
 from micrec_core.figures.tables import pick
 from micrec_core.figures.theme import (
-    PROTOCOL_LABELS,
     metric_label,
     source_label,
 )
-from micrec_core.modalities.registry import MODALITIES, in_order, listed
 from micrec_core.mechanisms import variant_label
+from micrec_core.modalities.registry import MODALITIES, in_order, listed
 from micrec_core.names import COHORTS
+from micrec_core.protocols import CURVES, PROTOCOL_LABELS
 from micrec_core.ui.library import Opened
 from micrec_core.ui.widgets import cells, chart, choose_value
 
@@ -64,8 +64,8 @@ def show_cutoff(opened: Opened, cutoff: pd.DataFrame) -> None:
 
 @st.fragment
 def show_stress(opened: Opened, frame: pd.DataFrame, stress: str) -> None:
-    """NDCG@20 of models trained on less: ``stress`` is a key of ``STRESSES``."""
-    st.subheader(figures.STRESS_QUESTIONS[stress], anchor=False)
+    """NDCG@20 of models trained on less: ``stress`` is a key of ``CURVES``."""
+    st.subheader(CURVES[stress].question, anchor=False)
     rows, key = pick(frame, metric="ndcg@20"), f"abl_{stress}"
     names = {
         "protocol": ("Question", "known", PROTOCOL_LABELS),
@@ -84,9 +84,9 @@ def show_stress(opened: Opened, frame: pd.DataFrame, stress: str) -> None:
         figures.stress_curves(rows, stress, labels),
         rows,
         key,
-        alt=f"NDCG@20 against: {figures.STRESSES[stress].lower()}, for each model and domain",
+        alt=f"NDCG@20 against: {CURVES[stress].axis.lower()}, for each model and domain",
         caption="Every mark is a model trained anew and asked the same; 95 % intervals over users. "
-        + figures.STRESS_NOTES[stress],
+        + CURVES[stress].note,
     )
 
 

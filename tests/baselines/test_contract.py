@@ -19,7 +19,7 @@ from micrec_core.answering.baselines import answerer_of, embed, n_parameters
 from micrec_core.baselines import REGISTRY, Baseline, ClosedForm, families, models
 from micrec_core.config import ModelSettings, make_settings
 from micrec_core.errors import ConfigError
-from micrec_core.evaluation.protocols import PROTOCOLS
+from micrec_core.protocols import PROTOCOLS
 from micrec_core.running.fit import fit_rival
 from micrec_core.training.build import build_any
 from tests.baselines.conftest import prepared_for

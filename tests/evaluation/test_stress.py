@@ -10,7 +10,7 @@ import pytest
 from micrec_core.data.types import Dataset, Split, shared_rows
 from micrec_core.errors import ConfigError
 from micrec_core.evaluation.leaks import require_disjoint
-from micrec_core.evaluation.protocols import questions
+from micrec_core.evaluation.questions import questions
 from micrec_core.evaluation.stress import (
     Stress,
     bare_items,

@@ -19,6 +19,7 @@ from micrec_core.figures import (
 )
 from micrec_core.modalities.registry import MODALITIES
 from micrec_core.names import POOLED
+from micrec_core.protocols import CURVES
 from micrec_core.report.html import html_report
 from tests import ui_run
 
@@ -340,7 +341,7 @@ def test_maps_stand_beside_the_variants_of_cold_users():
     assert ablations.with_maps(variants, None) is variants
 
 
-@pytest.mark.parametrize("stress", ablations.STRESSES)
+@pytest.mark.parametrize("stress", CURVES)
 def test_stress_curves_go_through_their_shares_in_order(stress):
     frame = ui_run._stress(RNG, (1.0, 0.25, 0.5))
     rows = tables.pick(frame, protocol="known", variant="full")

@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 
 from micrec_core.errors import RunError
-from micrec_core.names import SUMMARY, SUMMARY_COLUMNS, TABLES
+from micrec_core.names import CURVE_COLUMNS, SUMMARY, SUMMARY_COLUMNS, TABLES, curve_file
+from micrec_core.protocols import CURVES
 from micrec_core.runs import files as run_files
 from micrec_core.runs import list_runs, live_history, open_run
 from tests.runs.conftest import write_run
@@ -243,10 +244,10 @@ def test_a_table_without_a_column_that_pages_need(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("relative", TABLES)
+@pytest.mark.parametrize("relative", [*TABLES, *map(curve_file, CURVES)])
 def test_the_bundled_run_has_the_columns_that_are_asked_for(relative: str) -> None:
-    run = open_run(BUNDLED, verify=False)
-    assert set(TABLES[relative]) <= set(run.frame(relative).columns)
+    frame = open_run(BUNDLED, verify=False).frame(relative)
+    assert set(TABLES.get(relative, CURVE_COLUMNS)) <= set(frame.columns)
 
 
 def test_concurrent_reading(run_path: Path) -> None:

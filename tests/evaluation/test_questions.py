@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from micrec_core import protocols
 from micrec_core.data import Dataset, Split, make_split, read_dataset
-from micrec_core.evaluation.protocols import (
+from micrec_core.evaluation.questions import (
     Outcome,
     Question,
     popularity,
@@ -16,6 +17,7 @@ from micrec_core.evaluation.protocols import (
 from micrec_core.evaluation.tables import summary_table
 from micrec_core.evaluation.user_maps import choose_ridge, fit_ridge, nearest_bridge
 from micrec_core.names import FULL_LIST
+from micrec_core.protocols import Protocol
 from micrec_core.sample.generate import generate_sample
 
 Asked = tuple[Dataset, Split, list[Question]]
@@ -157,3 +159,22 @@ def test_lambda_is_chosen_by_what_is_found() -> None:
     chosen = choose_ridge(source, target, items, taken)
     assert chosen.strength >= 1.0
     assert choose_ridge(source[:3], target[:3], items, taken[:3]).weights.shape == (64, 4)
+
+
+def test_a_new_protocol_is_a_line(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset, split, _ = asked
+    early = Protocol("Early", "What was taken before?", (protocols.Asked(lambda s: s.valid),))
+    monkeypatch.setitem(protocols.PROTOCOLS, "early", early)
+    found = [q for q in questions(dataset, split) if q.protocol == "early"]
+    assert [len(q.positives.data) for q in found] == [len(p.valid) for p in split.domains]
+    degrees = [np.ones(domain.n_items) for domain in dataset.domains]
+    table = tabulate(summary_table, [popularity(found, degrees)])
+    assert set(table["protocol"]) == {"early"} and table["mean"].notna().all()
+
+
+def test_a_protocol_needs_the_split_that_withholds_for_it(asked: Asked) -> None:
+    dataset, split, every = asked
+    assert {q.protocol for q in every} == set(protocols.PROTOCOLS)
+    plain = {q.protocol for q in questions(dataset, make_split(dataset, "known"))}
+    assert plain == {n for n, p in protocols.PROTOCOLS.items() if p.split == "known"}
+    assert split.kind == "inductive"

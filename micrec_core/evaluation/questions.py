@@ -1,14 +1,8 @@
-"""What each protocol asks: which users, which items are ranked, what is hidden, what counts.
+"""The questions of every protocol to one domain: users, items that are ranked, what counts.
 
 A *question* belongs to one protocol and one domain and knows no model; any model answers it with
-one vector a user and one an item. So all models and references are asked the very same thing.
-
-    known        users and items in training; train and validation interactions are not recommended
-    new-users    users held out whole, given by vectors folded in from their support interactions
-    new-items    items held out whole, ranked among themselves, and (scope "full list") among all
-    cold-domain  users known elsewhere whose interactions in this domain are all hidden
-
-Items of the training catalogue (everything but the new items) are the candidates elsewhere.
+one vector a user and one an item. So all models and references are asked the very same thing. What
+each protocol asks, ``protocols.PROTOCOLS`` says.
 """
 
 from __future__ import annotations
@@ -26,8 +20,8 @@ from micrec_core.evaluation.metrics import ranking_metrics
 from micrec_core.evaluation.ranking import rank_embeddings
 from micrec_core.evaluation.tables import Result, users_frame
 from micrec_core.names import EVERYONE, FULL, FULL_LIST, OVERLAP, SINGLE
+from micrec_core.protocols import PROTOCOLS, Asked
 
-PROTOCOLS = ("known", "new-users", "new-items", "cold-domain")
 SCOPES = (EVERYONE, FULL_LIST)
 DEPTH = 50
 
@@ -61,6 +55,11 @@ class Question:
 
     def __len__(self) -> int:
         return len(self.users)
+
+    @property
+    def known_by(self) -> str:
+        """What its users are known by, as ``Protocol.known_by``; of validation, training."""
+        return PROTOCOLS[self.protocol].known_by if self.protocol in PROTOCOLS else "training"
 
     def answer(
         self, users: NDArray[np.floating], items: NDArray[np.floating], k: int = DEPTH
@@ -143,7 +142,8 @@ def questions(dataset: Dataset, split: Split) -> list[Question]:
     out: list[Question] = []
     for place, (domain, part) in enumerate(zip(dataset.domains, split.domains, strict=True)):
         elsewhere = set().union(*(ids for d, ids in enumerate(trained) if d != place))
-        out += _of_domain(_Asker(place, domain, part, elsewhere))
+        asker = _Asker(place, domain, part, elsewhere)
+        out += [asker.ask(name, a) for name, protocol in PROTOCOLS.items() for a in protocol.asked]
     return [q for q in out if len(q)]
 
 
@@ -210,37 +210,18 @@ class _Asker:
         )
         return both.matrix(self.domain.n_users, self.domain.n_items)
 
-    def ask(
-        self,
-        protocol: str,
-        positives: Edges,
-        mask: sparse.csr_matrix | None,
-        candidates: NDArray[np.bool_],
-        *,
-        cohorts: bool = False,
-        scope: str = EVERYONE,
-    ) -> Question:
+    def ask(self, protocol: str, asked: Asked) -> Question:
         """The question about all users who have positives."""
-        wanted = self.matrix(positives)
-        users = np.flatnonzero(np.diff(wanted.indptr)).astype(np.int64)
+        hits, hidden = self.matrix(asked.hits(self.part)), asked.hidden(self.part)
+        users = np.flatnonzero(np.diff(hits.indptr)).astype(np.int64)
         ids = self.domain.user_ids[users]
+        trained = training_catalogue(self.domain, self.part)
+        candidates = {"trained": trained, "new": ~trained, "all": np.ones_like(trained)}
         labels = None
-        if cohorts:
+        if asked.cohorts:
             labels = np.array([OVERLAP if u in self.elsewhere else SINGLE for u in ids], object)
         return Question(
-            protocol, self.domain.name, self.place, users, ids, wanted[users],
-            None if mask is None else mask[users], candidates, labels, scope,
+            protocol, self.domain.name, self.place, users, ids, hits[users],
+            self.matrix(*hidden)[users] if hidden else None, candidates[asked.among], labels,
+            asked.scope,
         )  # fmt: skip
-
-
-def _of_domain(a: _Asker) -> list[Question]:
-    part, seen = a.part, a.matrix(a.part.train, a.part.valid)
-    known = training_catalogue(a.domain, part)
-    everything = np.ones_like(known)
-    return [
-        a.ask("known", part.test, seen, known, cohorts=True),
-        a.ask("new-users", part.new_user_test, a.matrix(part.new_user_support), known),
-        a.ask("new-items", part.new_item_test, None, ~known),
-        a.ask("new-items", part.new_item_test, seen, everything, scope=FULL_LIST),
-        a.ask("cold-domain", part.cold_test, None, known),
-    ]
