@@ -30,7 +30,7 @@ RECIPE: dict[str, Any] = {
 # Where users have many interactions there is less to overfit, and more to be learned: what
 # validation chose on MovieLens, and nothing of the recipe (docs/notes/training.md).
 _DENSE: Point = {
-    "own_template": 0,
+    "echo": 0,
     "leave_out": 0,
     "views": 0,
     "weight_decay": 0,

@@ -39,7 +39,7 @@ def ranked_lists(run: Path, dataset: Path) -> list[dict[str, Any]]:
     """
     from micrec_core.answering.answers import Answerer
     from micrec_core.answering.baselines import answerer_of, rival_outcome
-    from micrec_core.config import BASELINES
+    from micrec_core.baselines import REGISTRY
     from micrec_core.data.progress import silent
     from micrec_core.running.evaluate import load_model, load_rival, reopen
     from micrec_core.runs import open_run
@@ -47,7 +47,7 @@ def ranked_lists(run: Path, dataset: Path) -> list[dict[str, Any]]:
     opened = open_run(run)
     prepared = reopen(opened, dataset, "cpu", silent, None)
     questions = prepared.material.questions
-    if opened.info.model in BASELINES:
+    if opened.info.model in REGISTRY:
         rival = answerer_of(prepared, load_rival(opened, prepared))
         own = rival_outcome(rival, questions, seconds=0.0)
     else:
