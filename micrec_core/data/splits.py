@@ -32,7 +32,7 @@ def make_split(
     """Split a dataset for one training.
 
     ``known`` trains on every train interaction. ``inductive`` withholds three groups at once, in
-    each domain alike (METHOD.md section 1):
+    each domain alike:
 
     - new items: ``new_item_share`` of the items with an interaction;
     - cold users: ``cold_share`` of the overlapping users (train interactions in two or more

@@ -91,7 +91,7 @@ def nearest_bridge(
 ) -> NDArray[np.float32]:
     """The target vectors of the ``k`` overlapping users nearest in the source, weighed.
 
-    Weights are softmax(cosine / temperature); METHOD 16.
+    Weights are softmax(cosine / temperature) (ours).
 
     Parameters
     ----------

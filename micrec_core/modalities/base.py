@@ -128,8 +128,8 @@ def l2_normalise_sparse(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
 def centre(matrix: FeatureMatrix, mean: NDArray[np.float32]) -> FeatureMatrix:
     """Subtract a domain's mean [dim] from the dense rows that are present and normalise them again.
 
-    Without it all items of a domain point the same way and the domain is the main axis
-    (METHOD.md section 2). The sparse view stays as it is; missing rows stay zero.
+    Without it all items of a domain point the same way and the domain is the main axis.
+    The sparse view stays as it is; missing rows stay zero.
     """
     dense = matrix.dense - np.asarray(mean, dtype=np.float32)[None, :]
     dense[~matrix.present] = 0.0

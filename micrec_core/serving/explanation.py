@@ -1,4 +1,4 @@
-"""Why an item is where it is: a score taken apart without remainder (DESIGN 9).
+"""Why an item is where it is: a score taken apart without remainder.
 
 With the gate weights given, both embeddings are sums of vectors, u = sum_c v_c and i = sum_e w_e,
 so score = u . i is a sum over pairs. The credit of a pair is shared evenly between the two sides

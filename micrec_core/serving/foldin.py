@@ -1,4 +1,4 @@
-"""Embeddings of anyone and anything, computed without changing a parameter (DESIGN 3.6).
+"""Embeddings of anyone and anything, computed without changing a parameter.
 
 An embedding is made as a list of ``Block``s, each the vectors that some contributors bring, and is
 their sum; so an explanation has nothing to estimate.

@@ -1,6 +1,6 @@
 """The trained embeddings, rebuilt from a bundle and kept apart by source (NumPy, no gradient).
 
-The same equations as ``models.micrec`` (DESIGN 3.1 to 3.3); given the gate weights they are linear,
+The same equations as ``method.micrec``; given the gate weights they are linear,
 so an embedding is the sum of what came from interactions (``id``), from each modality and from
 other domains (``bridge``). ``verify`` holds it against the model before a bundle is written.
 """

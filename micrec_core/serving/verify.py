@@ -61,5 +61,5 @@ def _same(found: NDArray, trained: NDArray, what: str, domain: str) -> None:
     if not difference <= TOLERANCE * scale:
         raise RunError(
             f"the {what} of '{domain}' as they would be served differ from the trained ones by "
-            f"{difference:.2g}: bring micrec_core/serving in line with micrec_core/models"
+            f"{difference:.2g}: bring micrec_core/serving in line with micrec_core/method"
         )

@@ -1,4 +1,4 @@
-"""The losses of the objective (DESIGN 3.5). Tensors in, scalars out."""
+"""The losses of the objective. Tensors in, scalars out."""
 
 from __future__ import annotations
 
