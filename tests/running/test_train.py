@@ -142,9 +142,12 @@ def test_snapshots_hold_what_was_validated(
     """Whether or not the last epoch was kept while training; each forward pass made once."""
     made: list[list[Encoded]] = []
 
-    def counted(model: MICRec, inputs: ModelInputs) -> list[Encoded]:
-        made.append(encode(model, inputs))
-        return made[-1]
+    apart: list[list[Encoded]] = []
+
+    def counted(model: MICRec, inputs: ModelInputs, by_source: bool = False) -> list[Encoded]:
+        passes = apart if by_source else made
+        passes.append(encode(model, inputs, by_source))
+        return passes[-1]
 
     monkeypatch.setattr("micrec_core.running.train.encode", counted)
     done = train_run(
@@ -153,6 +156,7 @@ def test_snapshots_hold_what_was_validated(
     )  # fmt: skip
     best, run = done.best_epoch, open_run(done.run)
     assert len(made) == 1 + epochs + (best < epochs)
+    assert len(apart) == 1  # what the weights are read from
     ids = pd.Index(read_dataset(place / "tiny").domains[0].user_ids)
     rows = ids.get_indexer(run.frame("snapshots/users.parquet")["user_id"])
     kept = [0, *(e for e in (1, 2) if e <= best), *([3] if best == 3 else [])]
