@@ -1,10 +1,11 @@
-"""A trained model's answers to every question, and the references it stands beside."""
+"""A trained model's answers to every question, whatever kind of model it is."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,15 +13,21 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from micrec_core.answering.fit_bridges import fit_bridges
+from micrec_core.baselines import Baseline, ClosedForm
 from micrec_core.data import Domain
-from micrec_core.evaluation.questions import Answer, Outcome, Question, popularity
-from micrec_core.evaluation.user_maps import choose_ridge, nearest_bridge
+from micrec_core.evaluation.questions import DEPTH, Answer, Outcome, Question
+from micrec_core.evaluation.ranking import rank_users
 from micrec_core.method.bridge import Bridge
-from micrec_core.method.inductive import cold_users, encode, fold_in_users
+from micrec_core.method.inductive import cold_users, fold_in_inputs
+from micrec_core.method.inputs import Link, ModelInputs
 from micrec_core.method.micrec import Encoded, MICRec
+from micrec_core.names import FULL
 from micrec_core.training.prepare import Prepared
 
 Vectors = NDArray[np.float32]
+Model = MICRec | Baseline | ClosedForm
+# The question by which an epoch is chosen; every model has an answer to it.
+VALID = "valid"
 
 
 def array(tensor: torch.Tensor) -> Vectors:
@@ -28,126 +35,167 @@ def array(tensor: torch.Tensor) -> Vectors:
     return tensor.detach().float().cpu().numpy()
 
 
-class Answerer:
-    """Answers questions with one trained model.
+def embed(model: MICRec | Baseline, inputs: ModelInputs) -> list[Any]:
+    """What the model gives each domain (``users`` and ``items``), without noise or gradient."""
+    model.eval()
+    with torch.no_grad():
+        out: list[Any] = model(inputs)
+    return out
 
-    Parameters
-    ----------
-    encoded : the model's embeddings, where they are at hand
-    """
 
-    def __init__(self, prepared: Prepared, model: MICRec, encoded: list[Encoded] | None = None):
+class Answerer(ABC):
+    """Answers questions with one trained model."""
+
+    def __init__(self, prepared: Prepared, model: Model):
         self.prepared = prepared
         self.model = model
-        self.encoded = encoded or encode(model, prepared.inputs)
-        self.users = [array(e.users) for e in self.encoded]
-        self.items = [array(e.items) for e in self.encoded]
-        self._folded: list[Vectors] | None = None
 
-    @property
-    def transfers(self) -> bool:
-        """Whether there is anything for a user without a trace in a domain.
+    def answer(self, question: Question, k: int = DEPTH) -> Answer | None:
+        """The model's lists of ``k``; None where it has no answer."""
+        if question.protocol != VALID and question.protocol not in answered(self.model):
+            return None
+        return self._answer(question, k)
 
-        LightGCN has a free vector per user and nothing else, so it does not answer such questions.
-        """
-        return self.model.settings.templates or bool(self.model.settings.modalities)
+    @abstractmethod
+    def _answer(self, question: Question, k: int) -> Answer:
+        """The lists, to a question that the model has an answer to."""
 
-    @cached_property
-    def fitted_bridges(self) -> dict[tuple[int, int], Bridge]:
-        """The bridges to domains where users took nothing yet, fitted when first asked for."""
-        return fit_bridges(self.prepared, self.model, self.encoded)
-
-    def answer(self, question: Question) -> Answer | None:
-        """The model's lists; None where it has no answer."""
-        d = question.place
-        if question.known_by == "support":
-            users = self._folded_users()[d][question.users]
-        elif question.known_by == "elsewhere":
-            if not self.transfers:
-                return None
-            users = self._cold(question)
-        else:
-            users = self.users[d][question.users]
-        return question.answer(users, self.items[d])
-
-    def outcome(
-        self,
-        asked: Sequence[Question],
-        *,
-        seconds: float = float("nan"),
-    ) -> Outcome:
-        """All answers under this model's name and variant."""
-        answers = [a for q in asked if (a := self.answer(q)) is not None]
+    def outcome(self, asked: Sequence[Question], seconds: float = float("nan")) -> Outcome:
+        """All answers under the model's name and variant; ``seconds`` of its training."""
         settings = self.prepared.settings
-        n_parameters = sum(p.numel() for p in self.model.parameters())
         return Outcome(
             settings.model.name,
             variant_name(settings.model.without),
             settings.seed,
-            tuple(answers),
+            tuple(a for q in asked if (a := self.answer(q)) is not None),
             seconds,
-            n_parameters,
+            n_parameters(self.model),
         )
 
-    def bridges(self, asked: Sequence[Question]) -> list[Outcome]:
-        """A ridge map and a nearest-user bridge between this model's own user spaces."""
-        cold = [q for q in asked if q.known_by == "elsewhere"]
-        answers: dict[str, list[Answer]] = defaultdict(list)
-        for question in cold:
-            guessed = self._bridged(question)
-            for name, users in guessed.items():
-                answers[name].append(question.answer(users, self.items[question.place]))
-        seed = self.prepared.settings.seed
-        return [Outcome(name, "full", seed, tuple(given)) for name, given in answers.items()]
 
-    def _folded_users(self) -> list[Vectors]:
-        if self._folded is None:
-            folded = fold_in_users(
-                self.model, self.prepared.knowledge, self.prepared.inputs, supports(self.prepared)
-            )
-            self._folded = [array(users) for users in folded]
-        return self._folded
+class EmbeddingAnswerer(Answerer):
+    """Answers by inner products of embeddings.
+
+    Attributes
+    ----------
+    encoded : what the model gave for each domain
+    users, items : its embeddings, float32 [n_users, dim] and [n_items, dim] of each domain
+    """
+
+    model: MICRec | Baseline
+
+    def __init__(self, prepared: Prepared, model: MICRec | Baseline):
+        super().__init__(prepared, model)
+        self.encoded = embed(model, prepared.inputs)
+        self.users = [array(e.users) for e in self.encoded]
+        self.items = [array(e.items) for e in self.encoded]
+
+    def _answer(self, question: Question, k: int) -> Answer:
+        d = question.place
+        if question.known_by == "elsewhere":
+            users = self._cold(question)
+        elif question.known_by == "support":
+            users = self._folded_in[d][question.users]
+        else:
+            users = self.users[d][question.users]
+        return question.answer(users, self.items[d], k)
+
+    @cached_property
+    def _folded_in(self) -> list[Vectors]:
+        """Users of each domain, new ones by their support; one that owns a vector has it still."""
+        prepared = self.prepared
+        inputs = fold_in_inputs(prepared.knowledge, prepared.inputs, supports(prepared))
+        return [array(e.users) for e in embed(self.model, inputs)]
 
     def _cold(self, question: Question) -> Vectors:
         out = np.zeros((len(question), self.items[question.place].shape[1]), np.float32)
         for source, (there, at) in homes(self.prepared, question).items():
-            out[at] = cold_users(
-                self.model,
-                self.prepared.knowledge,
-                self.prepared.inputs,
-                self.encoded,
-                self.fitted_bridges,
-                (source, question.place),
-                there,
-            )
+            out[at] = self._cold_from(source, question.place, there, question.users[at])
         return out
 
-    def _bridged(self, question: Question) -> dict[str, Vectors]:
-        d = question.place
-        width = self.items[d].shape[1]
-        out = {name: np.zeros((len(question), width), np.float32) for name in ("ridge", "nearest")}
-        for source, (there, at) in homes(self.prepared, question).items():
-            left, right = self.prepared.knowledge.links[source, d]
-            if len(left) == 0:
-                continue
-            a, b = self.users[source][left], self.users[d][right]
-            taken = self.prepared.knowledge.domains[d].train[right]
-            ridge = choose_ridge(a, b, self.items[d], taken, question.candidates)
-            queries = self.users[source][there]
-            out["ridge"][at] = ridge(queries)
-            out["nearest"][at] = nearest_bridge(queries, a, b)
-        return out
+    def _cold_from(
+        self, source: int, target: int, there: NDArray[np.int64], here: NDArray[np.int64]
+    ) -> Vectors:
+        """Embeddings [n, dim] in ``target`` of users with a trace in ``source`` alone."""
+        assert isinstance(self.model, Baseline)
+        inputs = self.prepared.inputs
+        link = Link(source, target, *(torch.from_numpy(r).to(inputs.device) for r in (there, here)))
+        self.model.eval()
+        with torch.no_grad():
+            return array(self.model.cold_users(inputs, link))
+
+
+class MicrecAnswerer(EmbeddingAnswerer):
+    """Answers with MICRec, which reaches a cold user over a bridge."""
+
+    model: MICRec
+    encoded: list[Encoded]
+
+    @cached_property
+    def bridges(self) -> dict[tuple[int, int], Bridge]:
+        """To domains where users took nothing yet, fitted when first asked for."""
+        return fit_bridges(self.prepared, self.model, self.encoded)
+
+    def _cold_from(
+        self, source: int, target: int, there: NDArray[np.int64], here: NDArray[np.int64]
+    ) -> Vectors:
+        known, inputs = self.prepared.knowledge, self.prepared.inputs
+        return cold_users(
+            self.model, known, inputs, self.encoded, self.bridges, (source, target), there
+        )
+
+
+class ScoreAnswerer(Answerer):
+    """Answers with a solved model, block of users by block."""
+
+    model: ClosedForm
+
+    def _answer(self, question: Question, k: int) -> Answer:
+        d, model = question.place, self.model
+        new = question.known_by == "support"
+        history = supports(self.prepared)[d] if new else self.prepared.knowledge.domains[d].train
+        taken = sparse.csr_matrix(history[question.users])
+
+        def block(rows: NDArray[np.int64]) -> NDArray[np.float32]:
+            return model.scores(d, sparse.csr_matrix(taken[rows]))
+
+        rows = np.arange(len(question))
+        ranked = rank_users(block, rows, question.mask, question.candidates, k)
+        return Answer(question, ranked)
+
+
+def answerer_of(prepared: Prepared, model: Model) -> Answerer:
+    """What answers for a model."""
+    if isinstance(model, ClosedForm):
+        return ScoreAnswerer(prepared, model)
+    return embedding_answerer(prepared, model)
+
+
+def embedding_answerer(prepared: Prepared, model: MICRec | Baseline) -> EmbeddingAnswerer:
+    """What answers for a model of embeddings."""
+    return (MicrecAnswerer if isinstance(model, MICRec) else EmbeddingAnswerer)(prepared, model)
+
+
+def answered(model: Model) -> frozenset[str]:
+    """The protocols that a model has an answer to."""
+    if not isinstance(model, MICRec):
+        return model.answers
+    everywhere = frozenset({"known", "new-users", "new-items"})
+    # LightGCN has a free vector per user and nothing else: nothing for one without a trace.
+    transfers = model.settings.templates or bool(model.settings.modalities)
+    return everywhere | {"cold-domain"} if transfers else everywhere
+
+
+def n_parameters(model: Model) -> int:
+    """How many numbers were learned, trained or solved."""
+    if isinstance(model, ClosedForm):
+        return model.n_learned
+    return sum(p.numel() for p in model.parameters())
 
 
 def variant_name(without: Sequence[str]) -> str:
     """``full``, or what is switched off."""
-    return "+".join(without) or "full"
-
-
-def popularity_outcome(prepared: Prepared) -> Outcome:
-    """The popularity reference on the same questions."""
-    degrees = [part.item_degree for part in prepared.knowledge.domains]
-    return popularity(prepared.material.questions, degrees, prepared.settings.seed)
+    return "+".join(without) or FULL
 
 
 def homes(

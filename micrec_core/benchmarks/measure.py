@@ -21,7 +21,7 @@ import torch
 
 import micrec_core
 from micrec_core.errors import ConfigError, RunError
-from micrec_core.running.memory import peak_memory
+from micrec_core.running.cost import peak_memory
 
 Work = Callable[[], object]
 ROOT = Path(micrec_core.__file__).resolve().parents[1]

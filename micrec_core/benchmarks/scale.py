@@ -17,20 +17,21 @@ from typing import Any
 
 import numpy as np
 
+from micrec_core.answering.answers import MicrecAnswerer
 from micrec_core.benchmarks.measure import Options, Report, Target, Timing, in_python
 from micrec_core.config import ModelSettings, RunSettings, TrainSettings
 from micrec_core.data import Dataset
-from micrec_core.method.inductive import encode
 from micrec_core.modalities.modality import NO_ENCODER
 from micrec_core.modalities.registry import MODALITIES
 from micrec_core.modalities.text import TEXT
-from micrec_core.running.fit import Fitted, Validator, make_trainer, new_model
-from micrec_core.running.memory import peak_memory
+from micrec_core.running.cost import peak_memory
+from micrec_core.running.fit import make_trainer, validate, validation_questions
 from micrec_core.running.record import first_info
 from micrec_core.running.train import write_serving
 from micrec_core.runs import RunWriter, open_run
 from micrec_core.sample.generate import generate_sample
 from micrec_core.serving import Recommender
+from micrec_core.training.build import build_model
 from micrec_core.training.prepare import Prepared, encode_material, load_dataset, prepare
 
 USERS, ITEMS = 1_000_000, 100_000  # items in each of two domains
@@ -91,10 +92,10 @@ def _measure(options: Options, name: str, model: str, text: str) -> Report:
             material = encode_material(dataset, split, settings, "cpu", None)
         with stages("profiles and neighbours"):
             prepared = prepare(material, settings, "cpu")
-        fitted = _train(prepared, stages)
+        answerer, best_epoch = _train(prepared, stages)
         run = Path(folder) / "run"
         with stages("write the run"):
-            _write(run, prepared, fitted)
+            _write(run, answerer, best_epoch)
         with stages("open the run"):
             recommender = Recommender.open(open_run(run))
     answers = _serve(recommender, dataset, options.rounds(30))
@@ -137,29 +138,30 @@ def _tables(out: Path, quick: bool) -> Path:
     return out
 
 
-def _train(prepared: Prepared, stages: Stages) -> Fitted:
-    """As ``fit`` does, epochs and validations measured apart."""
-    model, validator = new_model(prepared), Validator(prepared)
+def _train(prepared: Prepared, stages: Stages) -> tuple[MicrecAnswerer, int]:
+    """As ``fit`` does, epochs and validations measured apart; the best epoch too."""
+    settings, questions = prepared.settings, validation_questions(prepared)
+    model = build_model(settings.model, prepared.inputs, settings.seed)
     with ExitStack() as running:
 
-        def validate(model: Any) -> dict[str, Any]:
+        def check(model: Any) -> dict[str, Any]:
             running.close()
             with stages("validation"):
-                found = validator(model)
+                found = validate(MicrecAnswerer(prepared, model), questions)
             if len(stages.timings["validation"].values) < EPOCHS:
                 running.enter_context(stages("epoch"))
             return found
 
         running.enter_context(stages("epoch"))
-        state = make_trainer(prepared, model, validate).fit()
-    encoded = encode(model, prepared.inputs)
-    return Fitted(model, encoded, state.best_epoch, float("nan"), state.best_score)
+        state = make_trainer(prepared, model, check).fit()
+    return MicrecAnswerer(prepared, model), state.best_epoch
 
 
-def _write(path: Path, prepared: Prepared, fitted: Fitted) -> None:
+def _write(path: Path, answerer: MicrecAnswerer, best_epoch: int) -> None:
+    prepared = answerer.prepared
     writer = RunWriter(path, first_info(prepared.dataset, prepared.settings, "cpu"))
-    write_serving(writer, prepared, fitted, bridges={})
-    writer.finish(best_epoch=fitted.best_epoch)
+    write_serving(writer, answerer, bridges={})
+    writer.finish(best_epoch=best_epoch)
 
 
 def _serve(recommender: Recommender, dataset: Dataset, rounds: int) -> Timing:

@@ -32,7 +32,7 @@ from micrec_core.evaluation.leaks import require_disjoint
 from micrec_core.evaluation.parallel import sharing_cores
 from micrec_core.evaluation.stress import check_stresses, plan_stresses
 from micrec_core.mechanisms import MECHANISMS
-from micrec_core.running.fit import stop_on_sigterm
+from micrec_core.running.ending import stop_on_sigterm
 from micrec_core.running.record import first_info, require_same
 from micrec_core.runs import RunWriter
 from micrec_core.runs.files import read_json

@@ -12,7 +12,7 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -21,29 +21,24 @@ from typing import Any
 import pandas as pd
 import torch
 
-from micrec_core.answering.answers import Answerer, array, variant_name
-from micrec_core.answering.baselines import answerer_of, n_parameters, rival_outcome
-from micrec_core.baselines import Baseline, ClosedForm
+from micrec_core.answering.answers import answerer_of, n_parameters, variant_name
 from micrec_core.config import RunSettings
 from micrec_core.data.progress import Progress
 from micrec_core.evaluation.leaks import require_disjoint
-from micrec_core.evaluation.questions import SCOPES, Outcome, Question
+from micrec_core.evaluation.questions import SCOPES, Outcome
 from micrec_core.evaluation.stress import Stress
-from micrec_core.method.micrec import MICRec
 from micrec_core.names import EVERYONE
 from micrec_core.protocols import CURVES, PROTOCOLS
-from micrec_core.running.clock import PARAMETERS
-from micrec_core.running.fit import Fitted, FittedRival, fit, fit_rival, new_model
+from micrec_core.running.cost import peak_memory
+from micrec_core.running.fit import PARAMETERS, fit, parameters, restore
 from micrec_core.running.frames import comparison_frames
-from micrec_core.running.memory import peak_memory
 from micrec_core.runs import files
-from micrec_core.training.build import build_any, effective_training, used_modalities
+from micrec_core.training.build import effective_training, used_modalities
 from micrec_core.training.prepare import Material, Prepared, prepare
 
 TRAINED, ANSWERED = "trained.json", "answered.json"
 FRAMES = ("degree", "cutoff", "beyond")
 _KEPT = (".json", ".parquet")
-Model = MICRec | Baseline | ClosedForm
 
 
 @dataclass(frozen=True)
@@ -156,22 +151,17 @@ def train(bench: Bench, training: Training, progress: Progress, label: str) -> N
     """Train and keep parameters, validation score, seconds and peak memory."""
     prepared = bench.under(training.stress).prepared(training.settings)
     with peak_memory(prepared.device) as peak:
-        if training.settings.model.is_baseline:
-            fitted: FittedRival | Fitted = fit_rival(prepared, progress, label)
-        else:
-            fitted = fit(prepared, progress, label)
-    model = fitted.model
+        fitted = fit(prepared, progress, label)
     about = {
         "score": fitted.score,
         "best_epoch": fitted.best_epoch,
         "seconds": fitted.seconds,
         "threads": torch.get_num_threads(),
         "peak_mb": peak.mb,
-        "n_parameters": n_parameters(model),
+        "n_parameters": n_parameters(fitted.model),
     }
     training.path.mkdir(parents=True, exist_ok=True)
-    if not isinstance(model, ClosedForm):
-        state = {name: array(value) for name, value in model.state_dict().items()}
+    if state := parameters(fitted.model):
         files.write_tensors(training.path / PARAMETERS, state)
     _commit(training.path / TRAINED, about)
 
@@ -186,11 +176,12 @@ def answer(bench: Bench, training: Training) -> None:
     asked = bench.material.questions
     if stress is not None and CURVES[stress.protocol].each == "domain":
         asked = [question for question in asked if question.domain == stress.what]
-    model = _load(prepared, training)
+    where = f"training '{training.path.name}'"
+    model = restore(prepared, lambda: files.read_tensors(training.path / PARAMETERS, where), where)
     # What is compiled when first used is not to be timed.
-    _ask(prepared, model, asked[:1], 0.0)
+    answerer_of(prepared, model).outcome(asked[:1])
     started = time.perf_counter()
-    outcome = _ask(prepared, model, asked, about["seconds"])
+    outcome = answerer_of(prepared, model).outcome(asked, about["seconds"])
     seconds = time.perf_counter() - started
     parts = [
         outcome.users(protocol, scope).assign(protocol=protocol, scope=scope)
@@ -206,26 +197,6 @@ def answer(bench: Bench, training: Training) -> None:
         forget_parameters(training)
     lists = sum(len(a.question) for a in outcome.answers)
     _commit(training.path / ANSWERED, {"questions": len(asked), "lists": lists, "seconds": seconds})
-
-
-def _ask(prepared: Prepared, model: Model, asked: Sequence[Question], seconds: float) -> Outcome:
-    if isinstance(model, MICRec):
-        return Answerer(prepared, model).outcome(asked, seconds=seconds)
-    return rival_outcome(answerer_of(prepared, model), asked, seconds)
-
-
-def _load(prepared: Prepared, training: Training) -> Model:
-    settings = training.settings
-    if not settings.model.is_baseline:
-        model: Model = new_model(prepared)
-    else:
-        model = build_any(settings.model, prepared.inputs, settings.seed)
-    if isinstance(model, ClosedForm):
-        model.solve([part.train for part in prepared.knowledge.domains], prepared.device)
-        return model
-    arrays = files.read_tensors(training.path / PARAMETERS, f"training '{training.path.name}'")
-    model.load_state_dict({name: torch.from_numpy(x) for name, x in arrays.items()})
-    return model
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from micrec_core.answering.answers import Answerer, popularity_outcome
-from micrec_core.answering.baselines import answerer_of, rival_outcome
+from micrec_core.answering.answers import answerer_of
+from micrec_core.answering.references import references
 from micrec_core.baselines import models
 from micrec_core.config import ModelSettings, RunSettings, make_settings
 from micrec_core.data.progress import Progress, silent
@@ -23,7 +23,7 @@ from micrec_core.evaluation.tables import (
 from micrec_core.mechanisms import MECHANISMS
 from micrec_core.names import FULL_MODEL, MICREC, SUMMARY, VARIANTS
 from micrec_core.running.evaluate import load_model, reopen
-from micrec_core.running.fit import fit, fit_rival
+from micrec_core.running.fit import fit
 from micrec_core.running.frames import comparison_frames
 from micrec_core.runs import Run, RunWriter, open_run
 from micrec_core.training.prepare import Prepared, prepare
@@ -68,15 +68,14 @@ def train_variants(
     require_full(run)
     full = reopen(run, dataset_path, device, progress, cache)
     wanted = _wanted(names, full.features.modalities)
-    own = _own(run, full)
-    references = [popularity_outcome(full), *own[1]]
-    outcomes = [own[0]]
+    own, beside = _own(run, full)
+    outcomes = [own]
     for seed in dict.fromkeys((full.settings.seed, *(seeds or ()))):
         if seed != full.settings.seed:
             outcomes.append(_trained(full, full.settings.model, seed, progress))
         outcomes += [_trained(full, model, seed, progress) for model in wanted]
     progress("comparing", 0, 0)
-    return _add(run, full, outcomes, references)
+    return _add(run, full, outcomes, beside)
 
 
 def require_full(run: Run) -> None:
@@ -125,25 +124,19 @@ def _wanted(names: Sequence[str] | None, modalities: tuple[str, ...]) -> list[Mo
 
 
 def _own(run: Run, full: Prepared) -> tuple[Outcome, list[Outcome]]:
-    """The run's own model and the bridges between its user spaces."""
-    answerer = Answerer(full, load_model(run, full))
+    """The run's own model and its references."""
+    answerer = answerer_of(full, load_model(run, full))
     asked = full.material.questions
     history = run.history()
     seconds = float(history["seconds"].sum()) if len(history) else float("nan")
-    return answerer.outcome(asked, seconds=seconds), answerer.bridges(asked)
+    return answerer.outcome(asked, seconds), references(answerer, asked)
 
 
 def _trained(full: Prepared, model: ModelSettings, seed: int, progress: Progress) -> Outcome:
-    settings = _like(full.settings, model, seed)
-    prepared = prepare(full.material, settings, full.device)
+    prepared = prepare(full.material, _like(full.settings, model, seed), full.device)
     label = f"{model.name} without {model.without[0]}" if model.without else model.name
-    if model.is_baseline:
-        rival = fit_rival(prepared, progress, f"{label}, seed {seed}")
-        answers = answerer_of(prepared, rival.model)
-        return rival_outcome(answers, full.material.questions, rival.seconds)
     fitted = fit(prepared, progress, f"{label}, seed {seed}")
-    answerer = Answerer(prepared, fitted.model, fitted.encoded)
-    return answerer.outcome(full.material.questions, seconds=fitted.seconds)
+    return fitted.answerer.outcome(full.material.questions, fitted.seconds)
 
 
 def _like(settings: RunSettings, model: ModelSettings, seed: int) -> RunSettings:
@@ -153,10 +146,10 @@ def _like(settings: RunSettings, model: ModelSettings, seed: int) -> RunSettings
 
 
 def _add(
-    run: Run, full: Prepared, outcomes: Sequence[Outcome], references: Sequence[Outcome]
+    run: Run, full: Prepared, outcomes: Sequence[Outcome], beside: Sequence[Outcome]
 ) -> pd.DataFrame:
     """Write the comparison into the run."""
-    popular = references[0]
+    popular = beside[0]
     several = len({o.seed for o in outcomes}) > 1
     # Popularity knows no seed: it stands beside the models of each.
     compared = [*outcomes, *_for_seeds(popular, {o.seed for o in outcomes})]
@@ -169,7 +162,7 @@ def _add(
     plain = [o for o in same_seed if o.variant == "full"]
     frames = {
         VARIANTS: variants,
-        SUMMARY: tabulate(summary_table, [*plain, *references]),
+        SUMMARY: tabulate(summary_table, [*plain, *beside]),
     } | comparison_frames(full, [*same_seed, popular])
     add_frames(run, frames)
     return variants

@@ -9,24 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
 
-from micrec_core.answering.answers import Answerer, popularity_outcome
-from micrec_core.answering.baselines import answerer_of, rival_outcome
-from micrec_core.baselines import Baseline, ClosedForm
+from micrec_core.answering.answers import Model, answerer_of
+from micrec_core.answering.references import references
 from micrec_core.data.progress import Progress, silent
 from micrec_core.errors import ConfigError, RunError
 from micrec_core.evaluation.questions import Outcome, Question, tabulate
 from micrec_core.evaluation.tables import summary_table
-from micrec_core.method.micrec import MICRec
 from micrec_core.names import SUMMARY
 from micrec_core.protocols import PROTOCOLS
-from micrec_core.running.clock import PARAMETERS
-from micrec_core.running.fit import new_model
+from micrec_core.running.fit import PARAMETERS, restore
 from micrec_core.running.frames import headline
 from micrec_core.running.record import settings_of
 from micrec_core.runs import Run, open_run
-from micrec_core.training.build import build_any
 from micrec_core.training.prepare import (
     Prepared,
     choose_device,
@@ -104,12 +99,8 @@ def evaluate_run(
 
 def _outcomes(run: Run, prepared: Prepared, asked: Sequence[Question]) -> list[Outcome]:
     """The run's model first, then its references."""
-    popular = popularity_outcome(prepared)
-    if prepared.settings.model.is_baseline:
-        own = rival_outcome(answerer_of(prepared, load_rival(run, prepared)), asked, float("nan"))
-        return [own] if own.model == popular.model else [own, popular]
-    answerer = Answerer(prepared, load_model(run, prepared))
-    return [answerer.outcome(asked), popular, *answerer.bridges(asked)]
+    answerer = answerer_of(prepared, load_model(run, prepared))
+    return [answerer.outcome(asked), *references(answerer, asked)]
 
 
 def reopen(
@@ -136,36 +127,6 @@ def reopen(
     return prepare(material, settings, device)
 
 
-def load_model(run: Run, prepared: Prepared) -> MICRec:
-    """The run's trained model.
-
-    Raises
-    ------
-    RunError
-        Its parameters do not fit the dataset and settings.
-    """
-    model = new_model(prepared)
-    _put(run, model)
-    return model
-
-
-def load_rival(run: Run, prepared: Prepared) -> Baseline | ClosedForm:
-    """The run's baseline; solved again where it keeps no parameters. Raises as ``load_model``."""
-    model = build_any(prepared.settings.model, prepared.inputs, prepared.settings.seed)
-    assert not isinstance(model, MICRec)
-    if isinstance(model, ClosedForm):
-        model.solve([part.train for part in prepared.knowledge.domains], prepared.device)
-    else:
-        _put(run, model)
-    return model
-
-
-def _put(run: Run, model: torch.nn.Module) -> None:
-    state = {name: torch.from_numpy(x) for name, x in run.tensors(PARAMETERS).items()}
-    try:
-        model.load_state_dict(state)
-    except RuntimeError:
-        raise RunError(
-            f"run '{run.name}' has parameters of another shape than its settings ask for; "
-            "it was written by another version: train it anew"
-        ) from None
+def load_model(run: Run, prepared: Prepared) -> Model:
+    """The run's model; RunError where its parameters do not fit the dataset and settings."""
+    return restore(prepared, lambda: run.tensors(PARAMETERS), f"run '{run.name}'")

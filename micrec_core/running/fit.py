@@ -1,12 +1,9 @@
-"""Training one model on prepared inputs, chosen by validation on a fixed sample of users."""
+"""Fitting one model on prepared inputs, chosen by validation on a fixed sample of users."""
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,115 +12,119 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from micrec_core.answering.answers import array
-from micrec_core.answering.baselines import answerer_of
+from micrec_core.answering.answers import (
+    VALID,
+    Answerer,
+    EmbeddingAnswerer,
+    Model,
+    answerer_of,
+    array,
+    embed,
+    embedding_answerer,
+)
 from micrec_core.baselines import Baseline, ClosedForm
 from micrec_core.data.progress import Progress, silent
-from micrec_core.errors import Stopped
+from micrec_core.errors import RunError
 from micrec_core.evaluation.metrics import ranking_metrics
 from micrec_core.evaluation.questions import Question
-from micrec_core.method.inductive import encode
-from micrec_core.method.micrec import Encoded, MICRec
-from micrec_core.training.build import build_any, build_model
+from micrec_core.method.micrec import MICRec
+from micrec_core.names import HEADLINE
+from micrec_core.running.snapshots import Snapshots, wanted
+from micrec_core.training.build import build_any
 from micrec_core.training.checkpoint import load_checkpoint
 from micrec_core.training.prepare import Prepared
 from micrec_core.training.trainer import OnEpoch, Trainer, Validate
 
+PARAMETERS = "model.safetensors"
 _CUTOFF = 20
 _SEED = 0
 
 
-@contextmanager
-def stop_on_sigterm() -> Iterator[None]:
-    """Raise ``Stopped`` where SIGTERM arrives, if this is the main thread."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(number: int, frame: object) -> None:
-        raise Stopped
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-class Validator:
-    """Scores a model on the validation interactions of a fixed sample of users in each domain.
-
-    The model may be MICRec, or a baseline of either kind.
-    """
-
-    def __init__(self, prepared: Prepared):
-        self.prepared = prepared
-        self.inputs = prepared.inputs
-        self.questions = _questions(prepared)
-
-    def measure(self, encoded: Sequence[Encoded]) -> dict[str, Any]:
-        """The selection score (NDCG@20 summed over domains) and the metrics of each domain."""
-
-        def rank(question: Question) -> NDArray[np.int32]:
-            own = encoded[question.place]
-            users = array(own.users)[question.users]
-            return question.answer(users, array(own.items), _CUTOFF).ranked
-
-        return self._measure(rank)
-
-    def _measure(self, rank: Callable[[Question], NDArray[np.int32]]) -> dict[str, Any]:
-        found: dict[str, dict[str, float]] = {}
-        for question in self.questions:
-            metrics = ranking_metrics(rank(question), question.positives, (_CUTOFF,))
-            names = [f"ndcg@{_CUTOFF}", f"recall@{_CUTOFF}"]
-            found[question.domain] = {name: float(metrics[name].mean()) for name in names}
-        score = sum(values[f"ndcg@{_CUTOFF}"] for values in found.values())
-        return {"score": score, "valid": found}
-
-    def __call__(self, model: MICRec | Baseline | ClosedForm) -> dict[str, Any]:
-        if isinstance(model, MICRec):
-            return self.measure(encode(model, self.inputs))
-        answerer = answerer_of(self.prepared, model)
-
-        def rank(question: Question) -> NDArray[np.int32]:
-            answer = answerer.answer(question, _CUTOFF)
-            assert answer is not None
-            return answer.ranked
-
-        return self._measure(rank)
-
-
 @dataclass(frozen=True)
 class Fitted:
-    """A trained model, its best epoch in place; ``seconds`` are of its epochs alone.
+    """A fitted model, its best epoch in place, and what answers for it.
 
-    ``score`` is what it was chosen by, of the best epoch: validation NDCG@20, domains added up.
+    Attributes
+    ----------
+    best_epoch : 0 where it was solved and not trained
+    seconds : of its epochs, or of its solution
+    score : what it was chosen by, of the best epoch: validation NDCG@20, domains added up
     """
 
-    model: MICRec
-    encoded: list[Encoded]
-    best_epoch: int
-    seconds: float
-    score: float = float("nan")
-
-    @property
-    def n_parameters(self) -> int:
-        return sum(p.numel() for p in self.model.parameters())
-
-
-@dataclass(frozen=True)
-class FittedRival:
-    """The same of a baseline; epoch 0 where it was solved and not trained."""
-
-    model: Baseline | ClosedForm
+    answerer: Answerer
     best_epoch: int
     seconds: float
     score: float
 
+    @property
+    def model(self) -> Model:
+        return self.answerer.model
 
-def new_model(prepared: Prepared) -> MICRec:
-    """The model that the settings name, untrained."""
-    return build_model(prepared.settings.model, prepared.inputs, prepared.settings.seed)
+
+def fit(
+    prepared: Prepared,
+    progress: Progress = silent,
+    label: str = "training",
+    *,
+    on_epoch: Callable[[dict[str, Any]], None] = lambda record: None,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+    snapshots: Snapshots | None = None,
+) -> Fitted:
+    """Train the model that the settings name, or solve it.
+
+    Parameters
+    ----------
+    on_epoch : told of every epoch's record; of epoch 0 where the model is solved
+    checkpoint : folder that every epoch is saved into; None keeps nothing
+    resume : go on from the checkpoint, where there is one
+    snapshots : taken of chosen epochs; what they tell of alignment joins the records
+    """
+    settings = prepared.settings
+    model = build_any(settings.model, prepared.inputs, settings.seed)
+    questions = validation_questions(prepared)
+    if isinstance(model, ClosedForm):
+        progress(label, 0, 0)
+        seconds = _solve(model, prepared)
+        on_epoch({"epoch": 0, "seconds": seconds})
+        answerer = answerer_of(prepared, model)
+        return Fitted(answerer, 0, seconds, validate(answerer, questions)["score"])
+    if snapshots is not None and 0 not in set(snapshots.alignment["epoch"]):
+        snapshots.take(0, embed(model, prepared.inputs))
+    epochs, seconds = prepared.training.epochs, 0.0
+    # Of the epoch at hand, where it was validated: the same parameters give the same.
+    latest: list[EmbeddingAnswerer] = []
+
+    def check(model: MICRec | Baseline) -> dict[str, Any]:
+        latest[:] = [embedding_answerer(prepared, model)]
+        found = validate(latest[0], questions)
+        if snapshots is not None:
+            found["alignment"] = snapshots.watch(latest[0].encoded)
+        return found
+
+    def told(record: dict[str, Any], model: MICRec | Baseline) -> None:
+        nonlocal seconds
+        if snapshots is not None and wanted(record["epoch"]):
+            encoded = latest[0].encoded if latest else embed(model, prepared.inputs)
+            snapshots.take(record["epoch"], encoded)
+        if trainer.state.best_epoch < epochs:  # else it is what the training ends in
+            latest.clear()
+        seconds += record["seconds"]
+        on_epoch(record)
+        progress(label, record["epoch"], epochs)
+
+    trainer = make_trainer(prepared, model, check, told, checkpoint)
+    if resume and checkpoint is not None:
+        load_checkpoint(checkpoint, trainer)
+    progress(label, trainer.state.epoch, epochs)
+    state = trainer.fit()
+    if isinstance(model, Baseline):
+        started = time.perf_counter()
+        model.finish(prepared.inputs, torch.Generator().manual_seed(settings.seed + 2))
+        seconds += time.perf_counter() - started
+        latest.clear()
+    answerer = latest[0] if latest else answerer_of(prepared, model)
+    return Fitted(answerer, state.best_epoch, seconds, state.best_score)
 
 
 def make_trainer(
@@ -132,10 +133,9 @@ def make_trainer(
     validate: Validate,
     on_epoch: OnEpoch | None = None,
     checkpoint: Path | None = None,
-    resume: bool = False,
 ) -> Trainer:
-    """A trainer at its start, or where the checkpoint left off."""
-    trainer = Trainer(
+    """A trainer at its start."""
+    return Trainer(
         model,
         prepared.inputs,
         [part.train for part in prepared.split.domains],
@@ -145,66 +145,64 @@ def make_trainer(
         on_epoch,
         checkpoint,
     )
-    if resume and checkpoint is not None:
-        load_checkpoint(checkpoint, trainer)
-    return trainer
 
 
-def fit(prepared: Prepared, progress: Progress = silent, label: str = "training") -> Fitted:
-    """Train a model from its start, keeping nothing on disk."""
-    epochs, seconds = prepared.training.epochs, [0.0]
-
-    def told(record: dict[str, Any], model: MICRec) -> None:
-        seconds.append(float(record["seconds"]))
-        progress(label, int(record["epoch"]), epochs)
-
-    model = new_model(prepared)
-    state = make_trainer(prepared, model, Validator(prepared), told).fit()
-    encoded = encode(model, prepared.inputs)
-    return Fitted(model, encoded, state.best_epoch, sum(seconds), state.best_score)
+def parameters(model: Model) -> dict[str, NDArray[np.float32]]:
+    """What is stored of a fitted model; nothing where it is solved again when it is needed."""
+    if isinstance(model, ClosedForm):
+        return {}
+    return {name: array(value) for name, value in model.state_dict().items()}
 
 
-def fit_rival(
-    prepared: Prepared,
-    progress: Progress = silent,
-    label: str = "training",
-    on_epoch: OnEpoch | None = None,
-    checkpoint: Path | None = None,
-    resume: bool = False,
-) -> FittedRival:
-    """Solve or train the baseline that the settings name, its second stage included.
+def restore(prepared: Prepared, stored: Callable[[], Mapping[str, NDArray]], where: str) -> Model:
+    """A fitted model again, from its stored parameters or solved once more.
 
     Parameters
     ----------
-    on_epoch, checkpoint, resume : as of ``make_trainer``
+    where : what errors call the place that stores them, such as ``run 'sample'``
+
+    Raises
+    ------
+    RunError
+        The parameters have other shapes than the settings ask for.
     """
     settings = prepared.settings
     model = build_any(settings.model, prepared.inputs, settings.seed)
-    assert not isinstance(model, MICRec)
-    validator, started = Validator(prepared), time.perf_counter()
     if isinstance(model, ClosedForm):
-        progress(label, 0, 0)
-        model.solve([part.train for part in prepared.knowledge.domains], prepared.device)
-        seconds = time.perf_counter() - started
-        return FittedRival(model, 0, seconds, float(validator(model)["score"]))
+        _solve(model, prepared)
+        return model
+    state = {name: torch.from_numpy(value) for name, value in stored().items()}
+    try:
+        model.load_state_dict(state)
+    except RuntimeError:
+        raise RunError(
+            f"{where} has parameters of another shape than its settings ask for; "
+            "it was written by another version: train it anew"
+        ) from None
+    return model
 
-    epochs, spent = prepared.training.epochs, [0.0]
 
-    def told(record: dict[str, Any], model: Baseline) -> None:
-        spent.append(float(record["seconds"]))
-        progress(label, int(record["epoch"]), epochs)
-        if on_epoch is not None:
-            on_epoch(record, model)
-
-    trainer = make_trainer(prepared, model, validator, told, checkpoint, resume)
-    state = trainer.fit()
+def _solve(model: ClosedForm, prepared: Prepared) -> float:
+    """Solve it; the seconds that took."""
     started = time.perf_counter()
-    model.finish(prepared.inputs, torch.Generator().manual_seed(settings.seed + 2))
-    spent.append(time.perf_counter() - started)
-    return FittedRival(model, state.best_epoch, sum(spent), state.best_score)
+    model.solve([part.train for part in prepared.knowledge.domains], prepared.device)
+    return time.perf_counter() - started
 
 
-def _questions(prepared: Prepared) -> list[Question]:
+def validate(answerer: Answerer, questions: Sequence[Question]) -> dict[str, Any]:
+    """The selection score (NDCG@20 summed over domains) and the metrics of each domain."""
+    found: dict[str, dict[str, float]] = {}
+    for question in questions:
+        answer = answerer.answer(question, _CUTOFF)
+        assert answer is not None
+        metrics = ranking_metrics(answer.ranked, question.positives, (_CUTOFF,))
+        names = [HEADLINE, f"recall@{_CUTOFF}"]
+        found[question.domain] = {name: float(metrics[name].mean()) for name in names}
+    return {"score": sum(values[HEADLINE] for values in found.values()), "valid": found}
+
+
+def validation_questions(prepared: Prepared) -> list[Question]:
+    """The validation interactions of a fixed sample of users in each domain."""
     out = []
     most = prepared.training.validation_users
     pairs = zip(prepared.dataset.domains, prepared.split.domains, strict=True)
@@ -217,7 +215,7 @@ def _questions(prepared: Prepared) -> list[Question]:
             users = np.sort(np.random.default_rng(_SEED).choice(users, most, replace=False))
         out.append(
             Question(
-                "valid",
+                VALID,
                 domain.name,
                 place,
                 users,

@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from micrec_core.answering.answers import Answerer, array, popularity_outcome
+from micrec_core.answering.answers import MicrecAnswerer
+from micrec_core.answering.references import references
 from micrec_core.config import RunSettings
 from micrec_core.data import Dataset
 from micrec_core.data.progress import Progress, silent
-from micrec_core.errors import MicrecError, Stopped
 from micrec_core.evaluation.leaks import require_disjoint
 from micrec_core.method.bridge import Bridge
 from micrec_core.method.inductive import encode
-from micrec_core.method.micrec import Encoded, MICRec
 from micrec_core.names import CATALOGUE, SUMMARY, WEIGHTS
 from micrec_core.running.catalogue import catalogue_frame
-from micrec_core.running.clock import CHECKPOINT, PARAMETERS, Clock, TrainResult, end_run
-from micrec_core.running.fit import (
-    Fitted,
-    Validator,
-    make_trainer,
-    new_model,
-    stop_on_sigterm,
-)
-from micrec_core.running.frames import own_frames
+from micrec_core.running.cost import Clock
+from micrec_core.running.ending import marked_at_its_end, stop_on_sigterm
+from micrec_core.running.fit import PARAMETERS, Fitted, fit, parameters
+from micrec_core.running.frames import headline, own_frames
 from micrec_core.running.record import first_info, neighbour_recall, require_same
-from micrec_core.running.snapshots import Snapshots, wanted
-from micrec_core.running.train_baseline import train_rival
+from micrec_core.running.snapshots import Snapshots
 from micrec_core.running.weights import weights_frame
 from micrec_core.runs import RunWriter, live_history
 from micrec_core.training.prepare import (
@@ -40,7 +34,19 @@ from micrec_core.training.prepare import (
     prepare,
 )
 
-__all__ = ["TrainResult", "train_run"]
+_CHECKPOINT = "checkpoint"
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """A finished run in short; ``metrics`` as ``headline`` gives them."""
+
+    run: Path
+    model: str
+    variant: str
+    metrics: dict[str, Any]
+    seconds: float
+    best_epoch: int
 
 
 def train_run(
@@ -85,7 +91,7 @@ def train_run(
         if resume:
             require_same(Path(out), settings, dataset)
         writer = RunWriter(Path(out), first_info(dataset, settings, device), resume)
-        with _ended_properly(writer):
+        with marked_at_its_end(writer):
             progress("encoding texts and pictures", 0, 0)
             with clock.part("encode"):
                 material = encode_material(dataset, split, settings, device, cache)
@@ -96,123 +102,100 @@ def train_run(
             names = [domain.name for domain in dataset.domains]
             recall = neighbour_recall(names, prepared.knowledge)
             writer.update(encoders=encoders, neighbour_recall=recall)
-            if settings.model.is_baseline:
-                return train_rival(writer, prepared, resume, clock, progress)
             with clock.training(device):
-                snapshots = Snapshots(writer, prepared)
-                fitted = _train(writer, prepared, snapshots, resume, progress)
+                aligned = not settings.model.is_baseline
+                snapshots = Snapshots(writer, prepared) if aligned else None
+                fitted = _fit(writer, prepared, snapshots, resume, progress)
             return _write(writer, prepared, fitted, snapshots, umap, clock, progress)
 
 
-def _train(
-    writer: RunWriter, prepared: Prepared, snapshots: Snapshots, resume: bool, progress: Progress
+def _fit(
+    writer: RunWriter,
+    prepared: Prepared,
+    snapshots: Snapshots | None,
+    resume: bool,
+    progress: Progress,
 ) -> Fitted:
-    validator, epochs = Validator(prepared), prepared.training.epochs
-    model = new_model(prepared)
-    if 0 not in set(snapshots.alignment["epoch"]):
-        snapshots.take(0, encode(model, prepared.inputs))
+    """Fit, the run's history and checkpoint kept; seconds of what was done before it count too."""
+    before = live_history(writer.path)
+    told: list[int] = []
 
-    # Of the epoch at hand, where it was validated: the same parameters give the same.
-    latest: list[Encoded] = []
-
-    def validate(model: MICRec) -> dict[str, Any]:
-        latest[:] = encode(model, prepared.inputs)
-        return validator.measure(latest) | {"alignment": snapshots.watch(latest)}
-
-    def on_epoch(record: dict[str, Any], model: MICRec) -> None:
-        epoch = record["epoch"]
-        if wanted(epoch):
-            snapshots.take(epoch, latest or encode(model, prepared.inputs))
-        if trainer.state.best_epoch < epochs:  # else it is what the training ends in
-            latest.clear()
+    def on_epoch(record: dict[str, Any]) -> None:
+        if not told:
+            # A checkpoint is written after the history: what it lacks is trained, and told, again.
+            writer.keep_history(record["epoch"] - 1)
+        told.append(record["epoch"])
         writer.append_history(record)
-        progress("training", epoch, epochs)
 
-    folder = writer.path / CHECKPOINT
-    trainer = make_trainer(prepared, model, validate, on_epoch, folder, resume)
-    if resume:
-        writer.keep_history(trainer.state.epoch)
-    progress("training", trainer.state.epoch, epochs)
-    state = trainer.fit()
-    seconds = float(live_history(writer.path)["seconds"].sum())
-    encoded = latest or encode(model, prepared.inputs)
-    return Fitted(model, encoded, state.best_epoch, seconds)
+    fitted = fit(
+        prepared, progress, on_epoch=on_epoch, checkpoint=writer.path / _CHECKPOINT, resume=resume,
+        snapshots=snapshots,
+    )  # fmt: skip
+    if len(before):
+        kept = before["epoch"] < min(told, default=float("inf"))
+        fitted = replace(fitted, seconds=fitted.seconds + float(before["seconds"][kept].sum()))
+    return fitted
 
 
 def _write(
     writer: RunWriter,
     prepared: Prepared,
     fitted: Fitted,
-    snapshots: Snapshots,
+    snapshots: Snapshots | None,
     umap: bool,
     clock: Clock,
     progress: Progress,
 ) -> TrainResult:
     """Everything after training: parameters, what serves them, metrics, pictures, manifest."""
-    model, encoded = fitted.model, fitted.encoded
-    state = {name: array(value) for name, value in model.state_dict().items()}
-    writer.write_tensors(PARAMETERS, state)
-    with clock.part("serving"):
-        progress("writing what serves it", 0, 0)
-        answerer = Answerer(prepared, model, encoded)
-        by_source = encode(model, prepared.inputs, by_source=True)
-        write_serving(writer, prepared, fitted, answerer.fitted_bridges)
+    answerer, asked = fitted.answerer, prepared.material.questions
+    if state := parameters(fitted.model):
+        writer.write_tensors(PARAMETERS, state)
+    with clock.part("catalogue"):
         writer.write_parquet(CATALOGUE, catalogue_frame(prepared, progress))
+    if isinstance(answerer, MicrecAnswerer):
+        with clock.part("serving"):
+            progress("writing what serves it", 0, 0)
+            write_serving(writer, answerer, answerer.bridges)
     with clock.part("evaluate"):
         progress("evaluating", 0, 0)
-        asked = prepared.material.questions
-        own = answerer.outcome(asked, seconds=fitted.seconds)
-        others = [popularity_outcome(prepared), *answerer.bridges(asked)]
-        frames = own_frames(prepared, own, others)
-        frames[WEIGHTS] = weights_frame(prepared, model, by_source)
+        own = answerer.outcome(asked, fitted.seconds)
+        frames = own_frames(prepared, own, references(answerer, asked))
+        if isinstance(answerer, MicrecAnswerer):
+            by_source = encode(answerer.model, prepared.inputs, by_source=True)
+            frames[WEIGHTS] = weights_frame(prepared, answerer.model, by_source)
         for relative, frame in frames.items():
             writer.write_parquet(relative, frame)
-    with clock.part("layouts"):
-        snapshots.finish(fitted.best_epoch, encoded, umap, progress)
-    summary = frames[SUMMARY]
-    return end_run(writer, prepared, own, summary, fitted.best_epoch, clock)
+    if isinstance(answerer, MicrecAnswerer) and snapshots is not None:
+        with clock.part("layouts"):
+            snapshots.finish(fitted.best_epoch, answerer.encoded, umap, progress)
+    # There is nothing to resume any more.
+    shutil.rmtree(writer.path / _CHECKPOINT, ignore_errors=True)
+    writer.finish(
+        best_epoch=fitted.best_epoch,
+        n_parameters=int(own.n_parameters),
+        peak_mb=clock.peak_mb,
+        timings={name: round(seconds, 3) for name, seconds in clock.timings.items()},
+        unreadable_images=len(prepared.features.unreadable),
+    )
+    metrics = headline(frames[SUMMARY], own.model, own.variant)
+    return TrainResult(writer.path, own.model, own.variant, metrics, clock.total, fitted.best_epoch)
 
 
 def write_serving(
-    writer: RunWriter,
-    prepared: Prepared,
-    fitted: Fitted,
-    bridges: Mapping[tuple[int, int], Bridge],
+    writer: RunWriter, answerer: MicrecAnswerer, bridges: Mapping[tuple[int, int], Bridge]
 ) -> None:
     """Write what serves the run, with ``bridges`` between its domains."""
     from micrec_core.serving.bundle import write_bundle
 
+    prepared = answerer.prepared
     write_bundle(
         writer,
         dataset=prepared.dataset,
         split=prepared.split,
         knowledge=prepared.knowledge,
         features=prepared.features,
-        model=fitted.model,
-        encoded=fitted.encoded,
+        model=answerer.model,
+        encoded=answerer.encoded,
         bridges=bridges,
         extra={},
     )
-
-
-@contextmanager
-def _ended_properly(writer: RunWriter) -> Iterator[None]:
-    """Mark the run failed or cancelled where its making does not come to its end."""
-    try:
-        yield
-    except (Stopped, KeyboardInterrupt):
-        writer.cancel()
-        raise
-    except MicrecError as error:
-        writer.fail(str(error))
-        raise
-    except Exception as error:
-        writer.fail(sentence(error))
-        raise
-
-
-def sentence(error: BaseException) -> str:
-    """An unexpected error in one line."""
-    said = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-    kind = "out of memory" if isinstance(error, MemoryError) else type(error).__name__
-    return f"{kind}: {said[:300]}" if said else kind

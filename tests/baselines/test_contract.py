@@ -15,12 +15,12 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
-from micrec_core.answering.baselines import answerer_of, embed, n_parameters
+from micrec_core.answering.answers import answerer_of, embed, n_parameters
 from micrec_core.baselines import REGISTRY, Baseline, ClosedForm, families, models
 from micrec_core.config import ModelSettings, make_settings
 from micrec_core.errors import ConfigError
 from micrec_core.protocols import PROTOCOLS
-from micrec_core.running.fit import fit_rival
+from micrec_core.running.fit import fit
 from micrec_core.training.build import build_any
 from tests.baselines.conftest import prepared_for
 from tests.method import worlds
@@ -83,7 +83,7 @@ def test_it_answers_what_it_says_it_answers_and_nothing_else(small, name) -> Non
     prepared = prepared_for(small, name)
     asked = prepared.material.questions
     assert {q.protocol for q in asked} == set(PROTOCOLS)
-    fitted = fit_rival(prepared)
+    fitted = fit(prepared)
     assert np.isfinite(fitted.score) and fitted.score > 0 and n_parameters(fitted.model) >= 0
     answerer = answerer_of(prepared, fitted.model)
     for question in asked:
@@ -103,7 +103,7 @@ def test_it_answers_what_it_says_it_answers_and_nothing_else(small, name) -> Non
 def test_its_losses_are_finite_and_add_up(small, name) -> None:
     records: list[dict[str, Any]] = []
     prepared = prepared_for(small, name)
-    fitted = fit_rival(prepared, on_epoch=lambda record, _: records.append(record))
+    fitted = fit(prepared, on_epoch=lambda record: records.append(record))
     for record in records:
         terms = {k: v for k, v in record["loss"].items() if k != "total"}
         assert {"ranking", "regularisation"} <= set(terms)
@@ -118,7 +118,7 @@ def test_its_losses_are_finite_and_add_up(small, name) -> None:
 @every_trained
 def test_one_seed_gives_one_model_and_another_another(small, name) -> None:
     first, second, other = (
-        fit_rival(prepared_for(small, name, seed)).model.state_dict() for seed in (0, 0, 1)
+        fit(prepared_for(small, name, seed)).model.state_dict() for seed in (0, 0, 1)
     )
     assert same(first, second) and not same(first, other)
 
@@ -128,7 +128,7 @@ def test_training_lowers_the_loss(small, name) -> None:
     seen: list[float] = []
     training = {"epochs": 8, "patience": 99, "learning_rate": 0.03}
     prepared = prepared_for(small, name, training=training)
-    fit_rival(prepared, on_epoch=lambda record, _: seen.append(record["loss"]["ranking"]))
+    fit(prepared, on_epoch=lambda record: seen.append(record["loss"]["ranking"]))
     assert seen[-1] < 0.97 * seen[0]
 
 
@@ -136,7 +136,7 @@ def test_training_lowers_the_loss(small, name) -> None:
 def test_every_parameter_is_trained(small, name) -> None:
     prepared = prepared_for(small, name, training={"epochs": 3})
     start = {k: v.clone() for k, v in build(prepared).named_parameters()}
-    end = dict(fit_rival(prepared).model.named_parameters())
+    end = dict(fit(prepared).model.named_parameters())
     still = {k for k, v in end.items() if v.numel() and torch.equal(v, start[k])}
     # Its logits are equal and its gradient 0 where a domain has one modality, never in both.
     assert not still
@@ -145,7 +145,7 @@ def test_every_parameter_is_trained(small, name) -> None:
 @every_trained
 def test_what_is_withheld_is_never_trained(small, name) -> None:
     prepared = prepared_for(small, name, training={"epochs": 3})
-    model = fit_rival(prepared).model
+    model = fit(prepared).model
     for d, part in enumerate(small.split.domains):
         assert not model.table(d).items[part.new_items].any()
         if len(model.table(d).users):
@@ -155,7 +155,7 @@ def test_what_is_withheld_is_never_trained(small, name) -> None:
 @every_trained
 def test_saved_and_loaded_it_is_the_same(small, name, tmp_path: Path) -> None:
     prepared = prepared_for(small, name)
-    trained = fit_rival(prepared).model
+    trained = fit(prepared).model
     save_file(trained.state_dict(), tmp_path / "model.safetensors")
     fresh = build(replace(prepared, settings=prepared.settings.model_copy(update={"seed": 9})))
     fresh.load_state_dict(load_file(tmp_path / "model.safetensors"))
@@ -166,16 +166,16 @@ def test_saved_and_loaded_it_is_the_same(small, name, tmp_path: Path) -> None:
 @every_trained
 def test_stopped_and_resumed_it_is_the_same(small, name, tmp_path: Path) -> None:
     training = {"epochs": 4, "patience": 99}
-    whole = fit_rival(prepared_for(small, name, training=training)).model.state_dict()
+    whole = fit(prepared_for(small, name, training=training)).model.state_dict()
 
-    def stop(record: dict[str, Any], model: Baseline) -> None:
+    def stop(record: dict[str, Any]) -> None:
         if record["epoch"] == 3:
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        fit_rival(prepared_for(small, name, training=training), on_epoch=stop, checkpoint=tmp_path)
+        fit(prepared_for(small, name, training=training), on_epoch=stop, checkpoint=tmp_path)
     prepared = prepared_for(small, name, training=training)
-    resumed = fit_rival(prepared, checkpoint=tmp_path, resume=True).model.state_dict()
+    resumed = fit(prepared, checkpoint=tmp_path, resume=True).model.state_dict()
     assert same(whole, resumed)
 
 
@@ -184,7 +184,7 @@ def test_features_are_frozen_unless_they_are_to_be_trained(small, name) -> None:
     frozen = build(prepared_for(small, name))
     assert not [k for k, _ in frozen.named_parameters() if ".features." in k]
     prepared = prepared_for(small, name, options={"train_features": 1}, training={"epochs": 3})
-    trained = fit_rival(prepared).model
+    trained = fit(prepared).model
     own = {k: v for k, v in trained.named_parameters() if ".features." in k}
     assert len(own) == 4
     moved = []

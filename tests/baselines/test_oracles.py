@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy import sparse
 
-from micrec_core.answering.baselines import embed
+from micrec_core.answering.answers import embed
 from micrec_core.baselines import REGISTRY, Baseline, ClosedForm
 from micrec_core.method.inputs import Link
 from micrec_core.training.build import build_any

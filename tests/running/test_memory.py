@@ -12,8 +12,8 @@ from micrec_core.comparing.compared import cost_table
 from micrec_core.comparing.trainings import ANSWERED, TRAINED, Training, cost
 from micrec_core.config import RunSettings
 from micrec_core.report.compared import comparison_cost
-from micrec_core.running import memory
-from micrec_core.running.memory import peak_memory
+from micrec_core.running import cost as memory
+from micrec_core.running.cost import peak_memory
 
 MIB = 2**20
 told = pytest.mark.skipif(not memory._forget_peak(), reason="the system does not tell the peak")

@@ -1,17 +1,45 @@
-"""How much memory a piece of work took at its peak, beyond what the process held before."""
+"""What a piece of work costs: seconds by part, and memory at its peak above its start."""
 
 from __future__ import annotations
 
 import ctypes
 import gc
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 _RESET_PEAK = "5"  # man 5 proc_pid_clear_refs
 _MIB = 2**20
+
+
+@dataclass
+class Clock:
+    """Seconds spent on each part, by name; peak memory of training, MiB above its start."""
+
+    timings: dict[str, float] = field(default_factory=dict)
+    peak_mb: float | None = None
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.timings[name] = self.timings.get(name, 0.0) + time.perf_counter() - started
+
+    @contextmanager
+    def training(self, device: str) -> Iterator[None]:
+        """The part ``train``, of which memory is measured too."""
+        with self.part("train"), peak_memory(device) as peak:
+            yield
+        self.peak_mb = peak.mb
+
+    @property
+    def total(self) -> float:
+        return sum(self.timings.values())
 
 
 @dataclass
