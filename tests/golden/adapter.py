@@ -37,21 +37,14 @@ def ranked_lists(run: Path, dataset: Path) -> list[dict[str, Any]]:
     -------
     dicts of protocol, scope, domain, users (ids) and items (lists of ids, best first)
     """
-    from micrec_core.answering.answers import Answerer
-    from micrec_core.answering.baselines import answerer_of, rival_outcome
-    from micrec_core.baselines import REGISTRY
+    from micrec_core.answering.answers import answerer_of
     from micrec_core.data.progress import silent
-    from micrec_core.running.evaluate import load_model, load_rival, reopen
+    from micrec_core.running.evaluate import load_model, reopen
     from micrec_core.runs import open_run
 
     opened = open_run(run)
     prepared = reopen(opened, dataset, "cpu", silent, None)
-    questions = prepared.material.questions
-    if opened.info.model in REGISTRY:
-        rival = answerer_of(prepared, load_rival(opened, prepared))
-        own = rival_outcome(rival, questions, seconds=0.0)
-    else:
-        own = Answerer(prepared, load_model(opened, prepared)).outcome(questions)
+    own = answerer_of(prepared, load_model(opened, prepared)).outcome(prepared.material.questions)
     out = []
     for answer in own.answers:
         asked = answer.question

@@ -141,7 +141,6 @@ def test_snapshots_hold_what_was_validated(
 ) -> None:
     """Whether or not the last epoch was kept while training; each forward pass made once."""
     made: list[list[Encoded]] = []
-
     apart: list[list[Encoded]] = []
 
     def counted(model: MICRec, inputs: ModelInputs, by_source: bool = False) -> list[Encoded]:
@@ -149,7 +148,8 @@ def test_snapshots_hold_what_was_validated(
         passes.append(encode(model, inputs, by_source))
         return passes[-1]
 
-    monkeypatch.setattr("micrec_core.running.train.encode", counted)
+    for place_used in ("answering.answers.embed", "running.fit.embed", "running.train.encode"):
+        monkeypatch.setattr(f"micrec_core.{place_used}", counted)
     done = train_run(
         place / "tiny", tmp_path / "run", settings(epochs=epochs), device="cpu",
         cache=place / "cache", umap=False,
