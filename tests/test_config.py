@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from micrec_core.baselines import models
-from micrec_core.comparing.grids import CONVERGED, at_point
+from micrec_core.comparing.plan import CONVERGED, Contender, at_point
 from micrec_core.config import (
     ModelSettings,
     RunSettings,
@@ -72,11 +72,11 @@ def test_another_model_takes_what_was_changed_and_its_own_recipe_for_the_rest() 
 
 def test_a_comparison_trains_to_the_end_of_the_recipe_or_until_validation_stops() -> None:
     base = RunSettings()
-    assert at_point(base, "micrec", (), {}, 0).training.epochs == RECIPE["epochs"]
-    assert at_point(base, "mgcn", (), {}, 0).training.epochs == CONVERGED
+    assert at_point(base, Contender("micrec"), {}, 0).training.epochs == RECIPE["epochs"]
+    assert at_point(base, Contender("mgcn"), {}, 0).training.epochs == CONVERGED
     short = RunSettings(training=TrainSettings(epochs=3))
     grids = {name: models()[name].grid for name in ("micrec", "mgcn")}
-    made = [at_point(short, name, (), point, 0) for name, grid in grids.items() for point in grid]
+    made = [at_point(short, Contender(n), point, 0) for n, grid in grids.items() for point in grid]
     assert {settings.training.epochs for settings in made} == {3}
 
 

@@ -247,8 +247,7 @@ def variants(
     as_json: Json = False,
 ) -> None:
     """Train variants and baselines of a run's model and add the comparison to the run."""
-    from micrec_core.comparing.run_curves import train_curves
-    from micrec_core.comparing.variants import train_variants
+    from micrec_core.comparing.variants import train_curves, train_variants
 
     progress = Progress()
     given: dict[str, Any] = {

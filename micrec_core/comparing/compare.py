@@ -19,10 +19,9 @@ from typing import Any
 import pandas as pd
 
 from micrec_core.baselines import models as all_models
-from micrec_core.comparing.compared import write_comparison
+from micrec_core.comparing.comparison import write_comparison
 from micrec_core.comparing.curves import curve_frames
-from micrec_core.comparing.grids import BUDGET, changes
-from micrec_core.comparing.plan import Contender, Plan
+from micrec_core.comparing.plan import BUDGET, Contender, Plan, changes
 from micrec_core.comparing.trainings import Bench, Training, answer, train
 from micrec_core.config import RunSettings
 from micrec_core.data import Dataset
@@ -156,19 +155,24 @@ def contenders_of(models: Sequence[str], without: Sequence[str]) -> tuple[Conten
 
 def work(plan: Plan, bench: Bench, progress: Progress) -> None:
     """Do what is left until nothing is, beside whoever else is at it."""
-    eta = _Eta()
+    spent: list[float] = []
     while not plan.is_done:
         moved = False
         for training, final in plan.open_tasks():
             with training.claimed() as mine:
                 if mine:
-                    moved |= _do(plan, bench, training, final, eta, progress)
+                    moved |= _do(plan, bench, training, final, spent, progress)
         if not moved and not plan.is_done:
             time.sleep(_WAIT)
 
 
 def _do(
-    plan: Plan, bench: Bench, training: Training, final: bool, eta: _Eta, progress: Progress
+    plan: Plan,
+    bench: Bench,
+    training: Training,
+    final: bool,
+    spent: list[float],
+    progress: Progress,
 ) -> bool:
     """Do one training, or take over that of its twin; whether it could be."""
     twin = plan.twin(training)
@@ -177,40 +181,24 @@ def _do(
             training.adopt(twin)
         return twin.is_answered
     if not training.is_trained:
-        with eta.one():
-            label = f"{training.label}, seed {training.settings.seed}{eta.left(plan)}"
-            train(bench, training, progress, label)
+        started = time.perf_counter()
+        label = f"{training.label}, seed {training.settings.seed}{_left(plan, spent)}"
+        train(bench, training, progress, label)
+        spent.append(time.perf_counter() - started)
     if final and not training.is_answered:
         progress(f"{training.label}: answering", 0, 0)
         answer(bench, training)
     return True
 
 
-class _Eta:
-    """How long it will take, by the trainings of this process so far."""
-
-    def __init__(self, clock: Callable[[], float] = time.perf_counter):
-        self.clock = clock
-        self.spent: list[float] = []
-        self.started = 0.0
-
-    def one(self) -> _Eta:
-        return self
-
-    def __enter__(self) -> None:
-        self.started = self.clock()
-
-    def __exit__(self, *problem: object) -> None:
-        self.spent.append(self.clock() - self.started)
-
-    def left(self, plan: Plan) -> str:
-        """`` (12 of 40, 5 min left)``."""
-        done = sum(1 for _ in plan.folder.glob("*/trained.json")) if plan.folder.exists() else 0
-        said = f"{min(done + 1, plan.n_tasks)} of {plan.n_tasks}"
-        if not self.spent:
-            return f" ({said})"
-        seconds = sum(self.spent) / len(self.spent) * max(plan.n_tasks - done, 0)
-        return f" ({said}, about {seconds / 60:.0f} min left)"
+def _left(plan: Plan, spent: Sequence[float]) -> str:
+    """`` (12 of 40, about 5 min left)``, by the seconds of this process's trainings so far."""
+    done = sum(1 for _ in plan.folder.glob("*/trained.json")) if plan.folder.exists() else 0
+    said = f"{min(done + 1, plan.n_tasks)} of {plan.n_tasks}"
+    if not spent:
+        return f" ({said})"
+    seconds = sum(spent) / len(spent) * max(plan.n_tasks - done, 0)
+    return f" ({said}, about {seconds / 60:.0f} min left)"
 
 
 def _writer(out: Path, base: RunSettings, info: dict[str, Any], dataset: Dataset) -> RunWriter:

@@ -11,7 +11,7 @@ from micrec_core.comparing.plan import Contender, Plan
 from micrec_core.comparing.trainings import Training, stored
 from micrec_core.evaluation.questions import tabulate
 from micrec_core.evaluation.stress import Stress, kept
-from micrec_core.evaluation.tables import Result, pool_seeds, summary_table
+from micrec_core.evaluation.tables import summary_table
 from micrec_core.names import curve_file
 from micrec_core.protocols import CURVES
 from micrec_core.training.prepare import Material
@@ -28,10 +28,14 @@ def curve_frames(plan: Plan, material: Material) -> dict[str, pd.DataFrame]:
     ``modality``. With several seeds there are rows of their mean (seed -1) too. Where
     nothing is taken away, and where a model does not look at what is, its plain trainings stand.
     """
-    summaries = _Summaries()
+    # One training may stand at many points.
+    summaries: dict[tuple[str, ...], pd.DataFrame] = {}
     out: dict[str, list[pd.DataFrame]] = {}
     for stress, _, group in _points(plan):
-        rows = _placed(summaries.of(group), stress, material)
+        key = tuple(training.path.name for training in group)
+        if key not in summaries:
+            summaries[key] = _summary(group)
+        rows = _placed(summaries[key], stress, material)
         out.setdefault(curve_file(stress.protocol), []).append(rows)
     return {path: pd.concat(parts, ignore_index=True) for path, parts in out.items()}
 
@@ -56,19 +60,6 @@ def _placed(summary: pd.DataFrame, stress: Stress, material: Material) -> pd.Dat
     return summary.assign(share=stress.share)
 
 
-class _Summaries:
-    """Summaries of trainings, each made once: one may stand at many points."""
-
-    def __init__(self) -> None:
-        self._made: dict[tuple[str, ...], pd.DataFrame] = {}
-
-    def of(self, group: Sequence[Training]) -> pd.DataFrame:
-        key = tuple(training.path.name for training in group)
-        if key not in self._made:
-            self._made[key] = _summary(group)
-        return self._made[key]
-
-
 def _summary(group: Sequence[Training]) -> pd.DataFrame:
     """METRICS of one contender at one point, and of the mean over its seeds."""
     outcomes = []
@@ -76,8 +67,4 @@ def _summary(group: Sequence[Training]) -> pd.DataFrame:
         found = stored(training)
         keep = [c for c in (*_BESIDE, *METRICS) if c in found.frame]
         outcomes.append(replace(found, frame=found.frame[keep]))
-
-    def table(results: list[Result]) -> pd.DataFrame:
-        return summary_table([*results, *pool_seeds(results)] if len(group) > 1 else results)
-
-    return tabulate(table, outcomes)
+    return tabulate(summary_table, outcomes, pool=True)

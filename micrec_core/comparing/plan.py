@@ -1,18 +1,33 @@
-"""Everything that a comparison trains, and what of it can be started now."""
+"""Everything that a comparison trains, and what of it can be started now.
+
+Of each model the same number of points is tried, defaults first. They stand beside each model
+(``baselines.models``); one changes settings of the training (``learning_rate``), of the model
+(``layers``) or an option of a baseline. The best by validation NDCG@20, domains added up, is taken
+for all seeds; variants of micrec take micrec's. After the defaults comes what validation chose on
+the sample, for micrec what it chose on MovieLens (docs/notes/training.md), and then the full
+model's recipe for the others, so that a small budget is well spent. The points tried, and the one
+chosen, are in ``compare.json``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
-from micrec_core.baselines import REGISTRY, ClosedForm
-from micrec_core.comparing.grids import Point, at_point, points
+from micrec_core.baselines import REGISTRY, ClosedForm, models
 from micrec_core.comparing.trainings import Training
-from micrec_core.config import ModelSettings, RunSettings
+from micrec_core.config import ModelSettings, RunSettings, TrainSettings, make_settings, recipe
 from micrec_core.evaluation.stress import Stress
+from micrec_core.method.configurations import Point
 from micrec_core.protocols import CURVES, PROTOCOLS
 from micrec_core.training.build import model_settings, used_modalities
+
+BUDGET = 4
+# Epochs at most of a model whose rate stays, where nothing else is said: slow learners need many,
+# and validation ends the training long before.
+CONVERGED = 200
 
 
 @dataclass(frozen=True)
@@ -21,6 +36,16 @@ class Contender:
 
     name: str
     without: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """``ease``, ``micrec without text``."""
+        return self.name + (f" without {', '.join(self.without)}" if self.without else "")
+
+    def like(self, base: RunSettings, seed: int) -> RunSettings:
+        """The same settings for this model, its options those by default."""
+        own = {"name": self.name, "without": self.without, "options": {}}
+        return base.of(base.model.model_copy(update=own), seed)
 
 
 @dataclass
@@ -47,13 +72,17 @@ class Plan:
 
     def at(self, contender: Contender, point: Point, seed: int) -> Training:
         """One training."""
-        settings = at_point(self.base, contender.name, contender.without, point, seed)
+        settings = at_point(self.base, contender, point, seed)
         return Training(settings, self.folder, self.fingerprint)
+
+    def points(self, name: str) -> tuple[Point, ...]:
+        """What of a model's grid is tried; a model with nothing to choose has one point."""
+        return models()[name].grid[: self.budget]
 
     def tuning(self, name: str) -> list[tuple[Point, Training]]:
         """The points of a model and their trainings."""
         full = Contender(name)
-        return [(p, self.at(full, p, self.seeds[0])) for p in points(name, self.budget)]
+        return [(p, self.at(full, p, self.seeds[0])) for p in self.points(name)]
 
     def chosen(self, name: str) -> Point | None:
         """The point with the best validation score, the first of equals; None before all have one.
@@ -119,7 +148,7 @@ class Plan:
     @property
     def n_tasks(self) -> int:
         """How many trainings there are in all."""
-        tuning = sum(len(points(name, self.budget)) for name in self.names())
+        tuning = sum(len(self.points(name)) for name in self.names())
         plain = sum(not c.without for c in self.contenders)
         first = [self.at(c, {}, self.seeds[0]).settings.model for c in self.contenders]
         stressed = sum(
@@ -166,3 +195,31 @@ def _knows_who_is_who(model: ModelSettings) -> bool:
     kind = REGISTRY[model.name]
     elsewhere = any(PROTOCOLS[p].known_by == "elsewhere" for p in kind.answers)
     return elsewhere and not issubclass(kind, ClosedForm)
+
+
+def changes(point: Point) -> str:
+    """A point in words: ``l2=0.1, dropout=0.3``; nothing of the defaults."""
+    return ", ".join(f"{k}={v if isinstance(v, str) else format(v, 'g')}" for k, v in point.items())
+
+
+def at_point(base: RunSettings, contender: Contender, point: Point, seed: int) -> RunSettings:
+    """The settings of one training: those that all share, with the model's and the point's."""
+    values = contender.like(base, seed).model_dump()
+    model: dict[str, Any] = dict(values["model"])
+    training: dict[str, Any] = dict(values["training"])
+    if training["schedule"] == "constant" and training["epochs"] == TrainSettings().epochs:
+        training["epochs"] = CONVERGED
+    kind = REGISTRY.get(contender.name)
+    options = {option.name for option in kind.options} if kind else set()
+    for key, value in point.items():
+        if key in options:
+            model["options"][key] = value
+        elif key in TrainSettings.model_fields:
+            training[key] = value
+        else:
+            assert key in ModelSettings.model_fields, key
+            model[key] = value
+    # Epochs that were asked for of all are the most of a point too.
+    if base.training.epochs != recipe(base.model.name)["epochs"]:
+        training["epochs"] = min(training["epochs"], base.training.epochs)
+    return make_settings(RunSettings, values | {"model": model, "training": training})

@@ -12,8 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from micrec_core.comparing.run_curves import train_curves
-from micrec_core.comparing.variants import train_variants
+from micrec_core.comparing.variants import train_curves, train_variants
 from micrec_core.config import RunSettings
 from micrec_core.data.progress import Progress, silent
 from micrec_core.errors import ConfigError

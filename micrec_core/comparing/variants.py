@@ -1,8 +1,10 @@
-"""The full model beside everything it is compared with, trained on the very same split."""
+"""The full model beside others, added to a complete run: on the same split, or trained on less."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -10,23 +12,24 @@ import pandas as pd
 from micrec_core.answering.answers import answerer_of
 from micrec_core.answering.references import references
 from micrec_core.baselines import models
-from micrec_core.config import ModelSettings, RunSettings, make_settings
+from micrec_core.comparing.compare import TRAININGS, work
+from micrec_core.comparing.curves import curve_frames
+from micrec_core.comparing.plan import Contender, Plan
+from micrec_core.comparing.trainings import Bench
+from micrec_core.config import RunSettings
 from micrec_core.data.progress import Progress, silent
 from micrec_core.errors import ConfigError
 from micrec_core.evaluation.questions import Outcome, tabulate
-from micrec_core.evaluation.tables import (
-    Result,
-    pool_seeds,
-    summary_table,
-    variants_table,
-)
+from micrec_core.evaluation.stress import check_stresses, plan_stresses
+from micrec_core.evaluation.tables import summary_table, variants_table
 from micrec_core.mechanisms import MECHANISMS
-from micrec_core.names import FULL_MODEL, MICREC, SUMMARY, VARIANTS
+from micrec_core.names import FULL, FULL_MODEL, MICREC, SUMMARY, VARIANTS
+from micrec_core.protocols import CURVES
 from micrec_core.running.evaluate import load_model, reopen
 from micrec_core.running.fit import fit
 from micrec_core.running.frames import comparison_frames
 from micrec_core.runs import Run, RunWriter, open_run
-from micrec_core.training.prepare import Prepared, prepare
+from micrec_core.training.prepare import Prepared
 
 # Baselines that are trained where nobody says which.
 BESIDE = ("inmo", "lightgcn")
@@ -69,13 +72,70 @@ def train_variants(
     full = reopen(run, dataset_path, device, progress, cache)
     wanted = _wanted(names, full.features.modalities)
     own, beside = _own(run, full)
-    outcomes = [own]
+    outcomes, bench = [own], Bench(full.material, full.device)
     for seed in dict.fromkeys((full.settings.seed, *(seeds or ()))):
-        if seed != full.settings.seed:
-            outcomes.append(_trained(full, full.settings.model, seed, progress))
-        outcomes += [_trained(full, model, seed, progress) for model in wanted]
+        trained = wanted if seed == full.settings.seed else [Contender(MICREC), *wanted]
+        outcomes += [_trained(bench, full.settings, seed, c, progress) for c in trained]
     progress("comparing", 0, 0)
     return _add(run, full, outcomes, beside)
+
+
+def train_curves(
+    run_path: Path | str,
+    dataset_path: Path | str,
+    *,
+    protocols: Sequence[str] = tuple(CURVES),
+    shares: Sequence[float] = (),
+    names: Sequence[str] | None = None,
+    seeds: Sequence[int] | None = None,
+    device: str = "auto",
+    progress: Progress = silent,
+    cache: Path | None = None,
+) -> pd.DataFrame:
+    """Train the run's model and others under stress and add their curves to the run.
+
+    All have the run's settings; no grid is tried. What was trained lies in a hidden folder beside
+    the run until all of it is, so that a second start redoes none; the run changes at the end.
+
+    Parameters
+    ----------
+    run_path : of a full micrec
+    dataset_path : the tables it was trained on
+    protocols : of ``protocols.CURVES``
+    shares : points of the curves; each protocol has its own by default
+    names : mechanisms to do without and baselines beside micrec; INMO and LightGCN by default
+    seeds : the run's own by default
+
+    Returns
+    -------
+    the content of the tables written, ``curve`` telling which
+
+    Raises
+    ------
+    ConfigError
+        A name or share is unknown, or the run is not of the full model.
+    """
+    run = open_run(run_path)
+    require_full(run)
+    check_stresses(protocols, shares)
+    beside = contenders_beside(BESIDE if names is None else names)
+    full = reopen(run, dataset_path, device, progress, cache)
+    modalities = full.features.modalities
+    stresses = plan_stresses(full.dataset, full.split, modalities, protocols, shares)
+    if not stresses:
+        raise ConfigError("at these shares nothing is taken away; give others")
+    contenders = (Contender(MICREC), *sorted(beside, key=lambda c: bool(c.without)))
+    folder = run.path.parent / f".{run.path.name}-{TRAININGS}"
+    plan = Plan(
+        contenders, tuple(dict.fromkeys(seeds or (full.settings.seed,))), 1, full.settings,
+        folder, full.dataset.fingerprint, tuple(stresses), modalities,
+    )  # fmt: skip
+    work(plan, Bench(full.material, full.device), progress)
+    frames = curve_frames(plan, full.material)
+    add_frames(run, frames)
+    shutil.rmtree(folder)
+    parts = [frame.assign(curve=Path(relative).stem) for relative, frame in frames.items()]
+    return pd.concat(parts, ignore_index=True)
 
 
 def require_full(run: Run) -> None:
@@ -99,28 +159,25 @@ def add_frames(run: Run, frames: Mapping[str, pd.DataFrame]) -> None:
         raise
 
 
-def variant_settings(names: Iterable[str]) -> list[ModelSettings]:
-    """Model settings of each name: a mechanism to do without, or a baseline."""
+def contenders_beside(names: Iterable[str]) -> list[Contender]:
+    """What each name stands for: micrec without a mechanism, or a baseline."""
     # Popularity stands beside every model in any case.
     known = [name for name in models() if name not in (MICREC, "popularity")]
     out = []
-    for name in names:
-        if name in known:
-            out.append(make_settings(ModelSettings, {"name": name}))
-        elif name in MECHANISMS:
-            out.append(make_settings(ModelSettings, {"without": (name,)}))
-        else:
+    for name in dict.fromkeys(names):
+        if name not in known and name not in MECHANISMS:
             there = ", ".join((*MECHANISMS, *known))
             raise ConfigError(f"there is no variant or baseline '{name}'; there are: {there}")
+        out.append(Contender(name) if name in known else Contender(MICREC, (name,)))
     return out
 
 
-def _wanted(names: Sequence[str] | None, modalities: tuple[str, ...]) -> list[ModelSettings]:
+def _wanted(names: Sequence[str] | None, modalities: tuple[str, ...]) -> list[Contender]:
     """What to train; by default nothing that differs from the full model in name only."""
     if names is not None:
-        return variant_settings(names)
+        return contenders_beside(names)
     own = [n for n, m in MECHANISMS.items() if not m.modality or m.lost(modalities)]
-    return variant_settings([*own, *BESIDE])
+    return contenders_beside([*own, *BESIDE])
 
 
 def _own(run: Run, full: Prepared) -> tuple[Outcome, list[Outcome]]:
@@ -132,17 +189,12 @@ def _own(run: Run, full: Prepared) -> tuple[Outcome, list[Outcome]]:
     return answerer.outcome(asked, seconds), references(answerer, asked)
 
 
-def _trained(full: Prepared, model: ModelSettings, seed: int, progress: Progress) -> Outcome:
-    prepared = prepare(full.material, _like(full.settings, model, seed), full.device)
-    label = f"{model.name} without {model.without[0]}" if model.without else model.name
-    fitted = fit(prepared, progress, f"{label}, seed {seed}")
-    return fitted.answerer.outcome(full.material.questions, fitted.seconds)
-
-
-def _like(settings: RunSettings, model: ModelSettings, seed: int) -> RunSettings:
-    """The same settings for another model: its name and what it goes without change."""
-    own = {"name": model.name, "without": model.without, "options": model.options}
-    return settings.of(settings.model.model_copy(update=own), seed)
+def _trained(
+    bench: Bench, base: RunSettings, seed: int, own: Contender, progress: Progress
+) -> Outcome:
+    """The answers of a contender, with the settings of the run's model otherwise."""
+    fitted = fit(bench.prepared(own.like(base, seed)), progress, f"{own.label}, seed {seed}")
+    return fitted.answerer.outcome(bench.material.questions, fitted.seconds)
 
 
 def _add(
@@ -150,25 +202,14 @@ def _add(
 ) -> pd.DataFrame:
     """Write the comparison into the run."""
     popular = beside[0]
-    several = len({o.seed for o in outcomes}) > 1
     # Popularity knows no seed: it stands beside the models of each.
-    compared = [*outcomes, *_for_seeds(popular, {o.seed for o in outcomes})]
-
-    def table(results: list[Result]) -> pd.DataFrame:
-        return variants_table([*results, *pool_seeds(results)] if several else results)
-
-    variants = tabulate(table, compared)
+    of_seeds = [replace(popular, seed=seed) for seed in sorted({o.seed for o in outcomes})]
+    variants = tabulate(variants_table, [*outcomes, *of_seeds], pool=True)
     same_seed = [o for o in outcomes if o.seed == full.settings.seed]
-    plain = [o for o in same_seed if o.variant == "full"]
+    plain = [o for o in same_seed if o.variant == FULL]
     frames = {
         VARIANTS: variants,
         SUMMARY: tabulate(summary_table, [*plain, *beside]),
     } | comparison_frames(full, [*same_seed, popular])
     add_frames(run, frames)
     return variants
-
-
-def _for_seeds(outcome: Outcome, seeds: Iterable[int]) -> list[Outcome]:
-    return [
-        Outcome(outcome.model, outcome.variant, seed, outcome.answers) for seed in sorted(seeds)
-    ]

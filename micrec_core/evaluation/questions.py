@@ -18,7 +18,7 @@ from scipy import sparse
 from micrec_core.data.types import Dataset, Domain, DomainSplit, Edges, Split
 from micrec_core.evaluation.metrics import ranking_metrics
 from micrec_core.evaluation.ranking import rank_embeddings
-from micrec_core.evaluation.tables import Result, users_frame
+from micrec_core.evaluation.tables import Result, pool_seeds, users_frame
 from micrec_core.names import EVERYONE, FULL, FULL_LIST, OVERLAP, SINGLE
 from micrec_core.protocols import PROTOCOLS, Asked
 
@@ -174,20 +174,23 @@ def popularity(asked: Iterable[Question], degrees: Sequence[NDArray], seed: int 
 
 
 def tabulate(
-    table: Callable[[list[Result]], pd.DataFrame], outcomes: Sequence[Outcome]
+    table: Callable[[list[Result]], pd.DataFrame],
+    outcomes: Sequence[Outcome],
+    pool: bool = False,
 ) -> pd.DataFrame:
     """A table over all outcomes; new items among the full list become a cohort of that name.
 
     Parameters
     ----------
     table : ``tables.summary_table`` or ``tables.variants_table``, or either with options
+    pool : add the means over seeds of what has several
     """
     parts = []
     for scope in SCOPES:
         results = [r for outcome in outcomes for r in outcome.results(scope)]
         if not results:
             continue
-        frame = table(results)
+        frame = table([*results, *pool_seeds(results)] if pool else results)
         if scope != EVERYONE:
             frame = frame[frame["cohort"] == EVERYONE].assign(cohort=scope)
         parts.append(frame)

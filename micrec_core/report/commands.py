@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from micrec_core.comparing.grids import BUDGET
+from micrec_core.comparing.plan import BUDGET
 from micrec_core.config import ModelSettings, RunSettings
 from micrec_core.modalities.registry import MODALITIES
 from micrec_core.running.record import settings_of

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from micrec_core.comparing.compared import ABOUT
+from micrec_core.comparing.comparison import ABOUT
 from micrec_core.data.schema import counted
 from micrec_core.names import EVERYONE, TESTS, VARIANTS, curve_file
 from micrec_core.protocols import CURVES

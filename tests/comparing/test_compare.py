@@ -13,7 +13,7 @@ import pytest
 from micrec_core.baselines import REGISTRY, models
 from micrec_core.cli import main
 from micrec_core.comparing.compare import compare, contenders_of
-from micrec_core.comparing.grids import BUDGET, at_point, changes
+from micrec_core.comparing.plan import BUDGET, Contender, at_point, changes
 from micrec_core.config import RunSettings, TrainSettings
 from micrec_core.errors import ConfigError, RunError
 from micrec_core.names import POOLED, VARIANT_COLUMNS
@@ -156,7 +156,7 @@ def test_every_model_has_a_grid_of_settings_that_are_known() -> None:
     for name, model in models().items():
         grid = model.grid
         assert grid[0] == {} and len(grid) == (1 if name == "popularity" else BUDGET)
-        made = [at_point(BASE, name, (), point, 0) for point in grid]
+        made = [at_point(BASE, Contender(name), point, 0) for point in grid]
         assert len({m.model_dump_json() for m in made}) == len(grid), "points differ"
 
 

@@ -15,8 +15,8 @@ from micrec_core.cli import main
 from micrec_core.comparing import sample_run as bundle
 from micrec_core.comparing.compare import compare
 from micrec_core.comparing.plan import can_train, touches
-from micrec_core.comparing.run_curves import train_curves
 from micrec_core.comparing.sample_run import make_sample_run
+from micrec_core.comparing.variants import train_curves
 from micrec_core.config import RunSettings, TrainSettings
 from micrec_core.errors import ConfigError
 from micrec_core.evaluation.stress import Stress

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from micrec_core.comparing.compared import cost_table
+from micrec_core.comparing.comparison import cost_table
 from micrec_core.comparing.trainings import ANSWERED, TRAINED, Training, cost
 from micrec_core.config import RunSettings
 from micrec_core.report.compared import comparison_cost

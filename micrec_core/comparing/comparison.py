@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,6 @@ from micrec_core.data.progress import Progress
 from micrec_core.evaluation.questions import tabulate
 from micrec_core.evaluation.significance import compare_table
 from micrec_core.evaluation.tables import (
-    Result,
     pool_seeds,
     summary_table,
     variants_table,
@@ -68,13 +68,7 @@ def write_comparison(
     """
     outcomes = [stored(t) for row in trainings for t in row]
     reference = outcomes[0].model, outcomes[0].variant
-    several = len({o.seed for o in outcomes}) > 1
-
-    def table(results: list[Result]) -> pd.DataFrame:
-        both = [*results, *pool_seeds(results)] if several else results
-        return variants_table(both, reference)
-
-    variants = tabulate(table, outcomes)
+    variants = tabulate(partial(variants_table, reference=reference), outcomes, pool=True)
     frames = {VARIANTS: variants, **_of_first_seed(trainings), **curves}
     tests = tests_table(outcomes, reference)
     report = about | {
