@@ -37,3 +37,23 @@ class FeatureMatrix:
     def space(self) -> NDArray[np.float32] | csr_matrix:
         """The matrix in which neighbours are found: sparse where there is one, else dense."""
         return self.dense if self.sparse is None else self.sparse
+
+
+def l2_normalise(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Rows [n, dim] scaled to length 1; a row of (nearly) zero length becomes zeros."""
+    rows = np.asarray(rows, dtype=np.float32)
+    # In float64, so that neither tiny nor huge rows lose their direction to under- or overflow.
+    norms = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
+    scale = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 1e-12)
+    return (rows * scale[:, None]).astype(np.float32)
+
+
+def centre(matrix: FeatureMatrix, mean: NDArray[np.float32]) -> FeatureMatrix:
+    """Subtract a domain's mean [dim] from the dense rows that are present and normalise them again.
+
+    Without it all items of a domain point the same way and the domain is the main axis
+    (docs/method.md, section 6.1). The sparse view stays as it is; missing rows stay zero.
+    """
+    dense = matrix.dense - np.asarray(mean, dtype=np.float32)[None, :]
+    dense[~matrix.present] = 0.0
+    return FeatureMatrix(l2_normalise(dense), matrix.sparse, matrix.present)

@@ -21,11 +21,13 @@ from micrec_core.answering.answers import MicrecAnswerer
 from micrec_core.benchmarks.measure import Options, Report, Target, Timing, in_python
 from micrec_core.config import ModelSettings, RunSettings, TrainSettings
 from micrec_core.data import Dataset
+from micrec_core.method.inductive import encode
 from micrec_core.modalities.modality import NO_ENCODER
 from micrec_core.modalities.registry import MODALITIES
 from micrec_core.modalities.text import TEXT
+from micrec_core.names import PARAMETERS
 from micrec_core.running.cost import peak_memory
-from micrec_core.running.fit import make_trainer, validate, validation_questions
+from micrec_core.running.fit import make_trainer, parameters, validate, validation_questions
 from micrec_core.running.record import first_info
 from micrec_core.running.train import write_serving
 from micrec_core.runs import RunWriter, open_run
@@ -160,7 +162,9 @@ def _train(prepared: Prepared, stages: Stages) -> tuple[MicrecAnswerer, int]:
 def _write(path: Path, answerer: MicrecAnswerer, best_epoch: int) -> None:
     prepared = answerer.prepared
     writer = RunWriter(path, first_info(prepared.dataset, prepared.settings, "cpu"))
-    write_serving(writer, answerer, bridges={})
+    writer.write_tensors(PARAMETERS, parameters(answerer.model))
+    by_source = encode(answerer.model, prepared.inputs, by_source=True)
+    write_serving(writer, answerer, bridges={}, by_source=by_source)
     writer.finish(best_epoch=best_epoch)
 
 

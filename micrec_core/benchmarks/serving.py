@@ -10,12 +10,13 @@ from micrec_core.benchmarks import worlds
 from micrec_core.benchmarks.measure import Options, Report, Target, Timing, in_turn
 from micrec_core.features import FeatureMatrix
 from micrec_core.graphs.neighbours import Neighbours, normalise_rows, strongest
-from micrec_core.method.gate import Gate
+from micrec_core.method.arrays import Floats, GateArrays, ModalityArrays
 from micrec_core.method.profiles import Scaling, infer_profiles
 from micrec_core.serving import Recommender
-from micrec_core.serving.contents import Bundle, DomainPart, ModalityPart
+from micrec_core.serving.contents import Bundle, DomainPart
 
 DIM, WIDTH, K, VOCABULARY = 64, 64, 10, 20_000
+LAYERS = 2
 LIKES, LIST = 10, 20
 DOMAIN = "made-up"
 
@@ -72,6 +73,8 @@ def make_bundle(n_users: int, n_items: int) -> Bundle:
     train = worlds.interactions(n_users, n_items, 10 * n_users)
     text = worlds.documents(n_items, VOCABULARY, 8)
     present = np.ones(n_items, bool)
+    users = worlds.vectors(n_users, DIM, 5) * np.float32(0.1)
+    items = worlds.vectors(n_items, DIM, 6) * np.float32(0.1)
     modalities = {
         "text": _modality(train, FeatureMatrix(_unit(n_items, 1), text, present), 2),
         "image": _modality(train, FeatureMatrix(_unit(n_items, 3), None, present), 4),
@@ -83,24 +86,26 @@ def make_bundle(n_users: int, n_items: int) -> Bundle:
         item_ids=_ids("i", n_items),
         titles=_ids("Title of ", n_items),
         train=train,
-        users=worlds.vectors(n_users, DIM, 5) * np.float32(0.1),
-        items=worlds.vectors(n_items, DIM, 6) * np.float32(0.1),
+        user_templates=users,
+        item_templates=items,
         any_user=np.zeros(DIM, np.float32),
         any_item=np.zeros(DIM, np.float32),
-        refine=np.full(1, 0.5, np.float32),
-        echo=np.ones(1, np.float32),
-        user_gate=Gate(2),
-        item_gate=Gate(2),
+        refine=0.5,
+        own_template=1.0,
+        user_gate=_gate(),
+        item_gate=_gate(),
         user_scaling=_scaling(),
         item_scaling=_scaling(),
-        coherence=np.zeros((n_users, 2), np.float32),
         modalities=modalities,
+        initial_users=users,
+        users=users,
+        item_layers=_layers(items, 1 + len(modalities)),
     )
     project = {m: worlds.vectors(DIM, WIDTH, 7) * np.float32(0.05) for m in modalities}
     return Bundle(
         domains=(part,),
         modalities=tuple(modalities),
-        layers=2,
+        layers=LAYERS,
         templates=True,
         alpha=0.6,
         k=K,
@@ -111,18 +116,19 @@ def make_bundle(n_users: int, n_items: int) -> Bundle:
         bridge={},
         links={},
         means={m: np.zeros((1, WIDTH), np.float32) for m in modalities},
+        parameters={},
         encoders={m: ({}, {}) for m in modalities},
         personas=(),
         n_parameters=0,
     )
 
 
-def _modality(train: sparse.csr_matrix, features: FeatureMatrix, seed: int) -> ModalityPart:
+def _modality(train: sparse.csr_matrix, features: FeatureMatrix, seed: int) -> ModalityArrays:
     """Profiles as they would be; neighbours drawn at random, which cost as much to look up."""
     profiles = infer_profiles(train, features)
     space = profiles.content() if profiles.sparse is None else strongest(profiles.sparse)
     n_users, n_items = train.shape
-    return ModalityPart(features, space, _random(n_users, seed), _random(n_items, seed + 100))
+    return ModalityArrays(features, space, _random(n_users, seed), _random(n_items, seed + 100))
 
 
 def _random(n: int, seed: int) -> Neighbours:
@@ -139,6 +145,17 @@ def _unit(n: int, seed: int) -> NDArray[np.float32]:
 
 def _ids(prefix: str, n: int) -> NDArray[np.object_]:
     return np.array([f"{prefix}{row}" for row in range(n)], dtype=object)
+
+
+def _layers(items: Floats, n_sources: int) -> Floats:
+    """Layers by source that differ from the vectors and from each other."""
+    rng = np.random.default_rng(8)
+    shares = rng.random((1, LAYERS + 1, n_sources, 1), dtype=np.float32)
+    return items[:, None, None, :] * shares
+
+
+def _gate() -> GateArrays:
+    return GateArrays(*(np.zeros(shape, np.float32) for shape in (2, (2, 2), 2)))
 
 
 def _scaling() -> Scaling:

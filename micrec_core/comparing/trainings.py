@@ -27,10 +27,10 @@ from micrec_core.data.progress import Progress
 from micrec_core.evaluation.leaks import require_disjoint
 from micrec_core.evaluation.questions import SCOPES, Outcome
 from micrec_core.evaluation.stress import Stress
-from micrec_core.names import EVERYONE
+from micrec_core.names import EVERYONE, PARAMETERS
 from micrec_core.protocols import CURVES, PROTOCOLS
 from micrec_core.running.cost import peak_memory
-from micrec_core.running.fit import PARAMETERS, fit, parameters, restore
+from micrec_core.running.fit import fit, parameters, restore
 from micrec_core.running.frames import comparison_frames
 from micrec_core.runs import files
 from micrec_core.training.build import effective_training, used_modalities

@@ -1,4 +1,4 @@
-"""The bridge to a domain where a user took nothing yet (ours; docs/method.md).
+"""The bridge to a domain where a user took nothing yet (docs/method.md, section 11; ours).
 
 Fitted in closed form once training is over, so that it disturbs nobody's embedding: a ridge map
 from what overlapping users are in the source *alone* to what they are in the target, and the
@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from micrec_core.graphs.nearest import nearest
 from micrec_core.graphs.neighbours import normalise_rows
 
 NEAREST = 100
@@ -30,7 +29,7 @@ class Bridge:
     Attributes
     ----------
     weight, bias : float32 [dim, dim], [dim]
-    share : how much the nearest overlapping users lend
+    share : how much the mean of the nearest overlapping users counts
     source : float32 [n_overlap, dim], unit rows, overlapping users in the source alone
     target : float32 [n_overlap, dim], their final embeddings in the target
     """
@@ -46,19 +45,22 @@ class Bridge:
     ) -> NDArray[np.float32]:
         """Target embeddings [n, dim] of users by their source embeddings alone [n, dim].
 
-        ``same``: the overlapping user that each of them is, -1 for none; lends itself nothing.
+        ``same``: the overlapping user that each of them is, -1 for none; not a neighbour of itself.
         """
         out = users @ self.weight.T + self.bias
         if self.share:
-            rows, weights = self.lenders(users, same)
-            lent = np.einsum("nk,nkd->nd", weights, self.target[np.maximum(rows, 0)])
-            out = out + self.share * lent
+            rows, weights = self.nearest(users, same)
+            mean = np.einsum("nk,nkd->nd", weights, self.target[np.maximum(rows, 0)])
+            out = out + self.share * mean
         return out.astype(np.float32)
 
-    def lenders(
+    def nearest(
         self, users: NDArray[np.float32], same: NDArray[np.integer] | None = None
     ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Nearest overlapping users [n, k] (positions, -1 for none) and their softmax weights."""
+        # Imported here, for it brings torch along, and a bridge is also served where there is none.
+        from micrec_core.graphs.nearest import nearest
+
         unit = normalise_rows(np.ascontiguousarray(users, dtype=np.float32))
         found = nearest(unit, self.source, NEAREST, same=same)
         return found.rows, found.weights(TEMPERATURE)

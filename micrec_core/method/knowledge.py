@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,15 +16,13 @@ from micrec_core.features import FeatureMatrix
 from micrec_core.graphs.nearest import nearest
 from micrec_core.graphs.neighbours import Neighbours
 from micrec_core.method.profiles import (
+    Links,
     Profiles,
     Scaling,
     fit_scaling,
     infer_profiles,
     joint_profiles,
 )
-
-# (source, target) -> rows in either domain of the users with train interactions in both.
-Links: TypeAlias = Mapping[tuple[int, int], tuple[NDArray[np.int64], NDArray[np.int64]]]
 
 
 @dataclass(frozen=True)

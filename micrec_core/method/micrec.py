@@ -50,11 +50,6 @@ class Settings:
     own_template: bool = True
     init: float = 0.1
 
-    @property
-    def sources(self) -> tuple[str, ...]:
-        """The slots of embeddings kept apart by source, in order."""
-        return ("id", *self.modalities, *(("bridge",) if self.transfer else ()))
-
 
 @dataclass(frozen=True)
 class Embedded:
@@ -135,6 +130,11 @@ class MICRec(nn.Module):
         self.alpha: Tensor
         self.register_buffer("alpha", torch.tensor(0.5))
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The slots of embeddings kept apart by source, in order."""
+        return ("id", *self.settings.modalities, *(("bridge",) if self.transfer else ()))
+
     def domain(self, d: int) -> DomainParameters:
         """The parameters of domain ``d``."""
         return cast(DomainParameters, self.domains[d])
@@ -195,7 +195,7 @@ class MICRec(nn.Module):
         own = self.domain(d)
         if not by_source:
             return takeable(own.users), takeable(own.items)
-        empty = own.users.new_zeros(1, len(self.settings.sources), self.settings.dim)
+        empty = own.users.new_zeros(1, len(self.sources), self.settings.dim)
         users, items = (empty.repeat(len(t), 1, 1) for t in (own.users, own.items))
         users[:, 0], items[:, 0] = own.users, own.items
         return users, items
@@ -382,7 +382,7 @@ class MICRec(nn.Module):
         """``change`` of x [n, dim]; of [n, S, dim], in the slot of ``source`` alone."""
         if x.ndim == 2:
             return change(x, *arguments)
-        out, slot = x.clone(), self.settings.sources.index(source)
+        out, slot = x.clone(), self.sources.index(source)
         out[:, slot] = change(x[:, slot].contiguous(), *arguments)
         return out
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,8 @@ from micrec_core.features import FeatureMatrix
 from micrec_core.graphs.neighbours import normalise_rows, strongest
 
 OTHER_DOMAIN = 0.5
+# (source, target) -> rows in either domain of the users with train interactions in both.
+Links: TypeAlias = Mapping[tuple[int, int], tuple[NDArray[np.int64], NDArray[np.int64]]]
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ class Profiles:
 
 def joint_profiles(
     own: Sequence[Mapping[str, Profiles]],
-    links: Mapping[tuple[int, int], tuple[NDArray[np.int64], NDArray[np.int64]]],
+    links: Links,
     d: int,
     modality: str,
 ) -> Profiles:

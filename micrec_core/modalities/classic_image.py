@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from micrec_core.errors import DataError
-from micrec_core.features import FeatureMatrix
-from micrec_core.modalities.base import Encoder, OnUnreadable, State, l2_normalise
+from micrec_core.features import FeatureMatrix, l2_normalise
+from micrec_core.modalities.base import Encoder, OnUnreadable, State
 from micrec_core.modalities.images import ImageInput, load_images
 
 SIDE = 64

@@ -27,14 +27,8 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils.extmath import randomized_svd
 
 from micrec_core.errors import DataError
-from micrec_core.features import FeatureMatrix
-from micrec_core.modalities.base import (
-    Encoder,
-    OnUnreadable,
-    State,
-    l2_normalise,
-    l2_normalise_sparse,
-)
+from micrec_core.features import FeatureMatrix, l2_normalise
+from micrec_core.modalities.base import Encoder, OnUnreadable, State, l2_normalise_sparse
 
 # Function words only: the usual long lists also hold "top", "bottom", "thin", "fire" or "computer",
 # which name products, and "no", "not" and "without" carry meaning in a catalogue (sugar free).

@@ -24,8 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from micrec_core.errors import ConfigError
-from micrec_core.features import FeatureMatrix
-from micrec_core.modalities.base import Encoder, OnUnreadable, State, l2_normalise
+from micrec_core.features import FeatureMatrix, l2_normalise
+from micrec_core.modalities.base import Encoder, OnUnreadable, State
 from micrec_core.modalities.hashing import hash_file, hash_files
 from micrec_core.modalities.hub import hub_has, hub_revision
 from micrec_core.modalities.images import ImageInput, load_images

@@ -16,8 +16,8 @@ from scipy import sparse
 
 from micrec_core.data.types import Dataset
 from micrec_core.errors import ConfigError, DataError
-from micrec_core.features import FeatureMatrix
-from micrec_core.modalities.base import Encoder, centre
+from micrec_core.features import FeatureMatrix, centre
+from micrec_core.modalities.base import Encoder
 from micrec_core.modalities.cache import FeatureCache
 from micrec_core.modalities.encoders import load_encoder, make_encoder
 from micrec_core.modalities.hashing import hash_bytes, hash_file

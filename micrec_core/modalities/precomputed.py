@@ -21,8 +21,8 @@ from micrec_core.data.schema import ITEMS
 from micrec_core.data.sources import find_sources
 from micrec_core.data.types import Dataset
 from micrec_core.errors import ConfigError, DataError
-from micrec_core.features import FeatureMatrix
-from micrec_core.modalities.base import Encoder, OnUnreadable, State, l2_normalise
+from micrec_core.features import FeatureMatrix, l2_normalise
+from micrec_core.modalities.base import Encoder, OnUnreadable, State
 
 
 class PrecomputedVectors(Encoder):

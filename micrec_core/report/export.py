@@ -97,15 +97,13 @@ def item_vectors(run: Run) -> tuple[pd.DataFrame, NDArray[np.float32]]:
     vectors : float32 [n, dim], in step
     """
     from micrec_core.serving.bundle import read_bundle
-    from micrec_core.serving.forward import forward
 
-    bundle = read_bundle(run)
     parts, vectors = [], []
-    for part, tables in zip(bundle.domains, forward(bundle), strict=True):
+    for part in read_bundle(run).domains:
         items = {"item_id": part.item_ids, "title": part.titles}
-        degree = tables.item_degree.astype(np.int64)
+        degree = part.item_degree.astype(np.int64)
         parts.append(pd.DataFrame({"domain": part.name, **items, "degree": degree}))
-        vectors.append(np.asarray(tables.items, dtype=np.float32))
+        vectors.append(part.items)
     return pd.concat(parts, ignore_index=True), np.concatenate(vectors)
 
 

@@ -16,9 +16,9 @@ from micrec_core.data.progress import Progress, silent
 from micrec_core.errors import ConfigError, RunError
 from micrec_core.evaluation.questions import Outcome, Question, tabulate
 from micrec_core.evaluation.tables import summary_table
-from micrec_core.names import SUMMARY
+from micrec_core.names import PARAMETERS, SUMMARY
 from micrec_core.protocols import PROTOCOLS
-from micrec_core.running.fit import PARAMETERS, restore
+from micrec_core.running.fit import restore
 from micrec_core.running.frames import headline
 from micrec_core.running.record import settings_of
 from micrec_core.runs import Run, open_run

@@ -35,7 +35,6 @@ from micrec_core.training.checkpoint import load_checkpoint
 from micrec_core.training.prepare import Prepared
 from micrec_core.training.trainer import OnEpoch, Trainer, Validate
 
-PARAMETERS = "model.safetensors"
 _CUTOFF = 20
 _SEED = 0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,12 @@ from micrec_core.data.progress import Progress, silent
 from micrec_core.evaluation.leaks import require_disjoint
 from micrec_core.method.bridge import Bridge
 from micrec_core.method.inductive import encode
-from micrec_core.names import CATALOGUE, SUMMARY, WEIGHTS
+from micrec_core.method.micrec import Encoded
+from micrec_core.names import CATALOGUE, PARAMETERS, SUMMARY, WEIGHTS
 from micrec_core.running.catalogue import catalogue_frame
 from micrec_core.running.cost import Clock
 from micrec_core.running.ending import marked_at_its_end, stop_on_sigterm
-from micrec_core.running.fit import PARAMETERS, Fitted, fit, parameters
+from micrec_core.running.fit import Fitted, fit, parameters
 from micrec_core.running.frames import headline, own_frames
 from micrec_core.running.record import first_info, neighbour_recall, require_same
 from micrec_core.running.snapshots import Snapshots
@@ -155,13 +156,13 @@ def _write(
     if isinstance(answerer, MicrecAnswerer):
         with clock.part("serving"):
             progress("writing what serves it", 0, 0)
-            write_serving(writer, answerer, answerer.bridges)
+            by_source = encode(answerer.model, prepared.inputs, by_source=True)
+            write_serving(writer, answerer, answerer.bridges, by_source)
     with clock.part("evaluate"):
         progress("evaluating", 0, 0)
         own = answerer.outcome(asked, fitted.seconds)
         frames = own_frames(prepared, own, references(answerer, asked))
         if isinstance(answerer, MicrecAnswerer):
-            by_source = encode(answerer.model, prepared.inputs, by_source=True)
             frames[WEIGHTS] = weights_frame(prepared, answerer.model, by_source)
         for relative, frame in frames.items():
             writer.write_parquet(relative, frame)
@@ -182,7 +183,10 @@ def _write(
 
 
 def write_serving(
-    writer: RunWriter, answerer: MicrecAnswerer, bridges: Mapping[tuple[int, int], Bridge]
+    writer: RunWriter,
+    answerer: MicrecAnswerer,
+    bridges: Mapping[tuple[int, int], Bridge],
+    by_source: Sequence[Encoded],
 ) -> None:
     """Write what serves the run, with ``bridges`` between its domains."""
     from micrec_core.serving.bundle import write_bundle
@@ -195,7 +199,8 @@ def write_serving(
         knowledge=prepared.knowledge,
         features=prepared.features,
         model=answerer.model,
-        encoded=answerer.encoded,
+        inputs=prepared.inputs,
+        by_source=by_source,
         bridges=bridges,
         extra={},
     )

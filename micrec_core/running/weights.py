@@ -86,8 +86,7 @@ def _views(prepared: Prepared, model: MICRec, encoded: Encoded, d: int) -> Itera
 
 def _parts(model: MICRec, embeddings: Tensor) -> Parts:
     """Embeddings [n, S, dim] as source -> [n, dim]; what came from other domains is of ``id``."""
-    sources = model.settings.sources
-    parts = {source: array(embeddings[:, place]) for place, source in enumerate(sources)}
+    parts = {source: array(embeddings[:, place]) for place, source in enumerate(model.sources)}
     crossed = parts.pop("bridge", None)
     return parts if crossed is None else parts | {"id": parts["id"] + crossed}
 

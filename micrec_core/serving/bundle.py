@@ -1,6 +1,7 @@
-"""Writing and reading what a run is served from; only what reproduces the model is written.
+"""Writing and reading what a run is served from.
 
-``serving.safetensors``       vectors, maps, gates, features, neighbours, train interactions
+``model.safetensors``         the model's parameters, as training wrote them
+``serving.safetensors``       embeddings, bridges, features, neighbours, train interactions
 ``serving.json``              settings, domains, personas
 ``serving_ids.parquet``       ids and titles
 ``serving_encoders.json``     what the encoders need beside their arrays (a vocabulary, say)
@@ -14,38 +15,30 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 from scipy import sparse
 
 from micrec_core.errors import RunError
 from micrec_core.features import FeatureMatrix
-from micrec_core.graphs.neighbours import Neighbours
+from micrec_core.graphs.neighbours import Features, Neighbours
+from micrec_core.method.arrays import Floats, GateArrays, ModalityArrays
 from micrec_core.method.bridge import Bridge
-from micrec_core.method.configurations import CONFIGURATIONS
-from micrec_core.method.gate import Gate
-from micrec_core.method.profiles import Scaling
-from micrec_core.modalities.dataset import DatasetFeatures
-from micrec_core.serving.contents import (
-    BRIDGE_ARRAYS,
-    VECTORS,
-    Bundle,
-    DomainPart,
-    Floats,
-    ModalityPart,
-    Space,
-)
+from micrec_core.method.profiles import Links, Scaling
+from micrec_core.names import PARAMETERS
+from micrec_core.serving.contents import BRIDGE_ARRAYS, Bundle, DomainPart
 
 if TYPE_CHECKING:
     from micrec_core.data.types import Dataset, Split
+    from micrec_core.method.inputs import ModelInputs
     from micrec_core.method.knowledge import DomainKnowledge, Knowledge
     from micrec_core.method.micrec import Encoded, MICRec
+    from micrec_core.modalities.dataset import DatasetFeatures
     from micrec_core.runs import Run, RunWriter
 
 TENSORS, ABOUT = "serving.safetensors", "serving.json"
 IDS, ENCODERS = "serving_ids.parquet", "serving_encoders.json"
-# Version 1 had no refined templates, which is a refinement of nothing, and 2 no own ones of items.
-VERSION, READABLE = 3, (1, 2, 3)
+# Versions 1 to 3 held parameters and had the embeddings computed when opened; see ``upgrade``.
+VERSION, READABLE = 4, (1, 2, 3, 4)
 Tensors = dict[str, NDArray[Any]]
 
 
@@ -57,16 +50,18 @@ def write_bundle(
     knowledge: Knowledge,
     features: DatasetFeatures,
     model: MICRec,
-    encoded: Sequence[Encoded],
+    inputs: ModelInputs,
+    by_source: Sequence[Encoded],
     bridges: Mapping[tuple[int, int], Bridge],
     extra: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write everything ``Recommender.open`` needs.
+    """Write everything ``Recommender.open`` needs beside the model's parameters.
 
     Parameters
     ----------
-    knowledge, model : what was trained
-    encoded : the trained model's embeddings, against which the bundle is checked
+    knowledge, inputs, model : what was trained
+    by_source : the trained model's embeddings, kept apart by source; what is served is checked
+        against them
     bridges : (source, target) -> what takes a user to a domain where they took nothing; empty
         where nothing crosses domains
     extra : JSON-able values kept in ``serving.json`` under ``extra``
@@ -74,13 +69,14 @@ def write_bundle(
     Raises
     ------
     RunError
-        What would be served is not what was trained: the serving code has fallen behind the model.
+        What would be served is not what was trained: the fold-in has fallen behind the model.
     """
     from micrec_core.serving.verify import check_against
 
-    tensors = _pack_shared(model, knowledge, features)
+    tensors = _pack_shared(knowledge, features.means)
     for d, part in enumerate(knowledge.domains):
-        tensors |= _pack_domain(d, part, model)
+        tensors |= _pack_domain(d, part)
+    tensors |= pack_embeddings(model, inputs, by_source)
     for (a, b), bridge in bridges.items():
         tensors[f"bridge.{a}-{b}.share"] = np.array([bridge.share], np.float32)
         for name in BRIDGE_ARRAYS:
@@ -92,7 +88,8 @@ def write_bundle(
     about = _about(dataset, split, knowledge, features, model, extra)
     ids = _ids(dataset)
     tensors = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
-    check_against(unpack(tensors, about, ids, metas), encoded)
+    parameters = {name: numpy_of(value) for name, value in model.state_dict().items()}
+    check_against(unpack(parameters, tensors, about, ids, metas), by_source)
     writer.write_tensors(TENSORS, tensors)
     writer.write_parquet(IDS, ids)
     writer.write_json(ENCODERS, metas)
@@ -108,13 +105,11 @@ def read_bundle(run: Run) -> Bundle:
         The run has none, or it is incomplete or of a newer version.
     """
     where = f"Run '{run.name}'"
-    if run.info.model not in CONFIGURATIONS:
-        raise RunError(
-            f"{where} is of {run.info.model}, a baseline that is trained to be compared and not "
-            "to serve: open a run of micrec, inmo or lightgcn."
-        )
     if not run.has(ABOUT):
-        raise RunError(f"{where} holds nothing to serve from: train it anew.")
+        raise RunError(
+            f"{where} is of {run.info.model} and holds nothing to serve from; baselines are "
+            "trained to be compared: open a run of micrec, inmo or lightgcn, or train it anew."
+        )
     about = run.json(ABOUT)
     version = about.get("version") if isinstance(about, dict) else None
     if version not in READABLE:
@@ -123,7 +118,15 @@ def read_bundle(run: Run) -> Bundle:
             f"{VERSION}: train it anew or use the matching version."
         )
     try:
-        return unpack(run.tensors(TENSORS), about, run.frame(IDS), run.json(ENCODERS))
+        tensors = run.tensors(TENSORS)
+        if version < VERSION:
+            # It runs the model, so it brings torch along.
+            from micrec_core.serving.upgrade import upgraded
+
+            parameters, tensors = upgraded(tensors, about)
+        else:
+            parameters = run.tensors(PARAMETERS)
+        return unpack(parameters, tensors, about, run.frame(IDS), run.json(ENCODERS))
     except (KeyError, IndexError, ValueError, TypeError, RuntimeError) as error:
         raise RunError(
             f"{where} has a serving bundle that does not fit together ({error}): train it anew."
@@ -133,39 +136,23 @@ def read_bundle(run: Run) -> Bundle:
 # Writing -----------------------------------------------------------------------------------------
 
 
-def _pack_shared(model: MICRec, knowledge: Knowledge, features: DatasetFeatures) -> Tensors:
-    out: Tensors = {"alpha": _numpy(model.alpha).reshape(1)}
-    for group in ("project", "transfer"):
-        for name, linear in getattr(model, group).items():
-            for leaf, value in linear.state_dict().items():
-                out[f"{group}.{name}.{leaf}"] = _numpy(value)
-    for m in knowledge.modalities:
-        out[f"means.{m}"] = features.means[m]
+def _pack_shared(knowledge: Knowledge, means: Mapping[str, Floats]) -> Tensors:
+    out: Tensors = {f"means.{m}": means[m] for m in knowledge.modalities}
     for (a, b), (there, here) in knowledge.links.items():
         out[f"links.{a}-{b}.source"] = there.astype(np.int32)
         out[f"links.{a}-{b}.target"] = here.astype(np.int32)
     return out
 
 
-def _pack_domain(d: int, part: DomainKnowledge, model: MICRec) -> Tensors:
-    parameters = model.domain(d)
-    held = dict(parameters.named_parameters(recurse=False))
-    if "own_template" in held:
-        held["echo"] = held.pop("own_template")
-    out: Tensors = {f"{d}.{name}": _numpy(held[name]) for name in VECTORS if name in held}
+def _pack_domain(d: int, part: DomainKnowledge) -> Tensors:
+    out: Tensors = {
+        f"{d}.train.indptr": part.train.indptr.astype(np.int32),
+        f"{d}.train.indices": _small(part.train.indices, part.train.shape[1]),
+    }
     for side in ("user", "item"):
-        for leaf, value in getattr(parameters, f"{side}_gate").state_dict().items():
-            out[f"{d}.{side}_gate.{leaf}"] = _numpy(value)
         scaling: Scaling = getattr(part, f"{side}_scaling")
         out[f"{d}.{side}_scaling.mean"] = np.asarray(scaling.mean, np.float32)
         out[f"{d}.{side}_scaling.std"] = np.asarray(scaling.std, np.float32)
-    out[f"{d}.train.indptr"] = part.train.indptr.astype(np.int32)
-    out[f"{d}.train.indices"] = _small(part.train.indices, part.train.shape[1])
-    coherence = [part.profiles[m].coherence for m in part.features]
-    n_users = part.train.shape[0]
-    out[f"{d}.coherence"] = (
-        np.stack(coherence, axis=1) if coherence else np.zeros((n_users, 0))
-    ).astype(np.float32)
     for m, matrix in part.features.items():
         place = f"{d}.{m}"
         out[f"{place}.dense"] = matrix.dense
@@ -184,6 +171,24 @@ def _pack_domain(d: int, part: DomainKnowledge, model: MICRec) -> Tensors:
             found: Neighbours = getattr(part, f"{side}_neighbours")[m]
             out[f"{place}.{side}_neighbours.rows"] = found.rows
             out[f"{place}.{side}_neighbours.similarity"] = found.similarity
+    return out
+
+
+def pack_embeddings(
+    model: MICRec, inputs: ModelInputs, by_source: Sequence[Encoded]
+) -> dict[str, NDArray[Any]]:
+    """What ``DomainArrays`` holds of the forward pass: e and ê of users, items' layers by source.
+
+    Parameters
+    ----------
+    by_source : the model's embeddings of ``inputs``, kept apart by source
+    """
+    out: Tensors = {}
+    for d, (found, domain) in enumerate(zip(by_source, inputs.domains, strict=True)):
+        layers = model.layers(found.aggregated_users, found.aggregated_items, domain)
+        out[f"{d}.initial_users"] = numpy_of(found.initial_users.sum(1))
+        out[f"{d}.users"] = numpy_of(found.users.sum(1))
+        out[f"{d}.item_layers"] = np.stack([numpy_of(items) for _, items in layers], axis=1)
     return out
 
 
@@ -255,7 +260,8 @@ def _ids(dataset: Dataset) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _numpy(value: torch.Tensor) -> NDArray[Any]:
+def numpy_of(value: Any) -> NDArray[Any]:
+    """A tensor of any device as an array."""
     return value.detach().cpu().numpy()
 
 
@@ -276,6 +282,7 @@ def _pack_rows(name: str, matrix: sparse.csr_matrix) -> Tensors:
 
 
 def unpack(
+    parameters: Mapping[str, NDArray[Any]],
     tensors: Mapping[str, NDArray[Any]],
     about: Mapping[str, Any],
     ids: pd.DataFrame,
@@ -283,39 +290,51 @@ def unpack(
 ) -> Bundle:
     """The bundle from the content of its files; KeyError or ValueError where they disagree."""
     modalities = tuple(about["modalities"])
+    links = unpack_links(tensors)
+    domains = tuple(
+        _domain(d, domain, parameters, tensors, ids, modalities)
+        for d, domain in enumerate(about["domains"])
+    )
     return Bundle(
-        domains=tuple(
-            _domain(d, domain, tensors, ids, modalities)
-            for d, domain in enumerate(about["domains"])
-        ),
+        domains=domains,
         modalities=modalities,
         layers=int(about["layers"]),
         templates=bool(about["templates"]),
-        alpha=float(tensors["alpha"][0]),
+        alpha=parameters["alpha"].item(),
         k=int(about["neighbours"]["k"]),
         temperature=float(about["neighbours"]["temperature"]),
         cross_profile=bool(about["cross_profile"]),
-        project={m: tensors[f"project.{m}.weight"] for m in modalities},
-        transfer={pair: tensors[f"{name}.weight"] for pair, name in _pairs(tensors, "transfer")},
+        project={m: parameters[f"project.{m}.weight"] for m in modalities},
+        transfer={
+            pair: parameters[f"{name}.weight"] for pair, name in _pairs(parameters, "transfer")
+        },
         bridge={
-            pair: Bridge(
+            (a, b): Bridge(
                 share=float(tensors[f"{name}.share"][0]),
+                # Stored apart by versions before the last.
+                target=tensors.get(f"{name}.target", domains[b].users[links[a, b][1]]),
                 **{leaf: tensors[f"{name}.{leaf}"] for leaf in BRIDGE_ARRAYS},
             )
-            for pair, name in _pairs(tensors, "bridge")
+            for (a, b), name in _pairs(tensors, "bridge")
         },
-        links={
-            pair: (
-                tensors[f"{name}.source"].astype(np.int64),
-                tensors[f"{name}.target"].astype(np.int64),
-            )
-            for pair, name in _pairs(tensors, "links")
-        },
+        links=links,
         means={m: tensors[f"means.{m}"] for m in modalities},
+        parameters=parameters,
         encoders={m: (dict(encoders[m]), _under(tensors, f"encoder.{m}.")) for m in modalities},
         personas=tuple(about["personas"]),
         n_parameters=int(about["n_parameters"]),
     )
+
+
+def unpack_links(tensors: Mapping[str, NDArray[Any]]) -> Links:
+    """Rows of the users that domains share."""
+    return {
+        pair: (
+            tensors[f"{name}.source"].astype(np.int64),
+            tensors[f"{name}.target"].astype(np.int64),
+        )
+        for pair, name in _pairs(tensors, "links")
+    }
 
 
 def _pairs(tensors: Mapping[str, Any], group: str) -> list[tuple[tuple[int, int], str]]:
@@ -327,52 +346,61 @@ def _pairs(tensors: Mapping[str, Any], group: str) -> list[tuple[tuple[int, int]
 def _domain(
     d: int,
     about: Mapping[str, Any],
+    parameters: Mapping[str, NDArray[Any]],
     tensors: Mapping[str, NDArray[Any]],
     ids: pd.DataFrame,
     modalities: tuple[str, ...],
 ) -> DomainPart:
-    n_users, n_items = int(about["n_users"]), int(about["n_items"])
+    own = _under(parameters, f"domains.{d}.")
     here = ids["domain"] == about["name"]
     users, items = ids[here & (ids["side"] == "user")], ids[here & (ids["side"] == "item")]
-    if len(users) != n_users or len(items) != n_items:
+    if len(users) != int(about["n_users"]) or len(items) != int(about["n_items"]):
         raise ValueError(f"the ids of '{about['name']}' are not as many as its users and items")
-    indices = tensors[f"{d}.train.indices"]
-    train = sparse.csr_matrix(
-        (np.ones(len(indices), np.float32), indices.astype(np.int32), tensors[f"{d}.train.indptr"]),
-        shape=(n_users, n_items),
-    )
     return DomainPart(
         name=str(about["name"]),
         label=str(about["label"] or about["name"]),
         user_ids=users["id"].to_numpy(dtype=object),
         item_ids=items["id"].to_numpy(dtype=object),
         titles=items["title"].to_numpy(dtype=object),
-        train=train,
+        train=unpack_train(d, about, tensors),
+        user_templates=own["users"],
+        item_templates=own["items"],
+        any_user=own["any_user"],
+        any_item=own["any_item"],
+        refine=own["refine"].item(),
+        own_template=own["own_template"].item() if "own_template" in own else 0.0,
+        user_gate=GateArrays(**_under(own, "user_gate.")),
+        item_gate=GateArrays(**_under(own, "item_gate.")),
+        user_scaling=unpack_scaling(tensors, f"{d}.user_scaling"),
+        item_scaling=unpack_scaling(tensors, f"{d}.item_scaling"),
+        modalities={m: unpack_modality(f"{d}.{m}", tensors) for m in modalities},
+        initial_users=tensors[f"{d}.initial_users"],
         users=tensors[f"{d}.users"],
-        items=tensors[f"{d}.items"],
-        any_user=tensors[f"{d}.any_user"],
-        any_item=tensors[f"{d}.any_item"],
-        refine=tensors.get(f"{d}.refine", np.zeros(1, np.float32)),
-        echo=tensors.get(f"{d}.echo", np.zeros(1, np.float32)),
-        user_gate=_gate(tensors, f"{d}.user_gate.", len(modalities)),
-        item_gate=_gate(tensors, f"{d}.item_gate.", len(modalities)),
-        user_scaling=_scaling(tensors, f"{d}.user_scaling"),
-        item_scaling=_scaling(tensors, f"{d}.item_scaling"),
-        coherence=tensors[f"{d}.coherence"],
-        modalities={m: _modality(f"{d}.{m}", tensors) for m in modalities},
+        item_layers=tensors[f"{d}.item_layers"],
     )
 
 
-def _modality(place: str, tensors: Mapping[str, NDArray[Any]]) -> ModalityPart:
+def unpack_train(
+    d: int, about: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]
+) -> sparse.csr_matrix:
+    """Train interactions of a domain, binary CSR [n_users, n_items]."""
+    indices, pointers = tensors[f"{d}.train.indices"], tensors[f"{d}.train.indptr"]
+    parts = np.ones(len(indices), np.float32), indices.astype(np.int32), pointers
+    return sparse.csr_matrix(parts, shape=(int(about["n_users"]), int(about["n_items"])))
+
+
+def unpack_modality(place: str, tensors: Mapping[str, NDArray[Any]]) -> ModalityArrays:
+    """One modality of a domain; ``place`` is ``{d}.{modality}``."""
     rows = _rows(tensors, f"{place}.sparse") if f"{place}.sparse.data" in tensors else None
     users = f"{place}.user_space"
-    space: Space = tensors[users] if users in tensors else _rows(tensors, users)
-    return ModalityPart(
-        FeatureMatrix(tensors[f"{place}.dense"], rows, tensors[f"{place}.present"].astype(bool)),
-        space,
-        _neighbours(tensors, f"{place}.user_neighbours"),
-        _neighbours(tensors, f"{place}.item_neighbours"),
+    space: Features = tensors[users] if users in tensors else _rows(tensors, users)
+    of_users, of_items = (
+        Neighbours(tensors[f"{name}.rows"], tensors[f"{name}.similarity"])
+        for name in (f"{place}.user_neighbours", f"{place}.item_neighbours")
     )
+    present = tensors[f"{place}.present"].astype(bool)
+    features = FeatureMatrix(tensors[f"{place}.dense"], rows, present)
+    return ModalityArrays(features, space, of_users, of_items)
 
 
 def _rows(tensors: Mapping[str, NDArray[Any]], name: str) -> sparse.csr_matrix:
@@ -383,19 +411,10 @@ def _rows(tensors: Mapping[str, NDArray[Any]], name: str) -> sparse.csr_matrix:
     )
 
 
-def _neighbours(tensors: Mapping[str, NDArray[Any]], name: str) -> Neighbours:
-    return Neighbours(tensors[f"{name}.rows"], tensors[f"{name}.similarity"])
-
-
-def _scaling(tensors: Mapping[str, NDArray[Any]], name: str) -> Scaling:
+def unpack_scaling(tensors: Mapping[str, NDArray[Any]], name: str) -> Scaling:
+    """Mean and deviation of the signals of a gate."""
     mean: Floats = tensors[f"{name}.mean"]
     return Scaling(mean, tensors[f"{name}.std"])
-
-
-def _gate(tensors: Mapping[str, NDArray[Any]], prefix: str, n: int) -> Gate:
-    gate = Gate(n)
-    gate.load_state_dict({k: torch.tensor(v) for k, v in _under(tensors, prefix).items()})
-    return gate.requires_grad_(False).eval()
 
 
 def _under(tensors: Mapping[str, NDArray[Any]], prefix: str) -> Tensors:

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from micrec_core.evaluation.ranking import rank_embeddings
-from micrec_core.serving.contents import DomainPart, Floats
+from micrec_core.serving.contents import DomainPart
 
 NOBODY = "Nothing is known about this user here, so these are the most popular items."
 PER_USER = (
@@ -39,21 +38,21 @@ class Recommendation:
     note: str = ""
 
 
-def lists_of_all(
-    part: DomainPart, users: Floats, items: Floats, allowed: NDArray[np.bool_], k: int
-) -> pd.DataFrame:
+def lists_of_all(part: DomainPart, allowed: NDArray[np.bool_], k: int) -> pd.DataFrame:
     """The ``k`` best items of every user in training, without those they took.
 
     Parameters
     ----------
-    users, items : float32 [n, dim], final embeddings
     allowed : bool [n_items], what may be recommended
 
     Returns
     -------
     user_id, rank (from 1), item_id, title, score; users sorted by id, best first
     """
-    known = np.flatnonzero(part.user_degree > 0)
+    # Its kernels take a while to load, and nobody needs them for one list.
+    from micrec_core.evaluation.ranking import rank_embeddings
+
+    users, items, known = part.users, part.items, np.flatnonzero(part.user_degree > 0)
     rows = rank_embeddings(users, items, known, part.train, allowed, k)
     place, rank = np.nonzero(rows >= 0)
     user, item = known[place], rows[place, rank]

@@ -16,24 +16,21 @@ from numpy.typing import NDArray
 
 from micrec_core.errors import ConfigError, RunError
 from micrec_core.features import FeatureMatrix
+from micrec_core.method.arrays import Floats
+from micrec_core.method.explanation import split_by_source
+from micrec_core.method.foldin import Folded, FoldIn
+from micrec_core.method.search import repeated_rows, top_rows
 from micrec_core.modalities.encoders import load_encoder
 from micrec_core.serving.bundle import read_bundle
-from micrec_core.serving.contents import Bundle, Floats
-from micrec_core.serving.explanation import (
-    Explanation,
-    explain,
-    popularity_explanation,
-    split_by_source,
-)
-from micrec_core.serving.foldin import Folded, FoldIn
-from micrec_core.serving.items import (
+from micrec_core.serving.contents import Bundle
+from micrec_core.serving.lists import NOBODY, PER_USER, Recommendation, lists_of_all
+from micrec_core.serving.new_items import (
     NewItem,
     fold_new_item,
     similar_by_content,
     similar_by_embedding,
 )
-from micrec_core.serving.lists import NOBODY, PER_USER, Recommendation, lists_of_all
-from micrec_core.serving.search import repeated_rows, top_rows
+from micrec_core.serving.reasons import Explanation, explain, popularity_explanation
 from micrec_core.serving.steps import Step, make_steps
 from micrec_core.serving.users import Directory, User, assemble, make_user
 
@@ -59,7 +56,7 @@ class Recommender:
         self.personas = bundle.personas
         self._fold = FoldIn(bundle)
         self._directory = Directory(bundle)
-        self._repeated = [repeated_rows(t.items) for t in self._fold.tables]
+        self._repeated = [repeated_rows(part.items) for part in bundle.domains]
         self._allowed = [self._candidates(d) for d in range(len(bundle.domains))]
         self._encoders: dict[str, Encoder] = {}
         self._lock = threading.Lock()
@@ -72,9 +69,10 @@ class Recommender:
 
     def _candidates(self, d: int) -> NDArray[np.bool_]:
         """Items with interactions, or with content that the model can go by (new items)."""
-        allowed = self._fold.tables[d].item_degree > 0
-        for part in self.bundle.domains[d].modalities.values():
-            allowed = allowed | part.features.present
+        part = self.bundle.domains[d]
+        allowed = part.item_degree > 0
+        for x in part.modalities.values():
+            allowed = allowed | x.features.present
         return allowed
 
     # Users ---------------------------------------------------------------------------------------
@@ -141,7 +139,8 @@ class Recommender:
     def user_ids(self, domain: str) -> NDArray[np.object_]:
         """Ids of the users with train interactions in a domain, sorted."""
         d = self._directory.domain(domain)
-        return self.bundle.domains[d].user_ids[self._fold.tables[d].user_degree > 0]
+        part = self.bundle.domains[d]
+        return part.user_ids[part.user_degree > 0]
 
     def history(self, user_id: str, domain: str) -> pd.DataFrame:
         """item_id and title of a user's train interactions; empty where there are none."""
@@ -171,7 +170,7 @@ class Recommender:
             parts = np.zeros((len(rows), len(self.sources)))
             parts[:, 0] = scores[rows]
         else:
-            final = self._fold.tables[d].final_items[rows]
+            final = self.bundle.domains[d].items_by_source(rows)
             parts = split_by_source(folded.by_source(self.sources), final)
         frame["score"] = parts.sum(axis=1)
         for place, source in enumerate(self.sources):
@@ -190,8 +189,7 @@ class Recommender:
         if k < 1:
             raise ConfigError(f"the length of a list is {k}; give 1 or more")
         d = self._directory.domain(domain)
-        tables = self._fold.tables[d]
-        return lists_of_all(self.bundle.domains[d], tables.users, tables.items, self._allowed[d], k)
+        return lists_of_all(self.bundle.domains[d], self._allowed[d], k)
 
     def embeddings(self, kind: str, domain: str) -> tuple[NDArray[np.object_], Floats]:
         """Ids [n] and final embeddings float32 [n, dim] of a domain's ``users`` or ``items``.
@@ -200,20 +198,20 @@ class Recommender:
         interactions in the domain.
         """
         d = self._directory.domain(domain)
-        part, tables = self.bundle.domains[d], self._fold.tables[d]
+        part = self.bundle.domains[d]
         if kind == "items":
-            return part.item_ids, tables.items
+            return part.item_ids, part.items
         if kind == "users":
-            known = tables.user_degree > 0
-            return part.user_ids[known], tables.users[known]
+            known = part.user_degree > 0
+            return part.user_ids[known], part.users[known]
         raise ConfigError(f"there are no embeddings of '{kind}'; use 'users' or 'items'")
 
     def _scores(self, folded: Folded) -> NDArray[np.float32]:
         """float32 [n_items], equal for equal items; popularity where nothing is known."""
-        tables = self._fold.tables[folded.domain]
+        part = self.bundle.domains[folded.domain]
         if folded.empty:
-            return np.log1p(tables.item_degree)
-        scores = tables.items @ folded.vector().astype(np.float32)
+            return np.log1p(part.item_degree)
+        scores = part.items @ folded.vector().astype(np.float32)
         first, later = self._repeated[folded.domain]
         scores[later] = scores[first]
         return scores
@@ -227,7 +225,7 @@ class Recommender:
     def popular(self, domain: str, k: int = 10) -> pd.DataFrame:
         """The items with most train interactions: item_id, title, degree."""
         d = self._directory.domain(domain)
-        degree = self._fold.tables[d].item_degree
+        degree = self.bundle.domains[d].item_degree
         rows = top_rows(degree, k)
         return self._listed(d, rows).assign(degree=degree[rows].astype(int))
 
@@ -246,7 +244,7 @@ class Recommender:
             raise RunError(
                 "there is no text or picture to compare by for this user; add a like that has some"
             )
-        scores = np.zeros(len(self._fold.tables[d].items), np.float32)
+        scores = np.zeros(len(self.bundle.domains[d].items), np.float32)
         for m, profile in known.items():
             scores += self._fold.item_index[d][m].cosines(profile.query.normalised()) / len(known)
         scores[user.items[d]] = -np.inf
@@ -261,7 +259,7 @@ class Recommender:
         folded = self._folded(user, d)
         if folded.empty:
             row = None if isinstance(item, NewItem) else self._directory.item(d, item)
-            degree = 0.0 if row is None else float(self._fold.tables[d].item_degree[row])
+            degree = 0.0 if row is None else float(self.bundle.domains[d].item_degree[row])
             score = float(np.log1p(np.float32(degree)))
             return popularity_explanation(degree, score, self._note(user, folded))
         found = explain(self.bundle, folded, self._item(d, item))
@@ -294,7 +292,7 @@ class Recommender:
     def item_weights(self, domain: str, item_id: str) -> dict[str, float]:
         """Gate weight of each modality for an item; 0 where it has none of it."""
         d = self._directory.domain(domain)
-        weights = self._fold.tables[d].item_weights[self._directory.item(d, item_id)]
+        weights = self._fold.item_weights(d, self._directory.item(d, item_id))
         return dict(zip(self.modalities, map(float, weights), strict=True))
 
     def neighbours(
@@ -387,7 +385,8 @@ class Recommender:
             return 1 + int((scores[allowed] >= score).sum()), score, int(allowed.sum()) + 1
         row = self._directory.item(d, item)
         allowed[row] = True
-        final = self._fold.tables[d].final_items[row].astype(np.float64).sum(axis=0)
+        by_source = self.bundle.domains[d].items_by_source(np.array([row]))[0]
+        final = by_source.astype(np.float64).sum(axis=0)
         score = float(scores[row] if folded.empty else folded.vector() @ final)
         better = scores > scores[row]
         better[:row] |= scores[:row] == scores[row]

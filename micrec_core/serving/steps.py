@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from micrec_core.method.foldin import TEMPLATE, Folded
 from micrec_core.serving.contents import Bundle
-from micrec_core.serving.explanation import Explanation
-from micrec_core.serving.foldin import TEMPLATE, Folded
+from micrec_core.serving.reasons import Explanation
 from micrec_core.serving.users import User
 
 _ROWS = 10
@@ -83,7 +83,7 @@ def _templates(bundle: Bundle, folded: Folded) -> list[Step]:
         {
             "item": part.titles[block.rows],
             "weight": weight,
-            "length of its vector": np.linalg.norm(part.items[block.rows], axis=1),
+            "length of its vector": np.linalg.norm(part.item_templates[block.rows], axis=1),
         }
     ).head(_ROWS)
     words = (
@@ -191,11 +191,11 @@ def _propagation(bundle: Bundle, folded: Folded) -> list[Step]:
         return [Step("Propagation: none", words)]
     part = bundle.domains[folded.domain]
     blocks = [b for b in folded.blocks if b.via == "through your item"]
-    lent = np.sum([b.vectors for b in blocks], axis=0)
+    received = np.sum([b.vectors for b in blocks], axis=0)
     table = pd.DataFrame(
         {
             "item": part.titles[blocks[0].rows],
-            "length of what it hands on": np.linalg.norm(lent, axis=1),
+            "length of what it hands on": np.linalg.norm(received, axis=1),
         }
     )
     words = (

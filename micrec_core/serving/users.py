@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from micrec_core.errors import RunError
 from micrec_core.features import FeatureMatrix
+from micrec_core.method.evidence import Person
 from micrec_core.serving.contents import Bundle, DomainPart
 
 Kind = Literal["hot", "warm", "cold"]
@@ -18,7 +19,7 @@ Encode = Callable[[str, object], FeatureMatrix | None]
 
 
 @dataclass(frozen=True, eq=False)
-class User:
+class User(Person):
     """A user as the recommender sees one. Nothing is learned about it and nothing is kept.
 
     Attributes
@@ -29,10 +30,6 @@ class User:
         to go by here) or ``cold`` (nothing here)
     text, has_image : what else they gave
     notes : sentences on what could not be used
-    rows : per domain the user's own row, -1 for none
-    items : per domain the rows of ``likes``, sorted
-    unchanged : per domain, whether ``likes`` is the training history and nothing else was given
-    documents : modality -> what they wrote or showed, encoded (one row, not centred)
     """
 
     id: str | None
@@ -41,10 +38,6 @@ class User:
     text: str | None = None
     has_image: bool = False
     notes: tuple[str, ...] = ()
-    rows: tuple[int, ...] = ()
-    items: tuple[NDArray[np.int64], ...] = ()
-    unchanged: tuple[bool, ...] = ()
-    documents: Mapping[str, FeatureMatrix] = field(default_factory=dict)
 
 
 class Directory:
@@ -157,7 +150,7 @@ def assemble(
         warm = bool(len(items[d]) or documents)
         kind[part.name] = "hot" if unchanged[d] else "warm" if warm else "cold"
     likes = {part.name: _ids(part, items[d]) for d, part in enumerate(parts)}
-    return User(id, likes, kind, text, has_image, notes, rows, items, unchanged, documents)
+    return User(rows, items, unchanged, documents, id, likes, kind, text, has_image, notes)
 
 
 def _ids(part: DomainPart, rows: NDArray[np.int64]) -> tuple[str, ...]:

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from micrec_core.errors import RunError
+from micrec_core.method.arrays import ModelArrays
+from micrec_core.method.foldin import FoldIn
 from micrec_core.serving.contents import Bundle
-from micrec_core.serving.foldin import FoldIn
-from micrec_core.serving.users import Directory, User, assemble
 
 if TYPE_CHECKING:
     from micrec_core.method.micrec import Encoded
@@ -20,37 +20,35 @@ SAMPLE = 50
 TOLERANCE = 1e-4
 
 
-def check_against(bundle: Bundle, encoded: Sequence[Encoded]) -> None:
-    """Compare everyone, and a sample of folded-in users, with the model's own embeddings.
+def check_against(bundle: Bundle, by_source: Sequence[Encoded]) -> None:
+    """Compare what is stored of everyone, and users folded in, with the model's own embeddings.
+
+    Parameters
+    ----------
+    by_source : the model's embeddings, float [n, S, dim]
 
     Raises
     ------
     RunError
-        They differ: the equations here and in ``models.micrec`` have drifted apart.
+        They differ: ``method.foldin`` and ``method.micrec`` have drifted apart.
     """
-    fold, directory = FoldIn(bundle), Directory(bundle)
     generator = np.random.default_rng(0)
-    for d, part in enumerate(bundle.domains):
-        _same(fold.tables[d].items, encoded[d].items.detach().cpu().numpy(), "items", part.name)
-        hot = np.flatnonzero(part.user_degree > 0)
-        all_trained = encoded[d].users.detach().cpu().numpy()
-        _same(fold.tables[d].users[hot], all_trained[hot], "users", part.name)
-        sample = generator.permutation(hot)[:SAMPLE]
-        trained = all_trained[sample]
-        found = np.zeros_like(trained)
-        for place, row in enumerate(sample):
-            user = hot_user(directory, str(part.user_ids[row]))
-            found[place] = fold.user(user, d).vector()
-        _same(found, trained, "users", part.name)
+    for d, (part, found) in enumerate(zip(bundle.domains, by_source, strict=True)):
+        users, items = (x.detach().cpu().numpy() for x in (found.users, found.items))
+        known = np.flatnonzero(part.user_degree > 0)
+        rows = np.arange(len(items))
+        _same(part.items_by_source(rows), items, "items", part.name)
+        _same(part.users[known], users[known].sum(axis=1), "users", part.name)
+        some = generator.permutation(known)[:SAMPLE]
+        _same(fold_all(bundle, d, some), users[some], "users", part.name)
 
 
-def hot_user(directory: Directory, user_id: str) -> User:
-    """A user of the training data, as trained."""
-    n = len(directory.bundle.domains)
-    rows = tuple(directory.user_row(d, user_id) for d in range(n))
-    empty = np.zeros(0, np.int64)
-    items = tuple(directory.history(d, r) if r >= 0 else empty for d, r in enumerate(rows))
-    return assemble(directory, user_id, rows, items, {})
+def fold_all(model: ModelArrays, d: int, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Users of training folded in one by one, float64 [n, S, dim]."""
+    fold = FoldIn(model)
+    folded = [fold.user(fold.trained(d, int(row)), d) for row in rows]
+    shape = len(rows), len(model.sources), model.dim
+    return np.array([one.by_source(model.sources) for one in folded]).reshape(shape)
 
 
 def _same(found: NDArray, trained: NDArray, what: str, domain: str) -> None:
@@ -61,5 +59,5 @@ def _same(found: NDArray, trained: NDArray, what: str, domain: str) -> None:
     if not difference <= TOLERANCE * scale:
         raise RunError(
             f"the {what} of '{domain}' as they would be served differ from the trained ones by "
-            f"{difference:.2g}: bring micrec_core/serving in line with micrec_core/method"
+            f"{difference:.2g}: bring method/foldin.py in line with method/micrec.py"
         )

@@ -19,7 +19,8 @@ from micrec_core.data.types import shared_rows
 from micrec_core.errors import ConfigError, DataError
 from micrec_core.evaluation.questions import Question, questions, training_catalogue
 from micrec_core.method.inputs import ModelInputs, model_inputs
-from micrec_core.method.knowledge import Knowledge, Links, NeighbourSettings, derive_knowledge
+from micrec_core.method.knowledge import Knowledge, NeighbourSettings, derive_knowledge
+from micrec_core.method.profiles import Links
 from micrec_core.modalities.dataset import DatasetFeatures, encode_dataset
 from micrec_core.modalities.encoders import check_encoders
 from micrec_core.training.build import effective_training, used_modalities

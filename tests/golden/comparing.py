@@ -121,7 +121,9 @@ def _new_item(
         at = f"{where}, for {person}"
         said += explained(at, new["explained"][person], told, tolerance)
         (place, score, among), (was, was_score, of) = new["ranks"][person], old["ranks"][person]
-        said += numbers(f"{at}, score", [score], [was_score], tolerance, abs(told["score"]) or 1.0)
+        # Of the explanation, as its own score: one near zero is a sum of parts that are not.
+        scale = max(abs(told["score"]), *(abs(v) for v in told["contributions"]))
+        said += numbers(f"{at}, score", [score], [was_score], tolerance, scale)
         if among != of or (place != was and tolerance <= EXACT):
             said.append(f"{at}: place {place} of {among} instead of {was} of {of}")
     return said

@@ -124,7 +124,7 @@ def test_sources_add_up_at_every_stage(world, settings, layers) -> None:
     worlds.shake(model)
     with torch.no_grad():
         found, parts = model(inputs), model(inputs, by_source=True)
-    names = model.settings.sources
+    names = model.sources
     for d, (a, b) in enumerate(zip(found, parts, strict=True)):
         for stage in STAGES + FINAL:
             apart = getattr(b, stage)
@@ -142,7 +142,7 @@ def test_each_source_is_where_it_comes_from(world, built) -> None:
     """A source is what is gone without it, while the gates and the rest stay as they are."""
     model, inputs = built
     before, without = model(inputs, by_source=True), copy.deepcopy(model)
-    assert model.settings.sources == ("id", "text", "image", "bridge")
+    assert model.sources == ("id", "text", "image", "bridge")
     for linear in without.transfer.values():
         linear.weight.data.zero_()
     for a, b in zip(before, without(inputs, by_source=True), strict=True):

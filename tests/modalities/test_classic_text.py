@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from micrec_core.errors import DataError
-from micrec_core.modalities.base import l2_normalise, l2_normalise_sparse
+from micrec_core.features import l2_normalise
+from micrec_core.modalities.base import l2_normalise_sparse
 from micrec_core.modalities.classic_text import STOP_WORDS, ClassicText, terms, tokens
 from micrec_core.modalities.encoders import load_encoder
 

@@ -11,9 +11,9 @@ import pytest
 
 from micrec_core.data.types import Dataset
 from micrec_core.errors import ConfigError, DataError
-from micrec_core.features import FeatureMatrix
+from micrec_core.features import FeatureMatrix, centre, l2_normalise
 from micrec_core.modalities import dataset as module
-from micrec_core.modalities.base import Encoder, OnUnreadable, State, centre, l2_normalise
+from micrec_core.modalities.base import Encoder, OnUnreadable, State
 from micrec_core.modalities.classic_text import ClassicText
 from micrec_core.modalities.dataset import DatasetFeatures, encode_dataset
 from micrec_core.modalities.encoders import load_encoder, make_encoder

@@ -14,11 +14,12 @@ from micrec_core.config import ModelSettings, TrainSettings
 from micrec_core.data import make_split, read_dataset
 from micrec_core.data.types import Dataset, Split
 from micrec_core.method.bridge import Bridge, fit_bridge
-from micrec_core.method.inductive import alone_users
+from micrec_core.method.inductive import alone_users, encode
 from micrec_core.method.inputs import ModelInputs, model_inputs
 from micrec_core.method.knowledge import Knowledge, NeighbourSettings
 from micrec_core.method.micrec import Encoded, MICRec
 from micrec_core.modalities.dataset import DatasetFeatures, encode_dataset
+from micrec_core.names import PARAMETERS
 from micrec_core.runs import Run, RunWriter, open_run
 from micrec_core.sample.generate import generate_sample
 from micrec_core.serving import Recommender, write_bundle
@@ -99,9 +100,7 @@ def _train(world: World, folder: Path, name: str, without: tuple[str, ...], epoc
         lambda _: {"score": time.monotonic()},
     )  # fmt: skip
     trainer.fit()
-    model.eval()
-    with torch.no_grad():
-        encoded = model(inputs)
+    encoded = encode(model, inputs)
     bridges = {}
     if model.settings.transfer:
         for (source, target), (there, here) in knowledge.links.items():
@@ -109,9 +108,11 @@ def _train(world: World, folder: Path, name: str, without: tuple[str, ...], epoc
             users = encoded[target].users[here].numpy()
             bridges[source, target] = fit_bridge(alone, users, ridge=1.0, share=0.5)
     writer = RunWriter(folder / "tiny", {"model": name, "split": "inductive"})
+    writer.write_tensors(PARAMETERS, {k: v.numpy() for k, v in model.state_dict().items()})
     write_bundle(
         writer, dataset=world.dataset, split=world.split, knowledge=knowledge,
-        features=world.features, model=model, encoded=encoded, bridges=bridges,
+        features=world.features, model=model, inputs=inputs, bridges=bridges,
+        by_source=encode(model, inputs, by_source=True),
         extra={"note": "a test"},
     )  # fmt: skip
     writer.finish()

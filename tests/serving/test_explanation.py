@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from micrec_core.serving.explanation import split_by_source
+from micrec_core.method.explanation import split_by_source
 
 SENTENCES = ("dark roast coffee", "blue striped bowl", "organic noodles", "zzz unknown words")
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from micrec_core.errors import RunError
-from micrec_core.method.inductive import cold_users, fold_in_users
+from micrec_core.method.inductive import cold_users, encode, fold_in_users
+from micrec_core.method.search import Index
 from micrec_core.serving.bundle import unpack
-from micrec_core.serving.search import Index
 from micrec_core.serving.verify import check_against
 
 VARIANTS = [
@@ -41,9 +41,9 @@ def test_folding_in_a_training_user_reproduces_its_embedding(make_run, name, wit
 def test_item_tables_and_item_blocks_are_the_trained_embeddings(make_run, name, without) -> None:
     trained = make_run(name, without)
     fold = trained.recommender._fold
-    for d, tables in enumerate(fold.tables):
+    for d, part in enumerate(trained.recommender.bundle.domains):
         items = trained.encoded[d].items.numpy()
-        np.testing.assert_allclose(tables.items, items, atol=1e-5)
+        np.testing.assert_allclose(part.items, items, atol=1e-5)
         for row in range(0, len(items), 7):
             np.testing.assert_allclose(fold.item(d, row).vector(), items[row], atol=1e-5)
 
@@ -119,7 +119,7 @@ def test_new_items_get_what_the_model_gives_them(make_run, without) -> None:
                 image=trained.world.dataset.root / image if image else None,
             )
             np.testing.assert_allclose(item.vector, oracle[row].numpy(), atol=2e-5)
-            np.testing.assert_allclose(item.vector, rec._fold.tables[d].items[row], atol=2e-5)
+            np.testing.assert_allclose(item.vector, rec.bundle.domains[d].items[row], atol=2e-5)
 
 
 @pytest.mark.parametrize(("name", "without"), [("inmo", ()), ("micrec", ("modality",))])
@@ -132,7 +132,7 @@ def test_an_item_given_its_users_gets_its_trained_embedding(make_run, name, with
         users = part.user_ids[columns.indices[columns.indptr[row] : columns.indptr[row + 1]]]
         item = rec.new_item("food", users=users)
         # What was learned of the item itself is all that a new one lacks.
-        learned = part.echo * part.items[row] / (rec.bundle.layers + 1)
+        learned = part.own_template * part.item_templates[row] / (rec.bundle.layers + 1)
         wanted = trained.encoded[0].items[row].numpy()
         np.testing.assert_allclose(item.vector + learned, wanted, atol=1e-5)
         assert np.abs(learned).max() > 0 if name == "micrec" else not learned.any()
@@ -165,12 +165,15 @@ def test_a_document_beside_likes_counts_as_one_more_item(trained) -> None:
 
 def test_a_bundle_that_does_not_reproduce_the_model_is_not_written(trained) -> None:
     bundle = trained.recommender.bundle
-    check_against(bundle, trained.encoded)
-    wrong = [replace(e, users=e.users + 0.01) for e in trained.encoded]
+    encoded = encode(trained.model, trained.inputs, by_source=True)
+    check_against(bundle, encoded)
+    wrong = [replace(e, users=e.users + 0.01) for e in encoded]
     with pytest.raises(RunError, match="users of 'food'"):
         check_against(bundle, wrong)
     with pytest.raises(RunError, match="items of 'food'"):
-        check_against(replace(bundle, alpha=bundle.alpha + 0.1), trained.encoded)
+        check_against(bundle, [replace(e, items=e.items + 0.01) for e in encoded])
+    with pytest.raises(RunError, match="users of 'food'"):
+        check_against(replace(bundle, alpha=bundle.alpha + 0.1), encoded)
 
 
 def test_unpacking_refuses_what_does_not_fit(trained) -> None:
@@ -178,5 +181,9 @@ def test_unpacking_refuses_what_does_not_fit(trained) -> None:
     about, ids = run.json("serving.json"), run.frame("serving_ids.parquet")
     with pytest.raises(ValueError, match="as many"):
         unpack(
-            run.tensors("serving.safetensors"), about, ids[1:], run.json("serving_encoders.json")
+            run.tensors("model.safetensors"),
+            run.tensors("serving.safetensors"),
+            about,
+            ids[1:],
+            run.json("serving_encoders.json"),
         )

@@ -290,7 +290,8 @@ def test_runs_without_a_usable_bundle_are_refused(trained, tmp_path) -> None:
         writer.write_json("serving.json", about | change)
         writer.write_json("serving_encoders.json", trained.run.json("serving_encoders.json"))
         writer.write_parquet("serving_ids.parquet", trained.run.frame("serving_ids.parquet"))
-        writer.write_tensors("serving.safetensors", trained.run.tensors("serving.safetensors"))
+        for tensors in ("model.safetensors", "serving.safetensors"):
+            writer.write_tensors(tensors, trained.run.tensors(tensors))
         writer.finish()
         with pytest.raises(RunError, match="version 99" if name == "newer" else "fit together"):
             Recommender.open(open_run(tmp_path / name))

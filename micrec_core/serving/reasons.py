@@ -1,11 +1,4 @@
-"""Why an item is where it is: a score taken apart without remainder.
-
-With the gate weights given, both embeddings are sums of vectors, u = sum_c v_c and i = sum_e w_e,
-so score = u . i is a sum over pairs. The credit of a pair is shared evenly between the two sides
-(which is its Shapley value): a contributor c of the user gets v_c . i / 2, a contributor e of the
-item gets u . w_e / 2. Rows add up to the score, and summed by source they are the parts that a
-list of recommendations shows.
-"""
+"""The reasons of a score as tables, with ids and titles."""
 
 from __future__ import annotations
 
@@ -15,8 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from micrec_core.method.explanation import cells, contributions
+from micrec_core.method.foldin import Block, Folded
 from micrec_core.serving.contents import Bundle
-from micrec_core.serving.foldin import Block, Folded, Vectors
 
 COLUMNS = ["source", "via", "contributor_id", "title", "contribution", "side", "domain"]
 
@@ -42,27 +36,10 @@ class Explanation:
     note: str = ""
 
 
-def split_by_source(user: Vectors, items: NDArray[np.floating]) -> Vectors:
-    """Parts of the scores of some items, float64 [n, S], adding up to the scores.
-
-    Parameters
-    ----------
-    user : float64 [S, dim]
-    items : [n, S, dim]
-    """
-    items = items.astype(np.float64)
-    u, whole = user.sum(axis=0), items.sum(axis=1)
-    # Sums of products rather than a matrix product: equal items get equal parts to the last bit.
-    by_user = (whole[:, None, :] * user[None, :, :]).sum(axis=2)
-    by_item = (items * u).sum(axis=2)
-    return 0.5 * (by_user + by_item)
-
-
 def explain(bundle: Bundle, user: Folded, item: Folded) -> Explanation:
     """Take the score of a folded-in user and item apart."""
-    u, i = user.vector(), item.vector()
-    frames = [_rows(bundle, b, 0.5 * (b.vectors @ i), "user") for b in user.blocks]
-    frames += [_rows(bundle, b, 0.5 * (b.vectors @ u), "item") for b in item.blocks]
+    found = contributions(user, item)
+    frames = [_rows(bundle, block, values, side) for side, block, values in found]
     columns = {c: np.concatenate([f[c] for f in frames]) for c in COLUMNS}
     # In order before there is a frame: each step on a frame costs more than all of them on arrays.
     values = columns["contribution"]
@@ -70,8 +47,8 @@ def explain(bundle: Bundle, user: Folded, item: Folded) -> Explanation:
     order = there[np.argsort(-np.abs(values[there]), kind="stable")]
     table = pd.DataFrame({c: column[order] for c, column in columns.items()}, columns=COLUMNS)
     sources = bundle.sources
-    grid = user.by_source(sources) @ item.by_source(sources).T
-    cells = pd.DataFrame(
+    grid = cells(user, item, sources)
+    pairs = pd.DataFrame(
         {
             "user_source": np.repeat(sources, len(sources)),
             "item_source": np.tile(sources, len(sources)),
@@ -80,7 +57,7 @@ def explain(bundle: Bundle, user: Folded, item: Folded) -> Explanation:
     )
     halves = 0.5 * (grid.sum(axis=0) + grid.sum(axis=1))
     parts = {source: float(value) for source, value in zip(sources, halves, strict=True)}
-    return Explanation(float(u @ i), table, cells, parts)
+    return Explanation(float(user.vector() @ item.vector()), table, pairs, parts)
 
 
 def popularity_explanation(degree: float, score: float, note: str) -> Explanation:

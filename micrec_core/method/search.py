@@ -6,14 +6,16 @@ One query at a time and plain NumPy: no parallel kernel is started, so threads m
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
 from micrec_core.features import FeatureMatrix
-from micrec_core.graphs.neighbours import STRONGEST_TERMS
-from micrec_core.serving.contents import Floats, Space
+from micrec_core.graphs.neighbours import STRONGEST_TERMS, Features
+
+Floats: TypeAlias = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class Index:
     space : rows L2-normalised or zero, dense [n, dim] or CSR [n, vocabulary]
     """
 
-    def __init__(self, space: Space):
+    def __init__(self, space: Features):
         self.n = space.shape[0]
         self._space = space if isinstance(space, np.ndarray) else sparse.csc_matrix(space)
 

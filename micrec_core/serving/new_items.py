@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from micrec_core.errors import RunError
 from micrec_core.features import FeatureMatrix
-from micrec_core.serving.foldin import Folded, FoldIn
-from micrec_core.serving.search import Query, top_rows
+from micrec_core.method.foldin import Folded, FoldIn
+from micrec_core.method.search import Query, top_rows
 from micrec_core.serving.users import Directory, Encode
 
 Found = tuple[NDArray[np.int64], NDArray[np.float32]]
@@ -51,7 +51,7 @@ def fold_new_item(
     RunError
         A user is not known, or there is nothing that this run's model can go by.
     """
-    bundle = fold.bundle
+    bundle = directory.bundle
     rows = [directory.user_row(d, user) for user in users]
     for user, row in zip(users, rows, strict=True):
         if row < 0:
@@ -78,7 +78,7 @@ def similar_by_embedding(
     fold: FoldIn, d: int, item: Folded, row: int, allowed: NDArray[np.bool_], k: int
 ) -> Found:
     """Rows and cosines of the items whose embeddings are nearest; ``row`` is its own or -1."""
-    vectors, vector = fold.tables[d].items, item.vector().astype(np.float32)
+    vectors, vector = fold.model.domains[d].items, item.vector().astype(np.float32)
     lengths = np.linalg.norm(vectors, axis=1) * np.linalg.norm(vector)
     cosines = vectors @ vector / np.maximum(lengths, 1e-12)
     cosines[~allowed] = -np.inf
@@ -90,7 +90,7 @@ def similar_by_embedding(
 
 def similar_by_content(fold: FoldIn, d: int, m: str, row: int, k: int) -> Found:
     """Rows and cosines of the catalogue's items nearest to one by the features of a modality."""
-    features = fold.bundle.domains[d].modalities[m].features
+    features = fold.model.domains[d].modalities[m].features
     one = FeatureMatrix(
         features.dense[[row]],
         None if features.sparse is None else features.sparse[[row]],

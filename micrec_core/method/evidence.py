@@ -1,24 +1,40 @@
-"""What someone is like in a modality, from the items they took and from what they wrote or showed.
+"""What is known of one user, and what it says in a modality (docs/method.md, section 6.1).
 
-The same sums as ``training.profiles``, for one user and with each contribution kept apart, so that
-an explanation can name it.
+The same sums as ``profiles``, for one user and with each contribution kept apart, so that an
+explanation can name it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
+from scipy.sparse import csr_matrix
 
-from micrec_core.features import FeatureMatrix
+from micrec_core.features import FeatureMatrix, centre
+from micrec_core.method.arrays import Floats, ModelArrays, Rows
 from micrec_core.method.profiles import OTHER_DOMAIN, coherence_of
-from micrec_core.modalities.base import centre
-from micrec_core.serving.contents import Bundle, Floats
-from micrec_core.serving.search import Query
-from micrec_core.serving.users import User
+from micrec_core.method.search import Query
+
+
+@dataclass(frozen=True, eq=False)
+class Person:
+    """A user to be folded in. Nothing is learned of them.
+
+    Attributes
+    ----------
+    rows : per domain the user's own row in training, -1 for none
+    items : per domain the rows of what they took, sorted
+    unchanged : per domain, whether ``items`` is the training history and nothing else was given
+    documents : modality -> what they wrote or showed, encoded (one row, not centred)
+    """
+
+    rows: tuple[int, ...]
+    items: tuple[Rows, ...]
+    unchanged: tuple[bool, ...]
+    documents: Mapping[str, FeatureMatrix]
 
 
 @dataclass(frozen=True)
@@ -35,9 +51,9 @@ class Evidence:
     """
 
     domain: int
-    rows: NDArray[np.int64]
+    rows: Rows
     dense: NDArray[np.float64]
-    terms: NDArray[np.int64] | None
+    terms: Rows | None
     values: Floats | None
     count: float
 
@@ -72,20 +88,20 @@ class Profile:
         return [(e, e.dense / length) for e in self.evidence] if length > 1e-12 else []
 
 
-def profile_of(bundle: Bundle, user: User, d: int, m: str, others: list[int]) -> Profile:
+def profile_of(model: ModelArrays, user: Person, d: int, m: str, others: list[int]) -> Profile:
     """The profile of a user in modality ``m`` of domain ``d``; items of ``others`` count half."""
-    own = [_items(bundle, d, m, user.items[d], 1.0)]
+    own = [_items(model, d, m, user.items[d], 1.0)]
     if m in user.documents:
-        own.append(_document(centre(user.documents[m], bundle.means[m][d])))
-    rest = [_items(bundle, s, m, user.items[s], OTHER_DOMAIN) for s in others]
+        own.append(_document(centre(user.documents[m], model.means[m][d])))
+    rest = [_items(model, s, m, user.items[s], OTHER_DOMAIN) for s in others]
     squared = _squared(_sum(own))
     count = np.array([sum(e.count for e in own)], np.float32)
     coherence = float(coherence_of(np.array([squared], np.float32), count)[0])
     return Profile(_sum([*own, *rest]), (*own, *rest), coherence)
 
 
-def _items(bundle: Bundle, d: int, m: str, rows: NDArray[np.int64], weight: float) -> Evidence:
-    features = bundle.domains[d].modalities[m].features
+def _items(model: ModelArrays, d: int, m: str, rows: Rows, weight: float) -> Evidence:
+    features = model.domains[d].modalities[m].features
     rows = rows[features.present[rows]]
     terms, values = None, None
     if features.sparse is not None:
@@ -100,7 +116,7 @@ def _document(matrix: FeatureMatrix) -> Evidence:
     return Evidence(-1, np.zeros(0, np.int64), query.dense[None, :], query.terms, query.values, 1.0)
 
 
-def _gather(rows: sparse.csr_matrix, which: NDArray[np.int64]) -> tuple[NDArray[np.int64], Floats]:
+def _gather(rows: csr_matrix, which: Rows) -> tuple[Rows, Floats]:
     """Columns and entries of some rows, one after the other."""
     places: list[NDArray] = [
         np.arange(rows.indptr[r], rows.indptr[r + 1], dtype=np.int64) for r in which

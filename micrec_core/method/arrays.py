@@ -1,0 +1,193 @@
+"""A trained model, and what is known of its users and items, as the arrays that serve it.
+
+What one user's fold-in (``foldin``) and the reasons of a score (``explanation``) read: parameters,
+features, neighbours, and what the model's forward pass gave, items' part of it by source
+(docs/method.md, section 8). NumPy alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from micrec_core.features import FeatureMatrix
+from micrec_core.graphs.neighbours import Features, Neighbours
+from micrec_core.method.bridge import Bridge
+from micrec_core.method.profiles import Links, Scaling
+
+Floats: TypeAlias = NDArray[np.float32]
+Rows: TypeAlias = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class GateArrays:
+    """The parameters of a ``gate.Gate``, and what it computes (section 6.3).
+
+    Attributes
+    ----------
+    bias : [n_modalities]
+    slope : [n_modalities, 2]
+    strength : [2]
+    """
+
+    bias: Floats
+    slope: Floats
+    strength: Floats
+
+    def shares(self, signals: Floats, has: NDArray[np.bool_]) -> Floats:
+        """Softmax over present modalities [n, n_modalities]; as ``Gate.shares``."""
+        if len(self.bias) < 2:  # nothing to share
+            return has.astype(np.float32)
+        logits = np.where(has, self.bias + (signals * self.slope).sum(-1), -np.inf)
+        peak = np.max(logits, axis=1, keepdims=True, where=has, initial=-np.inf)
+        parts = np.exp(logits - np.where(np.isfinite(peak), peak, 0.0))
+        return (parts / np.maximum(parts.sum(1, keepdims=True), 1e-30)).astype(np.float32)
+
+    def __call__(self, signals: Floats, has: NDArray[np.bool_]) -> Floats:
+        """Weights [n, n_modalities] from signals [n, n_modalities, 2] and has, bool [n, m]."""
+        shares = self.shares(signals, has)
+        if not shares.shape[1]:
+            return shares
+        strength = np.exp(self.strength[0] + self.strength[1] * signals[:, 0, 1])
+        return (strength[:, None] * shares).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class ModalityArrays:
+    """One modality of one domain.
+
+    Attributes
+    ----------
+    features : of the items, centred
+    user_space : [n_users, dim or vocabulary], profiles in which neighbours are found; rows of users
+        who may not be a neighbour are zero
+    user_neighbours, item_neighbours : as they were at training time
+    """
+
+    features: FeatureMatrix
+    user_space: Features
+    user_neighbours: Neighbours
+    item_neighbours: Neighbours
+
+
+@dataclass(frozen=True)
+class DomainArrays:
+    """One domain: train interactions, parameters, modalities and embeddings.
+
+    Attributes
+    ----------
+    label : the domain's name, as shown
+    train : binary CSR [n_users, n_items]
+    user_templates, item_templates : [n, dim], t (free vectors where there are no templates)
+    any_user, any_item : [dim], the global vectors
+    refine : c, how much of their neighbours' templates items take in
+    own_template : k, how much of its own template an item takes in
+    user_scaling, item_scaling : of the signals that the gates look at
+    initial_users : [n_users, dim], e before the aggregation, what neighbours bring
+    users : [n_users, dim], the final embeddings
+    item_layers : [n_items, L + 1, S, dim], the layers of the propagation from e' on, by source
+    """
+
+    label: str
+    train: csr_matrix
+    user_templates: Floats
+    item_templates: Floats
+    any_user: Floats
+    any_item: Floats
+    refine: float
+    own_template: float
+    user_gate: GateArrays
+    item_gate: GateArrays
+    user_scaling: Scaling
+    item_scaling: Scaling
+    modalities: dict[str, ModalityArrays]
+    initial_users: Floats
+    users: Floats
+    item_layers: Floats
+
+    @cached_property
+    def user_degree(self) -> Floats:
+        """Number of train interactions of each user, float32 [n_users]."""
+        return np.diff(self.train.indptr).astype(np.float32)
+
+    @cached_property
+    def item_degree(self) -> Floats:
+        """Number of train interactions of each item, float32 [n_items]."""
+        return np.bincount(self.train.indices, minlength=self.train.shape[1]).astype(np.float32)
+
+    @cached_property
+    def items(self) -> Floats:
+        """Final embeddings of all items, float32 [n_items, dim]."""
+        return self._mean_over_layers(self.item_layers.sum(axis=(1, 2)), self.item_degree)
+
+    @property
+    def initial_items(self) -> Floats:
+        """e of the items, [n_items, dim]: all of it is of the source ``id``."""
+        return self.item_layers[:, 0, 0]
+
+    def items_by_source(self, rows: Rows) -> Floats:
+        """Final embeddings of some items, float32 [n, S, dim]."""
+        return self._mean_over_layers(self.item_layers[rows].sum(axis=1), self.item_degree[rows])
+
+    def passed_on(self, rows: Rows, n_layers: int) -> NDArray[np.float64]:
+        """What items pass on along an edge in the first layers, float64 [n, S, dim].
+
+        Times 1 / sqrt(degree) of who receives it; the items must have edges.
+        """
+        total = self.item_layers[rows, :n_layers].sum(axis=1, dtype=np.float64)
+        return total * self.item_degree[rows, None, None] ** -0.5
+
+    def _mean_over_layers(self, total: Floats, degree: Floats) -> Floats:
+        mean = np.where(degree > 0, 1.0 / self.item_layers.shape[1], 1.0).astype(np.float32)
+        return total * mean.reshape(-1, *[1] * (total.ndim - 1))
+
+
+@dataclass(frozen=True)
+class ModelArrays:
+    """All domains and what they share.
+
+    Attributes
+    ----------
+    layers, templates, alpha : as in the model; ``alpha`` is the annealed exponent
+    k, temperature, cross_profile : how neighbours are found and weighed
+    project : modality -> P_m [dim, width]
+    transfer : (source, target) -> W [dim, dim]; empty where nothing crosses domains
+    bridge : (source, target) -> what takes a user to a domain where they took nothing; the
+        overlapping users it knows are those of ``links``, in that order
+    links : (source, target) -> rows of the users with train interactions in both
+    means : modality -> float32 [n_domains, width], what was subtracted from the features
+    """
+
+    domains: tuple[DomainArrays, ...]
+    modalities: tuple[str, ...]
+    layers: int
+    templates: bool
+    alpha: float
+    k: int
+    temperature: float
+    cross_profile: bool
+    project: dict[str, Floats]
+    transfer: dict[tuple[int, int], Floats]
+    bridge: dict[tuple[int, int], Bridge]
+    links: Links
+    means: dict[str, Floats]
+
+    @property
+    def dim(self) -> int:
+        """Width of every embedding."""
+        return len(self.domains[0].any_user)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The sources a score is split by, in the order of every array with a source axis."""
+        return ("id", *self.modalities, *(("bridge",) if self.transfer else ()))
+
+    @property
+    def can_fold_in(self) -> bool:
+        """Whether someone new gets anything but the popular list (not with vectors per user)."""
+        return self.templates or bool(self.modalities)
