@@ -18,6 +18,7 @@ from tests.data.conftest import write_dataset
 from tests.data.test_bad_tables import BAD
 
 ROOT = Path(__file__).resolve().parents[2]
+QUICK = ("--device", "cpu", "--no-umap", "--set", "steps=3")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -32,8 +33,8 @@ def small_cache(tmp_path_factory: pytest.TempPathFactory, one_thread: None) -> I
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cli")
     generate_sample(folder / "tiny", users=100, items=(50, 40), seed=3, picture_size=32)
-    words = ["train", str(folder / "tiny"), "--out", str(folder / "run"), "--epochs", "2"]
-    assert main([*words, "--device", "cpu", "--no-umap", "--split", "inductive"]) == 0
+    words = ["train", str(folder / "tiny"), "--out", str(folder / "run"), *QUICK]
+    assert main([*words, "--epochs", "2", "--split", "inductive"]) == 0
     return folder
 
 
@@ -171,7 +172,7 @@ def test_sample_and_check_and_features(said, tmp_path: Path) -> None:
 
 def test_train_and_evaluate_print_the_shape_of_the_design(said, place: Path) -> None:
     out = place / "json"
-    words = ["train", place / "tiny", "--out", out, "--epochs", 1, "--device", "cpu", "--no-umap"]
+    words = ["train", place / "tiny", "--out", out, "--epochs", 1, *QUICK]
     code, made, _ = said(*words, "--json", "--set", "dim=16", "--without", "image,contrast")
     assert code == 0
     assert made["run"] == str(out) and made["model"] == "micrec" and made["best_epoch"] == 1

@@ -31,7 +31,7 @@ pytestmark = [
 
 BASE = RunSettings(
     split="inductive",
-    training=TrainSettings(epochs=2, batch_size=256, validate_every=1, negatives=32),
+    training=TrainSettings(epochs=2, steps=3, batch_size=256, validate_every=1, negatives=32),
 )
 MODELS_HERE = ("micrec", "lightgcn", "popularity", "ease", "cmf")
 # Points; what is trained, not solved, with the second seed; the variant with both.

@@ -17,7 +17,7 @@ def real_runs(tmp_path_factory):
     from micrec_core.running.train import train_run
 
     folder = tmp_path_factory.mktemp("real")
-    settings = RunSettings(training={"epochs": 2}, split="inductive")
+    settings = RunSettings(training={"epochs": 2, "steps": 3}, split="inductive")
     train_run(ROOT / "sample_data", folder / "short", settings, device="cpu", umap=False)
     return folder
 

@@ -30,7 +30,10 @@ from micrec_core.runs import Run, live_history, open_run
 from micrec_core.sample.generate import generate_sample
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-SHORT = {"batch_size": 256, "validate_every": 1}
+# What a run writes does not hang on how many steps an epoch has.
+SHORT = {"batch_size": 256, "validate_every": 1, "steps": 3}
+# Long enough that a process is stopped amid them.
+LONG = 8
 ROOT = Path(__file__).resolve().parents[2]
 EPOCHS = 2
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
@@ -39,7 +42,7 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
 def settings(split: str = "known", epochs: int = EPOCHS, **training: object) -> RunSettings:
     return RunSettings(
         split=split,  # type: ignore[arg-type]
-        training=TrainSettings(epochs=epochs, **SHORT, **training),  # type: ignore[arg-type]
+        training=TrainSettings(epochs=epochs, **SHORT | training),  # type: ignore[arg-type]
     )
 
 
@@ -313,7 +316,7 @@ def command(data: Path, out: Path, *words: str) -> list[str]:
     return [
         sys.executable, "-m", "micrec_core", "train", str(data), "--out", str(out), "--device",
         "cpu", "--no-umap", "--set", "patience=100", "--set", "batch_size=256", "--set",
-        "validate_every=1", *words,
+        "validate_every=1", "--set", f"steps={LONG}", *words,
     ]  # fmt: skip
 
 
@@ -334,11 +337,11 @@ def started(words: list[str], out: Path, epochs: int, cache: Path) -> subprocess
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_killed_and_resumed_ends_in_the_same_parameters(place: Path, tmp_path: Path) -> None:
-    long = 12
+    long = 8
+    wanted = settings(epochs=long, patience=100, steps=LONG)
     whole = train_run(
-        place / "tiny", tmp_path / "whole",
-        settings(epochs=long, patience=100), device="cpu", cache=place / "cache", umap=False,
-    )  # fmt: skip
+        place / "tiny", tmp_path / "whole", wanted, device="cpu", cache=place / "cache", umap=False
+    )
     out = tmp_path / "killed"
     words = command(place / "tiny", out, "--epochs", str(long))
     child = started(words, out, 3, place / "cache")
@@ -348,9 +351,8 @@ def test_killed_and_resumed_ends_in_the_same_parameters(place: Path, tmp_path: P
         open_run(out)
     assert len(live_history(out)) < long
     resumed = train_run(
-        place / "tiny", out, settings(epochs=long, patience=100), device="cpu", resume=True,
-        cache=place / "cache", umap=False,
-    )  # fmt: skip
+        place / "tiny", out, wanted, device="cpu", resume=True, cache=place / "cache", umap=False
+    )
     assert resumed.best_epoch == whole.best_epoch and resumed.metrics == whole.metrics
     files = ["model.safetensors", "serving.safetensors", "metrics/alignment.parquet"]
     for name in files:
