@@ -15,7 +15,7 @@ from micrec_core.cli.lists import changes, numbers, shares_of, sizes, words
 from micrec_core.cli.modalities import specs, with_documents, with_encoders
 from micrec_core.cli.output import Progress, aligned, metric_lines, write_json, write_lines
 from micrec_core.mechanisms import MECHANISMS
-from micrec_core.modalities.registry import MODALITIES, listed
+from micrec_core.modalities.registry import nouns
 from micrec_core.protocols import CURVES, PROTOCOLS
 
 app = typer.Typer(
@@ -105,7 +105,7 @@ def encode(
     cache: Cache = None,
     as_json: Json = False,
 ) -> None:
-    """Encode texts and pictures, and keep the features for later commands."""
+    """Encode what items say in each modality, and keep the features for later commands."""
     import time
 
     from micrec_core.data import read_dataset
@@ -118,7 +118,7 @@ def encode(
     check_encoders(encoders)
     device, folder, dataset = choose_device(device), cache or _cache(), read_dataset(path)
     progress = Progress()
-    progress(f"encoding {listed(m.nouns for m in MODALITIES.values())}", 0, 0)
+    progress(f"encoding {nouns()}", 0, 0)
     found = encode_dataset(dataset, encoders, cache=folder, device=device)
     progress.close()
     about = {

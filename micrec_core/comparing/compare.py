@@ -31,6 +31,7 @@ from micrec_core.evaluation.leaks import require_disjoint
 from micrec_core.evaluation.parallel import sharing_cores
 from micrec_core.evaluation.stress import check_stresses, plan_stresses
 from micrec_core.mechanisms import MECHANISMS
+from micrec_core.modalities.registry import nouns
 from micrec_core.running.ending import stop_on_sigterm
 from micrec_core.running.record import first_info, require_same
 from micrec_core.runs import RunWriter
@@ -99,7 +100,7 @@ def compare(
     writer = None if helper else _writer(out, base, first_info(dataset, base, device), dataset)
     if helper:
         require_same(out, base, dataset)
-    progress("encoding texts and pictures", 0, 0)
+    progress(f"encoding {nouns()}", 0, 0)
     material = encode_material(dataset, split, base, device, cache)
     modalities = material.features.modalities
     plan = Plan(

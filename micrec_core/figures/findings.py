@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from micrec_core.figures.tables import own_seed, pick
-from micrec_core.modalities.registry import MODALITIES, listed
+from micrec_core.modalities.registry import nouns
 from micrec_core.names import DEGREE_BINS, DEGREE_STARTS, HEADLINE, is_baseline, model_label
 from micrec_core.protocols import PROTOCOL_LABELS
 
@@ -242,7 +242,7 @@ def content_matters(
             f"{labels[row['domain']]}: {row['diff']:+.3f} [{row['diff_low']:+.3f}, "
             f"{row['diff_high']:+.3f}] NDCG@20 without them; n\u00a0=\u00a0{int(row['n']):,} users"
         )
-    content = listed(m.nouns for m in MODALITIES.values()).capitalize()
+    content = nouns().capitalize()
     title = f"{content} help known users in some domains, not in all."
     if set(words) == {"above"}:
         title = f"{content} help: taking them away costs accuracy."

@@ -76,6 +76,11 @@ def spoken_to() -> list[Modality]:
     return [found for found in MODALITIES.values() if found.asks]
 
 
+def nouns(last: str = "and") -> str:
+    """``texts and pictures``: what the registered modalities are said by."""
+    return listed((found.nouns for found in MODALITIES.values()), last)
+
+
 def given(documents: Mapping[str, Any]) -> dict[str, Any]:
     """What somebody really said or showed, by modality: neither None nor blank."""
     return {

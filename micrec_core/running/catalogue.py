@@ -16,6 +16,7 @@ from micrec_core.evaluation.parallel import n_cores
 from micrec_core.modalities.dataset import DatasetFeatures
 from micrec_core.modalities.image import item_images
 from micrec_core.modalities.images import load_image
+from micrec_core.modalities.registry import MODALITIES, in_order
 from micrec_core.training.prepare import Prepared
 
 SIDE = 96
@@ -26,9 +27,11 @@ _CHUNK = 256
 def catalogue_frame(prepared: Prepared, progress: Progress) -> pd.DataFrame:
     """One row an item: domain, row, item_id, title, description, degree, thumbnail, has_*."""
     pictures = thumbnails(item_images(prepared.dataset), progress)
+    names = in_order((*MODALITIES, *prepared.features.modalities))
     parts, start = [], 0
     pairs = zip(prepared.dataset.domains, prepared.knowledge.domains, strict=True)
     for d, (domain, part) in enumerate(pairs):
+        has = {f"has_{m}": _present(prepared.features, m, d, domain.n_items) for m in names}
         parts.append(
             pd.DataFrame(
                 {
@@ -39,8 +42,7 @@ def catalogue_frame(prepared: Prepared, progress: Progress) -> pd.DataFrame:
                     "description": domain.descriptions.astype(str),
                     "degree": part.item_degree.astype(np.int32),
                     "thumbnail": pd.Series(pictures[start : start + domain.n_items], dtype=object),
-                    "has_text": _present(prepared.features, "text", d, domain.n_items),
-                    "has_image": _present(prepared.features, "image", d, domain.n_items),
+                    **has,
                 }
             )
         )

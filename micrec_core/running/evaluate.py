@@ -16,6 +16,7 @@ from micrec_core.data.progress import Progress, silent
 from micrec_core.errors import ConfigError, RunError
 from micrec_core.evaluation.questions import Outcome, Question, tabulate
 from micrec_core.evaluation.tables import summary_table
+from micrec_core.modalities.registry import nouns
 from micrec_core.names import PARAMETERS, SUMMARY
 from micrec_core.protocols import PROTOCOLS
 from micrec_core.running.fit import restore
@@ -121,7 +122,7 @@ def reopen(
             f"run '{run.name}' was trained on other data than dataset '{dataset.name}' holds now; "
             "give the tables that it was trained on"
         )
-    progress("encoding texts and pictures", 0, 0)
+    progress(f"encoding {nouns()}", 0, 0)
     material = encode_material(dataset, split, settings, device, cache)
     progress("finding neighbours", 0, 0)
     return prepare(material, settings, device)

@@ -17,6 +17,7 @@ from micrec_core.evaluation.leaks import require_disjoint
 from micrec_core.method.bridge import Bridge
 from micrec_core.method.inductive import encode
 from micrec_core.method.micrec import Encoded
+from micrec_core.modalities.registry import nouns
 from micrec_core.names import CATALOGUE, PARAMETERS, SUMMARY, WEIGHTS
 from micrec_core.running.catalogue import catalogue_frame
 from micrec_core.running.cost import Clock
@@ -93,7 +94,7 @@ def train_run(
             require_same(Path(out), settings, dataset)
         writer = RunWriter(Path(out), first_info(dataset, settings, device), resume)
         with marked_at_its_end(writer):
-            progress("encoding texts and pictures", 0, 0)
+            progress(f"encoding {nouns()}", 0, 0)
             with clock.part("encode"):
                 material = encode_material(dataset, split, settings, device, cache)
             progress("finding neighbours", 0, 0)

@@ -14,6 +14,7 @@ from micrec_core.mechanisms import MECHANISMS, Mechanism
 from micrec_core.method.configurations import CONFIGURATIONS
 from micrec_core.method.inputs import ModelInputs
 from micrec_core.method.micrec import MICRec, Settings
+from micrec_core.modalities.registry import nouns
 
 
 def used_modalities(settings: ModelSettings, available: tuple[str, ...]) -> tuple[str, ...]:
@@ -67,7 +68,7 @@ def build_any(
     Raises
     ------
     ConfigError
-        The baseline goes by texts or pictures, and there are none.
+        The baseline goes by what items say, and they say nothing.
     """
     kind = REGISTRY.get(settings.name)
     if kind is None:
@@ -79,7 +80,7 @@ def build_any(
         return kind(told)
     if kind.uses_features and not inputs.modalities:
         raise ConfigError(
-            f"{settings.name} goes by texts or pictures, and no item of the dataset has any; "
+            f"{settings.name} goes by {nouns('or')}, and no item of the dataset has any; "
             "choose a model without"
         )
     model = kind(inputs, told)
