@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from micrec_core.errors import ConfigError
-from micrec_core.mechanisms import MECHANISMS
+from micrec_core.mechanisms import MECHANISMS, mechanisms
 from micrec_core.method.configurations import CONFIGURATIONS
 from micrec_core.modalities.registry import MODALITIES, default_encoders, in_order, modality
 
@@ -75,10 +75,7 @@ class ModelSettings(Settings):
         return self
 
     @model_validator(mode="after")
-    def _known_mechanisms(self) -> ModelSettings:
-        for name in self.without:
-            if name not in MECHANISMS:
-                raise ValueError(f"unknown mechanism '{name}'{_nearest(name, tuple(MECHANISMS))}")
+    def _has_mechanisms(self) -> ModelSettings:
         if self.without and self.name != "micrec":
             raise ValueError(f"'without' switches parts of micrec off, and {self.name} has none")
         return self
@@ -170,11 +167,21 @@ class RunSettings(Settings):
     @classmethod
     def _known_modalities(cls, features: dict[str, str]) -> dict[str, str]:
         for name in features:
+            if name in MECHANISMS and name not in MODALITIES:
+                raise ValueError(f"'{name}' is a mechanism; call the modality otherwise")
             try:
                 modality(name)
             except ConfigError as error:
                 raise ValueError(str(error)) from None
         return features
+
+    @model_validator(mode="after")
+    def _known_mechanisms(self) -> RunSettings:
+        known = tuple(mechanisms(self.features))
+        for name in self.model.without:
+            if name not in known:
+                raise ValueError(f"unknown mechanism '{name}'{_nearest(name, known)}")
+        return self
 
     @model_serializer(mode="wrap")
     def _flat(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:

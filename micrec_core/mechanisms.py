@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from micrec_core.modalities.registry import MODALITIES, listed
+from micrec_core.modalities.registry import MODALITIES, listed, modality
 from micrec_core.names import FULL
 
 ALL = "all"
@@ -50,6 +50,19 @@ MECHANISMS: dict[str, Mechanism] = {
         "one domain at a time", model={"transfer": False}, training={"contrast": 0.0}
     ),
 }
+
+
+def mechanisms(modalities: Iterable[str]) -> dict[str, Mechanism]:
+    """All that a model can do without, the modalities that a dataset brings beside the registered.
+
+    ``modalities`` : names of any
+    """
+    brought = {
+        name: Mechanism(f"without {modality(name).label.lower()}", name)
+        for name in modalities
+        if name not in MECHANISMS
+    }
+    return {**MECHANISMS, **brought}
 
 
 def variant_label(variant: str) -> str:

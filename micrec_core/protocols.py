@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from micrec_core.modalities.registry import nouns
 from micrec_core.names import EVERYONE, FULL_LIST
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ CURVES: dict[str, Curve] = {
     ),
     "missing": Curve(
         axis="Items that lose it",
-        question="What if texts or pictures are missing?",
+        question=f"What if {nouns('or')} are missing?",
         note="What is lost is lost in training and when asked.",
         about="A share of the items without a modality, in training and when asked",
         shares=(0.0, 0.25, 0.5, 0.75, 1.0),

@@ -2,6 +2,7 @@ import streamlit as st
 
 from micrec_core.figures import findings, retrain
 from micrec_core.figures.data import degree_counts, degree_curves, domain_table
+from micrec_core.modalities.registry import nouns
 from micrec_core.names import CATALOGUE
 from micrec_core.ui import library
 from micrec_core.ui.navigation import link
@@ -12,7 +13,7 @@ from micrec_core.ui.words import words
 
 page_head(
     "overview",
-    "MICRec recommends across two shops at once, from interactions, texts and pictures, also to "
+    f"MICRec recommends across two shops at once, from interactions, {nouns()}, also to "
     "people and for items it was never trained on. Each finding below links to its evidence.",
 )
 this = opened(needs_model=False)
@@ -75,7 +76,7 @@ def show_data() -> None:
         degree_counts(degrees, "items"),
         "overview-degrees",
         alt="Share of items with at least so many interactions, per domain",
-        caption="Most items have few interactions: this is where text and pictures have to help.",
+        caption=f"Most items have few interactions: this is where {nouns()} have to help.",
     )
 
 

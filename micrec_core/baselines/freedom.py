@@ -6,8 +6,8 @@
 
 LGC is LightGCN; in training it runs on a share 1 - ``drop`` of the edges, drawn anew each epoch
 with probability in proportion to 1 / sqrt(d_u d_i). Options: ``image_share``, ``drop``,
-``weight``, ``train_features``. The neighbours are those that MICRec takes. Images are the last of
-the modalities; what has only one of them goes by that.
+``weight``, ``train_features``. The neighbours are those that MICRec takes. Modalities
+without an option for their share have equal parts of what is left.
 """
 
 from __future__ import annotations
@@ -36,6 +36,9 @@ from micrec_core.graphs.propagation import light_gcn
 from micrec_core.method.configurations import FALLING
 from micrec_core.method.inputs import ModelInputs
 
+# What the name of an option that is a modality's share ends with.
+_SHARE = "_share"
+
 
 class Freedom(Baseline):
     """LightGCN with what similar items have learned added to each item."""
@@ -54,9 +57,13 @@ class Freedom(Baseline):
     def __init__(self, inputs: ModelInputs, settings: BaselineSettings):
         super().__init__(inputs, settings)
         self.content = Content(inputs, settings.dim, bool(settings.options["train_features"]))
-        image = settings.options["image_share"]
-        *others, last = inputs.modalities
-        shares = {**dict.fromkeys(others, 1.0 - image), last: image if others else 1.0}
+        shares = {
+            name.removesuffix(_SHARE): value
+            for name, value in settings.options.items()
+            if name.endswith(_SHARE)
+        }
+        others = [m for m in inputs.modalities if m not in shares]
+        shares |= dict.fromkeys(others, (1.0 - sum(shares.values())) / max(len(others), 1))
         self.similar = [
             uniform_neighbours(
                 cast(dict[str, NeighbourGraph], d.items.neighbours),

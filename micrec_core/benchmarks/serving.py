@@ -12,6 +12,8 @@ from micrec_core.features import FeatureMatrix
 from micrec_core.graphs.neighbours import Neighbours, normalise_rows, strongest
 from micrec_core.method.arrays import Floats, GateArrays, ModalityArrays
 from micrec_core.method.profiles import Scaling, infer_profiles
+from micrec_core.modalities.image import IMAGE
+from micrec_core.modalities.text import TEXT
 from micrec_core.serving import Recommender
 from micrec_core.serving.contents import Bundle, DomainPart
 
@@ -76,8 +78,8 @@ def make_bundle(n_users: int, n_items: int) -> Bundle:
     users = worlds.vectors(n_users, DIM, 5) * np.float32(0.1)
     items = worlds.vectors(n_items, DIM, 6) * np.float32(0.1)
     modalities = {
-        "text": _modality(train, FeatureMatrix(_unit(n_items, 1), text, present), 2),
-        "image": _modality(train, FeatureMatrix(_unit(n_items, 3), None, present), 4),
+        TEXT.name: _modality(train, FeatureMatrix(_unit(n_items, 1), text, present), 2),
+        IMAGE.name: _modality(train, FeatureMatrix(_unit(n_items, 3), None, present), 4),
     }
     part = DomainPart(
         name=DOMAIN,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from micrec_core.errors import ConfigError, RunError
 from micrec_core.evaluation.leaks import require_disjoint
 from micrec_core.evaluation.parallel import sharing_cores
 from micrec_core.evaluation.stress import check_stresses, plan_stresses
-from micrec_core.mechanisms import MECHANISMS
+from micrec_core.mechanisms import mechanisms
 from micrec_core.modalities.registry import nouns
 from micrec_core.running.ending import stop_on_sigterm
 from micrec_core.running.record import first_info, require_same
@@ -90,7 +90,7 @@ def compare(
         ``out`` is a comparison of other settings or data.
     """
     base = base or RunSettings()
-    contenders = contenders_of(models, without)
+    contenders = contenders_of(models, without, base.features)
     check_stresses(protocols, shares)
     if not seeds or budget < 1:
         raise ConfigError("a comparison needs a seed and a budget of one point a model at least")
@@ -137,16 +137,22 @@ def _run(
             process.wait()
 
 
-def contenders_of(models: Sequence[str], without: Sequence[str]) -> tuple[Contender, ...]:
-    """What is compared; micrec first, whose variants need it, then in the order given."""
+def contenders_of(
+    models: Sequence[str], without: Sequence[str], modalities: Iterable[str] = ()
+) -> tuple[Contender, ...]:
+    """What is compared; micrec first, whose variants need it, then in the order given.
+
+    ``modalities`` : that there are encoders of
+    """
+    switches = mechanisms(modalities)
     known = all_models()
     for name in models:
         if name not in known:
             raise ConfigError(f"there is no model '{name}'; there are: {', '.join(known)}")
     for name in without:
-        if name not in MECHANISMS:
+        if name not in switches:
             raise ConfigError(
-                f"there is no mechanism '{name}' to do without; there are: {', '.join(MECHANISMS)}"
+                f"there is no mechanism '{name}' to do without; there are: {', '.join(switches)}"
             )
     names = dict.fromkeys(models or known)
     first = ["micrec"] if without or "micrec" in names else []

@@ -22,12 +22,13 @@ from micrec_core.errors import ConfigError
 from micrec_core.evaluation.questions import Outcome, tabulate
 from micrec_core.evaluation.stress import check_stresses, plan_stresses
 from micrec_core.evaluation.tables import summary_table, variants_table
-from micrec_core.mechanisms import MECHANISMS
+from micrec_core.mechanisms import mechanisms
 from micrec_core.names import FULL, FULL_MODEL, MICREC, SUMMARY, VARIANTS
 from micrec_core.protocols import CURVES
 from micrec_core.running.evaluate import load_model, reopen
 from micrec_core.running.fit import fit
 from micrec_core.running.frames import comparison_frames
+from micrec_core.running.record import settings_of
 from micrec_core.runs import Run, RunWriter, open_run
 from micrec_core.training.prepare import Prepared
 
@@ -118,7 +119,8 @@ def train_curves(
     run = open_run(run_path)
     require_full(run)
     check_stresses(protocols, shares)
-    beside = contenders_beside(BESIDE if names is None else names)
+    features = settings_of(run.info).features
+    beside = contenders_beside(BESIDE if names is None else names, features)
     full = reopen(run, dataset_path, device, progress, cache)
     modalities = full.features.modalities
     stresses = plan_stresses(full.dataset, full.split, modalities, protocols, shares)
@@ -159,14 +161,18 @@ def add_frames(run: Run, frames: Mapping[str, pd.DataFrame]) -> None:
         raise
 
 
-def contenders_beside(names: Iterable[str]) -> list[Contender]:
-    """What each name stands for: micrec without a mechanism, or a baseline."""
+def contenders_beside(names: Iterable[str], modalities: Iterable[str]) -> list[Contender]:
+    """What each name stands for: micrec without a mechanism, or a baseline.
+
+    ``modalities`` : that there are encoders of
+    """
+    switches = mechanisms(modalities)
     # Popularity stands beside every model in any case.
     known = [name for name in models() if name not in (MICREC, "popularity")]
     out = []
     for name in dict.fromkeys(names):
-        if name not in known and name not in MECHANISMS:
-            there = ", ".join((*MECHANISMS, *known))
+        if name not in known and name not in switches:
+            there = ", ".join((*switches, *known))
             raise ConfigError(f"there is no variant or baseline '{name}'; there are: {there}")
         out.append(Contender(name) if name in known else Contender(MICREC, (name,)))
     return out
@@ -175,9 +181,10 @@ def contenders_beside(names: Iterable[str]) -> list[Contender]:
 def _wanted(names: Sequence[str] | None, modalities: tuple[str, ...]) -> list[Contender]:
     """What to train; by default nothing that differs from the full model in name only."""
     if names is not None:
-        return contenders_beside(names)
-    own = [n for n, m in MECHANISMS.items() if not m.modality or m.lost(modalities)]
-    return contenders_beside([*own, *BESIDE])
+        return contenders_beside(names, modalities)
+    switches = mechanisms(modalities).items()
+    own = [n for n, m in switches if not m.modality or m.lost(modalities)]
+    return contenders_beside([*own, *BESIDE], modalities)
 
 
 def _own(run: Run, full: Prepared) -> tuple[Outcome, list[Outcome]]:

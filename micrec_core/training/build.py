@@ -10,7 +10,7 @@ from micrec_core.baselines import REGISTRY, Baseline, BaselineSettings, ClosedFo
 from micrec_core.baselines.contract import EDGE_DROP
 from micrec_core.config import ModelSettings, TrainSettings
 from micrec_core.errors import ConfigError
-from micrec_core.mechanisms import MECHANISMS, Mechanism
+from micrec_core.mechanisms import Mechanism, mechanisms
 from micrec_core.method.configurations import CONFIGURATIONS
 from micrec_core.method.inputs import ModelInputs
 from micrec_core.method.micrec import MICRec, Settings
@@ -51,7 +51,8 @@ def effective_training(settings: ModelSettings, training: TrainSettings) -> Trai
 def _switched_off(settings: ModelSettings) -> list[Mechanism]:
     """What a configuration never has, and what this one is to go without."""
     names = (*CONFIGURATIONS[settings.name].without, *settings.without)
-    return [MECHANISMS[name] for name in names]
+    known = mechanisms(names)
+    return [known[name] for name in names]
 
 
 def _options(settings: ModelSettings) -> dict[str, float]:
