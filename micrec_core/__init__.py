@@ -1,3 +1,53 @@
-"""MICRec Explorer: an inductive, cross-domain, multimodal recommender one can see into."""
+"""MICRec Explorer: an inductive, cross-domain, multimodal recommender one can see into.
+
+    import micrec_core as mc
+
+    run = mc.train(mc.read_dataset("data/mine"), out="runs/mine")
+    run.recommender().recommend(likes={"food": ["f12"]}, domain="kitchen", k=10)
+
+Names are imported at their first use (PEP 562); ``micrec_core.notebook`` documents them.
+"""
+
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from micrec_core.notebook import (
+        SAMPLE_DATA,
+        SAMPLE_RUN,
+        Dataset,
+        Embeddings,
+        Recommender,
+        Run,
+        dataset,
+        open_run,
+        read_dataset,
+        train,
+    )
+
+__all__ = [
+    "SAMPLE_DATA",
+    "SAMPLE_RUN",
+    "Dataset",
+    "Embeddings",
+    "Recommender",
+    "Run",
+    "__version__",
+    "dataset",
+    "open_run",
+    "read_dataset",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    from micrec_core import notebook
+
+    return getattr(notebook, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -118,7 +118,7 @@ class Reading:
             raise ConfigError(f"k_core is {self.k_core}; give 0 to keep all, or a positive number")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dataset:
     """Two or more domains that share a space of user ids.
 
@@ -137,6 +137,13 @@ class Dataset:
     licence: str = ""
     notes: tuple[str, ...] = field(default=())
     reading: Reading = Reading()
+
+    def __repr__(self) -> str:
+        counts = "; ".join(
+            f"{d.name}: {d.n_users:,} users, {d.n_items:,} items, {len(d.edges):,} interactions"
+            for d in self.domains
+        )
+        return f"Dataset '{self.name}' ({counts})"
 
     def domain(self, name: str) -> Domain:
         """The domain called ``name``; DataError naming the known ones otherwise."""
