@@ -10,7 +10,7 @@ Names are imported at their first use (PEP 562); ``micrec_core.notebook`` docume
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from micrec_core.version import __version__
 
 if TYPE_CHECKING:
     from micrec_core.notebook import (

@@ -19,12 +19,11 @@ from typing import Any
 import numba
 import torch
 
-import micrec_core
 from micrec_core.errors import ConfigError, RunError
 from micrec_core.running.cost import peak_memory
 
 Work = Callable[[], object]
-ROOT = Path(micrec_core.__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("numpy", "scipy", "numba", "torch", "torch-geometric")
 
 

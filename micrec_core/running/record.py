@@ -8,7 +8,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from micrec_core import __version__
 from micrec_core.answering.answers import variant_name
 from micrec_core.config import RunSettings, TrainSettings
 from micrec_core.data import Dataset, describe
@@ -18,6 +17,7 @@ from micrec_core.modalities.modality import NO_ENCODER
 from micrec_core.modalities.registry import MODALITIES
 from micrec_core.runs import RunInfo
 from micrec_core.runs.files import read_json
+from micrec_core.version import __version__
 
 _PACKAGES = ("torch", "numpy", "scipy", "numba", "pandas", "scikit-learn", "umap-learn")
 
