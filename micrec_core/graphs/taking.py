@@ -19,8 +19,8 @@ from micrec_core.graphs.operators import is_wide
 def takeable(table: Tensor) -> Tensor:
     """The table [n, dim] itself, of which ``take`` takes rows at no cost of a table each.
 
-    Whatever else is made of it must hand back a gradient that nobody else reads afterwards, for the
-    rows' are added in place: so do the operations of this package, and a sum of tables does not.
+    The rows' gradients are added in place to that of whatever else is made of it, or to a copy
+    where somebody else holds that one: a sum of two tables hands both of them the same.
     """
     if table.requires_grad and torch.is_grad_enabled() and is_wide(table):
         return _Takeable.apply(table, [])
@@ -49,12 +49,20 @@ class _Takeable(torch.autograd.Function):
         given = ctx.given
         if not given:
             return gradient, None
-        total = torch.zeros(ctx.shape) if gradient is None else gradient.contiguous()
+        total = torch.zeros(ctx.shape) if gradient is None else _own(gradient).contiguous()
         # The engine hands them over in one order, so the sums are the same every time.
         for rows, of_rows in given:
             kernels.add_rows(rows.numpy(), of_rows.numpy(), total.numpy())
         given.clear()
         return total, None
+
+
+def _own(gradient: Tensor) -> Tensor:
+    """The gradient itself where nothing else holds it or its memory, else a copy to write into."""
+    storage = torch._C._storage_Use_Count(gradient.untyped_storage()._cdata)  # type: ignore[attr-defined]
+    # In a backward function: one for the tensor, and one more of its memory for the call above.
+    held = gradient._use_count() > 1 or storage > 2  # type: ignore[attr-defined]
+    return gradient.clone() if held else gradient
 
 
 class _Taken(torch.autograd.Function):

@@ -73,6 +73,38 @@ def test_tables_one_from_the_other_share_no_gradient() -> None:
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
 
 
+SHARED = {
+    "a sum hands both the same": lambda a, b: a + b,
+    "a difference": lambda a, b: a - b,
+    "a sum of one with itself": lambda a, b: a + a + 0.0 * b,
+    "a view of one and a part of the other": lambda a, b: a.view(5, 2, DIM).sum(1) + b[:5],
+    "stacked": lambda a, b: torch.stack([a, b]).sum(0),
+}
+
+
+@pytest.mark.parametrize("join", SHARED.values(), ids=list(SHARED))
+def test_a_gradient_that_two_tables_share_is_right_for_both(join) -> None:
+    """Rows' gradients were once added in place to what the other table was handed too."""
+    a, b = draw(10, DIM, seed=1), draw(10, DIM, seed=2)
+    found = []
+    for way in (takeable, lambda table: table):
+        left, right = way(a), way(b)
+        (of_left,), (of_right,) = take(left, *rows([3, 3, 0])), take(right, *rows([7]))
+        loss = join(left, right).square().sum() + of_left.sum() + 3.0 * of_right.sum()
+        found.append(torch.autograd.grad(loss, [a, b]))
+    for own, expected in zip(*found, strict=True):
+        torch.testing.assert_close(own, expected)
+
+
+def test_a_gradient_that_the_caller_holds_is_left_as_it_is() -> None:
+    a, given_in = draw(10, DIM, seed=1), torch.ones(10, DIM)
+    opened = takeable(a)
+    (part,) = take(opened, *rows([3]))
+    torch.autograd.backward([opened, part.sum()], [given_in, None])
+    assert torch.equal(given_in, torch.ones(10, DIM)) and a.grad is not None
+    assert a.grad[3, 0] == 2.0
+
+
 def test_only_wide_tables_that_learn_are_opened() -> None:
     for table in (draw(4, DIM, seed=1).detach(), draw(4, 5, seed=1), draw(4, DIM, seed=1).double()):
         assert takeable(table) is table
