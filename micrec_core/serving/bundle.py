@@ -23,6 +23,7 @@ from micrec_core.features import FeatureMatrix
 from micrec_core.graphs.neighbours import Features, Neighbours
 from micrec_core.method.arrays import Floats, GateArrays, ModalityArrays
 from micrec_core.method.bridge import Bridge
+from micrec_core.method.configurations import CONFIGURATIONS
 from micrec_core.method.profiles import Links, Scaling
 from micrec_core.names import PARAMETERS
 from micrec_core.serving.contents import BRIDGE_ARRAYS, Bundle, DomainPart
@@ -105,11 +106,13 @@ def read_bundle(run: Run) -> Bundle:
         The run has none, or it is incomplete or of a newer version.
     """
     where = f"Run '{run.name}'"
-    if not run.has(ABOUT):
+    if run.info.model not in CONFIGURATIONS:
         raise RunError(
-            f"{where} is of {run.info.model} and holds nothing to serve from; baselines are "
-            "trained to be compared: open a run of micrec, inmo or lightgcn, or train it anew."
+            f"{where} is of {run.info.model}, a baseline that is trained to be compared and not "
+            "to serve: open a run of micrec, inmo or lightgcn."
         )
+    if not run.has(ABOUT):
+        raise RunError(f"{where} holds nothing to serve from: train it anew.")
     about = run.json(ABOUT)
     version = about.get("version") if isinstance(about, dict) else None
     if version not in READABLE:

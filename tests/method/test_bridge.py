@@ -52,7 +52,7 @@ def test_the_nearest_in_the_source_lend_their_target_embedding(pairs, known) -> 
     for k in range(N):
         lent = lent_by_hand(bridge, source[k], k if known else -1, target)
         np.testing.assert_allclose(found[k], mapped[k] + 0.7 * lent, atol=1e-4)
-    rows, weights = bridge.lenders(source, same)
+    rows, weights = bridge.nearest(source, same)
     assert bool((rows == np.arange(N)[:, None]).any()) is not known
     np.testing.assert_allclose(weights.sum(axis=1), 1, atol=1e-5)
 
@@ -61,7 +61,7 @@ def test_a_user_of_whom_nothing_is_known_gets_the_constant(pairs) -> None:
     bridge = fit_bridge(*pairs, 1.0, share=1.0)
     found = bridge(np.zeros((1, DIM), np.float32))
     np.testing.assert_allclose(found[0], bridge.bias, atol=1e-6)
-    rows, weights = bridge.lenders(np.zeros((1, DIM), np.float32))
+    rows, weights = bridge.nearest(np.zeros((1, DIM), np.float32))
     assert (rows == -1).all() and not weights.any()
 
 
