@@ -11,11 +11,12 @@ BIN     := $(VENV)/bin
 STAMP   := $(VENV)/.micrec-requirements
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser app test check format sample-run screenshots timings
+.PHONY: help setup constraints browser app test test-fast check format sample-run screenshots timings
 
 help:
 	@echo "make app [PORT=8501]   install what is needed, start the app at http://localhost:8501"
 	@echo "make test              install what is needed, run every check and every test"
+	@echo "make test-fast         the quick part of the tests"
 	@echo "make check             formatting, types and import directions only"
 	@echo "make format            put the code in order"
 	@echo "make sample-run        train the run that comes with the app anew"
@@ -28,15 +29,21 @@ $(BIN)/python:
 
 # The stamp holds the hash of what was installed, so a second start installs nothing.
 setup: $(BIN)/python
-	@wanted=$$("$(BIN)/python" -c 'import hashlib; print(hashlib.sha256(open("requirements.txt", "rb").read()).hexdigest())'); \
+	@wanted=$$("$(BIN)/python" -c 'import hashlib; print(hashlib.sha256(b"".join(open(f, "rb").read() for f in ("requirements.txt", "constraints.txt"))).hexdigest())'); \
 	if [ "$$(cat "$(STAMP)" 2>/dev/null)" != "$$wanted" ]; then \
 	  echo "Installing requirements into $(VENV): the first time takes minutes and several GB."; \
-	  "$(BIN)/python" -m pip install --disable-pip-version-check --progress-bar off -q -r requirements.txt \
+	  "$(BIN)/python" -m pip install --disable-pip-version-check --progress-bar off -q -r requirements.txt -c constraints.txt \
 	    && echo "$$wanted" > "$(STAMP)"; \
 	fi
 
 app: setup
 	"$(BIN)/python" -m streamlit run app.py --server.port $(PORT)
+
+# After `make test` has passed with newer versions: the pins become those of this environment.
+constraints: setup
+	@{ sed -n '/^#/p' constraints.txt; "$(BIN)/python" -m pip freeze --disable-pip-version-check --exclude-editable \
+	  | grep -E '^[A-Za-z0-9_.-]+==' | grep -viE '^(torch|torchvision|triton|nvidia|cuda|micrec)'; } > constraints.new \
+	  && mv constraints.new constraints.txt
 
 # Without a browser the journeys are skipped, and say so.
 browser:
@@ -61,6 +68,11 @@ check: setup
 
 test: check browser
 	OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest -n $(WORKERS)
+
+# What neither trains for long nor opens a browser, for daily work.
+test-fast: setup
+	OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest -n $(WORKERS) -m "not slow and not browser" -q \
+	  tests/test_*.py tests/data tests/evaluation tests/figures tests/graphs tests/method tests/runs
 
 # Every page, light and dark, into docs/pages; page timings into docs/benchmarks.md.
 screenshots: setup browser

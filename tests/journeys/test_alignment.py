@@ -77,6 +77,7 @@ def test_lasso_recolour_csv_link_and_clear(served: Server, visit: Visit) -> None
     assert lit(tab) == chosen, "recolouring must not forget the selection"
 
     tab.get_by_text("Selected users").click()
+    settled(tab)  # opening runs the page; a button pressed meanwhile is drawn anew
     with tab.expect_download() as download:
         widget(tab, "al_selected-csv").get_by_role("button").click()
     table = pd.read_csv(io.BytesIO(download.value.path().read_bytes()), dtype={"user_id": str})
