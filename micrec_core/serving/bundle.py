@@ -25,6 +25,7 @@ from micrec_core.method.arrays import Floats, GateArrays, ModalityArrays
 from micrec_core.method.bridge import Bridge
 from micrec_core.method.configurations import CONFIGURATIONS
 from micrec_core.method.profiles import Links, Scaling
+from micrec_core.modalities.registry import spoken_to
 from micrec_core.names import PARAMETERS
 from micrec_core.serving.contents import BRIDGE_ARRAYS, Bundle, DomainPart
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from micrec_core.method.knowledge import DomainKnowledge, Knowledge
     from micrec_core.method.micrec import Encoded, MICRec
     from micrec_core.modalities.dataset import DatasetFeatures
-    from micrec_core.runs import Run, RunWriter
+from micrec_core.runs import Run, RunWriter
 
 TENSORS, ABOUT = "serving.safetensors", "serving.json"
 IDS, ENCODERS = "serving_ids.parquet", "serving_encoders.json"
@@ -240,7 +241,11 @@ def _personas(dataset: Dataset) -> list[dict[str, Any]]:
             {
                 "name": person["name"],
                 "sentence": str(person.get("sentence") or ""),
-                "text": str(person.get("text") or ""),
+                **{
+                    m.name: str(person.get(m.name) or "")
+                    for m in spoken_to()
+                    if m.asks == "sentence"
+                },
                 "likes": {
                     d: [i for i in map(str, likes.get(d) or ()) if i in ids]
                     for d, ids in known.items()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,7 @@ from micrec_core.errors import RunError
 from micrec_core.features import FeatureMatrix
 from micrec_core.method.foldin import Folded, FoldIn
 from micrec_core.method.search import Query, top_rows
+from micrec_core.modalities.registry import given
 from micrec_core.serving.users import Directory, Encode
 
 Found = tuple[NDArray[np.int64], NDArray[np.float32]]
@@ -39,12 +39,11 @@ def fold_new_item(
     fold: FoldIn,
     directory: Directory,
     d: int,
-    text: str | None,
-    image: bytes | Path | None,
+    said: Mapping[str, object],
     users: Sequence[str],
     encode: Encode,
 ) -> NewItem:
-    """Fold an item in from its text, its picture and the training users who took it first.
+    """Fold an item in from what it says in each modality and the users who took it first.
 
     Raises
     ------
@@ -57,10 +56,9 @@ def fold_new_item(
         if row < 0:
             name = bundle.domains[d].name
             raise RunError(f"there is no user '{user}' with interactions in '{name}'")
-    given = {"text": text if text and text.strip() else None, "image": image}
     documents = {}
-    for m in bundle.modalities:
-        matrix = encode(m, given[m]) if given.get(m) is not None else None
+    for m, value in given(said).items():
+        matrix = encode(m, value) if m in bundle.modalities else None
         if matrix is not None:
             documents[m] = matrix
     if not documents and not (rows and bundle.can_fold_in):

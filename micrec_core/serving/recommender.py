@@ -82,8 +82,7 @@ class Recommender:
         *,
         id: str | None = None,
         likes: Mapping[str, Sequence[str]] | None = None,
-        text: str | None = None,
-        image: bytes | Path | None = None,
+        **said: str | bytes | Path | None,
     ) -> User:
         """A user of the training data, one made up, or one of the data with more likes.
 
@@ -91,7 +90,7 @@ class Recommender:
         ----------
         id : a user id of the training data; brings the training history along
         likes : domain -> item ids, added to the history
-        text, image : what else they say or show
+        **said : modality -> what they say or show in it (``text=...``, ``image=...``)
 
         Raises
         ------
@@ -100,9 +99,7 @@ class Recommender:
         DataError, ConfigError
             The picture cannot be read, or the encoder cannot encode anything new.
         """
-        return make_user(
-            self._directory, id=id, likes=likes or {}, text=text, image=image, encode=self._encode
-        )
+        return make_user(self._directory, id=id, likes=likes or {}, said=said, encode=self._encode)
 
     def without(self, user: User, domain: str, item_id: str) -> User:
         """The same user without one like; to be recommended to anew, not guessed from."""
@@ -111,18 +108,13 @@ class Recommender:
         items = list(user.items)
         items[d] = items[d][items[d] != row]
         return assemble(
-            self._directory, user.id, user.rows, tuple(items), user.documents,
-            user.notes, user.text, user.has_image,
-        )  # fmt: skip
+            self._directory, user.id, user.rows, tuple(items), user.documents, user.notes
+        )
 
     def without_documents(self, user: User, modality: str) -> User:
-        """The same user without what they wrote (``text``) or showed (``image``)."""
+        """The same user without what they said or showed in a modality."""
         left = {m: x for m, x in user.documents.items() if m != modality}
-        text = None if modality == "text" else user.text
-        shown = user.has_image and modality != "image"
-        return assemble(
-            self._directory, user.id, user.rows, user.items, left, user.notes, text, shown
-        )
+        return assemble(self._directory, user.id, user.rows, user.items, left, user.notes)
 
     def _folded(self, user: User, d: int) -> Folded:
         """The user folded in to a domain; a list and twenty reasons for it fold once."""
@@ -281,8 +273,13 @@ class Recommender:
         if len(best) and not folded.empty:
             item_id = str(best["item_id"].iloc[0])
             top = (str(best["title"].iloc[0]), self.explain(user, domain, item_id))
-        vocabulary = self._encoder("text") if "text" in folded.near else None
-        return make_steps(self.bundle, user, folded, top, getattr(vocabulary, "vocabulary", None))
+        # Only encoders with a sparse view have words to show.
+        vocabularies = {
+            m: getattr(self._encoder(m), "vocabulary", None) or ()
+            for m, profile in folded.profiles.items()
+            if profile.has and profile.query.terms is not None
+        }
+        return make_steps(self.bundle, user, folded, top, vocabularies)
 
     def weights(self, user: User, domain: str) -> dict[str, float]:
         """Gate weight of each modality for a user; 0 where they have none of it."""
@@ -353,16 +350,15 @@ class Recommender:
         self,
         domain: str,
         *,
-        text: str | None = None,
-        image: bytes | Path | None = None,
         users: Sequence[str] = (),
+        **said: str | bytes | Path | None,
     ) -> NewItem:
         """Fold in an item that is not in the catalogue.
 
         Parameters
         ----------
-        text : title and description
         users : ids of training users who took it already
+        **said : modality -> what it says or shows (``text``: title and description)
 
         Raises
         ------
@@ -370,7 +366,7 @@ class Recommender:
             A user is not known, or there is nothing that this run's model can go by.
         """
         d = self._directory.domain(domain)
-        return fold_new_item(self._fold, self._directory, d, text, image, users, self._encode)
+        return fold_new_item(self._fold, self._directory, d, said, users, self._encode)
 
     def rank(self, user: User, domain: str, item: str | NewItem) -> tuple[int, float, int]:
         """(place, score, of how many) of an item in the user's full list; likes left out."""

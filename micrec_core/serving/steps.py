@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from micrec_core.method.foldin import TEMPLATE, Folded
+from micrec_core.modalities.registry import in_order, modality
 from micrec_core.serving.contents import Bundle
 from micrec_core.serving.reasons import Explanation
 from micrec_core.serving.users import User
@@ -30,14 +31,14 @@ def make_steps(
     user: User,
     folded: Folded,
     top: tuple[str, Explanation] | None,
-    vocabulary: Sequence[str] | None = None,
+    vocabularies: Mapping[str, Sequence[str]],
 ) -> list[Step]:
     """The steps from what is known about a user to the score of the best item.
 
     Parameters
     ----------
     top : title and explanation of the best item
-    vocabulary : words of the sparse text features, where the encoder has them
+    vocabularies : modality -> words of its sparse features, where its encoder has them
     """
     steps = [_evidence(bundle, user)]
     if folded.empty:
@@ -45,7 +46,7 @@ def make_steps(
         return [*steps, Step("Fall back to popularity", words)]
     steps += _templates(bundle, folded)
     steps += _crossing(folded)
-    steps += _profiles(bundle, folded, vocabulary)
+    steps += _profiles(folded, vocabularies)
     steps += _neighbours(bundle, folded)
     steps += _weights(bundle, folded)
     steps += _propagation(bundle, folded)
@@ -59,7 +60,7 @@ def _evidence(bundle: Bundle, user: User) -> Step:
         {"domain": part.label, "kind": user.kind[part.name], "likes": len(user.items[d])}
         for d, part in enumerate(bundle.domains)
     ]
-    given = [w for m, w in (("text", "a sentence"), ("image", "a picture")) if m in user.documents]
+    given = [f"a {modality(m).asks or modality(m).noun}" for m in in_order(user.documents)]
     more = f" Beside that they gave {' and '.join(given)}." if given else ""
     words = "Everything that follows is computed from this; no parameter is changed."
     return Step("What is known", words + more, pd.DataFrame(rows))
@@ -118,7 +119,7 @@ def _crossing(folded: Folded) -> list[Step]:
     return [Step("From the other domain", words, total)]
 
 
-def _profiles(bundle: Bundle, folded: Folded, vocabulary: Sequence[str] | None) -> list[Step]:
+def _profiles(folded: Folded, vocabularies: Mapping[str, Sequence[str]]) -> list[Step]:
     rows = [
         {
             "modality": m,
@@ -135,10 +136,9 @@ def _profiles(bundle: Bundle, folded: Folded, vocabulary: Sequence[str] | None) 
         "another domain at half weight beside likes here. Coherence is the mean likeness of the "
         "items."
     )
-    text = folded.profiles.get("text")
-    if vocabulary and text is not None and text.query.terms is not None:
-        query = text.query.as_profile()
-        if query.terms is not None and query.values is not None:
+    for m, vocabulary in vocabularies.items():
+        query = folded.profiles[m].query.as_profile()
+        if vocabulary and query.terms is not None and query.values is not None:
             best = query.terms[np.argsort(-query.values, kind="stable")[:8]]
             words += f" Strongest words: {', '.join(vocabulary[t] for t in best)}."
     return [Step("Profile", words, pd.DataFrame(rows))]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from micrec_core.errors import RunError
 from micrec_core.features import FeatureMatrix
 from micrec_core.method.evidence import Person
+from micrec_core.modalities.registry import given, modality
 from micrec_core.serving.contents import Bundle, DomainPart
 
 Kind = Literal["hot", "warm", "cold"]
@@ -28,15 +29,12 @@ class User(Person):
     likes : domain -> item ids, the training interactions of ``id`` among them
     kind : domain -> ``hot`` (in training, history untouched), ``warm`` (likes, a text or a picture
         to go by here) or ``cold`` (nothing here)
-    text, has_image : what else they gave
     notes : sentences on what could not be used
     """
 
     id: str | None
     likes: Mapping[str, tuple[str, ...]]
     kind: Mapping[str, Kind]
-    text: str | None = None
-    has_image: bool = False
     notes: tuple[str, ...] = ()
 
 
@@ -80,11 +78,12 @@ def make_user(
     *,
     id: str | None,
     likes: Mapping[str, Sequence[str]],
-    text: str | None,
-    image: object | None,
+    said: Mapping[str, object],
     encode: Encode,
 ) -> User:
     """Look everything up; ``likes`` come on top of the training history of ``id``.
+
+    ``said``: modality -> what they say or show in it.
 
     Raises
     ------
@@ -95,37 +94,37 @@ def make_user(
     """
     parts = directory.bundle.domains
     rows = tuple(-1 if id is None else directory.user_row(d, id) for d in range(len(parts)))
-    given = {directory.domain(name): ids for name, ids in likes.items()}
-    if id is not None and max(rows) < 0 and not any(given.values()):
+    added = {directory.domain(name): ids for name, ids in likes.items()}
+    if id is not None and max(rows) < 0 and not any(added.values()):
         raise RunError(
             f"there is no user '{id}' with interactions in this run's training; "
             "choose another or give likes"
         )
     items = []
     for d in range(len(parts)):
-        extra = [directory.item(d, i) for i in given.get(d, ())]
+        extra = [directory.item(d, i) for i in added.get(d, ())]
         past = directory.history(d, rows[d]) if rows[d] >= 0 else np.zeros(0, np.int64)
         items.append(np.union1d(past, np.asarray(extra, np.int64)).astype(np.int64))
-    documents, notes = _documents(directory.bundle, text, image, encode)
-    return assemble(directory, id, rows, tuple(items), documents, notes, text, image is not None)
+    documents, notes = _documents(directory.bundle, said, encode)
+    return assemble(directory, id, rows, tuple(items), documents, notes)
 
 
 def _documents(
-    bundle: Bundle, text: str | None, image: object | None, encode: Encode
+    bundle: Bundle, said: Mapping[str, object], encode: Encode
 ) -> tuple[dict[str, FeatureMatrix], tuple[str, ...]]:
     documents, notes = {}, []
-    text = text if text and text.strip() else None
-    for modality, value, words in (("text", text, "the text"), ("image", image, "the picture")):
-        if value is None:
+    for name, value in given(said).items():
+        noun = modality(name).noun
+        if name not in bundle.modalities:
+            notes.append(f"This run's model takes no {name}, so the {noun} counts for nothing.")
             continue
-        if modality not in bundle.modalities:
-            notes.append(f"This run's model takes no {modality}, so {words} counts for nothing.")
-            continue
-        matrix = encode(modality, value)
+        matrix = encode(name, value)
         if matrix is None:
-            notes.append(f"Nothing in {words} is known to the encoder, so it counts for nothing.")
+            notes.append(
+                f"Nothing in the {noun} is known to the encoder, so it counts for nothing."
+            )
         else:
-            documents[modality] = matrix
+            documents[name] = matrix
     return documents, tuple(notes)
 
 
@@ -136,8 +135,6 @@ def assemble(
     items: tuple[NDArray[np.int64], ...],
     documents: Mapping[str, FeatureMatrix],
     notes: tuple[str, ...] = (),
-    text: str | None = None,
-    has_image: bool = False,
 ) -> User:
     """A user from rows: says which kind it is in each domain."""
     parts = directory.bundle.domains
@@ -150,7 +147,7 @@ def assemble(
         warm = bool(len(items[d]) or documents)
         kind[part.name] = "hot" if unchanged[d] else "warm" if warm else "cold"
     likes = {part.name: _ids(part, items[d]) for d, part in enumerate(parts)}
-    return User(rows, items, unchanged, documents, id, likes, kind, text, has_image, notes)
+    return User(rows, items, unchanged, documents, id, likes, kind, notes)
 
 
 def _ids(part: DomainPart, rows: NDArray[np.int64]) -> tuple[str, ...]:
