@@ -49,18 +49,18 @@ def verdict(low: float, high: float) -> str:
     return "below" if high < 0 else NO_DIFFERENCE
 
 
-def _claim(setting: str, words: list[str], rival: str) -> str:
+def _claim(setting: str, words: list[str], baseline: str) -> str:
     """One sentence for all domains where they agree, else the honest mix."""
     kinds = set(words)
     if kinds == {"above"}:
-        return f"{setting}, MICRec beats {rival} (NDCG@20)."
+        return f"{setting}, MICRec beats {baseline} (NDCG@20)."
     if kinds == {"below"}:
-        return f"{setting}, MICRec falls short of {rival} (NDCG@20)."
+        return f"{setting}, MICRec falls short of {baseline} (NDCG@20)."
     if kinds == {NO_DIFFERENCE}:
-        return f"{setting}, MICRec is not clearly different from {rival} (NDCG@20)."
+        return f"{setting}, MICRec is not clearly different from {baseline} (NDCG@20)."
     if "above" not in kinds:
-        return f"{setting}, MICRec falls short of {rival} in some domains (NDCG@20)."
-    return f"{setting}, MICRec beats {rival} in some domains but not in all (NDCG@20)."
+        return f"{setting}, MICRec falls short of {baseline} in some domains (NDCG@20)."
+    return f"{setting}, MICRec beats {baseline} in some domains but not in all (NDCG@20)."
 
 
 def known_users(
@@ -72,19 +72,19 @@ def known_users(
     for domain, label in labels.items():
         rows = pick(frame, domain=domain)
         full = pick(rows, model="micrec", variant="full")
-        rivals = rows[rows["model"].map(is_baseline)].dropna(subset=["diff"])
-        if full.empty or rivals.empty:
+        baselines = rows[rows["model"].map(is_baseline)].dropna(subset=["diff"])
+        if full.empty or baselines.empty:
             continue
-        rival = rivals.loc[rivals["mean"].idxmax()]
-        gain, low, high = -rival["diff"], -rival["diff_high"], -rival["diff_low"]
-        name = model_label(rival["model"])
+        baseline = baselines.loc[baselines["mean"].idxmax()]
+        gain, low, high = -baseline["diff"], -baseline["diff_high"], -baseline["diff_low"]
+        name = model_label(baseline["model"])
         words.append(verdict(low, high))
         names.append(name)
-        share = f" ({gain / rival['mean']:+.0%})" if rival["mean"] > 0 else ""
+        share = f" ({gain / baseline['mean']:+.0%})" if baseline["mean"] > 0 else ""
         lines.append(
             f"{label}: {gain:+.3f} [{low:+.3f}, {high:+.3f}]{share} against {name}, "
-            f"from {rival['mean']:.3f} to {full.iloc[0]['mean']:.3f}; "
-            f"n\u00a0=\u00a0{int(rival['n']):,} users"
+            f"from {baseline['mean']:.3f} to {full.iloc[0]['mean']:.3f}; "
+            f"n\u00a0=\u00a0{int(baseline['n']):,} users"
         )
     if not lines:
         return None
@@ -123,10 +123,10 @@ def _asked(title: str, lines: tuple[str, ...], protocol: str) -> Finding:
 
 def new_items(summary: pd.DataFrame, labels: Mapping[str, str], seed: int | None) -> Finding | None:
     """Items that were held out, known by their content alone, against INMO or popularity."""
-    for rival in ("inmo", "popularity"):
-        rows = _against(summary, labels, seed, "new-items", (rival,))
+    for baseline in ("inmo", "popularity"):
+        rows = _against(summary, labels, seed, "new-items", (baseline,))
         if rows is not None:
-            name = "popularity" if rival == "popularity" else model_label(rival)
+            name = "popularity" if baseline == "popularity" else model_label(baseline)
             title = _claim("For items without any interaction", rows[0], name)
             return _asked(title, rows[1], "new-items")
     return None
@@ -137,7 +137,7 @@ def _against(
     labels: Mapping[str, str],
     seed: int | None,
     protocol: str,
-    rivals: tuple[str, ...],
+    baselines: tuple[str, ...],
     also: str | None = None,
 ) -> tuple[list[str], tuple[str, ...]] | None:
     """Verdicts and lines of our model against the best of some others, per domain."""
@@ -145,7 +145,7 @@ def _against(
     words, lines = [], []
     for domain, label in labels.items():
         rows = pick(frame, domain=domain)
-        ours, others = pick(rows, model="micrec", variant="full"), pick(rows, model=list(rivals))
+        ours, others = pick(rows, model="micrec", variant="full"), pick(rows, model=list(baselines))
         if ours.empty or others.empty:
             continue
         mine, theirs = ours.iloc[0], others.loc[others["mean"].idxmax()]
@@ -192,15 +192,15 @@ def low_degree(degree: pd.DataFrame, labels: Mapping[str, str]) -> Finding | Non
     words, lines = [], []
     for domain, label in labels.items():
         pooled = _pool_bins(pick(frame, domain=domain))
-        rivals = pooled[pooled.index.map(is_baseline)]
-        if "micrec" not in pooled.index or rivals.empty:
+        baselines = pooled[pooled.index.map(is_baseline)]
+        if "micrec" not in pooled.index or baselines.empty:
             continue
-        ours, rival = pooled.loc["micrec"], rivals.loc[rivals["recall"].idxmax()]
-        words.append(verdict(ours["low"] - rival["high"], ours["high"] - rival["low"]))
+        ours, baseline = pooled.loc["micrec"], baselines.loc[baselines["recall"].idxmax()]
+        words.append(verdict(ours["low"] - baseline["high"], ours["high"] - baseline["low"]))
         lines.append(
             f"{label}: recall@20 {interval_text(ours['recall'], ours['low'], ours['high'])} "
-            f"against {model_label(str(rival.name))} "
-            f"{interval_text(rival['recall'], rival['low'], rival['high'])}; "
+            f"against {model_label(str(baseline.name))} "
+            f"{interval_text(baseline['recall'], baseline['low'], baseline['high'])}; "
             f"{int(ours['n_items']):,} items, n\u00a0=\u00a0{int(ours['n_positives']):,} held-out "
             "interactions"
         )

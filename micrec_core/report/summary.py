@@ -144,9 +144,9 @@ def _best(found: Sequence[Finding]) -> list[str]:
         "others worse | not told apart | better |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
-    for (data, protocol, domain), rivals in asked.items():
-        best = max(rivals, key=lambda finding: finding.other)
-        verdicts = [finding.verdict for finding in rivals]
+    for (data, protocol, domain), baselines in asked.items():
+        best = max(baselines, key=lambda finding: finding.other)
+        verdicts = [finding.verdict for finding in baselines]
         counts = " | ".join(str(verdicts.count(v)) for v in ("better", "open", "worse"))
         lines.append(
             f"| {data} | {protocol} | {domain} | {best.full:.4f} | {best.name} {best.other:.4f} | "
@@ -190,15 +190,15 @@ def _p(p: float) -> str:
 
 def _failed(found: Sequence[Finding]) -> list[str]:
     """What did not work, as far as the stored tests tell."""
-    rivals = [f for f in found if not f.name.startswith(_WITHOUT)]
+    baselines = [f for f in found if not f.name.startswith(_WITHOUT)]
     lines = [
         f"- On {f.where}, {f.name} is better than the full model ({-f.gain:.1%}, p {_p(f.p)})."
-        for f in rivals
+        for f in baselines
         if f.verdict == "worse"
     ]
-    level = dict.fromkeys(f.where for f in rivals if f.verdict == "open")
+    level = dict.fromkeys(f.where for f in baselines if f.verdict == "open")
     for where in level:
-        names = [f.name for f in rivals if f.where == where and f.verdict == "open"]
+        names = [f.name for f in baselines if f.where == where and f.verdict == "open"]
         lines.append(f"- On {where}, it cannot be told apart from {', '.join(names)}.")
     for mechanism in MECHANISMS:
         own = [f for f in found if f.name == _WITHOUT + mechanism]

@@ -157,14 +157,14 @@ def compare(opened: Opened, user_id: str, found: dict[str, pd.DataFrame], k: int
     if name is None:
         return
     other = open_listed(listings()[name])
-    rival, known = serve.recommender(other), serve.known_in(other, user_id)
+    recommender, known = serve.recommender(other), serve.known_in(other, user_id)
     for cell, (domain, items) in zip(cells(len(found), 320), found.items(), strict=True):
         with cell:
             st.markdown(f"**{plain(opened.labels[domain])}**")
             if domain not in other.labels or not known:
                 st.caption("The other run does not know this domain or this user.")
                 continue
-            theirs = rival.recommend(rival.user(id=user_id), domain, k=k).items
+            theirs = recommender.recommend(recommender.user(id=user_id), domain, k=k).items
             table = figures.compared(items, theirs)
             chart(
                 figures.slopes(table, (opened.run.name, name), opened.place(domain)),

@@ -50,7 +50,7 @@ def test_the_overview_says_what_it_is(app, folder):
     assert "No history" not in said
 
 
-def test_it_is_no_rival_for_a_known_user(app, folder):
+def test_it_is_not_offered_beside_a_known_user(app, folder):
     test = app(folder, "recommendations", user="u3")
     assert test.selectbox(key="rec_other").options == []
 
