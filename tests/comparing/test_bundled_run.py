@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from micrec_core.runs import Run, open_run
+from micrec_core.serving.bundle import ABOUT, VERSION
 
 RUN = Path(__file__).resolve().parents[2] / "assets" / "runs" / "sample"
 THIRD = 1 / 3
@@ -42,6 +43,11 @@ def mean_ndcg(run: Run, model: str, protocol: str, domain: str) -> float:
 def test_it_is_synthetic_and_small(run: Run) -> None:
     assert run.info.dataset is not None and run.info.dataset.synthetic
     assert sum(f.stat().st_size for f in RUN.rglob("*") if f.is_file()) < 12 * 2**20
+
+
+def test_it_opens_as_it_is(run: Run) -> None:
+    """A bundle of an earlier version runs the model first, which takes torch and seconds."""
+    assert run.json(ABOUT)["version"] == VERSION
 
 
 def test_a_missing_modality_weighs_nothing(run: Run) -> None:
