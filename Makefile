@@ -11,13 +11,14 @@ BIN     := $(VENV)/bin
 STAMP   := $(VENV)/.micrec-requirements
 
 .DEFAULT_GOAL := help
-.PHONY: help setup constraints browser app test test-fast check format sample-run screenshots timings
+.PHONY: help setup constraints browser app test test-fast check docs format sample-run screenshots timings
 
 help:
 	@echo "make app [PORT=8501]   install what is needed, start the app at http://localhost:8501"
 	@echo "make test              install what is needed, run every check and every test"
 	@echo "make test-fast         the quick part of the tests"
 	@echo "make check             formatting, types and import directions only"
+	@echo "make docs              the documentation as a site, in site/"
 	@echo "make format            put the code in order"
 	@echo "make sample-run        train the run that comes with the app anew"
 
@@ -65,6 +66,10 @@ check: setup
 	"$(BIN)/python" -m ruff format --check .
 	"$(BIN)/python" -m mypy
 	PYTHONPATH=. "$(BIN)/lint-imports"
+
+# The tests build it too, as strictly. Material's notice of its successor is no warning of ours.
+docs: setup
+	NO_MKDOCS_2_WARNING=1 "$(BIN)/python" -m mkdocs build --strict
 
 test: check browser
 	OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest -n $(WORKERS)

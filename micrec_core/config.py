@@ -82,7 +82,7 @@ class ModelSettings(Settings):
 
 
 class TrainSettings(Settings):
-    """How it is trained. docs/notes/training.md says how the defaults were chosen,
+    """How it is trained. docs/notes/2026-11-21-training.md says how the defaults were chosen,
     and which of them were not chosen blind to test figures.
 
     ``batch_size`` is of the largest domain, the others follow so that every epoch sees each train

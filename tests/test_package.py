@@ -20,6 +20,7 @@ HEADINGS = {
     "the app": PROJECT["optional-dependencies"]["app"],
     "model, features, evaluation": PROJECT["dependencies"],
     "tests and checks": PROJECT["optional-dependencies"]["dev"],
+    "the documentation as a site": PROJECT["optional-dependencies"]["docs"],
 }
 USE = """
 import sys

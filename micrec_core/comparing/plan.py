@@ -4,9 +4,9 @@ Of each model the same number of points is tried, defaults first. They stand bes
 (``baselines.models``); one changes settings of the training (``learning_rate``), of the model
 (``layers``) or an option of a baseline. The best by validation NDCG@20, domains added up, is taken
 for all seeds; variants of micrec take micrec's. After the defaults comes what validation chose on
-the sample, for micrec what it chose on MovieLens (docs/notes/training.md), and then the full
-model's recipe for the others, so that a small budget is well spent. The points tried, and the one
-chosen, are in ``compare.json``.
+the sample, for micrec what it chose on MovieLens (docs/notes/2026-11-21-training.md), and then the
+full model's recipe for the others, so that a small budget is well spent. The points tried, and the
+one chosen, are in ``compare.json``.
 """
 
 from __future__ import annotations

@@ -31,8 +31,8 @@ Mask: TypeAlias = NDArray[np.bool_]
 # Pairs of queries and anchors up to which all are compared: it takes 54 s of one thread for 100,000
 # dense rows of 128 numbers and 135 s for 200,000 sparse ones of 64 terms. Nearby cells are quicker
 # from 10,000 dense rows and 15,000 sparse profiles on, but on real data they find 88 to 95 % of the
-# neighbours by pictures and 50 to 85 % of those by texts (docs/notes/speed.md): so much time, once,
-# is the lesser cost.
+# neighbours by pictures and 50 to 85 % of those by texts (docs/notes/2026-11-21-speed.md):
+# so much time, once, is the lesser cost.
 EXACT_DENSE, EXACT_SPARSE = 10**10, 4 * 10**10
 # Above: ways in which rows are put into cells, each finding what the others cut apart, and rounds
 # after that in which neighbours' neighbours are looked at.

@@ -28,7 +28,7 @@ RECIPE: dict[str, Any] = {
     "patience": 5,
 }
 # Where users have many interactions there is less to overfit, and more to be learned: what
-# validation chose on MovieLens, and nothing of the recipe (docs/notes/training.md).
+# validation chose on MovieLens, and nothing of the recipe (docs/notes/2026-11-21-training.md).
 _DENSE: Point = {
     "echo": 0,
     "leave_out": 0,

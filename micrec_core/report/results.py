@@ -49,8 +49,8 @@ where they have templates, dropout. The full model and its variants have a recip
 rate that falls, weight decay, smaller batches, interactions weighed by their user's activity) and
 the others by default a rate that stays until validation stops improving; in a comparison that rate,
 decay and batch are a point of their grids too, and each is tested at the point that validation
-prefers. `notes/training.md` says how the defaults were chosen, and which of them not blind to test
-figures.
+prefers. `notes/2026-11-21-training.md` says how the defaults were chosen, and which of them not
+blind to test figures.
 """
 
 
