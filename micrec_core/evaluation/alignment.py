@@ -23,7 +23,13 @@ from scipy import special, stats
 
 from micrec_core.evaluation.kernels import find_places
 from micrec_core.evaluation.parallel import map_pieces, one_blas_thread
-from micrec_core.evaluation.significance import bootstrap_counts, bootstrap_interval, percentiles
+from micrec_core.evaluation.significance import (
+    LEVEL,
+    bootstrap_counts,
+    bootstrap_interval,
+    percentiles,
+)
+from micrec_core.graphs.neighbours import normalise_rows
 
 COLUMNS = ["metric", "value", "low", "high", "random", "n"]
 
@@ -55,8 +61,6 @@ def alignment_metrics(
     rows_a: NDArray[np.integer] | None = None,
     rows_b: NDArray[np.integer] | None = None,
     *,
-    level: float = 0.95,
-    n_resamples: int = 2000,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Alignment of the overlapping users of two domains.
@@ -67,8 +71,8 @@ def alignment_metrics(
     all_a, all_b : float [m, dim], every user of the domain, the overlapping ones included, among
         whom partners are looked for; None: the overlapping users alone
     rows_a, rows_b : int [n], where in ``all_a`` and ``all_b`` the rows of ``a`` and ``b`` are
-    level, n_resamples, seed : of the intervals. They are percentile bootstraps over users; that of
-        CKA is a delete-a-group jackknife, since users drawn twice would raise it
+    seed : of the intervals. They are percentile bootstraps over users; that of CKA is a
+        delete-a-group jackknife, since users drawn twice would raise it
 
     Returns
     -------
@@ -82,15 +86,13 @@ def alignment_metrics(
     pool_a, rows_a = _pool(unit_a, all_a, rows_a)
     pool_b, rows_b = _pool(unit_b, all_b, rows_b)
     with one_blas_thread():
-        mrr, recall = _retrieval(
-            [(unit_a, pool_b, rows_b), (unit_b, pool_a, rows_a)], level, n_resamples, seed
-        )
+        mrr, recall = _retrieval([(unit_a, pool_b, rows_b), (unit_b, pool_a, rows_a)], seed)
         measures = {
-            "paired_cosine": _paired_cosine(unit_a, unit_b, level, n_resamples, seed),
+            "paired_cosine": _paired_cosine(unit_a, unit_b, seed),
             "mrr": mrr,
             f"recall@{_NEAREST}": recall,
-            "uniformity": _uniformity(unit_a, unit_b, level, seed),
-            "cka": _cka(np.asarray(a, np.float64), np.asarray(b, np.float64), level, seed),
+            "uniformity": _uniformity(unit_a, unit_b, seed),
+            "cka": _cka(np.asarray(a, np.float64), np.asarray(b, np.float64), seed),
         }
     return pd.DataFrame([(name, *m) for name, m in measures.items()], columns=COLUMNS)
 
@@ -175,22 +177,18 @@ def _pool(
     return _unit(everyone), np.asarray(rows)
 
 
-def _paired_cosine(
-    a: NDArray[np.float32], b: NDArray[np.float32], level: float, n_resamples: int, seed: int
-) -> _Measure:
+def _paired_cosine(a: NDArray[np.float32], b: NDArray[np.float32], seed: int) -> _Measure:
     """Mean cosine of the pairs; the mean over all other pairs has a closed form."""
     n = len(a)
     cosine = np.sum(a * b, axis=1, dtype=np.float64)
-    interval = bootstrap_interval(cosine, level, n_resamples, seed)
+    interval = bootstrap_interval(cosine, seed=seed)
     everything = float(a.sum(axis=0, dtype=np.float64) @ b.sum(axis=0, dtype=np.float64))
     random = (everything - cosine.sum()) / (n * (n - 1)) if n > 1 else np.nan
-    return _Measure(interval.mean, interval.low, interval.high, random, n)
+    return _Measure(*interval[:3], random, n)
 
 
 def _retrieval(
     searches: list[tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.integer]]],
-    level: float,
-    n_resamples: int,
     seed: int,
 ) -> tuple[_Measure, _Measure]:
     """MRR and recall of the partner, per user averaged over the directions of search."""
@@ -201,20 +199,17 @@ def _retrieval(
     sizes = np.array([len(pool) for _, pool, _ in searches])
     reciprocal = (1.0 / places).mean(axis=0)
     within = (places <= _NEAREST).mean(axis=0)
-    by_chance = [np.mean(1.0 / np.arange(1, m + 1)) for m in sizes]
-    first = bootstrap_interval(reciprocal, level, n_resamples, seed)
-    second = bootstrap_interval(within, level, n_resamples, seed)
+    mrr_by_chance = np.mean([np.mean(1.0 / np.arange(1, m + 1)) for m in sizes])
+    recall_by_chance = np.mean(np.minimum(_NEAREST / sizes, 1))
+    first = bootstrap_interval(reciprocal, seed=seed)
+    second = bootstrap_interval(within, seed=seed)
     return (
-        _Measure(first.mean, first.low, first.high, float(np.mean(by_chance)), n),
-        _Measure(
-            second.mean, second.low, second.high, float(np.mean(np.minimum(_NEAREST / sizes, 1))), n
-        ),
+        _Measure(*first[:3], float(mrr_by_chance), n),
+        _Measure(*second[:3], float(recall_by_chance), n),
     )
 
 
-def _uniformity(
-    a: NDArray[np.float32], b: NDArray[np.float32], level: float, seed: int
-) -> _Measure:
+def _uniformity(a: NDArray[np.float32], b: NDArray[np.float32], seed: int) -> _Measure:
     """Mean uniformity of both domains on at most 2,000 users."""
     if len(a) < 2:
         return _NOTHING
@@ -237,13 +232,13 @@ def _uniformity(
     with np.errstate(divide="ignore", invalid="ignore"):
         resampled = np.mean([np.log(totals / pairs) for _, totals in found], axis=0)
     resampled = resampled[np.isfinite(resampled)]
-    low, high = percentiles(resampled, level) if len(resampled) else (np.nan, np.nan)
+    low, high = percentiles(resampled) if len(resampled) else (np.nan, np.nan)
     # E exp(4 t) for t the cosine of two uniform directions is the series 0F1(; dim / 2; 4).
     random = np.log(special.hyp0f1(dim / 2, 4.0)) - 4.0
     return _Measure(float(value), float(low), float(high), float(random), n)
 
 
-def _cka(a: NDArray[np.float64], b: NDArray[np.float64], level: float, seed: int) -> _Measure:
+def _cka(a: NDArray[np.float64], b: NDArray[np.float64], seed: int) -> _Measure:
     """CKA with a delete-a-group jackknife interval, and its mean over shuffled pairs."""
     n = len(a)
     value = linear_cka(a, b)
@@ -256,7 +251,7 @@ def _cka(a: NDArray[np.float64], b: NDArray[np.float64], level: float, seed: int
         map_pieces(lambda g: linear_cka(a[group != g], b[group != g]), range(groups))
     )
     error = np.sqrt((groups - 1) / groups * np.sum((left_out - left_out.mean()) ** 2))
-    reach = stats.norm.ppf(0.5 + level / 2) * error
+    reach = stats.norm.ppf(0.5 + LEVEL / 2) * error
     orders = [rng.permutation(n) for _ in range(_CKA_SHUFFLES)]
     shuffled = map_pieces(lambda order: linear_cka(a, b[order]), orders)
     low, high = np.clip([value - reach, value + reach], 0.0, 1.0)
@@ -269,7 +264,4 @@ def _distance(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.floa
 
 
 def _unit(x: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Rows scaled to norm 1; rows of zeros stay zero."""
-    x = np.asarray(x, dtype=np.float32)
-    norm = np.linalg.norm(x, axis=1, keepdims=True)
-    return np.divide(x, norm, out=np.zeros_like(x), where=norm > 0)
+    return normalise_rows(np.asarray(x, dtype=np.float32))

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from micrec_core.graphs.neighbours import normalise_rows
+
 # Entries of gathered features that are held at a time (float32 bytes x 4).
 _PIECE_ENTRIES = 16 * 2**20
 
@@ -62,7 +64,8 @@ def intra_list_similarity(
     float
         NaN where no list has two items with features.
     """
-    unit, present = _unit_rows(features)
+    unit = normalise_rows(features)
+    present = np.asarray((unit != 0).sum(axis=1)).ravel() > 0
     taken = (ranked >= 0) & present[ranked]
     lists = np.flatnonzero(taken.sum(axis=1) > 1)
     if len(lists) == 0:
@@ -91,18 +94,3 @@ def _squared_sums(
     pick = sparse.csr_matrix((np.ones(len(row), np.float32), (row, ranked[row, place])), shape)
     total = pick @ unit
     return np.asarray(total.multiply(total).sum(axis=1), dtype=np.float64).ravel()
-
-
-def _unit_rows(
-    features: NDArray[np.floating] | sparse.csr_matrix,
-) -> tuple[NDArray[np.float32] | sparse.csr_matrix, NDArray[np.bool_]]:
-    """Rows scaled to norm 1 and which of them are not zero."""
-    if not isinstance(features, np.ndarray):
-        norm = np.sqrt(np.asarray(features.multiply(features).sum(axis=1)).ravel())
-    else:
-        norm = np.linalg.norm(features, axis=1)
-    present = norm > 0
-    scale = np.where(present, 1.0 / np.where(present, norm, 1.0), 0.0)
-    if not isinstance(features, np.ndarray):
-        return sparse.csr_matrix(sparse.diags(scale) @ features), present
-    return np.asarray(features * scale[:, None], dtype=np.float32), present

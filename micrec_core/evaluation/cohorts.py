@@ -67,9 +67,7 @@ def item_recall(
     )
 
 
-def degree_table(
-    items: pd.DataFrame, level: float = 0.95, n_resamples: int = 2000, seed: int = 0
-) -> pd.DataFrame:
+def degree_table(items: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """Recall of each bin with a bootstrap interval over its items.
 
     Parameters
@@ -85,41 +83,31 @@ def degree_table(
     for label in DEGREE_BINS:
         part = items[items["bin"] == label]
         columns = part[["hits", "n_positives"]].to_numpy(dtype=np.float64)
-        rows.append((label, *_pooled(columns, columns[:, :0], level, n_resamples, seed)))
+        rows.append((label, *_pooled(columns, columns[:, :0], seed)))
     return pd.DataFrame(rows, columns=["bin", "n_items", "n_positives", "recall", "low", "high"])
 
 
-def degree_differences(
-    items: pd.DataFrame,
-    reference: pd.DataFrame,
-    key: str = "item_row",
-    level: float = 0.95,
-    n_resamples: int = 2000,
-    seed: int = 0,
-) -> pd.DataFrame:
-    """Recall of each bin minus that of another model on the same items, paired by ``key``.
+def degree_differences(items: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
+    """Recall of each bin minus that of another model on the same items, paired by ``item_row``.
 
     Returns
     -------
     DataFrame
         bin, n_items, n_positives, diff, low, high; a row for every bin, NaN where empty
     """
-    both = items.merge(reference[[key, "hits"]], on=key, suffixes=("", "_reference"))
+    other_hits = reference[["item_row", "hits"]]
+    both = items.merge(other_hits, on="item_row", suffixes=("", "_reference"))
     rows = []
     for label in DEGREE_BINS:
         part = both[both["bin"] == label]
         columns = part[["hits", "n_positives"]].to_numpy(dtype=np.float64)
         other = part[["hits_reference"]].to_numpy(dtype=np.float64)
-        rows.append((label, *_pooled(columns, other, level, n_resamples, seed)))
+        rows.append((label, *_pooled(columns, other)))
     return pd.DataFrame(rows, columns=["bin", "n_items", "n_positives", "diff", "low", "high"])
 
 
 def _pooled(
-    columns: NDArray[np.float64],
-    subtract: NDArray[np.float64],
-    level: float,
-    n_resamples: int,
-    seed: int,
+    columns: NDArray[np.float64], subtract: NDArray[np.float64], seed: int = 0
 ) -> tuple[int, int, float, float, float]:
     """Number of items and positives, and (hits - subtracted hits) / positives with its interval."""
     n = len(columns)
@@ -127,6 +115,6 @@ def _pooled(
         return 0, 0, np.nan, np.nan, np.nan
     gain = columns[:, 0] - subtract.sum(axis=1)
     total = columns[:, 1]
-    sums = bootstrap_sums(np.column_stack([gain, total]), n_resamples, seed)
-    low, high = percentiles(sums[:, 0] / sums[:, 1], level)
+    sums = bootstrap_sums(np.column_stack([gain, total]), seed=seed)
+    low, high = percentiles(sums[:, 0] / sums[:, 1])
     return n, int(total.sum()), float(gain.sum() / total.sum()), float(low), float(high)

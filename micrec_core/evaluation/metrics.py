@@ -23,17 +23,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from micrec_core.evaluation.kernels import find_hits
-from micrec_core.evaluation.ranking import rank_users, sorted_rows, top_k
+from micrec_core.evaluation.ranking import sorted_rows
 from micrec_core.names import METRICS
-
-__all__ = [
-    "CUTOFFS",
-    "hit_matrix",
-    "metric_curves",
-    "rank_users",
-    "ranking_metrics",
-    "top_k",
-]
 
 CUTOFFS = (5, 10, 20, 50)
 

@@ -28,23 +28,6 @@ ScoreBlock = Callable[[NDArray[np.int64]], NDArray[np.floating]]
 BLOCK_BYTES = 16 * 2**20
 
 
-def top_k(scores: NDArray[np.floating], k: int) -> NDArray[np.int64]:
-    """Rows of the k best scores, best first; ties go to the lower row.
-
-    Parameters
-    ----------
-    scores : float [n, n_items]; NaN and minus infinity are never ranked
-    k : length of the lists
-
-    Returns
-    -------
-    int64 [n, k], -1 where fewer than k items can be ranked
-    """
-    scores = _as_block(scores)
-    rows = np.zeros(len(scores), dtype=np.int64)
-    return _Selection.of(None, None, k).apply(scores, rows, n_cores()).astype(np.int64)
-
-
 def rank_users(
     score_block: ScoreBlock,
     users: ArrayLike,

@@ -7,7 +7,6 @@ deterministic under its seed and independent of the number of cores.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +22,10 @@ _PIECE_BYTES = 16 * 2**20
 _EXACT_PAIRS = 12
 
 
+# Share of the resamples that an interval holds.
+LEVEL = 0.95
+
+
 class Interval(NamedTuple):
     """A mean, its percentile interval, and how many values it is of (NaN where there are none)."""
 
@@ -32,8 +35,7 @@ class Interval(NamedTuple):
     n: int
 
 
-@dataclass(frozen=True)
-class Comparison:
+class Comparison(NamedTuple):
     """Paired comparison of a with a reference b over the same users.
 
     Attributes
@@ -99,7 +101,7 @@ def bootstrap_counts(n: int, n_resamples: int = 2000, seed: int = 0) -> NDArray[
 
 
 def bootstrap_intervals(
-    values: NDArray[np.floating], level: float = 0.95, n_resamples: int = 2000, seed: int = 0
+    values: NDArray[np.floating], level: float = LEVEL, n_resamples: int = 2000, seed: int = 0
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Means of the columns and their percentile intervals, all from the same resamples of rows.
 
@@ -123,7 +125,7 @@ def bootstrap_intervals(
 
 
 def bootstrap_interval(
-    values: ArrayLike, level: float = 0.95, n_resamples: int = 2000, seed: int = 0
+    values: ArrayLike, level: float = LEVEL, n_resamples: int = 2000, seed: int = 0
 ) -> Interval:
     """Mean of ``values`` [n] and its percentile bootstrap interval."""
     column = np.asarray(values, dtype=np.float64).reshape(-1, 1)
@@ -132,7 +134,7 @@ def bootstrap_interval(
 
 
 def percentiles(
-    resampled: NDArray[np.float64], level: float
+    resampled: NDArray[np.float64], level: float = LEVEL
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The bounds that hold the middle ``level`` of the resampled values, over the first axis."""
     if not 0 < level < 1:
@@ -185,13 +187,7 @@ def sign_flip_p_values(
 
 
 def compare_paired(
-    values: NDArray[np.floating],
-    reference: NDArray[np.floating],
-    *,
-    level: float = 0.95,
-    n_resamples: int = 2000,
-    n_permutations: int = 10_000,
-    seed: int = 0,
+    values: NDArray[np.floating], reference: NDArray[np.floating]
 ) -> list[Comparison]:
     """Compare each column of ``values`` [n, m] with the same column of ``reference`` [n, m].
 
@@ -210,26 +206,15 @@ def compare_paired(
         raise ValueError(f"pairs need equal shapes, not {values.shape} and {reference.shape}")
     differences = values - reference
     n = len(differences)
-    diff, low, high = bootstrap_intervals(differences, level, n_resamples, seed)
-    p = sign_flip_p_values(differences, n_permutations, seed + 1)
+    diff, low, high = bootstrap_intervals(differences)
+    p = sign_flip_p_values(differences, seed=1)
     nothing = np.full(differences.shape[1], np.nan)
     spread = differences.std(axis=0, ddof=1) if n > 1 else nothing
     mean = values.mean(axis=0) if n else nothing
     base = reference.mean(axis=0) if n else nothing
-    return [
-        Comparison(
-            n=n,
-            mean=float(mean[j]),
-            reference_mean=float(base[j]),
-            diff=float(diff[j]),
-            low=float(low[j]),
-            high=float(high[j]),
-            relative=_ratio(diff[j], base[j]),
-            d_z=_ratio(diff[j], spread[j]),
-            p=float(p[j]),
-        )
-        for j in range(differences.shape[1])
-    ]
+    relative, d_z = _ratios(diff, base), _ratios(diff, spread)
+    columns = np.stack([mean, base, diff, low, high, relative, d_z, p], axis=1)
+    return [Comparison(n, *row) for row in columns.tolist()]
 
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:
@@ -251,11 +236,6 @@ def compare_table(
     frames: Mapping[str, pd.DataFrame],
     reference: str,
     metrics: Sequence[str],
-    *,
-    level: float = 0.95,
-    n_resamples: int = 2000,
-    n_permutations: int = 10_000,
-    seed: int = 0,
 ) -> pd.DataFrame:
     """Compare every frame of values per user with the one called ``reference``.
 
@@ -283,45 +263,25 @@ def compare_table(
         if both.index.has_duplicates:
             raise ValueError(f"'{name}' has several rows for a user of one domain")
         for domain, pairs in both.groupby(level="domain", sort=False):
-            results = compare_paired(
-                pairs[metrics].to_numpy(),
-                pairs[base.columns].to_numpy(),
-                level=level,
-                n_resamples=n_resamples,
-                n_permutations=n_permutations,
-                seed=seed,
-            )
+            results = compare_paired(pairs[metrics].to_numpy(), pairs[base.columns].to_numpy())
             for metric, result in zip(metrics, results):
-                rows.append((name, reference, domain, metric, *_values(result), np.nan))
+                rows.append((name, reference, domain, metric, *result, np.nan))
     table = pd.DataFrame(rows, columns=_COMPARE_COLUMNS)
     table["p_holm"] = table.groupby("metric")["p"].transform(holm)
     return table
 
 
+# With the fields of a ``Comparison`` from ``n`` to ``p``.
 _COMPARE_COLUMNS = [
     *("name", "reference", "domain", "metric", "n", "mean", "reference_mean"),
     *("diff", "diff_low", "diff_high", "relative", "d_z", "p", "p_holm"),
 ]
 
 
-def _values(result: Comparison) -> tuple[float, ...]:
-    """The fields in the order of _COMPARE_COLUMNS."""
-    return (
-        result.n,
-        result.mean,
-        result.reference_mean,
-        result.diff,
-        result.low,
-        result.high,
-        result.relative,
-        result.d_z,
-        result.p,
-    )
-
-
-def _ratio(value: float, by: float) -> float:
-    """value / by, NaN where by is 0 or not a number."""
-    return float(value / by) if by and np.isfinite(by) else float("nan")
+def _ratios(values: NDArray[np.float64], by: NDArray[np.float64]) -> NDArray[np.float64]:
+    """values / by, NaN where by is 0 or not a number."""
+    known = (by != 0) & np.isfinite(by)
+    return np.divide(values, by, out=np.full(by.shape, np.nan), where=known)
 
 
 def _streams(seed: int, count: int) -> NDArray[np.uint64]:

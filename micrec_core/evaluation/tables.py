@@ -105,9 +105,7 @@ def pool_seeds(results: Iterable[Result]) -> list[Result]:
     return pooled
 
 
-def summary_table(
-    results: Iterable[Result], *, level: float = 0.95, n_resamples: int = 2000, seed: int = 0
-) -> pd.DataFrame:
+def summary_table(results: Iterable[Result]) -> pd.DataFrame:
     """Mean and interval of every metric per domain, for everyone and for each cohort.
 
     Returns
@@ -120,7 +118,7 @@ def summary_table(
         metrics = metric_columns(result.users)
         for domain, cohort, users in _groups(result.users):
             values = users[metrics].to_numpy(dtype=np.float64)
-            mean, low, high = bootstrap_intervals(values, level, n_resamples, seed)
+            mean, low, high = bootstrap_intervals(values)
             head = (result.model, result.variant, result.seed, result.protocol, domain, cohort)
             rows += [
                 (*head, metric, mean[j], low[j], high[j], len(users))
@@ -130,13 +128,7 @@ def summary_table(
 
 
 def variants_table(
-    results: Iterable[Result],
-    reference: tuple[str, str] = FULL_MODEL,
-    *,
-    level: float = 0.95,
-    n_resamples: int = 2000,
-    n_permutations: int = 10_000,
-    seed: int = 0,
+    results: Iterable[Result], reference: tuple[str, str] = FULL_MODEL
 ) -> pd.DataFrame:
     """The summary of every result, with its paired difference from the reference.
 
@@ -161,12 +153,12 @@ def variants_table(
     }
     tables = []
     for result in results:
-        table = summary_table([result], level=level, n_resamples=n_resamples, seed=seed)
+        table = summary_table([result])
         base = references.get((result.seed, result.protocol))
         if base is None or (result.model, result.variant) == reference:
             tested = pd.DataFrame(columns=["domain", "cohort", "metric", *_TESTED], dtype=object)
         else:
-            tested = _differences(result.users, base, level, n_resamples, n_permutations, seed)
+            tested = _differences(result.users, base)
         table = table.merge(tested, on=["domain", "cohort", "metric"], how="left")
         table[_TESTED] = table[_TESTED].astype(np.float64)
         table["seconds"], table["n_parameters"] = result.seconds, result.n_parameters
@@ -187,9 +179,6 @@ def cutoff_table(
     variant: str,
     domain: str,
     cutoffs: Sequence[int] = tuple(range(1, 51)),
-    level: float = 0.95,
-    n_resamples: int = 2000,
-    seed: int = 0,
 ) -> pd.DataFrame:
     """Every metric against the length of the list, with intervals over users.
 
@@ -207,7 +196,7 @@ def cutoff_table(
     kept = n_positives > 0
     curves = metric_curves(hits[kept], n_positives[kept], cutoffs)
     values = np.concatenate([curves[metric] for metric in METRICS], axis=1)
-    mean, low, high = bootstrap_intervals(values, level, n_resamples, seed)
+    mean, low, high = bootstrap_intervals(values)
     out = pd.DataFrame(
         {
             "model": model,
@@ -256,14 +245,7 @@ def beyond_table(
 _TESTED = ["diff", "diff_low", "diff_high", "p"]
 
 
-def _differences(
-    users: pd.DataFrame,
-    reference: pd.DataFrame,
-    level: float,
-    n_resamples: int,
-    n_permutations: int,
-    seed: int,
-) -> pd.DataFrame:
+def _differences(users: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
     """Paired differences and uncorrected p-values per domain, cohort and metric."""
     metrics = metric_columns(users)
     base = reference.set_index(_KEYS)[metrics].add_suffix("|reference")
@@ -271,16 +253,8 @@ def _differences(
         raise ValueError("the reference has several rows for a user of one domain")
     rows = []
     for domain, cohort, part in _groups(users):
-        part = part.set_index(_KEYS)[metrics]
-        both = part.join(base, how="inner")
-        results = compare_paired(
-            both[metrics].to_numpy(),
-            both[base.columns].to_numpy(),
-            level=level,
-            n_resamples=n_resamples,
-            n_permutations=n_permutations,
-            seed=seed,
-        )
+        both = part.set_index(_KEYS)[metrics].join(base, how="inner")
+        results = compare_paired(both[metrics].to_numpy(), both[base.columns].to_numpy())
         rows += [
             (domain, cohort, metric, result.diff, result.low, result.high, result.p)
             for metric, result in zip(metrics, results)

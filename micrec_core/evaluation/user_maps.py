@@ -14,6 +14,7 @@ from scipy import sparse
 
 from micrec_core.evaluation.metrics import ranking_metrics
 from micrec_core.evaluation.ranking import rank_embeddings
+from micrec_core.graphs.neighbours import normalise_rows
 
 # Times the mean eigenvalue of the source covariance, so that they fit spaces of any scale.
 LAMBDAS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
@@ -99,19 +100,14 @@ def nearest_bridge(
     source, target : float [n, dim], the overlapping users in both spaces
     """
     k = min(k, len(source))
-    base = _unit(source)
+    base = normalise_rows(source)
     out = np.zeros((len(queries), target.shape[1]), np.float32)
     step = max(1, _BLOCK_BYTES // (4 * max(len(base), k * target.shape[1])))
     for start in range(0, len(queries), step):
-        cosine = _unit(queries[start : start + step]) @ base.T
+        cosine = normalise_rows(queries[start : start + step]) @ base.T
         near = np.argpartition(-cosine, k - 1, axis=1)[:, :k]
         value = np.take_along_axis(cosine, near, axis=1)
         weight = np.exp((value - value.max(axis=1, keepdims=True)) / temperature)
         weight /= weight.sum(axis=1, keepdims=True)
         out[start : start + step] = np.einsum("mk,mkd->md", weight, target[near])
     return out
-
-
-def _unit(x: NDArray[np.floating]) -> NDArray[np.float32]:
-    norm = np.linalg.norm(x, axis=1, keepdims=True)
-    return np.asarray(x / np.maximum(norm, 1e-12), dtype=np.float32)

@@ -13,7 +13,7 @@ from micrec_core.evaluation.metrics import (
     metric_curves,
     ranking_metrics,
 )
-from micrec_core.evaluation.ranking import top_k
+from tests.evaluation.lists import top_k
 
 
 def random_case(seed, n=30, m=80, share=0.08):

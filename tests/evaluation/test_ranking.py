@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from micrec_core.evaluation.ranking import rank_embeddings, rank_users, top_k
+from micrec_core.evaluation.ranking import rank_embeddings, rank_users
+from tests.evaluation.lists import top_k
 
 
 def oracle(scores, mask=None, candidates=None, k=5):
