@@ -38,6 +38,7 @@ assert (bundled.APP.parent / ".streamlit" / "config.toml").is_file()
 assert (bundled.PACKAGE / "py.typed").is_file()
 assert open_run(bundled.SAMPLE_RUN).name == "sample"
 assert main(["check", str(bundled.SAMPLE_DATA), "--no-pictures"]) == 0
+assert main(["results", str(bundled.SAMPLE_RUN), "--out", "results.md"]) == 0
 """
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -35,23 +34,11 @@ from micrec_core.names import (
     curve_file,
 )
 from micrec_core.protocols import CURVES
+from micrec_core.report.render import render
 
 Frame = Callable[[str], pd.DataFrame | None]
 Vectors = Callable[[int], Mapping[str, NDArray[np.floating]]]
 _MAX_ROWS = 300
-
-_STYLE = """
-body{font:15px/1.5 "Source Sans 3","Source Sans Pro",system-ui,sans-serif;color:#1f2933;
-max-width:1080px;margin:0 auto;padding:24px;background:#fff}
-h1{margin-bottom:0}h2{margin-top:2em;border-bottom:1px solid #e1e5ea}
-p.note{color:#52606d}table{border-collapse:collapse;font-size:13px}
-td,th{border:1px solid #e1e5ea;padding:3px 8px;text-align:left}
-td.n{text-align:right;font-variant-numeric:tabular-nums}
-.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(300px,1fr));gap:12px}
-.card{border:1px solid #d9dde3;border-radius:8px;padding:12px}
-.badge{background:#fff3e0;color:#8a4b00;border-radius:4px;padding:2px 8px}
-details{margin:.4em 0 1.6em}.scroll{max-height:420px;overflow:auto}
-"""
 
 
 @dataclass(frozen=True)
@@ -76,96 +63,25 @@ def html_report(
     history : one row per epoch, as ``Run.history`` gives it
     vectors : gives ``a`` and ``b`` [n, D] of a snapshot's epoch; without it there is no map
     """
-    dataset = info["dataset"]
-    labels = {d["name"]: d["label"] or d["name"] for d in dataset["domains"]}
-    parts = [_head(info, labels), _findings(info, frame, labels), _data(dataset)]
-    script: bool | str = True
-    for section in _sections(info, frame, history, vectors, labels):
-        chart = theme.themed(section.figure).to_html(
-            full_html=False, include_plotlyjs=script, config={"displaylogo": False}
-        )
-        script = False
-        parts.append(
-            f"<h2>{escape(section.title)}</h2>{chart}<p class='note'>{escape(section.note)}</p>"
-            f"<details><summary>Table</summary>{_table(section.table)}</details>"
-        )
-    parts.append(_facts(info))
-    title = escape(f"MICRec Explorer: run {info['name']}")
-    return (
-        "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
-        "<meta name='viewport' content='width=device-width, initial-scale=1'>"
-        f"<title>{title}</title><style>{_STYLE}</style></head><body>{''.join(parts)}</body></html>"
-    )
-
-
-def _head(info: Mapping[str, Any], labels: Mapping[str, str]) -> str:
-    badge = "<span class='badge'>sample data (synthetic)</span>"
-    without = ", ".join(info["without"]) or "nothing"
-    model = (
-        f"Model {escape(info['model'])}, variant {escape(info['variant'])} (switched off: "
-        f"{escape(without)}), seed {info['seed']}"
-        if info.get("kind") != "comparison"
-        else "Several models, compared under one protocol"
-    )
-    return (
-        f"<h1>Run {escape(info['name'])}</h1><p>{badge if info['dataset']['synthetic'] else ''} "
-        f"{model}, split {escape(info['split'])}, trained on "
-        f"<b>{escape(info['dataset']['name'])}</b> with {escape(' and '.join(labels.values()))}; "
-        f"{info['dataset']['n_overlap']:,} people are known in more than one domain.</p>"
-    )
-
-
-def _findings(info: Mapping[str, Any], frame: Frame, labels: Mapping[str, str]) -> str:
+    labels = {d["name"]: d["label"] or d["name"] for d in info["dataset"]["domains"]}
     tables = {t: frame(f"metrics/{t}.parquet") for t in findings.TABLES}
-    cards = [
-        f"<div class='card'><b>{escape(f.title)}</b>"
-        + "".join(f"<p class='note'>{escape(line)}</p>" for line in f.lines)
-        + "</div>"
-        for f in findings.all_findings(tables, labels, info.get("seed"))
-    ]
-    return f"<h2>What was found</h2><div class='cards'>{''.join(cards)}</div>" if cards else ""
-
-
-def _data(dataset: Mapping[str, Any]) -> str:
-    source = escape(dataset["source"] or "not named")
-    licence = escape(dataset["licence"] or "not named")
-    notes = "".join(f"<li>{escape(note)}</li>" for note in dataset["notes"])
-    return (
-        f"<h2>The data</h2>{_table(domain_table(list(dataset['domains'])))}"
-        f"<p class='note'>Source: {source}. Licence: {licence}.</p><ul>{notes}</ul>"
+    sections = list(_sections(info, frame, history, vectors, labels))
+    return render(
+        "run.html",
+        info=info,
+        labels=labels,
+        findings=findings.all_findings(tables, labels, info.get("seed")),
+        domains=domain_table(list(info["dataset"]["domains"])),
+        sections=sections,
+        # The first brings the script that draws all of them.
+        charts=[
+            theme.themed(section.figure).to_html(
+                full_html=False, include_plotlyjs=not n, config={"displaylogo": False}
+            )
+            for n, section in enumerate(sections)
+        ],
+        max_rows=_MAX_ROWS,
     )
-
-
-def _facts(info: Mapping[str, Any]) -> str:
-    named = {
-        **{k: info[k] for k in ("created", "finished", "device", "best_epoch", "n_parameters")},
-        **{f"encoder of {k}": v for k, v in info["encoders"].items()},
-        **{f"setting {k}": v for k, v in info["config"].items()},
-        **{f"version of {k}": v for k, v in info["versions"].items()},
-        "dataset fingerprint": info["dataset"]["fingerprint"],
-    }
-    table = pd.DataFrame({"fact": list(named), "value": [str(v) for v in named.values()]})
-    return f"<h2>How this run was made</h2>{_table(table)}"
-
-
-def _table(table: pd.DataFrame) -> str:
-    """An escaped table; numbers to four places, the first rows of a long one."""
-    shown = table.head(_MAX_ROWS)
-    head = "".join(f"<th>{escape(str(c))}</th>" for c in shown.columns)
-    body = "".join(
-        "<tr>" + "".join(_cell(v) for v in row) + "</tr>"
-        for row in shown.itertuples(index=False, name=None)
-    )
-    more = "" if len(table) <= _MAX_ROWS else f"<p class='note'>First {_MAX_ROWS} rows.</p>"
-    return f"<div class='scroll'><table><tr>{head}</tr>{body}</table></div>{more}"
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, float | np.floating):
-        return f"<td class='n'>{'' if np.isnan(value) else f'{value:.4g}'}</td>"
-    if isinstance(value, int | np.integer) and not isinstance(value, bool):
-        return f"<td class='n'>{value:,}</td>"
-    return f"<td>{escape(str(value))}</td>"
 
 
 def _sections(

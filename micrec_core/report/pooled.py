@@ -6,15 +6,37 @@ chance. A user who was cold in several draws, or of several seeds, counts once, 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from micrec_core.evaluation.significance import compare_table
+from micrec_core.names import MICREC, users_file
+from micrec_core.report.stored_runs import MAIN, dataset_of, label, size, slug, split_seed
 from micrec_core.running.frames import COLD_REFERENCES
 from micrec_core.runs import Run
 
-OWN_USERS = "metrics/users_cold-domain.parquet"
+OWN_USERS = users_file("cold-domain")
+
+
+def cold_users_together(runs: Sequence[Run], folder: Path) -> list[dict[str, Any]]:
+    """The full model against the maps, a table a dataset that was drawn several times."""
+    groups: dict[tuple[str, str], list[Run]] = defaultdict(list)
+    for run in poolable([run for run in runs if label(run) == MICREC]):
+        groups[dataset_of(run).name, dataset_of(run).fingerprint].append(run)
+    found = []
+    for (name, fingerprint), members in groups.items():
+        if len({(split_seed(run), run.info.seed) for run in members}) < 2:
+            continue
+        table = pooled_cold(members)
+        table.to_csv(folder / f"{slug(members[0])}-cold-users-pooled.csv", index=False)
+        about = {"name": name, "size": size(members[0]), "fingerprint": fingerprint}
+        seeds = sorted({split_seed(run) for run in members})
+        found.append({**about, "seeds": seeds, "rows": table.to_dict("records")})
+    return found
 
 
 def poolable(runs: Sequence[Run]) -> list[Run]:
@@ -22,7 +44,7 @@ def poolable(runs: Sequence[Run]) -> list[Run]:
     return [run for run in runs if run.has(OWN_USERS) and run.has(COLD_REFERENCES)]
 
 
-def pooled_cold(runs: Sequence[Run], metric: str = "ndcg@20") -> pd.DataFrame:
+def pooled_cold(runs: Sequence[Run], metric: str = MAIN) -> pd.DataFrame:
     """The references against the model over the cold users of all runs, as ``compare_table`` does.
 
     Parameters

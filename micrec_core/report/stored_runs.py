@@ -9,11 +9,11 @@ import pandas as pd
 
 from micrec_core.errors import RunError
 from micrec_core.evaluation.significance import compare_table
-from micrec_core.names import HEADLINE, POOLED, users_file
+from micrec_core.figures.tables import own_seed, pick
+from micrec_core.names import EVERYONE, FULL, HEADLINE, MICREC, users_file
 from micrec_core.runs import Run
 from micrec_core.runs.schema import DatasetInfo
 
-FULL = "micrec"
 MAIN = HEADLINE
 
 
@@ -48,6 +48,13 @@ def size(run: Run) -> str:
     return f"{n_items(run):,} items and {train:,} train interactions"
 
 
+def slug(run: Run) -> str:
+    """What the files of a run's tables begin with: dataset, its version, split and draw."""
+    name = "".join(c if c.isalnum() else "-" for c in dataset_of(run).name.lower())
+    drawn = f"-{split_seed(run)}" if split_seed(run) else ""
+    return f"{name}-{dataset_of(run).fingerprint[:6]}-{run.info.split}{drawn}"
+
+
 def n_items(run: Run) -> int:
     """Of all domains."""
     return sum(d.n_items for d in dataset_of(run).domains)
@@ -55,19 +62,17 @@ def n_items(run: Run) -> int:
 
 def name_of(model: str, variant: str) -> str:
     """``lightgcn``, ``micrec without text``."""
-    return model if variant == "full" else f"{model} without {variant}"
+    return model if variant == FULL else f"{model} without {variant}"
 
 
-def over_seeds(rows: pd.DataFrame) -> tuple[pd.DataFrame, bool]:
-    """The rows averaged over seeds, where there are any, else all; and whether there are."""
-    pooled = rows["seed"] == POOLED
-    several = bool(pooled.any())
-    return (rows[pooled] if several else rows), several
+def everyone(frame: pd.DataFrame, **values: object) -> pd.DataFrame:
+    """Metrics over all users with these values, averaged over seeds where there are several."""
+    return own_seed(pick(frame, cohort=EVERYONE, **values))
 
 
 def first_of_each(runs: Sequence[Run]) -> dict[str, Run]:
     """By label, the runs of the lowest seed that the full model was trained with."""
-    full = min((run.info.seed for run in runs if label(run) == FULL), default=None)
+    full = min((run.info.seed for run in runs if label(run) == MICREC), default=None)
     return {label(run): run for run in runs if run.info.seed == full}
 
 
@@ -95,7 +100,7 @@ class Group:
     def _test(self, protocol: str) -> pd.DataFrame:
         stored = users_file(protocol)
         found = {name: run for name, run in first_of_each(self.single).items() if run.has(stored)}
-        if FULL not in found or len(found) < 2:
+        if MICREC not in found or len(found) < 2:
             return pd.DataFrame()
         frames = {name: run.frame(stored) for name, run in found.items()}
-        return compare_table(frames, FULL, [MAIN])
+        return compare_table(frames, MICREC, [MAIN])

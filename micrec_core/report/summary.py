@@ -6,26 +6,24 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import pandas as pd
-
+from micrec_core.figures.tables import pick
 from micrec_core.mechanisms import MECHANISMS
-from micrec_core.names import ALIGNMENT, EVERYONE, TESTS, VARIANTS
+from micrec_core.names import ALIGNMENT, MICREC, TESTS, VARIANTS
 from micrec_core.protocols import PROTOCOLS
 from micrec_core.report.stored_runs import (
-    FULL,
     MAIN,
     Group,
     dataset_of,
+    everyone,
     first_of_each,
     n_items,
     name_of,
-    over_seeds,
     split_seed,
 )
 from micrec_core.runs import Run
 
 LEVEL = 0.05
-_WITHOUT = f"{FULL} without "
+_WITHOUT = f"{MICREC} without "
 # How often users find themselves in the other domain: what the contrast is trained for.
 _RETRIEVAL = "mrr"
 
@@ -92,18 +90,16 @@ def _of_single(group: Group) -> Iterator[Finding]:
 
 
 def _of_comparison(run: Run) -> Iterator[Finding]:
-    tests = run.frame(TESTS)
-    for row in tests[tests["metric"] == MAIN].to_dict("records"):
+    for row in pick(run.frame(TESTS), metric=MAIN).to_dict("records"):
         yield _finding(_short(run), row["protocol"], name_of(row["model"], row["variant"]), row)
 
 
 def _of_variants(run: Run) -> Iterator[Finding]:
     if not run.has(VARIANTS):
         return
-    rows = run.frame(VARIANTS)
-    rows, _ = over_seeds(rows[(rows["metric"] == MAIN) & (rows["cohort"] == EVERYONE)])
+    rows = everyone(run.frame(VARIANTS), metric=MAIN).dropna(subset=["p_holm"])
     # A run with variants is one of the full model, beside its own tests of single runs.
-    for row in rows[rows["p_holm"].notna()].to_dict("records"):
+    for row in rows.to_dict("records"):
         beside = row | {"reference_mean": row["mean"] - row["diff"]}
         yield _finding(_short(run), row["protocol"], name_of(row["model"], row["variant"]), beside)
 
@@ -114,136 +110,76 @@ def _finding(data: str, protocol: str, name: str, row: dict[str, Any]) -> Findin
     )
 
 
-def summary_parts(groups: Sequence[Group]) -> list[str]:
-    """The head of the report.
+def summary(groups: Sequence[Group]) -> dict[str, Any]:
+    """What the head of the report is made of.
 
     Parameters
     ----------
     groups : runs of one dataset and split each
     """
     found = [finding for group in groups for finding in findings(group)]
-    parts = [*_best(found), *_mechanisms(found), *_alignment(groups), *_failed(found)]
-    return ["## In short\n", *parts] if parts else []
+    baselines = [finding for finding in found if not finding.name.startswith(_WITHOUT)]
+    not_told: dict[str, list[str]] = {}
+    for finding in baselines:
+        if finding.verdict == "open":
+            not_told.setdefault(finding.where, []).append(finding.name)
+    return {
+        "best": _best(baselines),
+        "mechanisms": _mechanisms(found),
+        "alignment": _alignment(groups),
+        "worse": [finding for finding in baselines if finding.verdict == "worse"],
+        "not_told": not_told,
+        "level": LEVEL,
+    }
 
 
-def _best(found: Sequence[Finding]) -> list[str]:
-    """The full model against the best other model of every question."""
+def _best(baselines: Sequence[Finding]) -> list[tuple[Finding, list[int]]]:
+    """Of every question the best baseline, and how many are worse, not told apart, better."""
     asked: dict[tuple[str, str, str], list[Finding]] = {}
-    for finding in found:
-        if not finding.name.startswith(_WITHOUT):
-            key = finding.data, finding.protocol, finding.domain
-            asked.setdefault(key, []).append(finding)
-    if not asked:
-        return []
-    lines = [
-        "**The full model against the best of the others**, NDCG@20. The best is named by its "
-        "test value, which favours it; p and counts are of the tables below. In a comparison each "
-        "model stands at the point of its grid that validation chose. Data are named with "
-        "their split (`known`: trained on everything) and the seed it was drawn with.\n",
-        "| data | question | domain | full | best of the others | full is | p (Holm) | "
-        "others worse | not told apart | better |",
-        "|---|---|---|---|---|---|---|---|---|---|",
-    ]
-    for (data, protocol, domain), baselines in asked.items():
-        best = max(baselines, key=lambda finding: finding.other)
-        verdicts = [finding.verdict for finding in baselines]
-        counts = " | ".join(str(verdicts.count(v)) for v in ("better", "open", "worse"))
-        lines.append(
-            f"| {data} | {protocol} | {domain} | {best.full:.4f} | {best.name} {best.other:.4f} | "
-            f"{best.gain:+.1%} | {_p(best.p)} | {counts} |"
+    for finding in baselines:
+        key = finding.data, finding.protocol, finding.domain
+        asked.setdefault(key, []).append(finding)
+    return [
+        (
+            max(own, key=lambda finding: finding.other),
+            [sum(f.verdict == verdict for f in own) for verdict in ("better", "open", "worse")],
         )
-    return [*lines, ""]
-
-
-def _mechanisms(found: Sequence[Finding]) -> list[str]:
-    """Where the full model loses by doing without a mechanism, where it gains, where neither."""
-    lines = []
-    for mechanism in MECHANISMS:
-        own = [finding for finding in found if finding.name == _WITHOUT + mechanism]
-        if not own:
-            continue
-        cells = [_places(own, verdict) for verdict in ("better", "worse")]
-        n_open = sum(finding.verdict == "open" for finding in own)
-        lines.append(f"| {mechanism} | {' | '.join(cells)} | {n_open} of {len(own)} |")
-    if not lines:
-        return []
-    return [
-        "**What each mechanism earns**, NDCG@20 of the full model relative to the same without it, "
-        f"where a paired test tells them apart (p below {LEVEL}, Holm-corrected). A mechanism with "
-        "nothing in the first column has shown no gain on any ranking question asked here; where "
-        "there is but one modality, that is the one that goes.\n",
-        "| mechanism | the full model is better | the full model is worse | no difference shown |",
-        "|---|---|---|---|",
-        *lines,
-        "",
+        for own in asked.values()
     ]
 
 
-def _places(own: Sequence[Finding], verdict: str) -> str:
-    told = sorted((f for f in own if f.verdict == verdict), key=lambda finding: -abs(finding.gain))
-    return "<br>".join(f"{f.where} ({f.gain:+.1%}, p {_p(f.p)})" for f in told) or "nowhere"
-
-
-def _p(p: float) -> str:
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
-
-
-def _failed(found: Sequence[Finding]) -> list[str]:
-    """What did not work, as far as the stored tests tell."""
-    baselines = [f for f in found if not f.name.startswith(_WITHOUT)]
-    lines = [
-        f"- On {f.where}, {f.name} is better than the full model ({-f.gain:.1%}, p {_p(f.p)})."
-        for f in baselines
-        if f.verdict == "worse"
-    ]
-    level = dict.fromkeys(f.where for f in baselines if f.verdict == "open")
-    for where in level:
-        names = [f.name for f in baselines if f.where == where and f.verdict == "open"]
-        lines.append(f"- On {where}, it cannot be told apart from {', '.join(names)}.")
-    for mechanism in MECHANISMS:
-        own = [f for f in found if f.name == _WITHOUT + mechanism]
-        if own and not any(f.verdict == "better" for f in own):
-            lines.append(f"- No gain of {mechanism} could be shown in {len(own)} tests.")
-    if not lines:
-        return []
-    return ["**What did not work**; for attempts that were not kept, see `notes/`\n", *lines, ""]
-
-
-def _alignment(groups: Sequence[Group]) -> list[str]:
-    """How well overlapping users' vectors find their partners, of the full model and variants."""
-    lines = []
-    for group in groups:
-        aligned = {
-            name: shown
-            for name, run in first_of_each(group.single).items()
-            if (shown := _retrieval(run)) is not None
+def _mechanisms(found: Sequence[Finding]) -> dict[str, dict[str, list[Finding]]]:
+    """By mechanism and verdict on the full model, what it does without; the plainest first."""
+    own = {m: [f for f in found if f.name == _WITHOUT + m] for m in MECHANISMS}
+    return {
+        mechanism: {
+            verdict: sorted(
+                (f for f in tested if f.verdict == verdict), key=lambda finding: -abs(finding.gain)
+            )
+            for verdict in ("better", "worse", "open")
         }
-        if len(aligned) > 1:
-            lines += [
-                f"| {_short(group.runs[0])} | {name} | {cell} |" for name, cell in aligned.items()
-            ]
-    if not lines:
-        return []
-    return [
-        "**Alignment**: mean reciprocal rank of an overlapping user's own vector among all users "
-        "of the other domain by cosine, with its 95 % bootstrap interval, at the chosen epoch; "
-        "what the contrast is trained for, on users it was trained on.\n",
-        "| data | model | MRR | by chance | n |",
-        "|---|---|---|---|---|",
-        *lines,
-        "",
-    ]
+        for mechanism, tested in own.items()
+        if tested
+    }
 
 
-def _retrieval(run: Run) -> str | None:
+def _alignment(groups: Sequence[Group]) -> list[dict[str, Any]]:
+    """How well overlapping users' vectors find their partners, of the full model and variants."""
+    rows = []
+    for group in groups:
+        own = [
+            {"data": _short(group.runs[0]), "name": name, **row}
+            for name, run in first_of_each(group.single).items()
+            for row in _retrieval(run)
+        ]
+        rows += own if len(own) > 1 else []
+    return rows
+
+
+def _retrieval(run: Run) -> list[dict[str, Any]]:
+    """The chosen epoch's row, of the first pair of domains; none where it was not measured."""
     if not run.has(ALIGNMENT):
-        return None
-    frame: pd.DataFrame = run.frame(ALIGNMENT)
-    frame = frame[(frame["metric"] == _RETRIEVAL) & (frame["epoch"] == run.info.best_epoch)]
-    if frame.empty:
-        return None
-    row = frame.iloc[0]
-    return (
-        f"{row['value']:.4f} [{row['low']:.4f}, {row['high']:.4f}] | {row['random']:.4f} | "
-        f"{int(row['n'])}"
-    )
+        return []
+    rows = pick(run.frame(ALIGNMENT), metric=_RETRIEVAL, epoch=run.info.best_epoch)
+    first: list[dict[str, Any]] = rows.head(1).to_dict("records")
+    return first

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from micrec_core.report.pooled import OWN_USERS, poolable, pooled_cold
-from micrec_core.report.results import cold_users_together
+from micrec_core.report.pooled import OWN_USERS, cold_users_together, poolable, pooled_cold
+from micrec_core.report.render import render
 from micrec_core.running.frames import COLD_REFERENCES
 from micrec_core.runs import open_run
 
@@ -78,7 +78,8 @@ def test_the_report_says_what_was_put_together(draws: list[Any], tmp_path: Path)
     info = open_run(SAMPLE).info
     for seed, draw in enumerate(draws):
         draw.info = info.model_copy(update={"config": {**info.config, "split_seed": seed}})
-    text = "\n".join(cold_users_together(draws, tmp_path))
+    (found,) = cold_users_together(draws, tmp_path)
+    text = render("pooled.md", table=found)
     table = pooled_cold(draws).set_index("name")
     assert "cold users of 2 draws" in text and "Split seeds 0, 1" in text
     assert f"| ridge | food | {table.at['ridge', 'mean']:.4f} |" in text

@@ -13,7 +13,7 @@ from micrec_core.baselines import families, models
 from micrec_core.cli import main as command_line
 from micrec_core.config import RunSettings
 from micrec_core.errors import ConfigError
-from micrec_core.report.commands import train_command
+from micrec_core.report.reproduce import train_command
 from micrec_core.report.results import write_results
 from micrec_core.report.stored_runs import Group
 from micrec_core.report.summary import findings

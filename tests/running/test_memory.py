@@ -11,7 +11,7 @@ import pytest
 from micrec_core.comparing.comparison import cost_table
 from micrec_core.comparing.trainings import ANSWERED, TRAINED, Training, cost
 from micrec_core.config import RunSettings
-from micrec_core.report.compared import comparison_cost
+from micrec_core.report.render import render
 from micrec_core.running import cost as memory
 from micrec_core.running.cost import peak_memory
 
@@ -78,7 +78,8 @@ def test_costs_tell_the_least_peak_and_nothing_of_old_trainings(tmp_path) -> Non
     assert spent["peak_mb"] == 20.4 and spent["seconds"] == 2.0
     (old,) = cost_table([row[2:]])
     assert old["peak_mb"] is None
-    text = comparison_cost([spent, old, {k: v for k, v in old.items() if k != "peak_mb"}])
-    rows = [line for line in text if line.startswith("| micrec |")]
+    unmeasured = {k: v for k, v in old.items() if k != "peak_mb"}
+    text = render("cost.md", cost=[spent, old, unmeasured])
+    rows = [line for line in text.splitlines() if line.startswith("| micrec |")]
     assert rows[0] == "| micrec | 2.0 | 20 | 3 | 7 | 250.000 |"
     assert rows[1] == rows[2] == "| micrec | 2.0 |  | 3 | 7 | 250.000 |"
