@@ -8,7 +8,6 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,6 +17,7 @@ from micrec_core.data.delimited import atomic_names, read_delimited
 from micrec_core.data.schema import MAX_TABLE_BYTES, Schema, quote
 from micrec_core.data.sources import delimiter_of, read_bytes
 from micrec_core.data.tables import Table, check_header, join_tables
+from micrec_core.data.write import constant
 from micrec_core.errors import DataError
 
 _NO_OBJECT = "the line is not a JSON object; write one on each line"
@@ -51,8 +51,7 @@ def read_atomic(paths: Sequence[Path], schema: Schema) -> Table:
         data = read_bytes(path)
         table = read_delimited(data, path.name, bare, "\t", quoted=False, rename=atomic_names)
         if not table.has("domain"):
-            stem = pa.array([path.stem], pa.large_string())
-            table.columns["domain"] = stem.take(pa.array(np.zeros(table.n_rows, np.int64)))
+            table.columns["domain"] = constant(path.stem, table.n_rows)
         tables.append(table)
     return join_tables(tables)
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from micrec_core.data.schema import Schema, nearest, quote
+from micrec_core.data.write import constant
 from micrec_core.errors import DataError
 
 
@@ -45,9 +46,7 @@ class Table:
 
     def text(self, column: str) -> pa.Array:
         """A column, or empty strings where the table lacks it."""
-        if column in self.columns:
-            return self.columns[column]
-        return pa.array([""], pa.large_string()).take(pa.array(np.zeros(self.n_rows, np.int64)))
+        return self.columns[column] if self.has(column) else constant("", self.n_rows)
 
 
 @dataclass(frozen=True)

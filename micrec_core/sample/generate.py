@@ -8,22 +8,19 @@ again (pictures: with the same version of Pillow).
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from micrec_core.data.folders import new_folder
 from micrec_core.data.progress import Progress
+from micrec_core.data.write import TEXT, constant, table_writer
 from micrec_core.errors import ConfigError
 from micrec_core.sample.choices import Choices, make_choices
 from micrec_core.sample.personas import make_personas
@@ -31,7 +28,6 @@ from micrec_core.sample.pictures import draw_picture, encode_picture
 from micrec_core.sample.words import write_texts
 from micrec_core.sample.world import ATTRIBUTES, LOOK, PICTURE, World, make_world, stream
 
-Objects = NDArray[np.object_]
 USERS, SEED = 800, 7
 MIN_USERS, MAX_USERS = 40, 10_000_000
 MIN_ITEMS, MAX_ITEMS = 24, 1_000_000
@@ -41,7 +37,6 @@ _LOOKS = ATTRIBUTES["category"] * ATTRIBUTES["palette"] * ATTRIBUTES["pattern"]
 _LICENCE = "CC0-1.0"
 FORMATS = ("csv", "parquet")
 _BLOCK = 1 << 18  # rows, so that millions of them fit in memory
-_COLUMNS = ("user_id", "item_id", "domain", "timestamp")
 
 
 def generate_sample(
@@ -96,7 +91,7 @@ def generate_sample(
         _write_interactions(work, world, choices, format, progress)
         _write_about(work, world, items, pictures)
         personas = make_personas(world, choices)
-        _write_text(work / "personas.json", json.dumps(personas, indent=1) + "\n")
+        (work / "personas.json").write_bytes((json.dumps(personas, indent=1) + "\n").encode())
         summary = _summary(world, choices, images)
         summary["sha256"] = folder_hash(work)
     return {"out": str(target), **summary, "seconds": round(time.perf_counter() - started, 3)}
@@ -175,22 +170,12 @@ def _write_items(
     format: str,
 ) -> None:
     """Write the item table; a missing text or image is an empty field."""
-    columns: dict[str, list[str]] = {
-        name: [] for name in ("item_id", "domain", "title", "description", "image")
-    }
-    for part, (titles, descriptions), paths in zip(world.domains, texts, images, strict=True):
-        columns["item_id"] += part.item_ids()
-        columns["domain"] += [part.name] * part.n_items
-        columns["title"] += titles
-        columns["description"] += descriptions
-        columns["image"] += paths
-    if format == "parquet":
-        pq.write_table(pa.table(columns), root / "items.parquet", compression="zstd")
-        return
-    with (root / "items.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(zip(*columns.values(), strict=True))
+    columns = dict.fromkeys(("item_id", "domain", "title", "description", "image"), TEXT)
+    with table_writer(root / "items", columns, f".{format}") as add:
+        for part, described, paths in zip(world.domains, texts, images, strict=True):
+            titles, descriptions = (pa.array(said, TEXT) for said in described)
+            ids, domain = pa.array(part.item_ids(), TEXT), constant(part.name, part.n_items)
+            add([ids, domain, titles, descriptions, pa.array(paths, TEXT)])
 
 
 def _write_interactions(
@@ -201,45 +186,20 @@ def _write_interactions(
     progress: Progress | None,
 ) -> None:
     """Write the interactions, domain by domain, by user and time."""
-    names = np.array(world.user_ids(), dtype=object)
+    names = pa.array(world.user_ids(), TEXT)
+    columns = dict.fromkeys(("user_id", "item_id", "domain"), TEXT) | {"timestamp": pa.int64()}
     total, done = sum(len(c) for c in choices), 0
-    with _parquet(root) if format == "parquet" else _csv(root) as add:
+    with table_writer(root / "interactions", columns, f".{format}") as add:
         for part, chosen in zip(world.domains, choices, strict=True):
-            items = np.array(part.item_ids(), dtype=object)
+            items = pa.array(part.item_ids(), TEXT)
             for start in range(0, len(chosen), _BLOCK):
                 rows = slice(start, start + _BLOCK)
-                users = names[part.users[chosen.user[rows]]]
-                add(users, items[chosen.item[rows]], part.name, chosen.timestamp[rows])
-                done += len(users)
+                user = pa.array(part.users[chosen.user[rows]])
+                item, times = pa.array(chosen.item[rows]), pa.array(chosen.timestamp[rows])
+                add([names.take(user), items.take(item), constant(part.name, len(user)), times])
+                done += len(user)
                 if progress:
                     progress("writing interactions", done, total)
-
-
-@contextmanager
-def _csv(root: Path) -> Iterator[Callable[..., None]]:
-    """Adds rows of users, items, one domain and times to ``interactions.csv``."""
-    with (root / "interactions.csv").open("w", encoding="utf-8", newline="") as file:
-        file.write(",".join(_COLUMNS) + "\n")
-
-        def add(users: Objects, items: Objects, domain: str, times: NDArray[np.int64]) -> None:
-            # The ids are our own and need no quoting.
-            rows = zip(users.tolist(), items.tolist(), times.tolist(), strict=True)
-            file.write("".join(f"{user},{item},{domain},{at}\n" for user, item, at in rows))
-
-        yield add
-
-
-@contextmanager
-def _parquet(root: Path) -> Iterator[Callable[..., None]]:
-    """The same for ``interactions.parquet``."""
-    schema = pa.schema([(c, pa.int64() if c == "timestamp" else pa.string()) for c in _COLUMNS])
-    with pq.ParquetWriter(root / "interactions.parquet", schema, compression="zstd") as writer:
-
-        def add(users: Objects, items: Objects, domain: str, times: NDArray[np.int64]) -> None:
-            columns = [users, items, [domain] * len(users), times]
-            writer.write_table(pa.table(columns, schema=schema))
-
-        yield add
 
 
 def _write_about(
@@ -251,20 +211,16 @@ def _write_about(
     sizes = [d.n_items for d in world.domains]
     labels = "\n".join(f'{d.name} = "{d.label}"' for d in world.domains)
     made = "" if pictures else " without pictures"
-    _write_text(
-        work / "dataset.toml",
+    text = (
         f'name = "Food & Kitchen sample"\n'
         f"synthetic = true\n"
         f'source = "Generated{made} by `{command}`; no real users, products or brands."\n'
         f'licence = "{_LICENCE}"\n\n'
         f"[domains]\n{labels}\n\n"
         f"[generator]\nusers = {world.n_users}\nitems = {sizes}\nseed = {world.seed}\n"
-        f"pictures = {str(pictures).lower()}\n",
+        f"pictures = {str(pictures).lower()}\n"
     )
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.write_bytes(text.encode("utf-8"))
+    (work / "dataset.toml").write_bytes(text.encode())
 
 
 def _summary(world: World, choices: tuple[Choices, ...], images: list[list[str]]) -> dict[str, Any]:

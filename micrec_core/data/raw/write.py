@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from micrec_core.data.progress import Progress
 from micrec_core.data.raw.filters import Part
+from micrec_core.data.write import TEXT, constant, table_writer
 
-Add = Callable[[list[pa.Array]], None]
 _BLOCK = 1 << 18
-_TEXT = pa.large_string()
+_SUFFIXES = {"csv": ".csv.gz", "parquet": ".parquet"}
 
 
 def write_interactions(
@@ -38,14 +33,18 @@ def write_interactions(
     complete = {c: [v for v in values if v is not None] for c, values in numbers.items()}
     complete = {c: values for c, values in complete.items() if len(values) == len(parts)}
     kinds = {c: _kind(values) for c, values in complete.items()}
-    columns = dict.fromkeys(("user_id", "item_id", "domain"), _TEXT) | kinds
+    columns = dict.fromkeys(("user_id", "item_id", "domain"), TEXT) | kinds
     total, done = sum(len(p) for p in parts), 0
-    with _sink(root / "interactions", columns, tables) as add:
+    with table_writer(root / "interactions", columns, _SUFFIXES[tables]) as add:
         for k, part in enumerate(parts):
             for start in range(0, len(part), _BLOCK):
                 rows = slice(start, start + _BLOCK)
                 user, item = pa.array(part.user[rows]), pa.array(part.item[rows])
-                arrays = [part.users.take(user), part.items.take(item), _same(part.name, len(user))]
+                arrays = [
+                    part.users.take(user),
+                    part.items.take(item),
+                    constant(part.name, len(user)),
+                ]
                 arrays += [pa.array(complete[c][k][rows]).cast(kinds[c]) for c in kinds]
                 add(arrays)
                 done += len(user)
@@ -72,15 +71,15 @@ def write_items(
     with_images = any(p is not None for p in pictures)
     names = ["item_id", "domain", "title", "description", *(["image"] if with_images else [])]
     counts = []
-    with _sink(root / "items", dict.fromkeys(names, _TEXT), tables) as add:
+    with table_writer(root / "items", dict.fromkeys(names, TEXT), _SUFFIXES[tables]) as add:
         for part, paths in zip(parts, pictures, strict=True):
-            images = pa.array([""] * len(part.items) if paths is None else paths, _TEXT)
+            images = pa.array([""] * len(part.items) if paths is None else paths, TEXT)
             blank = {"title": 0, "description": 0, "image": 0}
             for codes, titles, descriptions in _texts(part):
                 image = images.take(codes)
                 arrays = {
                     "item_id": part.items.take(codes),
-                    "domain": _same(part.name, len(codes)),
+                    "domain": constant(part.name, len(codes)),
                     "title": titles,
                     "description": descriptions,
                     "image": image,
@@ -109,39 +108,10 @@ def _texts(part: Part) -> Iterator[tuple[pa.Array, pa.Array, pa.Array]]:
     unknown = np.flatnonzero(part.rows < 0)
     for start in range(0, len(unknown), _BLOCK):
         codes = pa.array(unknown[start : start + _BLOCK])
-        yield codes, part.items.take(codes), _same("", len(codes))
+        yield codes, part.items.take(codes), constant("", len(codes))
 
 
 def _kind(columns: Sequence[NDArray[np.float64]]) -> pa.DataType:
     """Whole numbers where all are: Amazon's stars and times, which JSON has as 5.0."""
     whole = all(((c == np.floor(c)) & (np.abs(c) < 2**53)).all() for c in columns)
     return pa.int64() if whole else pa.float64()
-
-
-def _same(value: str, n: int) -> pa.LargeStringArray:
-    return pa.array([value], _TEXT).take(pa.array(np.zeros(n, np.int64)))
-
-
-def _sink(stem: Path, columns: dict[str, pa.DataType], tables: str) -> AbstractContextManager[Add]:
-    return (_parquet if tables == "parquet" else _csv)(stem, columns)
-
-
-@contextmanager
-def _csv(stem: Path, columns: dict[str, pa.DataType]) -> Iterator[Add]:
-    """Fields are quoted only where they need it; the compressed file bears no name and time."""
-    with (
-        stem.with_name(f"{stem.name}.csv.gz").open("wb") as file,
-        gzip.GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0) as packed,
-        io.TextIOWrapper(packed, "utf-8", newline="") as text,
-    ):
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(columns)
-        yield lambda arrays: writer.writerows(zip(*(a.to_pylist() for a in arrays), strict=True))
-
-
-@contextmanager
-def _parquet(stem: Path, columns: dict[str, pa.DataType]) -> Iterator[Add]:
-    schema = pa.schema(list(columns.items()))
-    path = stem.with_name(f"{stem.name}.parquet")
-    with pq.ParquetWriter(path, schema, compression="zstd") as file:
-        yield lambda arrays: file.write_table(pa.Table.from_arrays(arrays, schema=schema))
