@@ -22,6 +22,7 @@ from micrec_core.method.inductive import cold_users, fold_in_inputs
 from micrec_core.method.inputs import Link, ModelInputs
 from micrec_core.method.micrec import Encoded, MICRec
 from micrec_core.names import FULL
+from micrec_core.protocols import PROTOCOLS
 from micrec_core.training.prepare import Prepared
 
 Vectors = NDArray[np.float32]
@@ -180,10 +181,10 @@ def answered(model: Model) -> frozenset[str]:
     """The protocols that a model has an answer to."""
     if not isinstance(model, MICRec):
         return model.answers
-    everywhere = frozenset({"known", "new-users", "new-items"})
+    everywhere = frozenset(n for n, p in PROTOCOLS.items() if p.known_by != "elsewhere")
     # LightGCN has a free vector per user and nothing else: nothing for one without a trace.
     transfers = model.settings.templates or bool(model.settings.modalities)
-    return everywhere | {"cold-domain"} if transfers else everywhere
+    return frozenset(PROTOCOLS) if transfers else everywhere
 
 
 def n_parameters(model: Model) -> int:

@@ -19,6 +19,7 @@ from micrec_core.modalities.images import load_image
 from micrec_core.modalities.registry import MODALITIES, in_order
 from micrec_core.training.prepare import Prepared
 
+# Pixels of the longer side of a stored picture; how large it is shown: ui/cards.py.
 SIDE = 96
 _QUALITY = 75
 _CHUNK = 256

@@ -15,6 +15,8 @@ from micrec_core.modalities.registry import modality
 from micrec_core.ui.library import Opened, item
 from micrec_core.ui.widgets import plain
 
+# Widths of pictures in pixels: in a line, on a card, in a grid, and of one item alone.
+LINE, CARD, GRID, ALONE = 44, 72, 84, 112
 _NO_PICTURE = (
     "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 96 96' width='96' height='96'>"
     "<rect x='1' y='1' width='94' height='94' rx='8' fill='none' stroke='#8A8A8A' "
@@ -34,7 +36,7 @@ def title_of(row: pd.Series | None, item_id: str) -> str:
     return str(row["title"]) if row is not None and row["title"] else f"(no title) {item_id}"
 
 
-def thumbnail(row: pd.Series | None, width: int = 88) -> None:
+def thumbnail(row: pd.Series | None, width: int) -> None:
     """The item's picture, or a drawn sign that it has none."""
     if row is not None and has_thumbnail(row):
         alt = f"Picture of {title_of(row, str(row['item_id']))}"
@@ -107,8 +109,8 @@ def recommendation_cards(
     scale = float(positive.max()) if len(items) and names else 1.0
     for place, (_, row) in enumerate(items.iterrows(), start=1):
         with st.container(border=True, horizontal=True, vertical_alignment="center", wrap=False):
-            with st.container(width=76):
-                thumbnail(item(opened, domain, row["item_id"]), 72)
+            with st.container(width=CARD + 4):
+                thumbnail(item(opened, domain, row["item_id"]), CARD)
             with st.container(gap="xsmall"):
                 st.text(f"{place}. {title_of(row, str(row['item_id']))}")
                 said = f"score {row['score']:.2f}"
@@ -136,7 +138,7 @@ def gallery(
     grid = st.grid(min_column_width=92, gap="small")
     for place, (_, row) in enumerate(items.iterrows()):
         with grid.cell(), st.container(gap="xxsmall"):
-            thumbnail(item(opened, domain, row["item_id"]), 84)
+            thumbnail(item(opened, domain, row["item_id"]), GRID)
             caption = plain(f"{place + 1}. {short(title_of(row, str(row['item_id'])), 32)}")
             st.caption(caption + (f"  \n{plain(said[place])}" if said else ""))
 

@@ -10,7 +10,7 @@ from micrec_core.errors import DataError
 from micrec_core.figures.recommendations import short
 from micrec_core.ui import serve
 from micrec_core.ui.address import news, say
-from micrec_core.ui.cards import thumbnail, title_of
+from micrec_core.ui.cards import GRID, LINE, thumbnail, title_of
 from micrec_core.ui.library import Opened, catalogue, item
 from micrec_core.ui.search import find_items
 from micrec_core.ui.state import MadeUp, session
@@ -107,8 +107,8 @@ def _likes(opened: Opened) -> None:
     for domain, item_id in likes:
         row = item(opened, domain, item_id)
         with st.container(horizontal=True, vertical_alignment="center", wrap=False, gap="small"):
-            with st.container(width=46):
-                thumbnail(row, 44)
+            with st.container(width=LINE + 2):
+                thumbnail(row, LINE)
             with st.container():
                 st.text(title_of(row, item_id))
             st.button(
@@ -140,7 +140,7 @@ def _add_items(opened: Opened) -> None:
             item_id = str(row["item_id"])
             liked = item_id in session().made.likes.get(domain, ())
             with grid.cell():
-                thumbnail(row, 84)
+                thumbnail(row, GRID)
                 st.caption(plain(short(title_of(row, item_id))))
                 st.button(
                     "Liked" if liked else "Like",

@@ -15,7 +15,7 @@ from micrec_core.figures.tables import pick
 from micrec_core.modalities.registry import listed
 from micrec_core.names import CATALOGUE
 from micrec_core.ui import serve
-from micrec_core.ui.cards import gallery, thumbnail, title_of
+from micrec_core.ui.cards import ALONE, gallery, thumbnail, title_of
 from micrec_core.ui.library import Opened
 from micrec_core.ui.search import pick_item, pick_user
 from micrec_core.ui.state import choose, follow
@@ -181,8 +181,8 @@ def _user(opened: Opened, weights: pd.DataFrame | None) -> None:
 
 def _about(row: pd.Series) -> None:
     with st.container(horizontal=True, vertical_alignment="center", wrap=False):
-        with st.container(width=116):
-            thumbnail(row, 112)
+        with st.container(width=ALONE + 4):
+            thumbnail(row, ALONE)
         with st.container(gap="xsmall"):
             st.text(title_of(row, str(row["item_id"])))
             st.caption(f"{int(row['degree']):,} interactions · id {plain(row['item_id'])}")
