@@ -1,13 +1,12 @@
 import streamlit as st
 
-from micrec_core.names import CATALOGUE
 from micrec_core.ui import serve
 from micrec_core.ui.alignment import show_map_of_made_up
 from micrec_core.ui.lists import beside_simpler, proof, show_lists, steps
 from micrec_core.ui.makeup import build, from_address, into_address
 from micrec_core.ui.sidebar import opened
 from micrec_core.ui.state import session
-from micrec_core.ui.widgets import cannot_be_asked, empty, page_head
+from micrec_core.ui.widgets import empty, needs_recommender, page_head
 from micrec_core.ui.words import words
 
 page_head(
@@ -16,9 +15,7 @@ page_head(
     "without training. Take a like back and watch the places move.",
 )
 this = opened()
-if not (this.run.has("serving.json") and this.run.has(CATALOGUE)):
-    cannot_be_asked()
-    st.stop()
+needs_recommender(this.run)
 
 serve.recommender(this)  # a run that cannot be served says so before anything is drawn
 from_address(this)

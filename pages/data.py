@@ -1,8 +1,10 @@
+from collections.abc import Callable
+
 import streamlit as st
 
 from micrec_core.bundled import SAMPLE_DATA, from_home
 from micrec_core.errors import MicrecError
-from micrec_core.ui.dataset import check_folder, check_upload, show_summary
+from micrec_core.ui.dataset import Summary, check_folder, check_upload, show_summary
 from micrec_core.ui.navigation import link
 from micrec_core.ui.widgets import empty, page_head, problem
 from micrec_core.ui.words import words
@@ -24,6 +26,18 @@ with st.expander("What the tables look like", icon=":material/help:"):
         "Also .csv.gz, .tsv, .parquet, .jsonl and RecBole's .inter and .item; two domains or more.",
         help=words("domain"),
     )
+
+
+def keep(check: Callable[[], Summary]) -> None:
+    """Keep what a check finds for the rest of the page, or show what it refuses."""
+    st.session_state.pop("data_summary", None)
+    try:
+        with st.spinner("Reading and checking"):
+            st.session_state["data_summary"] = check()
+    except MicrecError as error:
+        problem(str(error))
+
+
 folder, upload = st.tabs(["A folder on this computer", "Upload tables"])
 with folder:
     default = str(from_home(SAMPLE_DATA)) if SAMPLE_DATA.is_dir() else ""
@@ -36,12 +50,7 @@ with folder:
     )
     drop = st.checkbox("Drop interactions whose item is not in the item table", key="data_drop")
     if st.button("Check", type="primary", icon=":material/fact_check:", disabled=not path.strip()):
-        st.session_state.pop("data_summary", None)
-        try:
-            with st.spinner("Reading and checking"):
-                st.session_state["data_summary"] = check_folder(path.strip(), drop)
-        except MicrecError as error:
-            problem(str(error))
+        keep(lambda: check_folder(path.strip(), drop))
 with upload:
     files = st.file_uploader(
         "interactions, items and, if there is one, dataset.toml",
@@ -51,12 +60,7 @@ with upload:
     )
     st.caption("Pictures are not uploaded; for pictures, give the folder.")
     if st.button("Check the upload", icon=":material/fact_check:", disabled=not files):
-        st.session_state.pop("data_summary", None)
-        try:
-            with st.spinner("Reading and checking"):
-                st.session_state["data_summary"] = check_upload(files)
-        except MicrecError as error:
-            problem(str(error))
+        keep(lambda: check_upload(files))
 summary = st.session_state.get("data_summary")
 if summary is None:
     empty("Nothing checked yet", "Give a folder or upload tables; nothing is changed by checking.")

@@ -82,7 +82,7 @@ def show_data() -> None:
 
 def show_training() -> None:
     st.subheader("The training", anchor=False)
-    history = library.history(this)
+    history = this.run.history()
     if this.is_comparison:
         st.caption("A comparison keeps the results of its trainings, not their epochs.")
     elif history.empty:

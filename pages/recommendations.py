@@ -1,22 +1,19 @@
 import streamlit as st
 
 from micrec_core.figures.recommendations import sources
-from micrec_core.names import CATALOGUE
 from micrec_core.ui import serve
 from micrec_core.ui.cards import legend
 from micrec_core.ui.known import compare, explain, lists, pasts
 from micrec_core.ui.search import pick_user
 from micrec_core.ui.sidebar import opened
-from micrec_core.ui.widgets import cannot_be_asked, page_head
+from micrec_core.ui.widgets import needs_recommender, page_head
 
 page_head(
     "recommendations",
     "What the user took, what the model would show next, and the exact reasons for one item.",
 )
 this = opened()
-if not (this.run.has("serving.json") and this.run.has(CATALOGUE)):
-    cannot_be_asked()
-    st.stop()
+needs_recommender(this.run)
 user_id = pick_user(this, "rec")
 if user_id is None:
     st.stop()

@@ -7,16 +7,13 @@ import streamlit as st
 
 from micrec_core.figures import ablations as figures
 from micrec_core.figures.tables import pick
-from micrec_core.figures.theme import (
-    metric_label,
-    source_label,
-)
+from micrec_core.figures.theme import metric_label, source_label
 from micrec_core.mechanisms import variant_label
 from micrec_core.modalities.registry import MODALITIES, in_order, listed
 from micrec_core.names import COHORTS
 from micrec_core.protocols import CURVES, PROTOCOL_LABELS
 from micrec_core.ui.library import Opened
-from micrec_core.ui.widgets import cells, chart, choose_value
+from micrec_core.ui.widgets import cells, chart, choose_one, choose_value
 
 
 def _beside_full(frame: pd.DataFrame, key: str) -> pd.DataFrame:
@@ -43,15 +40,7 @@ def show_cutoff(opened: Opened, cutoff: pd.DataFrame) -> None:
     """A metric against the length of the list, with one variant beside the full model."""
     st.subheader("Does it depend on the length of the list?", anchor=False)
     metrics = sorted(cutoff["metric"].unique(), key=lambda m: (m != "ndcg", m))
-    metric = st.segmented_control(
-        "Metric",
-        metrics,
-        default=metrics[0],
-        required=True,
-        key="abl_curve",
-        bind="query-params",
-        format_func=metric_label,
-    )
+    metric = choose_one("Metric", metrics, "abl_curve", metrics[0], metric_label)
     rows = _beside_full(pick(cutoff, metric=metric), "abl_curve_variant")
     chart(
         figures.cutoff_curves(rows, opened.labels, f"{metric_label(metric)} at K"),

@@ -15,7 +15,7 @@ from micrec_core.ui import library, serve
 from micrec_core.ui.address import news, say
 from micrec_core.ui.library import Opened
 from micrec_core.ui.state import session
-from micrec_core.ui.widgets import cells, chart, metric, plain
+from micrec_core.ui.widgets import cells, chart, choose_one, metric, plain, show_table
 from micrec_core.ui.words import word
 
 _PEOPLE = 100
@@ -56,26 +56,13 @@ def choose_view(opened: Opened, epochs: list[int]) -> View:
             width=150,
         )
         methods = sorted(library.layouts(opened)["method"].unique(), reverse=True)
-        method = st.segmented_control(
-            "Layout",
-            methods,
-            default=methods[0],
-            required=True,
-            key="al_layout",
-            bind="query-params",
-            format_func=str.upper,
+        method = choose_one(
+            "Layout", methods, "al_layout", methods[0], str.upper,
             help="How many dimensions become two. UMAP keeps neighbours near; PCA keeps the "
             "directions in which people differ most.",
-        )
-        colour = st.segmented_control(
-            "Colour by",
-            list(figures.COLOUR_BY),
-            default="domain",
-            required=True,
-            key="al_colour",
-            bind="query-params",
-            format_func=lambda name: figures.COLOUR_BY[name],
-        )
+        )  # fmt: skip
+        said = figures.COLOUR_BY
+        colour = choose_one("Colour by", said, "al_colour", "domain", said.__getitem__)
         worst = st.number_input(
             "Worst pairs joined",
             0,
@@ -254,15 +241,10 @@ def show_nearest(opened: Opened, users: pd.DataFrame, epoch: int) -> None:
     table = figures.neighbours(users, vectors["a"], vectors["b"], person)
     own = int(table.loc[table["same"], "place"].iloc[0])
     st.markdown(f"The person's own vector in {plain(b)} is at place **{own:,}** of {len(ids):,}.")
-    st.dataframe(
-        table,
-        hide_index=True,
-        width="stretch",
-        height="content",
-        column_config={
-            "place": st.column_config.NumberColumn("Place"),
-            "user_id": st.column_config.TextColumn(f"User in {b}"),
-            "cosine": st.column_config.NumberColumn("Cosine", format="%.3f"),
-            "same": st.column_config.CheckboxColumn("The same person"),
-        },
-    )
+    columns = {
+        "place": st.column_config.NumberColumn("Place"),
+        "user_id": st.column_config.TextColumn(f"User in {b}"),
+        "cosine": st.column_config.NumberColumn("Cosine", format="%.3f"),
+        "same": st.column_config.CheckboxColumn("The same person"),
+    }
+    show_table(table, columns)

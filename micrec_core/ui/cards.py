@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -56,18 +55,10 @@ def data_url(blob: object) -> str | None:
 def with_pictures(opened: Opened, domain: str, items: pd.DataFrame) -> pd.DataFrame:
     """The list with a first column ``picture`` of data-URLs."""
     rows = [item(opened, domain, i) for i in items["item_id"]]
-    urls = [
-        _NO_PICTURE_URL if r is None or not has_thumbnail(r) else data_url(r["thumbnail"])
-        for r in rows
-    ]
+    urls = [data_url(None if r is None else r.get("thumbnail")) or _NO_PICTURE_URL for r in rows]
     out = items.copy()
     out.insert(0, "picture", urls)
     return out
-
-
-def picture_column() -> dict[str, Any]:
-    """Column settings for a table made by ``with_pictures``."""
-    return {"picture": st.column_config.ImageColumn("", width="small")}
 
 
 def reason_bar(parts: Mapping[str, float], scale: float) -> tuple[str, str]:

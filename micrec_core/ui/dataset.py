@@ -16,7 +16,7 @@ from micrec_core.bundled import home
 from micrec_core.errors import DataError
 from micrec_core.figures.data import degree_counts, degree_curves, described_table
 from micrec_core.ui.state import session
-from micrec_core.ui.widgets import cells, chart, plain
+from micrec_core.ui.widgets import cells, chart, plain, show_table
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,7 @@ def show_summary(summary: Summary) -> None:
     words = ("Users", "Items", "Interactions", "Users in two domains")
     for column, name, word_ in zip(cells(4, 160), names, words, strict=True):
         column.metric(word_, f"{described[name]:,}", border=True)
-    st.dataframe(
-        described_table(described["domains"]), width="stretch", height="content", hide_index=True
-    )
+    show_table(described_table(described["domains"]))
     labels = {d["name"]: d["label"] or d["name"] for d in described["domains"]}
     for pair in described["overlap"]:
         a, b = plain(labels[pair["a"]]), plain(labels[pair["b"]])

@@ -12,7 +12,7 @@ from micrec_core.ui import serve
 from micrec_core.ui.cards import gallery, recommendation_cards, title_of
 from micrec_core.ui.library import Opened, is_comparison, item, listings, open_listed
 from micrec_core.ui.state import choose, follow
-from micrec_core.ui.widgets import cells, chart, plain
+from micrec_core.ui.widgets import cells, chart, plain, show_table
 from micrec_core.ui.words import words
 
 _HISTORY = 12
@@ -173,19 +173,12 @@ def compare(opened: Opened, user_id: str, found: dict[str, pd.DataFrame], k: int
                 alt="Places of the items in the two runs' lists, joined by lines",
                 caption="Grey: only in one of the two lists.",
             )
-            st.dataframe(
-                table.assign(
-                    title=table["title"].mask(table["title"] == "", table["item_id"])
-                ).drop(columns="item_id"),
-                hide_index=True,
-                width="stretch",
-                height="content",
-                column_config={
-                    "title": st.column_config.TextColumn("Item"),
-                    "rank_a": st.column_config.NumberColumn(opened.run.name, help="Place here"),
-                    "rank_b": st.column_config.NumberColumn(name, help="Place in the other run"),
-                    "difference": st.column_config.NumberColumn(
-                        "Moved", format="%+d", help="Places lower there than here"
-                    ),
-                },
-            )
+            named = table["title"].mask(table["title"] == "", table["item_id"])
+            number = st.column_config.NumberColumn
+            columns = {
+                "title": st.column_config.TextColumn("Item"),
+                "rank_a": number(opened.run.name, help="Place here"),
+                "rank_b": number(name, help="Place in the other run"),
+                "difference": number("Moved", format="%+d", help="Places lower there than here"),
+            }
+            show_table(table.assign(title=named).drop(columns="item_id"), columns)

@@ -120,16 +120,6 @@ def _tensors(key: str, relative: str, _run: Run) -> dict[str, Any]:
     return dict(_run.tensors(relative))
 
 
-def tensors(opened: Opened, relative: str) -> dict[str, Any]:
-    """Arrays of one tensor file of the run."""
-    return _tensors(opened.run.key, relative, opened.run)
-
-
-def history(opened: Opened) -> pd.DataFrame:
-    """One row per epoch of training, as ``Run.history`` gives it."""
-    return opened.run.history()
-
-
 def snapshot_epochs(opened: Opened) -> list[int]:
     """Epochs of which both the vectors and a 2-D layout of the pair looked at were kept."""
     if not (opened.run.has(SNAPSHOT_USERS) and opened.run.has(LAYOUTS)):
@@ -153,7 +143,8 @@ def layouts(opened: Opened) -> pd.DataFrame:
 
 def snapshot(opened: Opened, epoch: int) -> dict[str, Any]:
     """Vectors ``a`` and ``b`` [n, D] of the kept users at one epoch."""
-    return tensors(opened, f"snapshots/epoch_{epoch:04d}.safetensors")
+    file = f"snapshots/epoch_{epoch:04d}.safetensors"
+    return _tensors(opened.run.key, file, opened.run)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -176,11 +167,6 @@ def item(opened: Opened, domain: str, item_id: str) -> pd.Series | None:
     return None if place is None else frame.iloc[place]
 
 
-def domain_of(opened: Opened, item_id: str) -> str | None:
-    """The first of the run's domains that has this item."""
-    return next((d for d in opened.labels if item(opened, d, item_id) is not None), None)
-
-
 def report(opened: Opened) -> bytes:
     """The self-contained HTML report of the run."""
     from micrec_core.report.html import html_report
@@ -189,7 +175,7 @@ def report(opened: Opened) -> bytes:
     return html_report(
         opened.info,
         opened.frame,
-        history(opened),
+        opened.run.history(),
         (lambda epoch: snapshot(opened, epoch)) if kept else None,
     ).encode()
 

@@ -13,7 +13,7 @@ from micrec_core.ui import serve
 from micrec_core.ui.cards import gallery, legend, recommendation_cards
 from micrec_core.ui.library import Opened
 from micrec_core.ui.state import session
-from micrec_core.ui.widgets import cells, chart, choose_domain, plain, problem
+from micrec_core.ui.widgets import cells, chart, choose_domain, plain, problem, show_table
 
 KINDS = {
     "hot": "in the training data",
@@ -123,7 +123,7 @@ def steps(opened: Opened, user: Any) -> None:
             st.markdown(f"**{number}. {plain(step.title)}**")
             st.markdown(plain(step.text))
             if step.table is not None and len(step.table):
-                st.dataframe(step.table, hide_index=True, width="stretch", height="content")
+                show_table(step.table)
 
 
 def proof(opened: Opened) -> None:

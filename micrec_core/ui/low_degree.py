@@ -8,9 +8,9 @@ import streamlit as st
 from micrec_core.figures import low_degree as figures
 from micrec_core.names import CATALOGUE, DEGREE_BINS
 from micrec_core.ui import library
-from micrec_core.ui.cards import picture_column, title_of, with_pictures
+from micrec_core.ui.cards import title_of, with_pictures
 from micrec_core.ui.library import Opened
-from micrec_core.ui.widgets import cells, choose_domain
+from micrec_core.ui.widgets import cells, choose_domain, choose_one
 
 
 @st.fragment
@@ -23,14 +23,8 @@ def show_items(opened: Opened, items: pd.DataFrame) -> None:
     bins = set(items["bin"].astype(str))
     have = [b for b in DEGREE_BINS if b in bins]
     with right:
-        chosen = st.segmented_control(
-            "Interactions in training",
-            have,
-            default=have[min(1, len(have) - 1)],
-            required=True,
-            key="low_bin",
-            bind="query-params",
-        )
+        usual = have[min(1, len(have) - 1)]
+        chosen = choose_one("Interactions in training", have, "low_bin", usual)
     found = figures.found_in_bin(items, domain, chosen)
     st.markdown(
         f"**{len(found.items):,}** items with {chosen} interactions were held out "
@@ -50,7 +44,7 @@ def show_items(opened: Opened, items: pd.DataFrame) -> None:
         width="stretch",
         row_height=48,
         column_config={
-            **picture_column(),
+            "picture": st.column_config.ImageColumn("", width="small"),
             "title": "Item",
             "item_id": "Id",
             "degree": "Interactions",

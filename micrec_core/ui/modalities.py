@@ -19,7 +19,7 @@ from micrec_core.ui.cards import ALONE, gallery, thumbnail, title_of
 from micrec_core.ui.library import Opened
 from micrec_core.ui.search import pick_item, pick_user
 from micrec_core.ui.state import choose, follow
-from micrec_core.ui.widgets import cells, chart, empty, plain, problem
+from micrec_core.ui.widgets import cells, chart, choose_one, empty, plain, problem
 from micrec_core.ui.words import word, words
 
 ENTITIES = {"user": "A user", "item": "An item"}
@@ -79,15 +79,7 @@ def show_groups(opened: Opened, data: Prepared) -> None:
     st.subheader("For whom", anchor=False, help=words("degree", "interval"))
     have = [e for e in ENTITIES if e in set(data.by_having["entity"])]
     names = " and of ".join(data.names)
-    entity = st.segmented_control(
-        "Of",
-        have,
-        default=have[0],
-        required=True,
-        key="mo_entity",
-        bind="query-params",
-        format_func=lambda e: f"{e.capitalize()}s",
-    )
+    entity = choose_one("Of", have, "mo_entity", have[0], lambda e: f"{e.capitalize()}s")
     rows = pick(data.by_degree, entity=entity)
     if len(rows):
         chart(
@@ -116,14 +108,7 @@ def explore(opened: Opened, weights: pd.DataFrame | None) -> None:
     if not opened.run.has(CATALOGUE):
         empty("No catalogue in this run", "Without `catalogue.parquet` there are no items to show.")
         return
-    kind = st.segmented_control(
-        "Look at",
-        list(ENTITIES.values()),
-        default=ENTITIES["item"],
-        required=True,
-        key="mo_kind",
-        bind="query-params",
-    )
+    kind = choose_one("Look at", ENTITIES.values(), "mo_kind", ENTITIES["item"])
     try:
         if kind == ENTITIES["item"]:
             _item(opened, weights)

@@ -14,74 +14,52 @@ from micrec_core.modalities.registry import MODALITIES, listed
 
 @dataclass(frozen=True)
 class Entry:
-    """A page: ``file`` below ``pages/``, the words of the menu, its address and what it answers."""
+    """A page: its words in the menu, its icon and what it answers."""
 
-    file: str
     title: str
     icon: str
-    url_path: str
     question: str
+
+    @property
+    def url_path(self) -> str:
+        """Its address."""
+        return self.title.lower().replace(" ", "-")
+
+    @property
+    def file(self) -> str:
+        """Its script below ``pages/``, without the suffix."""
+        return self.url_path.replace("-", "_")
 
 
 SECTIONS: dict[str, tuple[Entry, ...]] = {
     "Explore": (
-        Entry("overview", "Overview", ":material/home:", "overview", "What is this run?"),
+        Entry("Overview", ":material/home:", "What is this run?"),
         Entry(
-            "alignment",
             "Alignment",
             ":material/join_inner:",
-            "alignment",
             "Is the same person at the same place in both domains?",
         ),
         Entry(
-            "modalities",
             "Modalities",
             ":material/tune:",
-            "modalities",
             f"What do {listed(MODALITIES)} weigh, for whom, and does it matter?",
         ),
     ),
     "Try": (
         Entry(
-            "cold_start",
             "Cold start",
             ":material/person_add:",
-            "cold-start",
             "What does someone get whom the model never saw?",
         ),
-        Entry(
-            "recommendations",
-            "Recommendations",
-            ":material/recommend:",
-            "recommendations",
-            "What does a known user get, and why?",
-        ),
+        Entry("Recommendations", ":material/recommend:", "What does a known user get, and why?"),
     ),
     "Defend": (
-        Entry(
-            "low_degree",
-            "Low degree",
-            ":material/stairs:",
-            "low-degree",
-            "Are items with few interactions served?",
-        ),
-        Entry(
-            "ablations",
-            "Ablations",
-            ":material/science:",
-            "ablations",
-            "What is each mechanism worth?",
-        ),
+        Entry("Low degree", ":material/stairs:", "Are items with few interactions served?"),
+        Entry("Ablations", ":material/science:", "What is each mechanism worth?"),
     ),
     "Make": (
-        Entry(
-            "retrain",
-            "Retrain",
-            ":material/model_training:",
-            "retrain",
-            "How does a training go, live?",
-        ),
-        Entry("data", "Data", ":material/table:", "data", "Are my own tables usable?"),
+        Entry("Retrain", ":material/model_training:", "How does a training go, live?"),
+        Entry("Data", ":material/table:", "Are my own tables usable?"),
     ),
 }
 
@@ -107,16 +85,13 @@ def pages() -> dict[str, list[Page]]:
     out = {
         section: [
             st.Page(
-                PAGES / f"{e.file}.py",
-                title=e.title,
-                icon=e.icon,
-                url_path=e.url_path,
+                page_file(e.url_path), title=e.title, icon=e.icon, url_path=e.url_path,
                 help=e.question,
             )
             for e in group
         ]
         for section, group in SECTIONS.items()
-    }
+    }  # fmt: skip
     home = st.Page(_home, title="MICRec Explorer", url_path="", default=True, visibility="hidden")
     return {"": [home], **out}
 

@@ -8,9 +8,9 @@ import pandas as pd
 import streamlit as st
 
 from micrec_core.ui import serve
-from micrec_core.ui.library import Opened, catalogue, domain_of, item
+from micrec_core.ui.library import Opened, catalogue, item
 from micrec_core.ui.state import choose
-from micrec_core.ui.widgets import cells, choose_domain
+from micrec_core.ui.widgets import cells, choose_domain, choose_one
 
 _SHOWN = 50
 
@@ -40,7 +40,7 @@ def pick_item(opened: Opened, key: str) -> tuple[str, pd.Series] | None:
     Returns domain and row of the catalogue, or None where nothing matches.
     """
     current = st.session_state.get("item") or ""
-    home = domain_of(opened, current)
+    home = next((d for d in opened.labels if item(opened, d, current) is not None), None)
     left, middle, right = cells(3, 240)
     with left:
         domain = choose_domain(opened.labels, f"{key}_domain", home or opened.pair[0], bind=True)
@@ -80,9 +80,7 @@ def pick_user(opened: Opened, key: str) -> str | None:
     }
     left, middle, right = cells(3, 240)
     with left:
-        group = st.segmented_control(
-            "Users known", list(groups), default="in both", required=True, key=f"{key}_group"
-        )
+        group = choose_one("Users known", groups, f"{key}_group", "in both", bind=False)
     query = middle.text_input("Search", key=f"{key}_search", placeholder="part of an id")
     ids = [u for u in groups[group]() if query.lower() in u.lower()]
     current = st.session_state.get("user") or ""

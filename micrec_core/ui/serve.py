@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from importlib import import_module
 from threading import Thread
 from typing import TYPE_CHECKING, Any
@@ -55,13 +54,19 @@ def made_up_user(model: Recommender, made: MadeUp) -> Any:
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)
-def _user_ids(key: str, domain: str, _model: Recommender) -> list[str]:
-    return [str(u) for u in _model.user_ids(domain)]
+def _user_ids(key: str, domain: str, _model: Recommender) -> tuple[list[str], frozenset[str]]:
+    ids = [str(u) for u in _model.user_ids(domain)]
+    return ids, frozenset(ids)
 
 
 def user_ids(opened: Opened, domain: str) -> list[str]:
     """Ids of the users that were trained on in a domain."""
-    return _user_ids(opened.run.key, domain, recommender(opened))
+    return _user_ids(opened.run.key, domain, recommender(opened))[0]
+
+
+def user_id_set(opened: Opened, domain: str) -> frozenset[str]:
+    """The ids of ``user_ids`` for membership tests."""
+    return _user_ids(opened.run.key, domain, recommender(opened))[1]
 
 
 def personas(opened: Opened) -> list[dict[str, Any]]:
@@ -75,13 +80,3 @@ def personas(opened: Opened) -> list[dict[str, Any]]:
 def known_in(opened: Opened, user_id: str) -> list[str]:
     """The domains in which a user was trained on."""
     return [d for d in opened.labels if user_id in user_id_set(opened, d)]
-
-
-@st.cache_resource(max_entries=6, show_spinner=False)
-def _user_id_set(key: str, domain: str, _ids: Iterable[str]) -> frozenset[str]:
-    return frozenset(_ids)
-
-
-def user_id_set(opened: Opened, domain: str) -> frozenset[str]:
-    """The ids of ``user_ids`` for membership tests."""
-    return _user_id_set(opened.run.key, domain, user_ids(opened, domain))

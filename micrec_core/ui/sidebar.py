@@ -41,31 +41,23 @@ def sidebar() -> None:
             help=word("run"),
         )
         try:
-            chosen = open_listed(found[name])
-            chosen = _pick_pair(chosen)
+            chosen = _pick_pair(open_listed(found[name]))
         except MicrecError as error:
             st.session_state[_PROBLEM] = str(error)
             return
         session().belongs_to(chosen.run.key)
         st.session_state[_OPENED] = chosen
         _facts(chosen)
-        st.text_input(
-            "User id",
-            key="user",
-            bind="query-params",
-            placeholder="none chosen",
-            max_chars=200,
-            help="A user of the training data; the pages that show one user follow it.",
-        )
-        st.text_input(
-            "Item id",
-            key="item",
-            bind="query-params",
-            placeholder="none chosen",
-            max_chars=200,
-            help="An item of the catalogue; the pages that look at one item follow it.",
-        )
+        _identity("User id", "user", "A user of the training data; the pages that show one user")
+        _identity("Item id", "item", "An item of the catalogue; the pages that look at one item")
         _copy_link(label(name))
+
+
+def _identity(label: str, key: str, follow_it: str) -> None:
+    st.text_input(
+        label, key=key, bind="query-params", placeholder="none chosen", max_chars=200,
+        help=f"{follow_it} follow it.",
+    )  # fmt: skip
 
 
 def _place(listing: RunListing) -> int:

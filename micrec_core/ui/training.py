@@ -18,10 +18,9 @@ from micrec_core.mechanisms import MECHANISMS
 from micrec_core.method.configurations import RECIPE
 from micrec_core.names import SUMMARY
 from micrec_core.runs import live_history, open_run
-from micrec_core.ui import library
 from micrec_core.ui.library import Opened, runs_folder
 from micrec_core.ui.state import session
-from micrec_core.ui.widgets import cells, chart, plain
+from micrec_core.ui.widgets import cells, chart, plain, show_table
 from micrec_core.ui.words import words
 
 MAX_EPOCHS = int(os.environ.get("MICREC_MAX_EPOCHS", "200"))
@@ -116,7 +115,7 @@ def estimate(opened: Opened | None, interactions: int, epochs: int) -> tuple[str
 
     Without a run to go by the seconds are 0.
     """
-    history = library.history(opened) if opened else pd.DataFrame()
+    history = opened.run.history() if opened else pd.DataFrame()
     if opened is None or history.empty or "seconds" not in history:
         return "There is no run to estimate the time from.", 0.0
     trained = sum(d["n_train"] for d in opened.info["dataset"]["domains"]) or 1
@@ -180,7 +179,7 @@ def curves(job: Job, opened: Opened | None) -> None:
         return
     domains = [c.split(".")[1] for c in history.columns if c.startswith("valid.")]
     labels = {d: (opened.labels.get(d, d) if opened else d) for d in dict.fromkeys(domains)}
-    reference = library.history(opened) if opened else None
+    reference = opened.run.history() if opened else None
     left_, middle, right = cells(3, 340)
     with left_:
         chart(figures.loss_curves(history), history, "rt_loss", alt="Loss over the epochs")
@@ -220,7 +219,7 @@ def compare(job: Job, opened: Opened | None) -> None:
             for frame, of in ((run.frame(SUMMARY), told), (summary, opened.info))
         )
         table = figures.beside(theirs, ours, opened.labels, opened.seed)
-        st.dataframe(table, hide_index=True, width="stretch", height="content")
+        show_table(table)
 
 
 def outcome(job: Job) -> None:

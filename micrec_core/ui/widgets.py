@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +14,8 @@ import streamlit as st
 
 from micrec_core.bundled import home
 from micrec_core.figures.theme import metric_label, themed
+from micrec_core.names import CATALOGUE
+from micrec_core.runs import Run
 from micrec_core.ui.navigation import entry, link
 
 _CHART_CONFIG = {
@@ -117,6 +119,11 @@ def table_and_csv(
         )
 
 
+def show_table(table: pd.DataFrame, columns: Mapping[str, Any] | None = None) -> None:
+    """A table in full, its columns set up as ``columns`` says."""
+    st.dataframe(table, hide_index=True, width="stretch", height="content", column_config=columns)
+
+
 def metric(
     label: str,
     mean: float,
@@ -162,14 +169,17 @@ def problem(sentence: str, mend: str | None = None) -> None:
         st.markdown(mend)
 
 
-def cannot_be_asked() -> None:
-    """The state of a page that needs a recommender which this run does not have."""
+def needs_recommender(run: Run) -> None:
+    """End a page that asks a recommender, and say so, where the run does not have one."""
+    if run.has("serving.json") and run.has(CATALOGUE):
+        return
     empty(
         "This run cannot be asked",
         "It lacks `serving.json` or `catalogue.parquet`, which are written when a model is trained "
         "with this app's command line.",
         "python -m micrec_core train DATASET --out runs/NAME",
     )
+    st.stop()
 
 
 def missing(path: Path, what: str, needs: str, *, compared: bool = False) -> None:
@@ -191,19 +201,34 @@ def missing(path: Path, what: str, needs: str, *, compared: bool = False) -> Non
     )
 
 
-def choose_domain(
-    labels: Mapping[str, str], key: str, first: str, *, label: str = "Domain", bind: bool = False
+def choose_one(
+    label: str,
+    options: Iterable[str],
+    key: str,
+    first: str,
+    said: Callable[[str], str] = str,
+    *,
+    bind: bool = True,
+    help: str | None = None,
 ) -> str:
-    """One of the run's domains; with ``bind`` the choice is part of the address."""
+    """One of a few, each called what ``said`` calls it; with ``bind`` part of the address."""
     return st.segmented_control(
         label,
-        list(labels),
+        list(options),
         default=first,
         required=True,
         key=key,
         bind="query-params" if bind else None,
-        format_func=lambda domain: labels[domain],
+        format_func=said,
+        help=help,
     )
+
+
+def choose_domain(
+    labels: Mapping[str, str], key: str, first: str, *, label: str = "Domain", bind: bool = False
+) -> str:
+    """One of the run's domains; with ``bind`` the choice is part of the address."""
+    return choose_one(label, labels, key, first, labels.__getitem__, bind=bind)
 
 
 def choose_value(
