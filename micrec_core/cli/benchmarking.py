@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from micrec_core.cli.commands import Json, app
-from micrec_core.cli.output import Progress, aligned, write_json, write_lines
+from micrec_core.cli.output import Progress, aligned, answer
 
 __all__ = ["app"]
 
@@ -33,20 +33,16 @@ def benchmark(
     """Measure speed and memory against plain implementations run in turn."""
     from micrec_core.benchmarks import Options, run_benchmarks, write_reports, write_table
 
-    progress = Progress()
     options = Options(quick=quick, repeats=repeats, data=data, run=run)
-    reports = list(run_benchmarks((name,) if name else (), options, progress))
-    progress.close()
+    with Progress() as progress:
+        reports = list(run_benchmarks((name,) if name else (), options, progress))
     kept = {report["benchmark"]: report for report in reports}
     if out is not None:
         kept = write_reports(out, reports)
     if table is not None:
         write_table(table, kept)
-    if as_json:
-        write_json(reports[0] if name else {"benchmarks": reports})
-        return
-    for report in reports:
-        write_lines(_lines(report))
+    told = reports[0] if name else {"benchmarks": reports}
+    answer(as_json, told, [line for report in reports for line in _lines(report)])
 
 
 def _lines(report: dict[str, Any]) -> list[str]:

@@ -13,7 +13,7 @@ import typer
 
 from micrec_core.cli.lists import changes, numbers, shares_of, sizes, words
 from micrec_core.cli.modalities import specs, with_documents, with_encoders
-from micrec_core.cli.output import Progress, aligned, metric_lines, write_json, write_lines
+from micrec_core.cli.output import Progress, aligned, answer, metric_lines
 from micrec_core.mechanisms import MECHANISMS
 from micrec_core.modalities.registry import nouns
 from micrec_core.protocols import CURVES, PROTOCOLS
@@ -31,6 +31,8 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard 
 Data = Annotated[Path, typer.Argument(metavar="DIR", help="A folder of tables.")]
 RunDir = Annotated[Path, typer.Argument(metavar="RUN", help="A run's directory.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+SplitKind = Annotated[str, typer.Option(help="known, or inductive to withhold.")]
+UnknownItems = Annotated[str, typer.Option(help="error or drop.")]
 Protocols = Annotated[
     str, typer.Option(help=f"Also train on less: {','.join(CURVES)}, or some of them.")
 ]
@@ -53,25 +55,22 @@ def sample(
     """Generate a sample dataset (synthetic, and marked so)."""
     from micrec_core.sample.generate import generate_sample
 
-    progress = Progress()
-    made = generate_sample(
-        out, users=users, items=sizes(items), seed=seed, pictures=pictures, format=format,
-        progress=progress,
-    )  # fmt: skip
-    progress.close()
-    if as_json:
-        write_json(made)
-        return
+    with Progress() as progress:
+        made = generate_sample(
+            out, users=users, items=sizes(items), seed=seed, pictures=pictures, format=format,
+            progress=progress,
+        )  # fmt: skip
     rows: list[list[Any]] = [["domain", "users", "items", "interactions"]]
     for name, d in made["domains"].items():
         rows.append([name, d["users"], d["items"], d["interactions"]])
-    write_lines([*aligned(rows), f"{made['overlap']:,} users are in both; written to {out}"])
+    overlap = f"{made['overlap']:,} users are in both; written to {out}"
+    answer(as_json, made, [*aligned(rows), overlap])
 
 
 @app.command()
 def check(
     path: Data,
-    unknown_items: Annotated[str, typer.Option(help="error or drop.")] = "error",
+    unknown_items: UnknownItems = "error",
     pictures: Annotated[bool, typer.Option(help="Open every picture once.")] = True,
     as_json: Json = False,
 ) -> None:
@@ -84,16 +83,13 @@ def check(
         check_images(dataset)
     said = items_saying(dataset)
     about = describe(dataset, said)
-    if as_json:
-        write_json(about)
-        return
     keys = ("n_users", "n_items", "n_interactions", "n_train", "n_valid", "n_test")
     rows: list[list[Any]] = [["domain", *(k[2:] for k in keys), *(f"no {m}" for m in said)]]
     for d in about["domains"]:
         missing = d["missing"]
         rows.append([d["name"], *(d[k] for k in keys), *(missing[m] for m in said)])
     overlap = [f"{o['n_users']:,} users train both {o['a']} and {o['b']}" for o in about["overlap"]]
-    write_lines([about["name"], *aligned(rows), *overlap, *about["notes"]])
+    answer(as_json, about, [about["name"], *aligned(rows), *overlap, *about["notes"]])
 
 
 @app.command("features")
@@ -117,10 +113,9 @@ def encode(
     encoders = specs(features)
     check_encoders(encoders)
     device, folder, dataset = choose_device(device), cache or _cache(), read_dataset(path)
-    progress = Progress()
-    progress(f"encoding {nouns()}", 0, 0)
-    found = encode_dataset(dataset, encoders, cache=folder, device=device)
-    progress.close()
+    with Progress() as progress:
+        progress(f"encoding {nouns()}", 0, 0)
+        found = encode_dataset(dataset, encoders, cache=folder, device=device)
     about = {
         m: {
             "encoder": found.encoders[m].label,
@@ -130,23 +125,19 @@ def encode(
         }
         for m, parts in found.matrices.items()
     }
-    if as_json:
-        write_json(
-            {
-                "modalities": about,
-                "fingerprint": found.fingerprint,
-                "unreadable": found.unreadable,
-                "cache": None if folder is None else str(folder),
-                "seconds": time.perf_counter() - started,
-            }
-        )
-        return
+    told = {
+        "modalities": about,
+        "fingerprint": found.fingerprint,
+        "unreadable": found.unreadable,
+        "cache": None if folder is None else str(folder),
+        "seconds": time.perf_counter() - started,
+    }
     lines = [
         f"{m}: {a['present']:,} of {a['items']:,} items, {a['dim']} wide, by {a['encoder']}"
         for m, a in about.items()
     ]
     unread = [f"{len(found.unreadable):,} pictures could not be read"] if found.unreadable else []
-    write_lines([*lines, *unread] or ["No item says anything that is encoded."])
+    answer(as_json, told, [*lines, *unread] or ["No item says anything that is encoded."])
 
 
 @app.command()
@@ -160,14 +151,14 @@ def train(
     ] = "",
     *,
     features: dict[str, Any],
-    split: Annotated[str, typer.Option(help="known, or inductive to withhold.")] = "known",
+    split: SplitKind = "known",
     device: Device = "auto",
     seed: Annotated[int, typer.Option(help="Of the training.")] = 0,
     epochs: Annotated[int | None, typer.Option(help="At most so many.")] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any setting.")
     ] = None,
-    unknown_items: Annotated[str, typer.Option(help="error or drop.")] = "error",
+    unknown_items: UnknownItems = "error",
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last epoch.")] = False,
     umap: Annotated[bool, typer.Option(help="Lay snapshots out by UMAP too.")] = True,
     cache: Cache = None,
@@ -189,17 +180,13 @@ def train(
     )
     from micrec_core.running.train import train_run
 
-    progress = Progress()
-    done = train_run(
-        path, out, settings, device=device, resume=resume, progress=progress,
-        cache=cache or _cache(), umap=umap,
-    )  # fmt: skip
-    progress.close()
-    if as_json:
-        write_json(asdict(done) | {"run": str(done.run)})
-        return
-    lines = metric_lines(done.metrics)
-    write_lines([*lines, f"{done.run}, best epoch {done.best_epoch}, {done.seconds:.0f} s"])
+    with Progress() as progress:
+        done = train_run(
+            path, out, settings, device=device, resume=resume, progress=progress,
+            cache=cache or _cache(), umap=umap,
+        )  # fmt: skip
+    end = f"{done.run}, best epoch {done.best_epoch}, {done.seconds:.0f} s"
+    answer(as_json, asdict(done) | {"run": str(done.run)}, [*metric_lines(done.metrics), end])
 
 
 @app.command()
@@ -216,17 +203,13 @@ def evaluate(
     """The metrics of a run with their intervals."""
     from micrec_core.running.evaluate import evaluate_run
 
-    progress = Progress()
-    found = evaluate_run(
-        run, dataset, protocol=protocol, device=device, progress=progress, cache=cache or _cache()
-    )
-    progress.close()
-    if as_json:
-        about = asdict(found) | {"run": str(found.run)}
-        about["summary"] = found.summary.to_dict("records")
-        write_json(about)
-        return
-    write_lines(metric_lines(found.metrics))
+    with Progress() as progress:
+        found = evaluate_run(
+            run, dataset, protocol=protocol, device=device, progress=progress,
+            cache=cache or _cache(),
+        )  # fmt: skip
+    about = asdict(found) | {"run": str(found.run), "summary": found.summary.to_dict("records")}
+    answer(as_json, about, metric_lines(found.metrics))
 
 
 @app.command()
@@ -249,26 +232,23 @@ def variants(
     """Train variants and baselines of a run's model and add the comparison to the run."""
     from micrec_core.comparing.variants import train_curves, train_variants
 
-    progress = Progress()
-    given: dict[str, Any] = {
-        "names": words(names) or None, "seeds": numbers(seeds), "device": device,
-        "progress": progress, "cache": cache or _cache(),
-    }  # fmt: skip
     columns = ["model", "variant", "seed", "protocol", "domain", "mean"]
-    if protocols:
-        table = train_curves(
-            run, dataset, protocols=words(protocols), shares=shares_of(shares), **given
-        )
-        columns = ["curve", "share", *columns]
-    else:
-        table = train_variants(run, dataset, **given)
-        columns += ["diff", "p_holm"]
-    progress.close()
-    if as_json:
-        write_json({"run": str(run), "results": table.to_dict("records")})
-        return
+    with Progress() as progress:
+        given: dict[str, Any] = {
+            "names": words(names) or None, "seeds": numbers(seeds), "device": device,
+            "progress": progress, "cache": cache or _cache(),
+        }  # fmt: skip
+        if protocols:
+            table = train_curves(
+                run, dataset, protocols=words(protocols), shares=shares_of(shares), **given
+            )
+            columns = ["curve", "share", *columns]
+        else:
+            table = train_variants(run, dataset, **given)
+            columns += ["diff", "p_holm"]
     picked = table[(table["metric"] == "ndcg@20") & (table["cohort"] == "all")]
-    write_lines(aligned([columns, *picked[columns].itertuples(index=False, name=None)]))
+    lines = aligned([columns, *picked[columns].itertuples(index=False, name=None)])
+    answer(as_json, {"run": str(run), "results": table.to_dict("records")}, lines)
 
 
 @app.command()
@@ -284,7 +264,7 @@ def compare(
     shares: Shares = "",
     *,
     features: dict[str, Any],
-    split: Annotated[str, typer.Option(help="known, or inductive to withhold.")] = "known",
+    split: SplitKind = "known",
     epochs: Annotated[
         int | None, typer.Option(help="At most; by default of micrec its own, else 200.")
     ] = None,
@@ -312,22 +292,18 @@ def compare(
         },
         changes(set_),
     )
-    progress = Progress()
-    found = run_comparison(
-        path, out, models=words(models), without=words(without), seeds=numbers(seeds),
-        budget=budget, protocols=words(protocols), shares=shares_of(shares), base=base,
-        device=device, workers=workers, helper=helper, helpers=starter(workers, helper),
-        progress=progress, cache=cache or _cache(),
-    )  # fmt: skip
-    progress.close()
+    with Progress() as progress:
+        found = run_comparison(
+            path, out, models=words(models), without=words(without), seeds=numbers(seeds),
+            budget=budget, protocols=words(protocols), shares=shares_of(shares), base=base,
+            device=device, workers=workers, helper=helper, helpers=starter(workers, helper),
+            progress=progress, cache=cache or _cache(),
+        )  # fmt: skip
     if helper:
-        return
-    if as_json:
-        write_json(found)
         return
     columns = ["model", "variant", "protocol", "domain", "metric", "mean", "diff", "p_holm"]
     rows = [[row[c] for c in (*columns, "verdict")] for row in found["tests"]]
-    write_lines([*aligned([[*columns, "verdict"], *rows]), str(out)])
+    answer(as_json, found, [*aligned([[*columns, "verdict"], *rows]), str(out)])
 
 
 @app.command()
@@ -349,10 +325,7 @@ def recommend(
     from micrec_core.cli.people import recommendation, recommendation_lines
 
     found = recommendation(run, domain, user, like or [], documents, k, explain)
-    if as_json:
-        write_json(found)
-        return
-    write_lines(recommendation_lines(found))
+    answer(as_json, found, recommendation_lines(found))
 
 
 @app.command()
@@ -365,11 +338,8 @@ def export(
     """A report of a run, or its item vectors for other programs."""
     from micrec_core.report.export import export_run
 
-    files = export_run(run, format, out)
-    if as_json:
-        write_json({"run": str(run), "format": format, "files": [str(f) for f in files]})
-        return
-    write_lines([str(f) for f in files])
+    files = [str(file) for file in export_run(run, format, out)]
+    answer(as_json, {"run": str(run), "format": format, "files": files}, files)
 
 
 @app.command()
@@ -389,10 +359,7 @@ def results(
 
     pairs = (words.partition("=") for words in note or [])
     write_results(runs, out, {name: sentence for name, _, sentence in pairs}, draw or [])
-    if as_json:
-        write_json({"out": str(out)})
-        return
-    write_lines([str(out)])
+    answer(as_json, {"out": str(out)}, [str(out)])
 
 
 @app.command()
@@ -406,13 +373,9 @@ def sample_run(
     """Train the run that comes with the app anew, with variants and curves."""
     from micrec_core.comparing.sample_run import make_sample_run
 
-    progress = Progress()
-    size = make_sample_run(data, out, seeds=numbers(seeds), device=device, progress=progress)
-    progress.close()
-    if as_json:
-        write_json({"run": str(out), "bytes": size})
-        return
-    write_lines([f"{out}, {size / 2**20:.1f} MiB"])
+    with Progress() as progress:
+        size = make_sample_run(data, out, seeds=numbers(seeds), device=device, progress=progress)
+    answer(as_json, {"run": str(out), "bytes": size}, [f"{out}, {size / 2**20:.1f} MiB"])
 
 
 @app.command("app")

@@ -31,23 +31,21 @@ class Progress:
             self.stream.flush()
         self._stage = what
 
-    def close(self) -> None:
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         """End the bar that is being drawn."""
         if self._bars is not None:
             self._bars.close()
 
 
-def write_json(value: Any) -> None:
-    """One object on standard output; NaN becomes null."""
+def answer(as_json: bool, value: Any, lines: Sequence[str]) -> None:
+    """What came of a command, on standard output: one JSON object, NaN as null, or lines."""
     from micrec_core.runs.files import without_nan
 
-    text = json.dumps(without_nan(value), ensure_ascii=False, allow_nan=False)
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
-
-
-def write_lines(lines: Sequence[str]) -> None:
-    """Lines on standard output."""
+    if as_json:
+        lines = [json.dumps(without_nan(value), ensure_ascii=False, allow_nan=False)]
     sys.stdout.write("".join(f"{line}\n" for line in lines))
     sys.stdout.flush()
 

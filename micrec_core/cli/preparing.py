@@ -10,7 +10,7 @@ import typer
 from micrec_core.cli.benchmarking import app  # with the commands that are there so far
 from micrec_core.cli.commands import Json
 from micrec_core.cli.lists import named
-from micrec_core.cli.output import Progress, aligned, write_json, write_lines
+from micrec_core.cli.output import Progress, aligned, answer
 from micrec_core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -55,25 +55,10 @@ def prepare(
     from micrec_core.data.raw import Options
     from micrec_core.data.raw import prepare as run
 
-    progress = Progress()
-    made = run(
-        format,
-        sources(domain, images or []),
-        out,
-        Options(
-            min_rating=min_rating,
-            k_core=k_core,
-            unknown_items=unknown_items,
-            bad_lines=bad_lines,
-            tables=tables,
-        ),
-        progress,
-    )
-    progress.close()
-    if as_json:
-        write_json(made)
-        return
-    write_lines(_lines(made))
+    options = Options(min_rating, k_core, unknown_items, bad_lines, tables)
+    with Progress() as progress:
+        made = run(format, sources(domain, images or []), out, options, progress)
+    answer(as_json, made, _lines(made))
 
 
 def sources(domains: Sequence[str], images: Sequence[str]) -> list[Source]:
