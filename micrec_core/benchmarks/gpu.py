@@ -70,12 +70,9 @@ def _rates(graph: BipartiteGraph, users: Tensor, items: Tensor, rounds: int) -> 
         target.copy_(users)
         _wait(users)
 
-    moved = {"product": 2 * graph.n_edges * DIM * 4, "copy": 2 * users.numel() * 4}
+    moved = {"product": 2 * graph.n_edges * DIM * 4 / 1e9, "copy": 2 * users.numel() * 4 / 1e9}
     spent = in_turn({"product": product, "copy": copy}, rounds)
-    return {
-        name: Timing(tuple(moved[name] / 1e6 / ms for ms in timing.values), "GB/s")
-        for name, timing in spent.items()
-    }
+    return {name: timing.rate(moved[name]) for name, timing in spent.items()}
 
 
 def _pass(graph: BipartiteGraph, users: Tensor, items: Tensor) -> Callable[[], None]:

@@ -10,17 +10,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numba
+import numpy as np
 import torch
 
 from micrec_core.errors import ConfigError, RunError
-from micrec_core.running.cost import peak_memory
 
 Work = Callable[[], object]
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,17 +68,16 @@ class Timing:
     def median(self) -> float:
         return statistics.median(self.values)
 
+    def rate(self, gigabytes: float) -> Timing:
+        """GB/s where each of the times moved so many."""
+        return Timing(tuple(gigabytes / (ms / 1000) for ms in self.values), "GB/s")
+
     def as_json(self) -> dict[str, Any]:
         """Median, quartiles, extremes and how often."""
-        quarters = (
-            statistics.quantiles(self.values, n=4, method="inclusive")
-            if len(self.values) > 1
-            else [self.median] * 3
-        )
         return {
             "unit": self.unit,
             "median": self.median,
-            "quartiles": [quarters[0], quarters[2]],
+            "quartiles": np.quantile(self.values, [0.25, 0.75]).tolist(),
             "least": min(self.values),
             "most": max(self.values),
             "n": len(self.values),
@@ -100,8 +99,7 @@ class Target:
         return self.found < self.aim if self.below else self.found >= self.aim
 
     def as_json(self) -> dict[str, Any]:
-        aim = {"aim": self.aim, "below": self.below, "unit": self.unit}
-        return {"what": self.what, "found": self.found, **aim, "met": self.met}
+        return asdict(self) | {"met": self.met}
 
 
 @dataclass(frozen=True)
@@ -161,16 +159,6 @@ def times_longer(timings: Mapping[str, Timing], own: str = "ours") -> dict[str, 
     """How many times longer than ``own`` each other takes, by the medians."""
     base = timings[own].median
     return {name: t.median / base for name, t in timings.items() if name != own}
-
-
-def peak_extra_mib(work: Work) -> float | None:
-    """MiB of resident memory that ``work`` takes at its peak beyond what there was before.
-
-    None where the system does not tell.
-    """
-    with peak_memory("cpu") as peak:
-        work()
-    return peak.mb
 
 
 def in_python(words: Sequence[str], failed: str) -> str:

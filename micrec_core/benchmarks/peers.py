@@ -49,31 +49,28 @@ def torch_coo(matrix: sparse.csr_matrix) -> Tensor:
     )
 
 
-def by_torch(matrix: Tensor, layers: int) -> Propagate:
-    """LightGCN's mean over layers by torch's sparse product under autograd, [n, dim] both."""
+def _mean_over_layers(product: Propagate, layers: int) -> Propagate:
+    """LightGCN's mean over the layers that one sparse product after the other makes."""
 
     def propagate(x: Tensor) -> Tensor:
         total = x
         for _ in range(layers):
-            x = torch.sparse.mm(matrix, x)
+            x = product(x)
             total = total + x
         return total / (layers + 1)
 
     return propagate
+
+
+def by_torch(matrix: Tensor, layers: int) -> Propagate:
+    """LightGCN by torch's sparse product under autograd, [n, dim] both."""
+    return _mean_over_layers(lambda x: torch.sparse.mm(matrix, x), layers)
 
 
 def by_pyg(train: sparse.csr_matrix, layers: int) -> Propagate:
     """The same by ``LGConv`` over an edge list, as PyG's own ``LightGCN`` does it."""
     layer, edges = LGConv(), torch.from_numpy(_places(adjacency(train)))
-
-    def propagate(x: Tensor) -> Tensor:
-        total = x
-        for _ in range(layers):
-            x = layer(x, edges)
-            total = total + x
-        return total / (layers + 1)
-
-    return propagate
+    return _mean_over_layers(lambda x: layer(x, edges), layers)
 
 
 def by_edge_index(train: sparse.csr_matrix, layers: int) -> Propagate:
@@ -86,15 +83,7 @@ def by_edge_index(train: sparse.csr_matrix, layers: int) -> Propagate:
         is_undirected=True,
     ).fill_cache_()
     weights = torch.from_numpy(matrix.data)
-
-    def propagate(x: Tensor) -> Tensor:
-        total = x
-        for _ in range(layers):
-            x = edges.matmul(x, weights)
-            total = total + x
-        return total / (layers + 1)
-
-    return propagate
+    return _mean_over_layers(lambda x: edges.matmul(x, weights), layers)
 
 
 def _places(matrix: sparse.csr_matrix) -> NDArray[np.int64]:

@@ -109,7 +109,5 @@ def _product(graph: BipartiteGraph, x: Tensor, rounds: int) -> dict[str, Timing]
 
     spent = in_turn({"product": product, "copy": copy}, rounds)
     gigabytes = IN_A_ROW * entries * x.shape[1] * 4 / 1e9
-    return {
-        name: Timing(tuple(moved * gigabytes / (ms / 1000) for ms in spent[name].values), "GB/s")
-        for name, moved in (("product", 1), ("copy", 2))
-    }
+    moved = {"product": gigabytes, "copy": 2 * gigabytes}
+    return {name: timing.rate(moved[name]) for name, timing in spent.items()}

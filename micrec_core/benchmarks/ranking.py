@@ -8,17 +8,10 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from micrec_core.benchmarks import worlds
-from micrec_core.benchmarks.measure import (
-    Options,
-    Report,
-    Target,
-    Timing,
-    in_turn,
-    peak_extra_mib,
-    times_longer,
-)
+from micrec_core.benchmarks.measure import Options, Report, Target, Timing, in_turn, times_longer
 from micrec_core.evaluation.metrics import ranking_metrics
 from micrec_core.evaluation.ranking import rank_embeddings
+from micrec_core.running.cost import peak_memory
 
 KITCHEN = (47_589, 27_637)
 DIM, DEPTH = 64, 50
@@ -38,11 +31,12 @@ def measure(options: Options) -> Report:
         return ranking_metrics(by_torch(users, items, mask, DEPTH), positives)
 
     timings = in_turn({"ours": ours, "torch_topk": plain}, options.rounds(3))
-    extra = {
-        f"{name}, memory": Timing((mib,), "MiB")
-        for name, work in (("ours", ours), ("torch_topk", plain))
-        if (mib := peak_extra_mib(work)) is not None
-    }
+    extra = {}
+    for name, work in (("ours", ours), ("torch_topk", plain)):
+        with peak_memory("cpu") as peak:
+            work()
+        if peak.mb is not None:  # or the system does not tell
+            extra[f"{name}, memory"] = Timing((peak.mb,), "MiB")
     targets = [Target("evaluation of all users", timings["ours"].median / 1000, 15, "s", True)]
     if extra:
         found = extra["ours, memory"].median

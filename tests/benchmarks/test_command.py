@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from micrec_core.benchmarks import BENCHMARKS, Options, read_reports, write_reports, write_table
-from micrec_core.benchmarks.measure import Report, Target, Timing, in_turn, peak_extra_mib
+from micrec_core.benchmarks.measure import Report, Target, Timing, in_turn
 from micrec_core.benchmarks.table import BEGIN, END
 from micrec_core.cli import main
 from micrec_core.errors import ConfigError, DataError
+from micrec_core.running.cost import peak_memory
 
 MACHINE = {
     "cores": 2, "architecture": "x86_64", "memory_gb": 8, "gpu": None, "threads": {"torch": 2},
@@ -78,8 +79,9 @@ def test_memory_of_a_piece_of_work_is_seen() -> None:
         block = bytearray(64 * 2**20)
         block[::4096] = b"x" * len(block[::4096])
 
-    extra = peak_extra_mib(work)
-    assert extra is None or 50 < extra < 100
+    with peak_memory("cpu") as peak:
+        work()
+    assert peak.mb is None or 50 < peak.mb < 100
 
 
 def test_a_new_report_takes_the_place_of_its_elder(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from micrec_core.benchmarks import BENCHMARKS, Options, run_benchmarks
-from micrec_core.benchmarks.arithmetic import PLANS, World, table, total, training
 from micrec_core.benchmarks.measure import Report
+from tests.benchmarks.arithmetic import PLANS, World, table, total, training
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "scale.md"
 
