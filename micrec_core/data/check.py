@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from micrec_core.data.schema import counted, listed, quote
-from micrec_core.data.types import TEST, TRAIN, VALID, Dataset, Domain
+from micrec_core.data.types import TEST, TRAIN, VALID, Dataset, Domain, in_two
 from micrec_core.errors import DataError
 
 MAX_PIXELS = 50_000_000
@@ -36,7 +36,7 @@ def describe(
     Degrees are over train interactions and overlapping users are those with train interactions in
     both domains of a pair; density is over all interactions.
     """
-    trained = [_train_users(d) for d in dataset.domains]
+    trained = [d.ids_of(d.edges[d.split == TRAIN]) for d in dataset.domains]
     return {
         "name": dataset.name,
         "fingerprint": dataset.fingerprint,
@@ -50,7 +50,7 @@ def describe(
         "n_users": len(set().union(*(set(d.user_ids) for d in dataset.domains))),
         "n_items": sum(d.n_items for d in dataset.domains),
         "n_interactions": sum(len(d.edges) for d in dataset.domains),
-        "n_overlap": _in_two(trained),
+        "n_overlap": len(in_two(trained)),
         "overlap": [
             {
                 "a": dataset.domains[a].name,
@@ -120,16 +120,13 @@ def image_problem(path: Path, max_pixels: int = MAX_PIXELS) -> str | None:
     except Image.UnidentifiedImageError:
         return "is not a picture that can be read (JPEG, PNG, WebP, GIF, BMP or TIFF)"
     except (OSError, ValueError, SyntaxError, EOFError) as error:
-        return f"does not decode ({_reason(error)})"
+        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+        return f"does not decode ({reason})"
     return None
 
 
 def _bomb(pixels: int, max_pixels: int) -> str:
     return f"is an image bomb: {pixels:,} pixels or more where {max_pixels:,} are allowed"
-
-
-def _reason(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
 def _describe_domain(domain: Domain, saying: Mapping[str, NDArray[np.bool_]]) -> dict[str, Any]:
@@ -163,20 +160,6 @@ def _quantiles(degree: NDArray[np.int64]) -> dict[str, float]:
     values = np.quantile(degree, _QUANTILES)
     named = {f"p{round(q * 100)}": float(v) for q, v in zip(_QUANTILES, values, strict=True)}
     return {"mean": float(degree.mean())} | named
-
-
-def _train_users(domain: Domain) -> set[str]:
-    return set(domain.user_ids[np.unique(domain.edges.user[domain.split == TRAIN])])
-
-
-def _in_two(groups: Iterable[set[str]]) -> int:
-    """How many users are in at least two of the groups."""
-    seen: set[str] = set()
-    twice: set[str] = set()
-    for group in groups:
-        twice |= seen & group
-        seen |= group
-    return len(twice)
 
 
 def _share(part: int, whole: int) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -38,35 +39,32 @@ def ids(table: Table, column: str) -> Coded:
     coded = encode(table.columns[column])
     values = coded.values
     limit = MAX_DOMAIN if column == "domain" else MAX_ID
-    empty = mask(pc.equal(values, ""))
-    padded = mask(pc.not_equal(values, pc.utf8_trim_whitespace(values)))
-    control = mask(pc.match_substring_regex(values, _CONTROL))
-    long = mask(pc.greater(pc.utf8_length(values), limit))
-    bad = empty | padded | control | long
+    problems = {
+        "{column} is empty; fill it in or remove the row": pc.equal(values, ""),
+        "{column} {value} has white space around it; trim it": pc.not_equal(
+            values, pc.utf8_trim_whitespace(values)
+        ),
+        "{column} {value} holds a control character; remove the character": (
+            pc.match_substring_regex(values, _CONTROL)
+        ),
+        "{column} {value} has {length:,} characters; use at most {limit}": pc.greater(
+            pc.utf8_length(values), limit
+        ),
+    }
     if column == "domain":
-        marked = np.array([any(c in _DOMAIN_MARKS for c in v) for v in coded.words()], dtype=bool)
-        bad = bad | marked
+        marks = f"[{re.escape(_DOMAIN_MARKS)}]"
+        sentence = f"the domain {{value}} holds one of {' '.join(_DOMAIN_MARKS)}; rename it"
+        problems[sentence] = pc.match_substring_regex(values, marks)
+    found = {sentence: mask(has_it) for sentence, has_it in problems.items()}
+    bad = np.any([*found.values()], axis=0)
     if not bad.any():
         return coded
     row = int(np.argmax(bad[coded.codes]))
     k = int(coded.codes[row])
     value = values[k].as_py()
-    if empty[k]:
-        raise table.refuse(row, f"{column} is empty; fill it in or remove the row")
-    if padded[k]:
-        raise table.refuse(row, f"{column} {quote(value)} has white space around it; trim it")
-    if control[k]:
-        raise table.refuse(
-            row, f"{column} {quote(value)} holds a control character; remove the character"
-        )
-    if long[k]:
-        raise table.refuse(
-            row,
-            f"{column} {quote(value)} has {len(value):,} characters; use at most {limit}",
-        )
-    raise table.refuse(
-        row, f"the domain {quote(value)} holds one of {' '.join(_DOMAIN_MARKS)}; rename it"
-    )
+    sentence = next(sentence for sentence, has_it in found.items() if has_it[k])
+    said = {"column": column, "value": quote(value), "length": len(value), "limit": limit}
+    raise table.refuse(row, sentence.format(**said))
 
 
 def numbers(table: Table, column: str) -> NDArray[np.float64]:

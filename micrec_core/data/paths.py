@@ -25,51 +25,39 @@ def images(table: Table, root: Path) -> NDArray[np.object_]:
     coded = encode(table.text("image"))
     words = coded.words()
     clean = np.empty(len(words), dtype=object)
-    problems: dict[int, str] = {}
-    missing: set[int] = set()
+    problems: dict[int, Problem] = {}
     checker = _Folder(root)
     for k, word in enumerate(words):
-        problem = _wording(word) or checker.problem(word)
-        if problem == _MISSING:
-            missing.add(k)
-        if problem:
+        if problem := _wording(word) or checker.problem(word):
             problems[k] = problem
         clean[k] = PurePosixPath(word).as_posix() if word else ""
     if problems:
         rows = np.isin(coded.codes, np.fromiter(problems, dtype=np.int64))
         row = int(np.argmax(rows))
         k = int(coded.codes[row])
-        problem = problems[k]
-        if k in missing and len(missing) > 1:
-            problem += f" ({counted(len(missing), 'picture')} are missing)"
-        raise table.refuse(row, f"the image {quote(words[k], 80)} {problem}; {_MENDS[problems[k]]}")
+        what, mend = problems[k]
+        missing = [*problems.values()].count(_MISSING)
+        if problems[k] == _MISSING and missing > 1:
+            what += f" ({counted(missing, 'picture')} are missing)"
+        raise table.refuse(row, f"the image {quote(words[k], 80)} {what}; {mend}")
     return clean[coded.codes]
 
 
-_ABSOLUTE = "is an absolute path"
-_UP = "leads out of the dataset folder by '..'"
-_WEB = "is a web address"
-_BACK = "is written with a backslash"
-_LONG = "is too long for a path"
-_ODD = "holds a control character"
-_LINK = "leads out of the dataset folder by a link"
-_MISSING = "does not exist"
-_KIND = "is not a regular file"
+# What is wrong with a path, and the mend.
 _INSIDE = "give a path inside the dataset folder"
-_MENDS = {
-    _ABSOLUTE: _INSIDE,
-    _UP: _INSIDE,
-    _LINK: "copy the picture into the folder",
-    _WEB: "download the picture into the dataset folder and give its path",
-    _BACK: "separate folders by /",
-    _LONG: "give the file a shorter name",
-    _ODD: "rename the file",
-    _MISSING: "add the file or leave the field empty",
-    _KIND: "give the path of a picture",
-}
+_ABSOLUTE = ("is an absolute path", _INSIDE)
+_UP = ("leads out of the dataset folder by '..'", _INSIDE)
+_LINK = ("leads out of the dataset folder by a link", "copy the picture into the folder")
+_WEB = ("is a web address", "download the picture into the dataset folder and give its path")
+_BACK = ("is written with a backslash", "separate folders by /")
+_LONG = ("is too long for a path", "give the file a shorter name")
+_ODD = ("holds a control character", "rename the file")
+_MISSING = ("does not exist", "add the file or leave the field empty")
+_KIND = ("is not a regular file", "give the path of a picture")
+Problem = tuple[str, str]
 
 
-def _wording(word: str) -> str | None:
+def _wording(word: str) -> Problem | None:
     """What is wrong with a path as text; None if nothing is."""
     if not word:
         return None
@@ -95,7 +83,7 @@ class _Folder:
         self.root = os.path.realpath(root)
         self._inside: dict[str, bool] = {}
 
-    def problem(self, word: str) -> str | None:
+    def problem(self, word: str) -> Problem | None:
         if not word:
             return None
         path = os.path.join(self.root, word)

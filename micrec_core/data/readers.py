@@ -18,7 +18,7 @@ from micrec_core.data.kcore import core_mask
 from micrec_core.data.schema import INTERACTIONS, ITEMS, counted, quote
 from micrec_core.data.sources import find_sources
 from micrec_core.data.tables import Table
-from micrec_core.data.types import TRAIN, Dataset, Domain, Edges, Reading
+from micrec_core.data.types import TRAIN, Dataset, Domain, Edges, Reading, in_two
 from micrec_core.errors import ConfigError, DataError
 
 
@@ -108,7 +108,11 @@ def _from_tables(
             f"{items.name} has {counted(len(catalogues), 'domain')} where at least {min_domains} "
             "are needed; add items and interactions of another domain"
         )
-    notes = _unused_notes(items, interactions)
+    notes = [
+        f"The column {quote(column)} of {table.name} is not used."
+        for table in (items, interactions)
+        for column in table.unused
+    ]
     log = read_log(interactions, catalogues, items.name, reading.unknown_items == "drop")
     log = drop_unknown(log, notes)
     log = drop_low_ratings(log, reading.rating_threshold, notes, interactions.name)
@@ -158,10 +162,14 @@ def _build_domain(
                 f"{table_name}: nothing is left of the domain {quote(catalogue.name)} in its "
                 f"{k}-core; use a smaller k"
             )
-        before = (len(user_ids), len(rank), len(edges))
+        users, items, pairs = len(user_ids), len(rank), len(edges)
         rows = rows[keep]
         edges, user_ids, catalogue = _compact(edges[keep], user_ids, catalogue)
-        notes.append(_core_note(catalogue.name, k, before, edges, user_ids, catalogue))
+        notes.append(
+            f"The {k}-core of the domain {catalogue.name} has {len(user_ids):,} of {users:,} "
+            f"users, {len(catalogue.item_ids):,} of {items:,} items and {len(edges):,} of "
+            f"{pairs:,} interactions."
+        )
     if log.split is not None:
         split = log.split[rows]
     else:
@@ -172,17 +180,7 @@ def _build_domain(
             f"{table_name} has no train interaction in the domain {quote(catalogue.name)}; mark "
             "some as train"
         )
-    return Domain(
-        catalogue.name,
-        catalogue.label,
-        user_ids,
-        catalogue.item_ids,
-        catalogue.titles,
-        catalogue.descriptions,
-        catalogue.images,
-        edges,
-        split,
-    )
+    return Domain(**vars(catalogue), user_ids=user_ids, edges=edges, split=split)
 
 
 def _user_rows(log: Log, rows: NDArray[np.int64]) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
@@ -247,30 +245,6 @@ def _compact(
     return renumbered, user_ids[users], catalogue.take(items)
 
 
-def _core_note(
-    name: str,
-    k: int,
-    before: tuple[int, int, int],
-    edges: Edges,
-    user_ids: NDArray[np.object_],
-    catalogue: Catalogue,
-) -> str:
-    users, items, pairs = before
-    return (
-        f"The {k}-core of the domain {name} has {len(user_ids):,} of {users:,} users, "
-        f"{len(catalogue.item_ids):,} of {items:,} items and {len(edges):,} of {pairs:,} "
-        "interactions."
-    )
-
-
-def _unused_notes(*tables: Table) -> list[str]:
-    return [
-        f"The column {quote(column)} of {table.name} is not used."
-        for table in tables
-        for column in table.unused
-    ]
-
-
 def _split_note(log: Log, seed: int) -> str:
     if log.split is not None:
         return "The split is the table's own."
@@ -284,13 +258,8 @@ def _split_note(log: Log, seed: int) -> str:
 def _overlap_note(domains: tuple[Domain, ...], notes: list[str]) -> None:
     if len(domains) < 2:
         return
-    seen: set[str] = set()
-    for domain in domains:
-        here = set(domain.user_ids[np.unique(domain.edges.user[domain.split == TRAIN])])
-        if seen & here:
-            return
-        seen |= here
-    notes.append(
-        "No user has train interactions in two domains: nothing can be carried across; check that "
-        "both domains use the same user ids."
-    )
+    if not in_two(d.ids_of(d.edges[d.split == TRAIN]) for d in domains):
+        notes.append(
+            "No user has train interactions in two domains: nothing can be carried across; check "
+            "that both domains use the same user ids."
+        )

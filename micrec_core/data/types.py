@@ -6,6 +6,7 @@ A *row* is an integer position in one domain's arrays; an *id* is the user's own
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,10 @@ class Domain:
     images: NDArray[np.object_]
     edges: Edges
     split: NDArray[np.int8]
+
+    def ids_of(self, edges: Edges) -> set[str]:
+        """Ids of the users of some of its edges."""
+        return set(self.user_ids[np.unique(edges.user)])
 
     @property
     def n_users(self) -> int:
@@ -194,6 +199,16 @@ class Split:
     kind: str
     seed: int
     domains: tuple[DomainSplit, ...]
+
+
+def in_two(groups: Iterable[set[str]]) -> set[str]:
+    """The ids that at least two of the groups hold."""
+    seen: set[str] = set()
+    twice: set[str] = set()
+    for group in groups:
+        twice |= seen & group
+        seen |= group
+    return twice
 
 
 def shared_rows(

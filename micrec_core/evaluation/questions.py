@@ -136,7 +136,7 @@ class Outcome:
 def questions(dataset: Dataset, split: Split) -> list[Question]:
     """Every question that a split can be asked; those without users are left out."""
     trained = [
-        set(domain.user_ids[np.unique(part.train.user)])
+        domain.ids_of(part.train)
         for domain, part in zip(dataset.domains, split.domains, strict=True)
     ]
     out: list[Question] = []

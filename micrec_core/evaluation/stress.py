@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from micrec_core.data.assign import stream
-from micrec_core.data.types import Dataset, Domain, Edges, Split
+from micrec_core.data.types import Dataset, Domain, Edges, Split, in_two
 from micrec_core.errors import ConfigError
 from micrec_core.evaluation.questions import training_catalogue
 from micrec_core.features import FeatureMatrix
@@ -176,15 +176,10 @@ def strangers(dataset: Dataset, split: Split, share: float) -> Dataset:
     first of them and have another in the rest. So a user cold in a domain stays known by id.
     """
     trained = [
-        set(domain.user_ids[np.unique(part.train.user)])
+        domain.ids_of(part.train)
         for domain, part in zip(dataset.domains, split.domains, strict=True)
     ]
-    seen: set[str] = set()
-    both: set[str] = set()
-    for ids in trained:
-        both |= ids & seen
-        seen |= ids
-    overlapping = np.array(sorted(both), dtype=object)
+    overlapping = np.array(sorted(in_two(trained)), dtype=object)
     order = stream(split.seed, "overlap").permutation(len(overlapping))
     unknown = set(overlapping[order[_count(share, len(order)) :]])
     taken: set[str] = set()
