@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.csv as pacsv
@@ -48,7 +49,8 @@ def read_delimited(
     DataError
         Names the line and what is wrong on it.
     """
-    line, header = _header(data, name, delimiter, quoted)
+    text = _Text(data, name, delimiter, quoted)
+    line, header = text.header()
     where = f"{name}, line {line}"
     _check_separator(where, header, delimiter)
     names = rename(where, header) if rename else header
@@ -56,11 +58,12 @@ def read_delimited(
     wanted = {n: h for n, h in zip(names, header, strict=True) if n in schema.columns}
     if quoted and b'"' in data:
         # pyarrow takes a quote that is never closed, or closed mid-field, for a very long field.
-        _diagnose(data, name, len(header), delimiter, quoted)
+        text.diagnose(len(header))
     try:
         parsed = pacsv.read_csv(
             pa.BufferReader(data),
-            read_options=pacsv.ReadOptions(block_size=_block_size(data)),
+            # A record must fit in a block; small blocks are what lets pyarrow work in parallel.
+            read_options=pacsv.ReadOptions(block_size=max(1 << 20, min(len(data), 1 << 24))),
             parse_options=pacsv.ParseOptions(
                 delimiter=delimiter,
                 quote_char='"' if quoted else False,
@@ -73,63 +76,84 @@ def read_delimited(
             ),
         )
     except pa.ArrowException as error:
-        _diagnose(data, name, len(header), delimiter, quoted)
+        text.diagnose(len(header))
         reason = str(error).splitlines()[0]
         raise DataError(f"{name} cannot be parsed ({reason}); save it again") from error
     columns = {n: parsed.column(h).combine_chunks() for n, h in wanted.items()}
     if parsed.num_rows == 0:
-        raise DataError(f"{name}, line {line}: there is a header but no row below it; add rows")
-
-    def place(row: int) -> str:
-        return f"{name}, line {_line_of(data, name, row, delimiter, quoted)}"
-
-    unused = tuple(n for n in names if n not in schema.columns)
-    return Table(name, columns, parsed.num_rows, unused, place)
+        raise DataError(f"{where}: there is a header but no row below it; add rows")
+    return Table(name, columns, parsed.num_rows, schema.unused(names), text.place)
 
 
-def _block_size(data: bytes) -> int:
-    # A record must fit in a block; small blocks are what lets pyarrow work in parallel.
-    return max(1 << 20, min(len(data), 1 << 24))
+@dataclass(frozen=True)
+class _Text:
+    """A file as ``read_delimited`` takes it, read by lines."""
+
+    data: bytes
+    name: str
+    delimiter: str
+    quoted: bool
+
+    def records(self, *, strict: bool = False) -> Iterator[tuple[int, list[str]]]:
+        """(line the record starts on, fields) of every record that is not blank."""
+        text = io.TextIOWrapper(io.BytesIO(self.data), "utf-8", errors="replace", newline="")
+        reader = csv.reader(
+            text,
+            delimiter=self.delimiter,
+            quoting=csv.QUOTE_MINIMAL if self.quoted else csv.QUOTE_NONE,
+            strict=strict,
+        )
+        last = 0
+        try:
+            for fields in reader:
+                if fields:
+                    yield last + 1, fields
+                last = reader.line_num
+        except csv.Error as error:
+            raise DataError(f"{self.name}, line {last + 1}: {_problem(str(error))}") from error
+
+    def header(self) -> tuple[int, list[str]]:
+        """The first record."""
+        for line, fields in self.records():
+            return line, fields
+        raise DataError(f"{self.name} is empty; write a header and rows into it")
+
+    def diagnose(self, width: int) -> None:
+        """Read the text slowly and refuse the first line that is wrong; return if none is."""
+        try:
+            self.data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            line = line_at(self.data, error.start)
+            raise DataError(
+                f"{self.name}, line {line}: the text is not UTF-8; save it as UTF-8"
+            ) from error
+        quote_it = "put a field that holds the separator in double quotes"
+        for line, fields in self.records(strict=True):
+            if len(fields) != width:
+                raise DataError(
+                    f"{self.name}, line {line}: there are {len(fields)} fields where the header "
+                    f"has {width}; {quote_it if self.quoted else 'mend it'}"
+                )
+
+    def place(self, row: int) -> str:
+        """The line of a row."""
+        for k, (line, _) in enumerate(self.records()):
+            if k == row + 1:  # the header is record 0
+                return f"{self.name}, line {line}"
+        raise DataError(
+            f"{self.name}: row {row + 1} has no line; the file changed while it was read"
+        )
 
 
-def _records(
-    data: bytes, name: str, delimiter: str, quoted: bool, *, strict: bool = False
-) -> Iterator[tuple[int, list[str]]]:
-    """(line the record starts on, fields) of every record that is not blank."""
-    text = io.TextIOWrapper(io.BytesIO(data), "utf-8", errors="replace", newline="")
-    reader = csv.reader(
-        text,
-        delimiter=delimiter,
-        quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
-        strict=strict,
-    )
-    last = 0
-    try:
-        for fields in reader:
-            if fields:
-                yield last + 1, fields
-            last = reader.line_num
-    except csv.Error as error:
-        where = f"{name}, line {last + 1}"
-        if "field larger" in str(error):
-            raise DataError(f"{where}: {_too_long()}") from error
-        if "unexpected end" in str(error):
-            problem = "a double quote opens here and is never closed; close it"
-        elif "expected after" in str(error):
-            problem = "there is text after a closing double quote; double the quotes inside a field"
-        else:
-            problem = f"the line cannot be parsed ({error}); write it anew"
-        raise DataError(f"{where}: {problem}") from error
-
-
-def _too_long() -> str:
-    return f"a field is longer than {MAX_TEXT:,} characters; shorten it or close its quote"
-
-
-def _header(data: bytes, name: str, delimiter: str, quoted: bool) -> tuple[int, list[str]]:
-    for line, fields in _records(data, name, delimiter, quoted):
-        return line, fields
-    raise DataError(f"{name} is empty; write a header and rows into it")
+def _problem(said: str) -> str:
+    """What Python's csv module says of a line, and the mend."""
+    if "field larger" in said:
+        return f"a field is longer than {MAX_TEXT:,} characters; shorten it or close its quote"
+    if "unexpected end" in said:
+        return "a double quote opens here and is never closed; close it"
+    if "expected after" in said:
+        return "there is text after a closing double quote; double the quotes inside a field"
+    return f"the line cannot be parsed ({said}); write it anew"
 
 
 def _check_separator(where: str, header: Sequence[str], delimiter: str) -> None:
@@ -141,30 +165,6 @@ def _check_separator(where: str, header: Sequence[str], delimiter: str) -> None:
             f"{where}: the columns are separated by {_SEPARATORS[found[0]]}; "
             f"separate them by {_SEPARATORS[delimiter]}"
         )
-
-
-def _diagnose(data: bytes, name: str, width: int, delimiter: str, quoted: bool) -> None:
-    """Read the text slowly and refuse the first line that is wrong; return if none is."""
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{name}, line {line_at(data, error.start)}: the text is not UTF-8; save it as UTF-8"
-        ) from error
-    for line, fields in _records(data, name, delimiter, quoted, strict=True):
-        if len(fields) != width:
-            mend = "put a field that holds the separator in double quotes" if quoted else "mend it"
-            raise DataError(
-                f"{name}, line {line}: there are {len(fields)} fields where the header has "
-                f"{width}; {mend}"
-            )
-
-
-def _line_of(data: bytes, name: str, row: int, delimiter: str, quoted: bool) -> int:
-    for k, (line, _) in enumerate(_records(data, name, delimiter, quoted)):
-        if k == row + 1:  # the header is record 0
-            return line
-    raise DataError(f"{name}: row {row + 1} has no line; the file changed while it was read")
 
 
 def atomic_names(where: str, header: Sequence[str]) -> list[str]:

@@ -77,8 +77,9 @@ def read_jsonl(data: bytes, name: str, schema: Schema) -> Table:
                 for v, line in zip(values, lines, strict=True)
             ]
         columns[column] = _json_array(values, column, name, lines)
-    unused = tuple(n for n in names if n not in schema.columns)
-    return Table(name, columns, len(rows), unused, lambda row: f"{name}, line {lines[row]}")
+    return Table(
+        name, columns, len(rows), schema.unused(names), lambda row: f"{name}, line {lines[row]}"
+    )
 
 
 class _Repeated(ValueError):
@@ -155,8 +156,7 @@ def read_parquet(path: Path, schema: Schema) -> Table:
         raise DataError(
             f"{name} is not a readable parquet file, though its name says so; write it again"
         ) from error
-    unused = tuple(n for n in names if n not in schema.columns)
-    return Table(name, columns, n_rows, unused, lambda row: f"{name}, row {row + 1}")
+    return Table(name, columns, n_rows, schema.unused(names), lambda row: f"{name}, row {row + 1}")
 
 
 def table_of_frame(frame: pd.DataFrame, schema: Schema) -> Table:
@@ -171,8 +171,7 @@ def table_of_frame(frame: pd.DataFrame, schema: Schema) -> Table:
     except pa.ArrowException as error:
         raise DataError(f"{name} mixes kinds of values ({error}); make each column one") from None
     columns = {c: _parquet_array(table.column(c), c, name, schema) for c in table.column_names}
-    unused = tuple(n for n in names if n not in schema.columns)
-    return Table(name, columns, len(frame), unused, lambda row: f"{name}.iloc[{row}]")
+    return Table(name, columns, len(frame), schema.unused(names), lambda row: f"{name}.iloc[{row}]")
 
 
 def _parquet_columns(

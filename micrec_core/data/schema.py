@@ -36,6 +36,10 @@ class Schema:
     def columns(self) -> tuple[str, ...]:
         return self.required + self.optional
 
+    def unused(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Those of the names that are none of its columns."""
+        return tuple(name for name in names if name not in self.columns)
+
 
 INTERACTIONS = Schema(
     "interactions",

@@ -62,6 +62,10 @@ class Coded:
     codes: NDArray[np.int32]
     values: pa.LargeStringArray
 
+    def rows(self, rows: slice) -> pa.LargeStringArray:
+        """The values of some rows."""
+        return self.values.take(pa.array(self.codes[rows]))
+
     def words(self) -> NDArray[np.object_]:
         """The distinct values as str objects [n_distinct]."""
         return self.values.to_numpy(zero_copy_only=False)
@@ -112,8 +116,7 @@ def check_header(where: str, names: Sequence[str], schema: Schema) -> None:
     missing = [c for c in schema.required if c not in names]
     if not missing:
         return
-    spare = [n for n in names if n not in schema.columns]
-    meant = next((n for n in spare if nearest(n, missing[:1])), None)
+    meant = next((n for n in schema.unused(names) if nearest(n, missing[:1])), None)
     mend = f"rename {quote(meant)}" if meant else "add it"
     raise DataError(
         f"{where}: there is no column '{missing[0]}' among {_some(names)}; {mend}"

@@ -23,8 +23,7 @@ class Part:
     Attributes
     ----------
     log : name of the file of interactions
-    user, item : int32 [n] codes into the ids; by user, then time
-    users, items : large_string, each with an interaction
+    user, item : ids [n], each with an interaction; by user, then time
     rating, time : float64 [n], or None
     rows : int64 [n_items], rows of the shelf; -1 for an item without metadata
     dropped : reason -> number of interactions
@@ -33,10 +32,8 @@ class Part:
 
     name: str
     log: str
-    user: NDArray[np.int32]
-    item: NDArray[np.int32]
-    users: pa.LargeStringArray
-    items: pa.LargeStringArray
+    user: Coded
+    item: Coded
     rating: NDArray[np.float64] | None
     time: NDArray[np.float64] | None
     shelf: Shelf
@@ -45,7 +42,7 @@ class Part:
     skipped: Skipped
 
     def __len__(self) -> int:
-        return len(self.user)
+        return len(self.user.codes)
 
 
 @dataclass(frozen=True)
@@ -80,10 +77,8 @@ def filter_log(name: str, log: RawLog, shelf: Shelf, rules: Rules) -> Part:
     return Part(
         name,
         log.name,
-        users.codes,
-        items.codes,
-        users.values,
-        items.values,
+        users,
+        items,
         None if log.rating is None else log.rating[kept],
         None if log.time is None else log.time[kept],
         shelf,

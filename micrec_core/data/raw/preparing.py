@@ -188,7 +188,7 @@ def _tables(wanted: str, parts: Sequence[Part]) -> str:
     if wanted != "auto":
         return wanted
     few = sum(len(p) for p in parts) <= CSV_INTERACTIONS
-    return "csv" if few and sum(len(p.items) for p in parts) <= CSV_ITEMS else "parquet"
+    return "csv" if few and sum(len(p.item.values) for p in parts) <= CSV_ITEMS else "parquet"
 
 
 def _pictures(
@@ -202,7 +202,7 @@ def _pictures(
             counts.append({})
             continue
         target = work / "images" / part.name
-        found, count = copy_pictures(source.pictures, target, part.items.to_pylist(), tell)
+        found, count = copy_pictures(source.pictures, target, part.item.values.to_pylist(), tell)
         paths.append(found)
         counts.append(count)
     return paths, counts
@@ -238,8 +238,8 @@ def _toml(text: str) -> str:
 
 def _counts(part: Part) -> dict[str, Any]:
     return {
-        "users": len(part.users),
-        "items": len(part.items),
+        "users": len(part.user.values),
+        "items": len(part.item.values),
         "interactions": len(part),
         "dropped": part.dropped,
         "metadata": {
@@ -252,7 +252,7 @@ def _counts(part: Part) -> dict[str, Any]:
 
 def _overlap(parts: Sequence[Part]) -> int:
     """Users with interactions in two domains or more."""
-    ids = pc.value_counts(pa.concat_arrays([p.users for p in parts]))
+    ids = pc.value_counts(pa.concat_arrays([p.user.values for p in parts]))
     return int((ids.field("counts").to_numpy() > 1).sum())
 
 

@@ -39,15 +39,11 @@ def write_interactions(
         for k, part in enumerate(parts):
             for start in range(0, len(part), _BLOCK):
                 rows = slice(start, start + _BLOCK)
-                user, item = pa.array(part.user[rows]), pa.array(part.item[rows])
-                arrays = [
-                    part.users.take(user),
-                    part.items.take(item),
-                    constant(part.name, len(user)),
-                ]
+                domain = constant(part.name, len(part.user.codes[rows]))
+                arrays = [part.user.rows(rows), part.item.rows(rows), domain]
                 arrays += [pa.array(complete[c][k][rows]).cast(kinds[c]) for c in kinds]
                 add(arrays)
-                done += len(user)
+                done += len(domain)
                 progress("writing interactions", done, total)
     left = [c for c in numbers if c not in kinds]
     return tuple(c for c in left if any(v is not None for v in numbers[c]))
@@ -73,12 +69,12 @@ def write_items(
     counts = []
     with table_writer(root / "items", dict.fromkeys(names, TEXT), _SUFFIXES[tables]) as add:
         for part, paths in zip(parts, pictures, strict=True):
-            images = pa.array([""] * len(part.items) if paths is None else paths, TEXT)
+            images = pa.array([""] * len(part.item.values) if paths is None else paths, TEXT)
             blank = {"title": 0, "description": 0, "image": 0}
             for codes, titles, descriptions in _texts(part):
                 image = images.take(codes)
                 arrays = {
-                    "item_id": part.items.take(codes),
+                    "item_id": part.item.values.take(codes),
                     "domain": constant(part.name, len(codes)),
                     "title": titles,
                     "description": descriptions,
@@ -108,7 +104,7 @@ def _texts(part: Part) -> Iterator[tuple[pa.Array, pa.Array, pa.Array]]:
     unknown = np.flatnonzero(part.rows < 0)
     for start in range(0, len(unknown), _BLOCK):
         codes = pa.array(unknown[start : start + _BLOCK])
-        yield codes, part.items.take(codes), constant("", len(codes))
+        yield codes, part.item.values.take(codes), constant("", len(codes))
 
 
 def _kind(columns: Sequence[NDArray[np.float64]]) -> pa.DataType:
