@@ -18,7 +18,7 @@ from scipy.sparse import csr_matrix
 from micrec_core.features import FeatureMatrix
 from micrec_core.graphs.neighbours import Features, Neighbours
 from micrec_core.method.bridge import Bridge
-from micrec_core.method.profiles import Links, Scaling
+from micrec_core.method.profiles import Links, Scaling, degrees
 
 Floats: TypeAlias = NDArray[np.float32]
 Rows: TypeAlias = NDArray[np.int64]
@@ -46,14 +46,15 @@ class GateArrays:
         logits = np.where(has, self.bias + (signals * self.slope).sum(-1), -np.inf)
         peak = np.max(logits, axis=1, keepdims=True, where=has, initial=-np.inf)
         parts = np.exp(logits - np.where(np.isfinite(peak), peak, 0.0))
-        return (parts / np.maximum(parts.sum(1, keepdims=True), 1e-30)).astype(np.float32)
+        shares: Floats = parts / np.maximum(parts.sum(1, keepdims=True), 1e-30)
+        return shares.astype(np.float32)
 
     def __call__(self, signals: Floats, has: NDArray[np.bool_]) -> Floats:
         """Weights [n, n_modalities] from signals [n, n_modalities, 2] and has, bool [n, m]."""
         shares = self.shares(signals, has)
         if not shares.shape[1]:
             return shares
-        strength = np.exp(self.strength[0] + self.strength[1] * signals[:, 0, 1])
+        strength: Floats = np.exp(self.strength[0] + self.strength[1] * signals[:, 0, 1])
         return (strength[:, None] * shares).astype(np.float32)
 
 
@@ -113,12 +114,12 @@ class DomainArrays:
     @cached_property
     def user_degree(self) -> Floats:
         """Number of train interactions of each user, float32 [n_users]."""
-        return np.diff(self.train.indptr).astype(np.float32)
+        return degrees(self.train)[0]
 
     @cached_property
     def item_degree(self) -> Floats:
         """Number of train interactions of each item, float32 [n_items]."""
-        return np.bincount(self.train.indices, minlength=self.train.shape[1]).astype(np.float32)
+        return degrees(self.train)[1]
 
     @cached_property
     def items(self) -> Floats:
@@ -139,7 +140,7 @@ class DomainArrays:
 
         Times 1 / sqrt(degree) of who receives it; the items must have edges.
         """
-        total = self.item_layers[rows, :n_layers].sum(axis=1, dtype=np.float64)
+        total: NDArray[np.float64] = self.item_layers[rows, :n_layers].sum(1, dtype=np.float64)
         return total * self.item_degree[rows, None, None] ** -0.5
 
     def _mean_over_layers(self, total: Floats, degree: Floats) -> Floats:

@@ -24,13 +24,15 @@ def info_nce(a: Tensor, b: Tensor, temperature: float, counted: Tensor | None = 
     ``COLDEST``. Rows that are not ``counted``, bool [n], are as if they were not there.
     """
     a, b = F.normalize(a, dim=1), F.normalize(b, dim=1)
-    return _Contrast.apply(a, b, 1.0 / temperature, False, counted)
+    loss: Tensor = _Contrast.apply(a, b, 1.0 / temperature, False, counted)
+    return loss
 
 
 def symmetric_info_nce(a: Tensor, b: Tensor, temperature: float) -> Tensor:
     """The mean of ``info_nce`` of a against b and of b against a; [n, dim] each."""
     a, b = F.normalize(a, dim=1), F.normalize(b, dim=1)
-    return _Contrast.apply(a, b, 1.0 / temperature, True, None)
+    loss: Tensor = _Contrast.apply(a, b, 1.0 / temperature, True, None)
+    return loss
 
 
 class _Contrast(torch.autograd.Function):

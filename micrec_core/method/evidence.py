@@ -118,9 +118,7 @@ def _document(matrix: FeatureMatrix) -> Evidence:
 
 def _gather(rows: csr_matrix, which: Rows) -> tuple[Rows, Floats]:
     """Columns and entries of some rows, one after the other."""
-    places: list[NDArray] = [
-        np.arange(rows.indptr[r], rows.indptr[r + 1], dtype=np.int64) for r in which
-    ]
+    places = [np.arange(*rows.indptr[r : r + 2], dtype=np.int64) for r in which]
     at = np.concatenate(places) if places else np.zeros(0, np.int64)
     return rows.indices[at].astype(np.int64), rows.data[at].astype(np.float32)
 

@@ -26,8 +26,8 @@ def split_by_source(user: Vectors, items: NDArray[np.floating]) -> Vectors:
     items = items.astype(np.float64)
     u, whole = user.sum(axis=0), items.sum(axis=1)
     # Sums of products rather than a matrix product: equal items get equal parts to the last bit.
-    by_user = (whole[:, None, :] * user[None, :, :]).sum(axis=2)
-    by_item = (items * u).sum(axis=2)
+    by_user: Vectors = (whole[:, None, :] * user[None, :, :]).sum(axis=2)
+    by_item: Vectors = (items * u).sum(axis=2)
     return 0.5 * (by_user + by_item)
 
 

@@ -94,7 +94,8 @@ class Folded:
 
     def vector(self) -> Vectors:
         """float64 [dim], the embedding."""
-        return np.sum([block.vectors.sum(axis=0) for block in self.blocks], axis=0)
+        total: Vectors = np.sum([block.vectors.sum(axis=0) for block in self.blocks], axis=0)
+        return total
 
 
 class FoldIn:
@@ -353,8 +354,9 @@ class FoldIn:
         if not model.layers:
             return np.zeros((len(model.sources), model.dim))
         total = self._aggregated_user(user, d).by_source(model.sources)
-        received = model.domains[d].passed_on(items, model.layers - 1).sum(axis=0)
-        return (total + received * len(items) ** -0.5) * len(items) ** -0.5
+        scale = float(len(items) ** -0.5)
+        received: Vectors = model.domains[d].passed_on(items, model.layers - 1).sum(axis=0)
+        return (total + received * scale) * scale
 
     def _new_item_messages(
         self, d: int, documents: Mapping[str, FeatureMatrix], degree: int
@@ -418,7 +420,10 @@ class FoldIn:
 
     def item_weights(self, d: int, row: int) -> Floats:
         """Gate weights of an item of the catalogue, [n_modalities]."""
-        return self.model.domains[d].item_gate(*self._item_signals(d, np.array([row])))[0]
+        weights: Floats = self.model.domains[d].item_gate(*self._item_signals(d, np.array([row])))[
+            0
+        ]
+        return weights
 
     def _item_signals(self, d: int, rows: Rows) -> tuple[Floats, NDArray[np.bool_]]:
         """What the gate looks at, [n, n_modalities, 2], and what the items have."""

@@ -53,7 +53,8 @@ def encode(model: MICRec, inputs: ModelInputs, by_source: bool = False) -> list[
     """Embeddings of every domain, without dropout or gradient."""
     model.eval()
     with torch.no_grad():
-        return model(inputs, by_source)
+        found: list[Encoded] = model(inputs, by_source)
+    return found
 
 
 def fold_in_users(

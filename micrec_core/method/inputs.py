@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -182,7 +183,7 @@ def _side(
     anchors, temperature and device of the neighbours."""
     n, (n_anchors, temperature, device) = len(degree), graph
 
-    def there(array: NDArray) -> Tensor:
+    def there(array: NDArray[Any]) -> Tensor:
         return torch.from_numpy(array).to(device)
 
     return Side(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from micrec_core.method.profiles import (
     Links,
     Profiles,
     Scaling,
+    degrees,
     fit_scaling,
     infer_profiles,
     joint_profiles,
@@ -57,11 +59,11 @@ class DomainKnowledge:
 
     @property
     def user_degree(self) -> NDArray[np.float32]:
-        return np.diff(self.train.indptr).astype(np.float32)
+        return degrees(self.train)[0]
 
     @property
     def item_degree(self) -> NDArray[np.float32]:
-        return np.bincount(self.train.indices, minlength=self.train.shape[1]).astype(np.float32)
+        return degrees(self.train)[1]
 
 
 @dataclass(frozen=True)
@@ -111,8 +113,7 @@ def _domain(
     device: str,
 ) -> DomainKnowledge:
     n_users, n_items = train.shape
-    user_degree = np.diff(train.indptr).astype(np.float32)
-    item_degree = np.bincount(train.indices, minlength=n_items).astype(np.float32)
+    user_degree, item_degree = degrees(train)
     user_neighbours, item_neighbours = {}, {}
     for m, matrix in features.items():
         item_neighbours[m] = nearest(
@@ -147,6 +148,6 @@ def _domain(
     )
 
 
-def columns(parts: Sequence[NDArray], n: int) -> NDArray:
+def columns(parts: Sequence[NDArray[Any]], n: int) -> NDArray[Any]:
     """Vectors [n] side by side, [n, len(parts)], also where there are none."""
     return np.stack(parts, axis=1) if parts else np.zeros((n, 0), np.float32)

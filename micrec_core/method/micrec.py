@@ -96,7 +96,7 @@ class DomainParameters(nn.Module):
         self.own_template = own
         self.user_gate = Gate(n)
         self.item_gate = Gate(n)
-        self.register_load_state_dict_pre_hook(_with_todays_names)
+        nn.Module.register_load_state_dict_pre_hook(self, _with_todays_names)
 
 
 class MICRec(nn.Module):

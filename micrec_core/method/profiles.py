@@ -50,14 +50,17 @@ class Profiles:
 
     def scale(self) -> NDArray[np.float32]:
         """float32 [n], what ``content`` scales the sums by."""
-        lengths = np.linalg.norm(self.dense, axis=1)
-        return np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 1e-12)
+        lengths: NDArray[np.float32] = np.linalg.norm(self.dense, axis=1)
+        scale = np.zeros_like(lengths)
+        return np.divide(1.0, lengths, out=scale, where=lengths > 1e-12)
 
     def space(self) -> NDArray[np.float32] | csr_matrix:
         """Normalised rows of the view in which neighbours are found."""
         return self.content() if self.sparse is None else strongest(self.sparse)
 
-    def plus(self, other: Profiles, weight: float, rows: NDArray, other_rows: NDArray) -> Profiles:
+    def plus(
+        self, other: Profiles, weight: float, rows: NDArray[np.int64], other_rows: NDArray[np.int64]
+    ) -> Profiles:
         """Add ``weight`` times the profiles ``other_rows`` of another domain to ``rows``."""
         move = csr_matrix(
             (np.full(len(rows), weight, np.float32), (rows, other_rows)),
@@ -104,15 +107,14 @@ def infer_profiles(history: csr_matrix, features: FeatureMatrix) -> Profiles:
     return Profiles(dense, terms, count, coherence_of(squared, count))
 
 
-def coherence_of(squared: NDArray, count: NDArray) -> NDArray[np.float32]:
+def coherence_of(squared: NDArray[np.float32], count: NDArray[np.float32]) -> NDArray[np.float32]:
     """Mean pairwise cosine of n unit vectors whose sum has squared length ``squared``.
 
     (squared - n) / (n (n - 1)); 0 for fewer than two vectors.
     """
-    pairs = count * (count - 1.0)
-    return np.divide(
-        squared - count, pairs, out=np.zeros(len(count), np.float32), where=count >= 2
-    ).astype(np.float32)
+    pairs, coherence = count * (count - 1.0), np.zeros(len(count), np.float32)
+    np.divide(squared - count, pairs, out=coherence, where=count >= 2)
+    return coherence
 
 
 @dataclass(frozen=True)
@@ -129,13 +131,17 @@ class Scaling:
         return ((stack_signals(coherence, degree) - self.mean) / self.std).astype(np.float32)
 
 
-def stack_signals(coherence: NDArray, degree: NDArray) -> NDArray[np.float32]:
+def stack_signals(
+    coherence: NDArray[np.float32], degree: NDArray[np.float32]
+) -> NDArray[np.float32]:
     """Coherence (or density) and log(1 + degree) side by side: [n, n_modalities, 2]."""
     logs = np.broadcast_to(np.log1p(degree)[:, None], coherence.shape)
     return np.stack([coherence, logs], axis=-1).astype(np.float32)
 
 
-def fit_scaling(coherence: NDArray, degree: NDArray, has: NDArray[np.bool_]) -> Scaling:
+def fit_scaling(
+    coherence: NDArray[np.float32], degree: NDArray[np.float32], has: NDArray[np.bool_]
+) -> Scaling:
     """Mean and deviation over the entities in training that have the modality."""
     signals = stack_signals(coherence, degree)
     n = coherence.shape[1]
@@ -147,3 +153,9 @@ def fit_scaling(coherence: NDArray, degree: NDArray, has: NDArray[np.bool_]) -> 
             deviation = signals[rows, m].std(axis=0)
             std[m] = np.where(deviation > 1e-6, deviation, 1.0)
     return Scaling(mean, std)
+
+
+def degrees(train: csr_matrix) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Number of train interactions of each user and of each item."""
+    users: NDArray[np.float32] = np.diff(train.indptr).astype(np.float32)
+    return users, np.bincount(train.indices, minlength=train.shape[1]).astype(np.float32)

@@ -117,8 +117,11 @@ def softmax_weights(similarity: Floats, temperature: float) -> NDArray[np.float6
     """As ``Neighbours.weights`` for one list without gaps: sums to 1."""
     if not len(similarity):
         return np.zeros(0)
-    weights = np.exp((similarity.astype(np.float64) - similarity.max()) / temperature)
-    return weights / weights.sum()
+    weights: NDArray[np.float64] = np.exp(
+        (similarity.astype(np.float64) - similarity.max()) / temperature
+    )
+    weights /= weights.sum()
+    return weights
 
 
 def repeated_rows(matrix: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

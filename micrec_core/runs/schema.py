@@ -99,7 +99,7 @@ class RunInfo(_Record):
     @property
     def is_comparison(self) -> bool:
         """Whether the run holds tables of several trainings instead of a model."""
-        return self.get("kind") == COMPARISON
+        return bool(self.get("kind") == COMPARISON)
 
     def to_bytes(self) -> bytes:
         """Return the file's content (indented JSON, UTF-8)."""

@@ -270,7 +270,8 @@ def _ids(dataset: Dataset) -> pd.DataFrame:
 
 def numpy_of(value: Any) -> NDArray[Any]:
     """A tensor of any device as an array."""
-    return value.detach().cpu().numpy()
+    array: NDArray[Any] = value.detach().cpu().numpy()
+    return array
 
 
 def _small(indices: NDArray[Any], below: int) -> NDArray[Any]:

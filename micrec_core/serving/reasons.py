@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -70,7 +71,7 @@ def popularity_explanation(degree: float, score: float, note: str) -> Explanatio
 
 def _rows(
     bundle: Bundle, block: Block, values: NDArray[np.float64], side: str
-) -> dict[str, NDArray]:
+) -> dict[str, NDArray[Any]]:
     n = len(values)
     ids = titles = np.full(n, "", object)
     domain = ""

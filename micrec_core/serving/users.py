@@ -70,7 +70,10 @@ class Directory:
     def history(self, d: int, row: int) -> NDArray[np.int64]:
         """Item rows of a user's train interactions, sorted."""
         train = self.bundle.domains[d].train
-        return train.indices[train.indptr[row] : train.indptr[row + 1]].astype(np.int64)
+        rows: NDArray[np.int64] = train.indices[slice(*train.indptr[row : row + 2])].astype(
+            np.int64
+        )
+        return rows
 
 
 def make_user(

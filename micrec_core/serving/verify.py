@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +51,7 @@ def fold_all(model: ModelArrays, d: int, rows: NDArray[np.int64]) -> NDArray[np.
     return np.array([one.by_source(model.sources) for one in folded]).reshape(shape)
 
 
-def _same(found: NDArray, trained: NDArray, what: str, domain: str) -> None:
+def _same(found: NDArray[Any], trained: NDArray[Any], what: str, domain: str) -> None:
     if not trained.size:
         return
     scale = max(float(np.abs(trained).max()), 1e-6)
