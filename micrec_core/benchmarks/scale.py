@@ -29,10 +29,9 @@ from micrec_core.names import PARAMETERS
 from micrec_core.running.cost import peak_memory
 from micrec_core.running.fit import make_trainer, parameters, validate, validation_questions
 from micrec_core.running.record import first_info
-from micrec_core.running.train import write_serving
 from micrec_core.runs import RunWriter, open_run
 from micrec_core.sample.generate import generate_sample
-from micrec_core.serving import Recommender
+from micrec_core.serving import Recommender, write_bundle
 from micrec_core.training.build import build_model
 from micrec_core.training.prepare import Prepared, encode_material, load_dataset, prepare
 
@@ -164,7 +163,7 @@ def _write(path: Path, answerer: MicrecAnswerer, best_epoch: int) -> None:
     writer = RunWriter(path, first_info(prepared.dataset, prepared.settings, "cpu"))
     writer.write_tensors(PARAMETERS, parameters(answerer.model))
     by_source = encode(answerer.model, prepared.inputs, by_source=True)
-    write_serving(writer, answerer, bridges={}, by_source=by_source)
+    write_bundle(writer, prepared, answerer.model, by_source, bridges={})
     writer.finish(best_epoch=best_epoch)
 
 

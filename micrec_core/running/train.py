@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,7 @@ from micrec_core.config import RunSettings
 from micrec_core.data import Dataset
 from micrec_core.data.progress import Progress, silent
 from micrec_core.evaluation.leaks import require_disjoint
-from micrec_core.method.bridge import Bridge
 from micrec_core.method.inductive import encode
-from micrec_core.method.micrec import Encoded
 from micrec_core.modalities.registry import nouns
 from micrec_core.names import CATALOGUE, PARAMETERS, SUMMARY, WEIGHTS
 from micrec_core.running.catalogue import catalogue_frame
@@ -28,6 +25,7 @@ from micrec_core.running.record import first_info, neighbour_recall, require_sam
 from micrec_core.running.snapshots import Snapshots
 from micrec_core.running.weights import weights_frame
 from micrec_core.runs import RunWriter, live_history
+from micrec_core.serving.bundle import write_bundle
 from micrec_core.training.prepare import (
     Prepared,
     choose_device,
@@ -158,7 +156,7 @@ def _write(
         with clock.part("serving"):
             progress("writing what serves it", 0, 0)
             by_source = encode(answerer.model, prepared.inputs, by_source=True)
-            write_serving(writer, answerer, answerer.bridges, by_source)
+            write_bundle(writer, prepared, answerer.model, by_source, answerer.bridges)
     with clock.part("evaluate"):
         progress("evaluating", 0, 0)
         own = answerer.outcome(asked, fitted.seconds)
@@ -181,27 +179,3 @@ def _write(
     )
     metrics = headline(frames[SUMMARY], own.model, own.variant)
     return TrainResult(writer.path, own.model, own.variant, metrics, clock.total, fitted.best_epoch)
-
-
-def write_serving(
-    writer: RunWriter,
-    answerer: MicrecAnswerer,
-    bridges: Mapping[tuple[int, int], Bridge],
-    by_source: Sequence[Encoded],
-) -> None:
-    """Write what serves the run, with ``bridges`` between its domains."""
-    from micrec_core.serving.bundle import write_bundle
-
-    prepared = answerer.prepared
-    write_bundle(
-        writer,
-        dataset=prepared.dataset,
-        split=prepared.split,
-        knowledge=prepared.knowledge,
-        features=prepared.features,
-        model=answerer.model,
-        inputs=prepared.inputs,
-        by_source=by_source,
-        bridges=bridges,
-        extra={},
-    )

@@ -27,15 +27,15 @@ from micrec_core.method.configurations import CONFIGURATIONS
 from micrec_core.method.profiles import Links, Scaling
 from micrec_core.modalities.registry import spoken_to
 from micrec_core.names import PARAMETERS
+from micrec_core.runs import Run, RunWriter
 from micrec_core.serving.contents import BRIDGE_ARRAYS, Bundle, DomainPart
 
 if TYPE_CHECKING:
-    from micrec_core.data.types import Dataset, Split
+    from micrec_core.data import Dataset
     from micrec_core.method.inputs import ModelInputs
     from micrec_core.method.knowledge import DomainKnowledge, Knowledge
     from micrec_core.method.micrec import Encoded, MICRec
-    from micrec_core.modalities.dataset import DatasetFeatures
-from micrec_core.runs import Run, RunWriter
+    from micrec_core.training.prepare import Prepared
 
 TENSORS, ABOUT = "serving.safetensors", "serving.json"
 IDS, ENCODERS = "serving_ids.parquet", "serving_encoders.json"
@@ -46,27 +46,20 @@ Tensors = dict[str, NDArray[Any]]
 
 def write_bundle(
     writer: RunWriter,
-    *,
-    dataset: Dataset,
-    split: Split,
-    knowledge: Knowledge,
-    features: DatasetFeatures,
+    prepared: Prepared,
     model: MICRec,
-    inputs: ModelInputs,
     by_source: Sequence[Encoded],
     bridges: Mapping[tuple[int, int], Bridge],
-    extra: Mapping[str, Any] | None = None,
 ) -> None:
     """Write everything ``Recommender.open`` needs beside the model's parameters.
 
     Parameters
     ----------
-    knowledge, inputs, model : what was trained
+    prepared, model : what was trained
     by_source : the trained model's embeddings, kept apart by source; what is served is checked
         against them
     bridges : (source, target) -> what takes a user to a domain where they took nothing; empty
         where nothing crosses domains
-    extra : JSON-able values kept in ``serving.json`` under ``extra``
 
     Raises
     ------
@@ -75,10 +68,11 @@ def write_bundle(
     """
     from micrec_core.serving.verify import check_against
 
+    knowledge, features = prepared.knowledge, prepared.features
     tensors = _pack_shared(knowledge, features.means)
     for d, part in enumerate(knowledge.domains):
         tensors |= _pack_domain(d, part)
-    tensors |= pack_embeddings(model, inputs, by_source)
+    tensors |= pack_embeddings(model, prepared.inputs, by_source)
     for (a, b), bridge in bridges.items():
         tensors[f"bridge.{a}-{b}.share"] = np.array([bridge.share], np.float32)
         for name in BRIDGE_ARRAYS:
@@ -87,8 +81,8 @@ def write_bundle(
     for m in knowledge.modalities:
         metas[m], arrays = features.encoders[m].state()
         tensors |= {f"encoder.{m}.{name}": value for name, value in arrays.items()}
-    about = _about(dataset, split, knowledge, features, model, extra)
-    ids = _ids(dataset)
+    about = _about(prepared, model)
+    ids = _ids(prepared.dataset)
     tensors = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
     parameters = {name: numpy_of(value) for name, value in model.state_dict().items()}
     check_against(unpack(parameters, tensors, about, ids, metas), by_source)
@@ -196,31 +190,23 @@ def pack_embeddings(
     return out
 
 
-def _about(
-    dataset: Dataset,
-    split: Split,
-    knowledge: Knowledge,
-    features: DatasetFeatures,
-    model: MICRec,
-    extra: Mapping[str, Any] | None,
-) -> dict[str, Any]:
-    settings = knowledge.settings
+def _about(prepared: Prepared, model: MICRec) -> dict[str, Any]:
+    modalities, settings = prepared.knowledge.modalities, prepared.knowledge.settings
     return {
         "version": VERSION,
         "domains": [
             {"name": d.name, "label": d.label, "n_users": d.n_users, "n_items": d.n_items}
-            for d in dataset.domains
+            for d in prepared.dataset.domains
         ],
-        "split": split.kind,
-        "modalities": list(knowledge.modalities),
-        "encoders": {m: features.encoders[m].label for m in knowledge.modalities},
+        "split": prepared.split.kind,
+        "modalities": list(modalities),
+        "encoders": {m: prepared.features.encoders[m].label for m in modalities},
         "layers": model.settings.layers,
         "templates": model.settings.templates,
         "neighbours": {"k": settings.k, "temperature": settings.temperature},
         "cross_profile": settings.cross_profile,
         "n_parameters": sum(p.numel() for p in model.parameters()),
-        "personas": _personas(dataset),
-        "extra": dict(extra or {}),
+        "personas": _personas(prepared.dataset),
     }
 
 

@@ -10,38 +10,28 @@ from pathlib import Path
 import pytest
 import torch
 
-from micrec_core.config import ModelSettings, TrainSettings
+from micrec_core.config import ModelSettings, RunSettings, TrainSettings
 from micrec_core.data import make_split, read_dataset
-from micrec_core.data.types import Dataset, Split
 from micrec_core.method.bridge import Bridge, fit_bridge
 from micrec_core.method.inductive import alone_users, encode
-from micrec_core.method.inputs import ModelInputs, model_inputs
-from micrec_core.method.knowledge import Knowledge, NeighbourSettings
+from micrec_core.method.inputs import ModelInputs
+from micrec_core.method.knowledge import Knowledge
 from micrec_core.method.micrec import Encoded, MICRec
-from micrec_core.modalities.dataset import DatasetFeatures, encode_dataset
+from micrec_core.modalities.dataset import encode_dataset
 from micrec_core.names import PARAMETERS
 from micrec_core.runs import Run, RunWriter, open_run
 from micrec_core.sample.generate import generate_sample
 from micrec_core.serving import Recommender, write_bundle
-from micrec_core.training.build import build_model, effective_training, used_modalities
-from micrec_core.training.prepare import knowledge_of
+from micrec_core.training.build import build_model, effective_training
+from micrec_core.training.prepare import Material, prepare
 from micrec_core.training.trainer import Trainer
-
-
-@dataclass(frozen=True)
-class World:
-    """A dataset, split and encoded."""
-
-    dataset: Dataset
-    split: Split
-    features: DatasetFeatures
 
 
 @dataclass(frozen=True)
 class Trained:
     """A run with what it was made from."""
 
-    world: World
+    world: Material
     knowledge: Knowledge
     inputs: ModelInputs
     model: MICRec
@@ -52,7 +42,7 @@ class Trained:
 
 
 @pytest.fixture(scope="session")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+def world(tmp_path_factory: pytest.TempPathFactory) -> Material:
     folder = tmp_path_factory.mktemp("data") / "sample"
     generate_sample(folder, users=200, items=130, seed=3, picture_size=48)
     dataset = read_dataset(folder)
@@ -62,11 +52,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
         mask = torch.ones(domain.n_items, dtype=torch.bool).numpy()
         mask[part.new_items] = False
         fit.append(mask)
-    return World(dataset, split, encode_dataset(dataset, fit_items=fit))
+    return Material(dataset, split, encode_dataset(dataset, fit_items=fit))
 
 
 @pytest.fixture(scope="session")
-def make_run(world: World, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Trained]:
+def make_run(world: Material, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Trained]:
     """Train a model for a few epochs, write its bundle, open it; the same settings only once."""
     made: dict[tuple, Trained] = {}
 
@@ -85,14 +75,14 @@ def trained(make_run: Callable[..., Trained]) -> Trained:
     return make_run(epochs=6)
 
 
-def _train(world: World, folder: Path, name: str, without: tuple[str, ...], epochs: int) -> Trained:
+def _train(
+    world: Material, folder: Path, name: str, without: tuple[str, ...], epochs: int
+) -> Trained:
     torch.set_num_threads(1)
     settings = ModelSettings(name=name, without=without, dim=16)
     training = TrainSettings(epochs=epochs, batch_size=256, learning_rate=2e-2, negatives=32)
-    modalities = used_modalities(settings, world.features.modalities)
-    neighbours = NeighbourSettings(cross_profile="cross-domain" not in without)
-    knowledge = knowledge_of(world.dataset, world.split, world.features, modalities, neighbours)
-    inputs = model_inputs(knowledge)
+    prepared = prepare(world, RunSettings(model=settings), "cpu")
+    knowledge, inputs = prepared.knowledge, prepared.inputs
     model = build_model(settings, inputs, seed=0)
     trainer = Trainer(
         model, inputs, [p.train for p in world.split.domains],
@@ -109,12 +99,7 @@ def _train(world: World, folder: Path, name: str, without: tuple[str, ...], epoc
             bridges[source, target] = fit_bridge(alone, users, ridge=1.0, share=0.5)
     writer = RunWriter(folder / "tiny", {"model": name, "split": "inductive"})
     writer.write_tensors(PARAMETERS, {k: v.numpy() for k, v in model.state_dict().items()})
-    write_bundle(
-        writer, dataset=world.dataset, split=world.split, knowledge=knowledge,
-        features=world.features, model=model, inputs=inputs, bridges=bridges,
-        by_source=encode(model, inputs, by_source=True),
-        extra={"note": "a test"},
-    )  # fmt: skip
+    write_bundle(writer, prepared, model, encode(model, inputs, by_source=True), bridges)
     writer.finish()
     run = open_run(folder / "tiny")
     recommender = Recommender.open(run)
