@@ -46,26 +46,17 @@ class Job(BaseModel):
 
     Attributes
     ----------
-    id : str
-        Unique.
-    owner : str
-        Who started it; only they may cancel, accept or discard it.
-    name : str
-        Name of the run it makes.
-    arguments : tuple of str
-        What followed ``train``, without ``--out``.
-    pid, process : int, str
-        The process and its start, which together are unique.
-    state : str
-        ``complete`` means that there is a whole candidate run to look at.
-    cancelling : bool
-        Its owner has asked it to stop.
-    started, finished : str
-        ISO 8601, UTC.
-    candidate, log : Path
-        The run being written (``live_history`` reads it meanwhile) and what was printed.
-    error : str or None
-        One sentence, where it failed.
+    id : unique
+    owner : who started it; only they may cancel, accept or discard it
+    name : name of the run it makes
+    arguments : what followed ``train``, without ``--out``
+    pid, process : the process and its start, which together are unique
+    state : ``complete`` means that there is a whole candidate run to look at
+    cancelling : its owner has asked it to stop
+    started, finished : ISO 8601, UTC
+    candidate, log : the run being written (``live_history`` reads it meanwhile) and what was
+        printed
+    error : one sentence, where it failed
     """
 
     model_config = ConfigDict(frozen=True)
@@ -98,12 +89,10 @@ class JobManager:
 
     Parameters
     ----------
-    folder : Path
-        The runs folder; accepted runs land in it.
-    command : sequence of str
-        What to run; the job's arguments and ``--out CANDIDATE`` follow.
-    minutes, gigabytes : float
-        A job that takes longer is ended, one that asks for more memory fails; 0 is no limit.
+    folder : the runs folder; accepted runs land in it
+    command : what to run; the job's arguments and ``--out CANDIDATE`` follow
+    minutes, gigabytes : a job that takes longer is ended, one that asks for more memory fails; 0 is
+        no limit
     """
 
     def __init__(
@@ -126,12 +115,10 @@ class JobManager:
 
         Parameters
         ----------
-        arguments : sequence of str
-            Follow ``train``: the dataset and options, each a word of its own, without ``--out``.
-        owner : str
-            A key of the person's session.
-        name : str, optional
-            The new run's name.
+        arguments : follow ``train``: the dataset and options, each a word of its own, without
+            ``--out``
+        owner : a key of the person's session
+        name : the new run's name
 
         Raises
         ------
@@ -205,10 +192,8 @@ class JobManager:
 
         Parameters
         ----------
-        owner : str
-            Who started the job.
-        name : str, optional
-            Another name for the run.
+        owner : who started the job
+        name : another name for the run
 
         Raises
         ------

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from micrec_core.errors import RunError
 
@@ -107,7 +108,7 @@ def write_parquet(path: Path, frame: pd.DataFrame) -> None:
 
 
 def write_tensors(
-    path: Path, tensors: Mapping[str, np.ndarray]
+    path: Path, tensors: Mapping[str, NDArray[Any]]
 ) -> None:
     """Write named arrays to `path` as safetensors.
 
@@ -129,41 +130,41 @@ def write_tensors(
     path.write_bytes(save(arrays))
 
 
-def read_json(path: Path, where: str) -> Any:
-    """Return the decoded content of a JSON file.
+@contextmanager
+def _reading(path: Path, where: str, *damaged: type[Exception]) -> Iterator[None]:
+    """RunError, which calls the run ``where``, in place of what reading ``path`` raises.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    where : str
-        How to name it in an error, for example ``Run 'x'``.
-
-    Raises
-    ------
-    RunError
-        If it is missing, too large or not JSON.
+    ``damaged`` is raised where the content is not what it should be.
     """
     try:
-        if path.stat().st_size > _MAX_JSON_BYTES:
-            raise RunError(f"{where} has a {path.name} that is too large to be one.")
-        return json.loads(path.read_bytes())
+        yield
     except FileNotFoundError:
         raise RunError(
             f"{where} has no {path.name}: copy the run again or train it anew."
         ) from None
+    except damaged:
+        raise RunError(f"{where} has a damaged {path.name}: copy the run again.") from None
     except OSError as error:
         raise RunError(
             f"{where} has a {path.name} that cannot be read ({error.strerror})."
         ) from None
-    except (ValueError, RecursionError):
-        raise RunError(f"{where} has a damaged {path.name}: copy the run again.") from None
+
+
+def read_json(path: Path, where: str) -> Any:
+    """The decoded content of a JSON file; `RunError` if it is missing, too large or not JSON.
+
+    ``where``: how errors call the place, for example ``Run 'x'``; of the other readers too.
+    """
+    with _reading(path, where, ValueError, RecursionError):
+        if path.stat().st_size > _MAX_JSON_BYTES:
+            raise RunError(f"{where} has a {path.name} that is too large to be one.")
+        return json.loads(path.read_bytes())
 
 
 def read_parquet(
     path: Path, where: str, columns: Sequence[str] | None = None, needed: Sequence[str] = ()
 ) -> pd.DataFrame:
-    """Return a Parquet file as a frame, or some of its `columns`.
+    """A Parquet file as a frame, or some of its `columns`.
 
     Raises
     ------
@@ -173,47 +174,26 @@ def read_parquet(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    try:
-        with open(path, "rb") as stream:
-            file = pq.ParquetFile(stream)
-            missing = sorted({*needed, *(columns or ())} - set(file.schema_arrow.names))
-            if missing:
-                raise RunError(
-                    f"{where} has a {path.name} without the column '{missing[0]}': copy the run "
-                    "again or train it anew."
-                )
-            return file.read(columns=list(columns) if columns else None).to_pandas()
-    except FileNotFoundError:
-        raise RunError(
-            f"{where} has no {path.name}: copy the run again or train it anew."
-        ) from None
-    except (pa.ArrowException, OSError, ValueError):
-        raise RunError(f"{where} has a damaged {path.name}: copy the run again.") from None
+    with _reading(path, where, pa.ArrowException, OSError, ValueError), open(path, "rb") as stream:
+        file = pq.ParquetFile(stream)
+        missing = sorted({*needed, *(columns or ())} - set(file.schema_arrow.names))
+        if missing:
+            raise RunError(
+                f"{where} has a {path.name} without the column '{missing[0]}': copy the run "
+                "again or train it anew."
+            )
+        return file.read(columns=list(columns) if columns else None).to_pandas()
 
 
-def read_tensors(path: Path, where: str) -> dict[str, np.ndarray]:
-    """Return the arrays of a safetensors file.
-
-    Raises
-    ------
-    RunError
-        If it is missing or damaged.
-    """
+def read_tensors(path: Path, where: str) -> dict[str, NDArray[Any]]:
+    """The arrays of a safetensors file; `RunError` if it is missing or damaged."""
     from safetensors import SafetensorError, safe_open
 
-    try:
-        with safe_open(path, framework="numpy") as file:
-            return {name: file.get_tensor(name) for name in list(file.keys())}
-    except FileNotFoundError:
-        raise RunError(
-            f"{where} has no {path.name}: copy the run again or train it anew."
-        ) from None
-    except (SafetensorError, OSError, ValueError, TypeError):
-        raise RunError(f"{where} has a damaged {path.name}: copy the run again.") from None
-
-
-def _missing(path: Path, where: str) -> str:
-    return f"{where} has no {path.name}: copy the run again or train it anew."
+    with (
+        _reading(path, where, SafetensorError, OSError, ValueError, TypeError),
+        safe_open(path, framework="numpy") as file,
+    ):
+        return {name: file.get_tensor(name) for name in list(file.keys())}
 
 
 _digests: dict[str, tuple[tuple[int, ...], str]] = {}

@@ -12,8 +12,7 @@ def check_run_name(name: str) -> str:
 
     Parameters
     ----------
-    name : str
-        The last part of a run's path, never a path itself.
+    name : the last part of a run's path, never a path itself
 
     Raises
     ------

@@ -35,14 +35,10 @@ class Run:
 
     Attributes
     ----------
-    path : Path
-        Its directory, absolute.
-    info : RunInfo
-        The content of ``run.json``.
-    key : str
-        sha256 of the manifest: equal keys mean equal content, so caches are keyed by it.
-    digests : dict
-        Relative path -> sha256, of every file but the manifest.
+    path : its directory, absolute
+    info : the content of ``run.json``
+    key : sha256 of the manifest: equal keys mean equal content, so caches are keyed by it
+    digests : relative path -> sha256, of every file but the manifest
     """
 
     path: Path
@@ -118,12 +114,10 @@ def open_run(path: Path | str, verify: bool = True) -> Run:
 
     Parameters
     ----------
-    path : Path
-        The run's directory.
-    verify : bool
-        Hold every file against the manifest's sha256 (about 1 GB a second; files that have not
-        changed since this process last looked are not read again, see `files.file_digest`).
-        Without it only their presence is checked.
+    path : the run's directory
+    verify : hold every file against the manifest's sha256 (about 1 GB a second; files that have not
+        changed since this process last looked are not read again, see `files.file_digest`). Without
+        it only their presence is checked
 
     Raises
     ------

@@ -112,10 +112,8 @@ class RunInfo(_Record):
 
         Parameters
         ----------
-        value : Any
-            What the JSON decoder returned.
-        where : str
-            How to name the run in an error.
+        value : what the JSON decoder returned
+        where : how to name the run in an error
 
         Raises
         ------

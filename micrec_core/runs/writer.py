@@ -33,13 +33,10 @@ class RunWriter:
 
     Parameters
     ----------
-    path : Path
-        The run's directory; its last part is the run's name.
-    info : mapping
-        Fields of `RunInfo` that are known already. With `resume` they replace those on disk.
-    resume : bool
-        Go on with an unfinished (or failed, or cancelled) run. A complete one is refused: see
-        `amend`.
+    path : the run's directory; its last part is the run's name
+    info : fields of `RunInfo` that are known already. With `resume` they replace those on disk
+    resume : go on with an unfinished (or failed, or cancelled) run. A complete one is refused: see
+        `amend`
 
     Raises
     ------
