@@ -31,7 +31,7 @@ class GateArrays:
     Attributes
     ----------
     bias : [n_modalities]
-    slope : [n_modalities, 2]
+    slope : [n_modalities, signals]
     strength : [2]
     """
 
@@ -50,11 +50,11 @@ class GateArrays:
         return shares.astype(np.float32)
 
     def __call__(self, signals: Floats, has: NDArray[np.bool_]) -> Floats:
-        """Weights [n, n_modalities] from signals [n, n_modalities, 2] and has, bool [n, m]."""
+        """Weights [n, n_modalities] from signals [n, n_modalities, signals], has, bool [n, m]."""
         shares = self.shares(signals, has)
         if not shares.shape[1]:
             return shares
-        strength: Floats = np.exp(self.strength[0] + self.strength[1] * signals[:, 0, 1])
+        strength: Floats = np.exp(self.strength[0] + self.strength[1] * signals[:, 0, -1])
         return (strength[:, None] * shares).astype(np.float32)
 
 

@@ -15,7 +15,7 @@ from scipy.sparse import csr_matrix
 
 from micrec_core.features import FeatureMatrix, centre
 from micrec_core.method.arrays import Floats, ModelArrays, Rows
-from micrec_core.method.profiles import OTHER_DOMAIN, coherence_of
+from micrec_core.method.profiles import OTHER_DOMAIN, user_statistics
 from micrec_core.method.search import Query
 
 
@@ -66,17 +66,22 @@ class Profile:
     ----------
     query : the unnormalised sums
     evidence : what they are sums of
-    coherence : mean pairwise cosine of this domain's items and documents; 0 below two
+    statistics : float32 [signals without the degree], of this domain's items and documents
     """
 
     query: Query
     evidence: tuple[Evidence, ...]
-    coherence: float
+    statistics: NDArray[np.float32]
 
     @property
     def has(self) -> bool:
         """Whether there is anything to go by."""
         return any(e.count > 0 for e in self.evidence)
+
+    @property
+    def coherence(self) -> float:
+        """Mean pairwise cosine of this domain's items and documents; 0 below two."""
+        return float(self.statistics[0])
 
     def content(self) -> NDArray[np.float64]:
         """float64 [dim] of length 1, or zeros."""
@@ -96,8 +101,8 @@ def profile_of(model: ModelArrays, user: Person, d: int, m: str, others: list[in
     rest = [_items(model, s, m, user.items[s], OTHER_DOMAIN) for s in others]
     squared = _squared(_sum(own))
     count = np.array([sum(e.count for e in own)], np.float32)
-    coherence = float(coherence_of(np.array([squared], np.float32), count)[0])
-    return Profile(_sum([*own, *rest]), (*own, *rest), coherence)
+    statistics = user_statistics(np.array([squared], np.float32), count)[0]
+    return Profile(_sum([*own, *rest]), (*own, *rest), statistics)
 
 
 def _items(model: ModelArrays, d: int, m: str, rows: Rows, weight: float) -> Evidence:

@@ -19,6 +19,7 @@ from micrec_core.graphs.neighbours import Neighbours
 from micrec_core.method.arrays import Floats, ModelArrays, Rows
 from micrec_core.method.bridge import NEAREST, TEMPERATURE
 from micrec_core.method.evidence import Person, Profile, profile_of
+from micrec_core.method.profiles import SIGNALS, columns, item_statistics
 from micrec_core.method.search import Index, Query, softmax_weights
 
 Vectors = NDArray[np.float64]
@@ -60,6 +61,13 @@ class Near:
     similarity: NDArray[np.float32]
     weights: NDArray[np.float64]
 
+    def one(self) -> Neighbours:
+        """As the neighbours of one entity, [1, n]."""
+        return Neighbours(self.rows[None].astype(np.int32), self.similarity[None])
+
+
+NOBODY = Near(NO_ROWS, np.zeros(0, np.float32), np.zeros(0))
+
 
 @dataclass(frozen=True)
 class Folded:
@@ -70,7 +78,7 @@ class Folded:
     blocks : what the embedding is the sum of
     degree : interactions with trained entities, which is what the graph sees
     weights : float [n_modalities], the gate's
-    signals : float [n_modalities, 2], what the gate looked at, standardised
+    signals : float [n_modalities, signals], what the gate looked at, standardised
     near : modality -> neighbours
     profiles : modality -> Profile, of users
     empty : there is nothing to go by at all
@@ -258,8 +266,8 @@ class FoldIn:
         """Section 6: gate weights, signals, neighbours and messages of a user."""
         model, part = self.model, self.model.domains[d]
         names = model.modalities
-        coherence = np.array([[profiles[m].coherence for m in names]], np.float32)
-        signals = part.user_scaling.apply(coherence, np.array([degree], np.float32))
+        statistics = columns([profiles[m].statistics[None] for m in names], 1, len(SIGNALS) - 1)
+        signals = part.user_scaling.apply(statistics, np.array([degree], np.float32))
         weights = part.user_gate(signals, np.array([[profiles[m].has for m in names]]))[0]
         near, blocks = {}, []
         for place, m in enumerate(names):
@@ -368,11 +376,9 @@ class FoldIn:
             index, anchors = self.item_index[d][m], self._anchors[d][m]
             rows, cosines = index.nearest(queries[m], model.k, anchors)
             near[m] = Near(rows, cosines, softmax_weights(cosines, model.temperature))
-        density = [float(near[m].similarity.mean()) if m in near and len(near[m].rows) else 0.0
-                   for m in names]  # fmt: skip
-        signals = part.item_scaling.apply(
-            np.array([density], np.float32), np.array([degree], np.float32)
-        )
+        told = [item_statistics(near.get(m, NOBODY).one()) for m in names]
+        statistics = columns(told, 1, len(SIGNALS) - 1)
+        signals = part.item_scaling.apply(statistics, np.array([degree], np.float32))
         weights = part.item_gate(signals, np.array([[m in near for m in names]], bool))[0]
         blocks = []
         for place, m in enumerate(names):
@@ -426,12 +432,11 @@ class FoldIn:
         return weights
 
     def _item_signals(self, d: int, rows: Rows) -> tuple[Floats, NDArray[np.bool_]]:
-        """What the gate looks at, [n, n_modalities, 2], and what the items have."""
+        """What the gate looks at, [n, n_modalities, signals], and what the items have."""
         part = self.model.domains[d]
-        density = np.zeros((len(rows), len(part.modalities)), np.float32)
-        has = np.zeros(density.shape, bool)
-        for place, x in enumerate(part.modalities.values()):
-            near = x.item_neighbours
-            density[:, place] = Neighbours(near.rows[rows], near.similarity[rows]).density()
-            has[:, place] = x.features.present[rows]
-        return part.item_scaling.apply(density, part.item_degree[rows]), has
+        n, parts = len(rows), part.modalities.values()
+        near = [x.item_neighbours for x in parts]
+        told = [item_statistics(Neighbours(x.rows[rows], x.similarity[rows])) for x in near]
+        statistics = columns(told, n, len(SIGNALS) - 1)
+        has = columns([x.features.present[rows] for x in parts], n).astype(bool)
+        return part.item_scaling.apply(statistics, part.item_degree[rows]), has

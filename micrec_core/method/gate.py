@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from micrec_core.method.profiles import SIGNALS
+
 
 class Gate(nn.Module):
     """w = strength * softmax of b_m + g_m z(coherence) + r_m z(log degree) over what is present.
@@ -17,7 +19,7 @@ class Gate(nn.Module):
     def __init__(self, n_modalities: int):
         super().__init__()
         self.bias = nn.Parameter(torch.zeros(n_modalities))
-        self.slope = nn.Parameter(torch.zeros(n_modalities, 2))
+        self.slope = nn.Parameter(torch.zeros(n_modalities, len(SIGNALS)))
         self.strength = nn.Parameter(torch.zeros(2))
 
     def shares(self, signals: Tensor, has: Tensor) -> Tensor:
@@ -30,8 +32,8 @@ class Gate(nn.Module):
         return torch.softmax(logits, dim=1) * has
 
     def forward(self, signals: Tensor, has: Tensor) -> Tensor:
-        """Weights [n, n_modalities] from signals [n, n_modalities, 2] and has, bool [n, m]."""
-        strength = torch.exp(self.strength[0] + self.strength[1] * signals[:, 0, 1])
+        """Weights [n, n_modalities] from signals [n, n_modalities, signals], has, bool [n, m]."""
+        strength = torch.exp(self.strength[0] + self.strength[1] * signals[:, 0, -1])
         return strength[:, None] * self.shares(signals, has)
 
     def divergence(self, signals: Tensor, has: Tensor) -> Tensor:

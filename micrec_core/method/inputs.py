@@ -15,8 +15,15 @@ from torch import Tensor
 from micrec_core.graphs.lending import NeighbourGraph, NeighbourRows
 from micrec_core.graphs.neighbours import Neighbours
 from micrec_core.graphs.operators import BipartiteGraph
-from micrec_core.method.knowledge import DomainKnowledge, Knowledge, columns
-from micrec_core.method.profiles import OTHER_DOMAIN, Profiles, Scaling
+from micrec_core.method.knowledge import DomainKnowledge, Knowledge
+from micrec_core.method.profiles import (
+    OTHER_DOMAIN,
+    SIGNALS,
+    Profiles,
+    Scaling,
+    columns,
+    item_statistics,
+)
 
 # To add up one item costs a CPU as much as so many columns of a user's features to be projected.
 COLUMNS_AN_ENTRY = 4
@@ -32,8 +39,8 @@ class Side:
         rows where missing
     has : bool [n, n_modalities]
     neighbours : modality -> NeighbourGraph [n, n_anchors]
-    signals : float [n, n_modalities, 2], standardised: coherence (users) or density (items) in
-        the modality, and log degree; what the gate may look at
+    signals : float [n, n_modalities, signals], ``profiles.SIGNALS`` standardised: what the gate
+        may look at
     unseen : float [n_modalities], the standardised log degree of an entity without interactions
     degree : float [n], number of train interactions
     sums : modality -> NeighbourGraph [n, items of all domains, one domain after the other], of
@@ -151,7 +158,7 @@ def user_side(
         {m: found.content() for m, found in profiles.items()},
         [found.has for found in profiles.values()],
         neighbours,
-        [found.coherence for found in profiles.values()],
+        [found.statistics for found in profiles.values()],
         part.user_scaling,
         part.user_degree if degree is None else degree,
         (part.train.shape[0], knowledge.settings.temperature, device),
@@ -163,7 +170,7 @@ def _item_side(part: DomainKnowledge, knowledge: Knowledge, device: str | torch.
         {m: matrix.dense for m, matrix in part.features.items()},
         [matrix.present for matrix in part.features.values()],
         part.item_neighbours,
-        [found.density() for found in part.item_neighbours.values()],
+        [item_statistics(found) for found in part.item_neighbours.values()],
         part.item_scaling,
         part.item_degree,
         (part.train.shape[1], knowledge.settings.temperature, device),
@@ -174,12 +181,12 @@ def _side(
     content: dict[str, NDArray[np.float32]],
     has: Sequence[NDArray[np.bool_]],
     neighbours: Mapping[str, Neighbours],
-    statistic: Sequence[NDArray[np.float32]],
+    statistics: Sequence[NDArray[np.float32]],
     scaling: Scaling,
     degree: NDArray[np.float32],
     graph: tuple[int, float, str | torch.device],
 ) -> Side:
-    """``statistic``: what the gate looks at beside the degree, [n] a modality; ``graph``: number of
+    """``statistics``: what the gate looks at beside the degree, a modality; ``graph``: number of
     anchors, temperature and device of the neighbours."""
     n, (n_anchors, temperature, device) = len(degree), graph
 
@@ -193,8 +200,8 @@ def _side(
             m: NeighbourGraph(found.rows, found.weights(temperature), n_anchors, device)
             for m, found in neighbours.items()
         },
-        there(scaling.apply(columns(statistic, n), degree)),
-        there(-scaling.mean[:, 1] / scaling.std[:, 1]),
+        there(scaling.apply(columns(statistics, n, len(SIGNALS) - 1), degree)),
+        there(-scaling.mean[:, -1] / scaling.std[:, -1]),
         there(degree),
     )
 

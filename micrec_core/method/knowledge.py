@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +16,15 @@ from micrec_core.features import FeatureMatrix
 from micrec_core.graphs.nearest import nearest
 from micrec_core.graphs.neighbours import Neighbours
 from micrec_core.method.profiles import (
+    SIGNALS,
     Links,
     Profiles,
     Scaling,
+    columns,
     degrees,
     fit_scaling,
     infer_profiles,
+    item_statistics,
     joint_profiles,
 )
 
@@ -133,8 +135,9 @@ def _domain(
             device=device,
             anchor_ok=profiles[m].has & (user_degree > 0),
         )
-    coherence = columns([profiles[m].coherence for m in features], n_users)
-    density = columns([item_neighbours[m].density() for m in features], n_items)
+    width = len(SIGNALS) - 1
+    of_users = columns([profiles[m].statistics for m in features], n_users, width)
+    of_items = columns([item_statistics(item_neighbours[m]) for m in features], n_items, width)
     user_has = columns([profiles[m].has for m in features], n_users)
     item_has = columns([f.present for f in features.values()], n_items)
     return DomainKnowledge(
@@ -143,11 +146,6 @@ def _domain(
         profiles,
         user_neighbours,
         item_neighbours,
-        fit_scaling(coherence, user_degree, user_has),
-        fit_scaling(density, item_degree, item_has),
+        fit_scaling(of_users, user_degree, user_has),
+        fit_scaling(of_items, item_degree, item_has),
     )
-
-
-def columns(parts: Sequence[NDArray[Any]], n: int) -> NDArray[Any]:
-    """Vectors [n] side by side, [n, len(parts)], also where there are none."""
-    return np.stack(parts, axis=1) if parts else np.zeros((n, 0), np.float32)

@@ -371,7 +371,8 @@ class MICRec(nn.Module):
         """Embeddings of items of a domain as if each were brand-new, from features: [n, dim]."""
         own = self.domain(d)
         base = own.any_item.expand(len(items), -1)
-        signals = torch.stack([items.signals[..., 0], items.unseen.expand(len(items), -1)], -1)
+        degree = items.unseen.expand(len(items), -1)[..., None]
+        signals = torch.cat([items.signals[..., :-1], degree], -1)
         unseen = replace(items, degree=torch.zeros_like(items.degree), signals=signals)
         anchors = embedded[d].initial_items.detach()
         return self.aggregate(base, unseen, own.item_gate, self.content(items), anchors)

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from micrec_core.features import FeatureMatrix
-from micrec_core.graphs.neighbours import normalise_rows, strongest
+from micrec_core.graphs.neighbours import Neighbours, normalise_rows, strongest
 
 OTHER_DOMAIN = 0.5
+# What the gate looks at: the statistics of users or items in a modality, and their degree.
+SIGNALS = ("coherence", "log degree")
 # (source, target) -> rows in either domain of the users with train interactions in both.
 Links: TypeAlias = Mapping[tuple[int, int], tuple[NDArray[np.int64], NDArray[np.int64]]]
 
@@ -32,17 +34,22 @@ class Profiles:
     dense : float32 [n, dim], sum of item features
     sparse : CSR [n, vocabulary] or None
     count : float32 [n], items with the modality (items of other domains count half)
-    coherence : float32 [n], mean pairwise cosine of the user's own items of this domain; 0 below 2
+    statistics : float32 [n, signals without the degree], of the user's own items of this domain
     """
 
     dense: NDArray[np.float32]
     sparse: csr_matrix | None
     count: NDArray[np.float32]
-    coherence: NDArray[np.float32]
+    statistics: NDArray[np.float32]
 
     @property
     def has(self) -> NDArray[np.bool_]:
         return self.count > 0
+
+    @property
+    def coherence(self) -> NDArray[np.float32]:
+        """float32 [n], mean pairwise cosine of the user's items; 0 below two."""
+        return self.statistics[:, 0]
 
     def content(self) -> NDArray[np.float32]:
         """float32 [n, dim], rows L2-normalised, zero where the user has nothing."""
@@ -70,7 +77,7 @@ class Profiles:
             self.dense + (move @ other.dense).astype(np.float32),
             None if self.sparse is None else (self.sparse + move @ other.sparse).tocsr(),
             self.count + (move @ other.count).astype(np.float32),
-            self.coherence,
+            self.statistics,
         )
 
 
@@ -104,7 +111,25 @@ def infer_profiles(history: csr_matrix, features: FeatureMatrix) -> Profiles:
         squared = np.einsum("nd,nd->n", dense, dense)
     else:
         squared = np.asarray(terms.multiply(terms).sum(axis=1)).ravel()
-    return Profiles(dense, terms, count, coherence_of(squared, count))
+    return Profiles(dense, terms, count, user_statistics(squared, count))
+
+
+def user_statistics(
+    squared: NDArray[np.float32], count: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """What the gate looks at in users: float32 [n, signals without the degree].
+
+    Parameters
+    ----------
+    squared : [n], squared length of the sum of their items' features, in the view of neighbours
+    count : [n], their items with the modality
+    """
+    return np.stack([coherence_of(squared, count)], axis=1)
+
+
+def item_statistics(near: Neighbours) -> NDArray[np.float32]:
+    """The same of items, for which coherence is how near their neighbours are."""
+    return np.stack([near.density()], axis=1)
 
 
 def coherence_of(squared: NDArray[np.float32], count: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -119,33 +144,33 @@ def coherence_of(squared: NDArray[np.float32], count: NDArray[np.float32]) -> ND
 
 @dataclass(frozen=True)
 class Scaling:
-    """Mean and standard deviation of each gate signal, [n_modalities, 2]; saved with the model."""
+    """Mean and standard deviation of each of ``SIGNALS``, [n_modalities, signals]; stored."""
 
     mean: NDArray[np.float32]
     std: NDArray[np.float32]
 
     def apply(
-        self, coherence: NDArray[np.float32], degree: NDArray[np.float32]
+        self, statistics: NDArray[np.float32], degree: NDArray[np.float32]
     ) -> NDArray[np.float32]:
-        """Signals [n, n_modalities, 2] from coherence [n, n_modalities] and degree [n]."""
-        return ((stack_signals(coherence, degree) - self.mean) / self.std).astype(np.float32)
+        """Standardised [n, n_modalities, signals] from statistics and degree [n]."""
+        return ((stack_signals(statistics, degree) - self.mean) / self.std).astype(np.float32)
 
 
 def stack_signals(
-    coherence: NDArray[np.float32], degree: NDArray[np.float32]
+    statistics: NDArray[np.float32], degree: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Coherence (or density) and log(1 + degree) side by side: [n, n_modalities, 2]."""
-    logs = np.broadcast_to(np.log1p(degree)[:, None], coherence.shape)
-    return np.stack([coherence, logs], axis=-1).astype(np.float32)
+    """``SIGNALS`` from statistics [n, n_modalities, signals - 1], log(1 + degree) the last."""
+    logs = np.broadcast_to(np.log1p(degree)[:, None, None], (*statistics.shape[:2], 1))
+    return np.concatenate([statistics, logs], axis=-1).astype(np.float32)
 
 
 def fit_scaling(
-    coherence: NDArray[np.float32], degree: NDArray[np.float32], has: NDArray[np.bool_]
+    statistics: NDArray[np.float32], degree: NDArray[np.float32], has: NDArray[np.bool_]
 ) -> Scaling:
     """Mean and deviation over the entities in training that have the modality."""
-    signals = stack_signals(coherence, degree)
-    n = coherence.shape[1]
-    mean, std = np.zeros((n, 2), np.float32), np.ones((n, 2), np.float32)
+    signals = stack_signals(statistics, degree)
+    _, n, width = signals.shape
+    mean, std = np.zeros((n, width), np.float32), np.ones((n, width), np.float32)
     for m in range(n):
         rows = has[:, m] & (degree > 0)
         if rows.sum() > 1:
@@ -159,3 +184,8 @@ def degrees(train: csr_matrix) -> tuple[NDArray[np.float32], NDArray[np.float32]
     """Number of train interactions of each user and of each item."""
     users: NDArray[np.float32] = np.diff(train.indptr).astype(np.float32)
     return users, np.bincount(train.indices, minlength=train.shape[1]).astype(np.float32)
+
+
+def columns(parts: Sequence[NDArray[Any]], n: int, *width: int) -> NDArray[Any]:
+    """Arrays [n, *width] side by side, [n, len(parts), *width], also where there are none."""
+    return np.stack(parts, axis=1) if parts else np.zeros((n, 0, *width), np.float32)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from micrec_core.method.foldin import TEMPLATE, Folded
+from micrec_core.method.profiles import SIGNALS
 from micrec_core.modalities.registry import in_order, modality
 from micrec_core.serving.contents import Bundle
 from micrec_core.serving.reasons import Explanation
@@ -173,8 +174,7 @@ def _weights(bundle: Bundle, folded: Folded) -> list[Step]:
     table = pd.DataFrame(
         {
             "modality": list(bundle.modalities),
-            "coherence (standardised)": folded.signals[:, 0],
-            "log degree (standardised)": folded.signals[:, 1],
+            **{f"{name} (standardised)": folded.signals[:, at] for at, name in enumerate(SIGNALS)},
             "weight": folded.weights,
         }
     )

@@ -78,7 +78,7 @@ def _knowledge(tensors: Arrays, about: Mapping[str, Any]) -> Knowledge:
             # What neighbours were found by was looked at in training alone; coherence is stored.
             m: replace(
                 infer_profiles(train, replace(x.features, sparse=None)),
-                coherence=tensors[f"{d}.coherence"][:, place],
+                statistics=tensors[f"{d}.coherence"][:, place, None],
             )
             for place, (m, x) in enumerate(read[d].items())
         }

@@ -82,9 +82,9 @@ def test_signals_equal_the_oracle(world) -> None:
 
 
 def test_scaling_of_a_constant_signal_divides_by_one() -> None:
-    ones = np.ones((4, 1), np.float32)
-    scaling = fit_scaling(ones, np.full(4, 3.0, np.float32), ones.astype(bool))
+    ones = np.ones((4, 1, 1), np.float32)
+    scaling = fit_scaling(ones, np.full(4, 3.0, np.float32), np.ones((4, 1), bool))
     assert np.array_equal(scaling.std, [[1, 1]])
     assert not scaling.apply(ones, np.full(4, 3.0, np.float32)).any()
-    nobody = fit_scaling(ones, np.zeros(4, np.float32), ones.astype(bool))
+    nobody = fit_scaling(ones, np.zeros(4, np.float32), np.ones((4, 1), bool))
     assert np.array_equal(nobody.mean, [[0, 0]]) and np.array_equal(nobody.std, [[1, 1]])
