@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_matrix
 
 
@@ -26,8 +27,24 @@ class FeatureMatrix:
     sparse: csr_matrix | None
     present: NDArray[np.bool_]
 
+    @staticmethod
+    def of_rows(
+        n: int, dim: int, rows: Sequence[int] | NDArray[np.integer], vectors: ArrayLike
+    ) -> FeatureMatrix:
+        """``n`` rows of which ``rows`` have ``vectors`` [len(rows), dim]; others are missing."""
+        dense = np.zeros((n, dim), np.float32)
+        present = np.zeros(n, dtype=bool)
+        if len(rows):
+            dense[rows], present[rows] = vectors, True
+        return FeatureMatrix(l2_normalise(dense), None, present)
+
     def __len__(self) -> int:
         return len(self.present)
+
+    def __getitem__(self, rows: slice) -> FeatureMatrix:
+        """Some of the rows."""
+        words = None if self.sparse is None else csr_matrix(self.sparse[rows])
+        return FeatureMatrix(self.dense[rows], words, self.present[rows])
 
     @property
     def dim(self) -> int:

@@ -79,12 +79,7 @@ def degree_table(items: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     DataFrame
         bin, n_items, n_positives, recall, low, high; a row for every bin, NaN where empty
     """
-    rows = []
-    for label in DEGREE_BINS:
-        part = items[items["bin"] == label]
-        columns = part[["hits", "n_positives"]].to_numpy(dtype=np.float64)
-        rows.append((label, *_pooled(columns, columns[:, :0], seed)))
-    return pd.DataFrame(rows, columns=["bin", "n_items", "n_positives", "recall", "low", "high"])
+    return _by_bin(items, "recall", seed)
 
 
 def degree_differences(items: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
@@ -97,24 +92,20 @@ def degree_differences(items: pd.DataFrame, reference: pd.DataFrame) -> pd.DataF
     """
     other_hits = reference[["item_row", "hits"]]
     both = items.merge(other_hits, on="item_row", suffixes=("", "_reference"))
-    rows = []
+    return _by_bin(both, "diff")
+
+
+def _by_bin(items: pd.DataFrame, name: str, seed: int = 0) -> pd.DataFrame:
+    """(hits - hits of the reference, where there is one) / positives, and its interval."""
+    rows: list[tuple] = []
     for label in DEGREE_BINS:
-        part = both[both["bin"] == label]
-        columns = part[["hits", "n_positives"]].to_numpy(dtype=np.float64)
-        other = part[["hits_reference"]].to_numpy(dtype=np.float64)
-        rows.append((label, *_pooled(columns, other)))
-    return pd.DataFrame(rows, columns=["bin", "n_items", "n_positives", "diff", "low", "high"])
-
-
-def _pooled(
-    columns: NDArray[np.float64], subtract: NDArray[np.float64], seed: int = 0
-) -> tuple[int, int, float, float, float]:
-    """Number of items and positives, and (hits - subtracted hits) / positives with its interval."""
-    n = len(columns)
-    if n == 0:
-        return 0, 0, np.nan, np.nan, np.nan
-    gain = columns[:, 0] - subtract.sum(axis=1)
-    total = columns[:, 1]
-    sums = bootstrap_sums(np.column_stack([gain, total]), seed=seed)
-    low, high = percentiles(sums[:, 0] / sums[:, 1])
-    return n, int(total.sum()), float(gain.sum() / total.sum()), float(low), float(high)
+        part = items[items["bin"] == label]
+        if not len(part):
+            rows.append((label, 0, 0, np.nan, np.nan, np.nan))
+            continue
+        gain, total = part["hits"] - part.get("hits_reference", 0), part["n_positives"]
+        sums = bootstrap_sums(np.column_stack([gain, total]), seed=seed)
+        low, high = percentiles(sums[:, 0] / sums[:, 1])
+        share = float(gain.sum() / total.sum())
+        rows.append((label, len(part), int(total.sum()), share, float(low), float(high)))
+    return pd.DataFrame(rows, columns=["bin", "n_items", "n_positives", name, "low", "high"])

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
+from scipy import sparse, special
 
 from micrec_core.evaluation.metrics import ranking_metrics
 from micrec_core.evaluation.ranking import rank_embeddings
@@ -107,7 +107,6 @@ def nearest_bridge(
         cosine = normalise_rows(queries[start : start + step]) @ base.T
         near = np.argpartition(-cosine, k - 1, axis=1)[:, :k]
         value = np.take_along_axis(cosine, near, axis=1)
-        weight = np.exp((value - value.max(axis=1, keepdims=True)) / temperature)
-        weight /= weight.sum(axis=1, keepdims=True)
+        weight = special.softmax(value / temperature, axis=1)
         out[start : start + step] = np.einsum("mk,mkd->md", weight, target[near])
     return out

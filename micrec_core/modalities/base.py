@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from micrec_core.errors import DataError
 from micrec_core.features import FeatureMatrix
@@ -102,15 +101,3 @@ class Encoder(ABC):
     def content_key(self) -> str:
         """What identifies the weights behind ``spec``, so that no cache outlives a change."""
         return self.spec
-
-
-def l2_normalise_sparse(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
-    """CSR rows [n, vocabulary] scaled to length 1; empty rows stay empty."""
-    out = sparse.csr_matrix(matrix, dtype=np.float32, copy=True)
-    squares = np.add.reduceat(
-        np.append(out.data.astype(np.float64) ** 2, 0.0), np.minimum(out.indptr[:-1], out.nnz)
-    )
-    counts = np.diff(out.indptr)
-    norms = np.sqrt(np.where(counts > 0, squares, 1.0))
-    out.data = (out.data / np.repeat(norms, counts)).astype(np.float32)
-    return out

@@ -24,11 +24,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.preprocessing import normalize
 from sklearn.utils.extmath import randomized_svd
 
 from micrec_core.errors import DataError
 from micrec_core.features import FeatureMatrix, l2_normalise
-from micrec_core.modalities.base import Encoder, OnUnreadable, State, l2_normalise_sparse
+from micrec_core.modalities.base import Encoder, OnUnreadable, State
 
 # Function words only: the usual long lists also hold "top", "bottom", "thin", "fire" or "computer",
 # which name products, and "no", "not" and "without" carry meaning in a catalogue (sugar free).
@@ -191,7 +192,7 @@ def _weigh(counts: sparse.csr_matrix, weights: NDArray[np.float32]) -> sparse.cs
     rows = sparse.csr_matrix(counts, dtype=np.float32, copy=True)
     rows.sort_indices()
     rows.data = (1.0 + np.log(rows.data)) * weights[rows.indices]
-    return l2_normalise_sparse(rows)
+    return normalize(rows, copy=False) if rows.nnz else rows
 
 
 def _leading_directions(rows: sparse.csr_matrix, max_dim: int) -> NDArray[np.float16]:

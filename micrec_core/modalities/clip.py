@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from micrec_core.errors import ConfigError
-from micrec_core.features import FeatureMatrix, l2_normalise
+from micrec_core.features import FeatureMatrix
 from micrec_core.modalities.base import Encoder, OnUnreadable, State
 from micrec_core.modalities.hashing import hash_file, hash_files
 from micrec_core.modalities.hub import hub_has, hub_revision
@@ -118,12 +118,8 @@ class ClipEncoder(Encoder):
             for positions, pixels in chunks:
                 rows.extend(positions)
                 parts.append(self.encode_array(pixels, "image"))
-        present = np.zeros(len(inputs), dtype=bool)
-        present[rows] = True
-        dense = np.zeros((len(inputs), self.dim), np.float32)
-        if rows:
-            dense[rows] = np.concatenate(parts)
-        return FeatureMatrix(l2_normalise(dense), None, present)
+        vectors = np.concatenate(parts) if parts else ()
+        return FeatureMatrix.of_rows(len(inputs), self.dim, rows, vectors)
 
     def encode_array(self, batch: Sequence[Any], modality: str) -> NDArray[np.float32]:
         """Vectors [n, dim] of one batch of texts, or of pictures already prepared as tensors."""

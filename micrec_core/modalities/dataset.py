@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -98,8 +99,9 @@ def encode_dataset(
             logger.info("No item to learn from has %s that can be encoded; left out.", name)
             continue
         _check_finite(dataset, name, matrix)
-        parts = _per_domain(dataset, matrix)
-        fits = np.split(fit, np.cumsum([d.n_items for d in dataset.domains])[:-1])
+        ends = np.cumsum([0, *(d.n_items for d in dataset.domains)])
+        places = [slice(*bounds) for bounds in pairwise(ends)]
+        parts, fits = [matrix[rows] for rows in places], [fit[rows] for rows in places]
         means[name] = np.stack([_mean(p, f) for p, f in zip(parts, fits, strict=True)])
         matrices[name] = tuple(
             centre(part, mean) for part, mean in zip(parts, means[name], strict=True)
@@ -153,7 +155,8 @@ def _encode_modality(
     files = list(inputs)
     _drop_outside(dataset, inputs, bad)
     if not any(x is not None for x, use in zip(inputs, fit, strict=True) if use):
-        return (encoder, _nothing(len(inputs)), _names(dataset, files, bad)) if bad else None
+        nothing = FeatureMatrix.of_rows(len(inputs), 1, (), ())
+        return (encoder, nothing, _names(dataset, files, bad)) if bad else None
     key = _key(encoder, inputs, fit) if store is not None else ""
     found = _from_cache(store, key, len(inputs), device) if store is not None else None
     if found is not None:
@@ -170,10 +173,6 @@ def _encode_modality(
     for reason in bad.values():
         logger.warning("Item without its %s: %s", name, reason)
     return encoder, matrix, _names(dataset, files, bad)
-
-
-def _nothing(n: int) -> FeatureMatrix:
-    return FeatureMatrix(np.zeros((n, 1), np.float32), None, np.zeros(n, dtype=bool))
 
 
 def _drop_outside(dataset: Dataset, inputs: list[Any], bad: dict[int, str]) -> None:
@@ -267,16 +266,6 @@ def _check_finite(dataset: Dataset, modality: str, matrix: FeatureMatrix) -> Non
                     f"'{domain.name}' are not finite numbers; use another encoder or mend the item"
                 )
             row -= domain.n_items
-
-
-def _per_domain(dataset: Dataset, matrix: FeatureMatrix) -> list[FeatureMatrix]:
-    out, start = [], 0
-    for domain in dataset.domains:
-        rows = slice(start, start + domain.n_items)
-        part = None if matrix.sparse is None else sparse.csr_matrix(matrix.sparse[rows])
-        out.append(FeatureMatrix(matrix.dense[rows], part, matrix.present[rows]))
-        start += domain.n_items
-    return out
 
 
 def _mean(part: FeatureMatrix, fit: NDArray[np.bool_]) -> NDArray[np.float32]:

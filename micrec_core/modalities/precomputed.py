@@ -104,8 +104,7 @@ class PrecomputedVectors(Encoder):
                 f"the {self.modality} vectors of this dataset were supplied in a file, so a new "
                 f"{self.modality} cannot be encoded; use likes instead"
             )
-        n = len(inputs)
-        return FeatureMatrix(np.zeros((n, self._dim), np.float32), None, np.zeros(n, bool))
+        return FeatureMatrix.of_rows(len(inputs), self._dim, (), ())
 
     def state(self) -> State:
         # The bare file name: where it lay on the training machine is nobody's business.

@@ -7,11 +7,10 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, ClassVar
 
-import numpy as np
 from numpy.typing import NDArray
 
 from micrec_core.errors import ConfigError
-from micrec_core.features import FeatureMatrix, l2_normalise
+from micrec_core.features import FeatureMatrix
 from micrec_core.modalities.base import Encoder, OnUnreadable, State
 from micrec_core.modalities.hashing import hash_files
 from micrec_core.modalities.hub import hub_has, hub_revision
@@ -59,20 +58,18 @@ class SentenceEncoder(Encoder):
     ) -> FeatureMatrix:
         """Encode texts: ``dense`` [n, dim]; an empty or missing text is missing."""
         texts = [(text or "").strip() for text in inputs]
-        present = np.array([bool(text) for text in texts], dtype=bool)
-        if not present.any():
-            return FeatureMatrix(np.zeros((len(texts), self.dim), np.float32), None, present)
+        rows = [row for row, text in enumerate(texts) if text]
+        if not rows:
+            return FeatureMatrix.of_rows(len(texts), self.dim, (), ())
         with self._lock:  # fast tokenizers must not be entered by two threads
             model = self._load()
             vectors = model.encode(
-                [text for text in texts if text],
+                [texts[row] for row in rows],
                 batch_size=_BATCH,
                 convert_to_numpy=True,
                 show_progress_bar=False,
             )
-        dense = np.zeros((len(texts), vectors.shape[1]), np.float32)
-        dense[present] = vectors
-        return FeatureMatrix(l2_normalise(dense), None, present)
+        return FeatureMatrix.of_rows(len(texts), vectors.shape[1], rows, vectors)
 
     def content_key(self) -> str:
         if Path(self.name).is_dir():

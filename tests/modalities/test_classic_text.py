@@ -8,8 +8,7 @@ import pytest
 
 from micrec_core.errors import DataError
 from micrec_core.features import l2_normalise
-from micrec_core.modalities.base import l2_normalise_sparse
-from micrec_core.modalities.classic_text import STOP_WORDS, ClassicText, terms, tokens
+from micrec_core.modalities.classic_text import STOP_WORDS, ClassicText, _weigh, terms, tokens
 from micrec_core.modalities.encoders import load_encoder
 
 TEXTS = [
@@ -176,7 +175,8 @@ def test_normalising_extremes() -> None:
 def test_sparse_normalising_keeps_empty_rows() -> None:
     from scipy import sparse
 
-    rows = sparse.csr_matrix(np.array([[0, 0], [3, 4], [0, 0], [0, 2], [0, 0]], np.float32))
-    out = l2_normalise_sparse(rows).toarray()
+    counts = sparse.csr_matrix(np.array([[0, 0], [1, 1], [0, 0], [0, 1], [0, 0]], np.float32))
+    out = _weigh(counts, np.array([3, 4], np.float32)).toarray()
     np.testing.assert_allclose(out, [[0, 0], [0.6, 0.8], [0, 0], [0, 1], [0, 0]], rtol=1e-6)
-    assert l2_normalise_sparse(sparse.csr_matrix((0, 3), dtype=np.float32)).shape == (0, 3)
+    nothing = sparse.csr_matrix((0, 3), dtype=np.float32)
+    assert _weigh(nothing, np.ones(3, np.float32)).shape == (0, 3)
