@@ -2,14 +2,14 @@ import pandas as pd
 import streamlit as st
 
 from micrec_core.figures import ablations as figures
-from micrec_core.figures.tables import pick
+from micrec_core.figures.picking import pick
 from micrec_core.figures.theme import metric_label
 from micrec_core.names import COHORTS, COLD, CUTOFF, SUMMARY, VARIANTS, curve_file
 from micrec_core.protocols import CURVES, PROTOCOL_LABELS, PROTOCOLS
 from micrec_core.ui.ablations import show_cutoff, show_stress
+from micrec_core.ui.glossary import words
 from micrec_core.ui.sidebar import opened
 from micrec_core.ui.widgets import cells, chart, choose_value, missing, page_head
-from micrec_core.ui.words import words
 
 page_head(
     "ablations",

@@ -2,7 +2,7 @@ import pandas as pd
 import streamlit as st
 
 from micrec_core.figures import alignment as figures
-from micrec_core.figures.tables import of_pair
+from micrec_core.figures.picking import of_pair
 from micrec_core.names import ALIGNMENT
 from micrec_core.ui import library
 from micrec_core.ui.alignment import (

@@ -2,12 +2,12 @@ import streamlit as st
 
 from micrec_core.ui import serve
 from micrec_core.ui.alignment import show_map_of_made_up
-from micrec_core.ui.lists import beside_simpler, proof, show_lists, steps
+from micrec_core.ui.glossary import words
+from micrec_core.ui.made_up import beside_simpler, proof, show_lists, steps
 from micrec_core.ui.makeup import build, from_address, into_address
 from micrec_core.ui.sidebar import opened
 from micrec_core.ui.state import session
 from micrec_core.ui.widgets import empty, needs_recommender, page_head
-from micrec_core.ui.words import words
 
 page_head(
     "cold-start",

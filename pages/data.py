@@ -4,10 +4,10 @@ import streamlit as st
 
 from micrec_core.bundled import SAMPLE_DATA, from_home
 from micrec_core.errors import MicrecError
-from micrec_core.ui.dataset import Summary, check_folder, check_upload, show_summary
+from micrec_core.ui.glossary import words
 from micrec_core.ui.navigation import link
+from micrec_core.ui.own_tables import Summary, check_folder, check_upload, show_summary
 from micrec_core.ui.widgets import empty, page_head, problem
-from micrec_core.ui.words import words
 
 page_head(
     "data",

@@ -2,12 +2,12 @@ import pandas as pd
 import streamlit as st
 
 from micrec_core.figures import low_degree as figures
-from micrec_core.figures.tables import pick
+from micrec_core.figures.picking import pick
 from micrec_core.names import BEYOND, DEGREE, DEGREE_ITEMS
+from micrec_core.ui.glossary import words
 from micrec_core.ui.low_degree import show_items
 from micrec_core.ui.sidebar import opened
 from micrec_core.ui.widgets import chart, missing, page_head
-from micrec_core.ui.words import words
 
 page_head(
     "low-degree",

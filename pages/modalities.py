@@ -5,13 +5,13 @@ import streamlit as st
 
 from micrec_core.figures import ablations
 from micrec_core.figures import modalities as figures
-from micrec_core.figures.tables import own_seed, pick
+from micrec_core.figures.picking import own_seed, pick
 from micrec_core.modalities.registry import MODALITIES, listed
 from micrec_core.names import VARIANTS, WEIGHTS
+from micrec_core.ui.glossary import words
 from micrec_core.ui.modalities import explore, look_at_mark, prepared, show_groups
 from micrec_core.ui.sidebar import opened
 from micrec_core.ui.widgets import cells, chart, empty, missing, page_head
-from micrec_core.ui.words import words
 
 page_head(
     "modalities",

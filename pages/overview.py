@@ -5,11 +5,11 @@ from micrec_core.figures.data import degree_counts, degree_curves, domain_table
 from micrec_core.modalities.registry import nouns
 from micrec_core.names import CATALOGUE
 from micrec_core.ui import library
+from micrec_core.ui.glossary import words
 from micrec_core.ui.navigation import link
 from micrec_core.ui.sidebar import opened
 from micrec_core.ui.tour import start_link
 from micrec_core.ui.widgets import cells, chart, empty, missing, page_head, plain, table_and_csv
-from micrec_core.ui.words import words
 
 page_head(
     "overview",

@@ -3,8 +3,8 @@ import streamlit as st
 from micrec_core.figures.recommendations import sources
 from micrec_core.ui import serve
 from micrec_core.ui.cards import legend
+from micrec_core.ui.finder import pick_user
 from micrec_core.ui.known import compare, explain, lists, pasts
-from micrec_core.ui.search import pick_user
 from micrec_core.ui.sidebar import opened
 from micrec_core.ui.widgets import needs_recommender, page_head
 

@@ -1,7 +1,7 @@
 import streamlit as st
 
 from micrec_core.errors import MicrecError
-from micrec_core.ui import training
+from micrec_core.ui import retrain
 from micrec_core.ui.navigation import link
 from micrec_core.ui.sidebar import opened_or_none
 from micrec_core.ui.state import session
@@ -19,13 +19,13 @@ owner = session().owner
 def act(action: str, *arguments: object) -> None:
     """Run one action of the manager; what it refuses is shown above the settings."""
     try:
-        getattr(training.manager(), action)(*arguments)
+        getattr(retrain.manager(), action)(*arguments)
     except MicrecError as error:
         st.session_state["rt_refusal"] = str(error)
 
 
 def settings() -> None:
-    choices = training.dataset_choices()
+    choices = retrain.dataset_choices()
     if not choices:
         empty(
             "No dataset to train on",
@@ -34,17 +34,17 @@ def settings() -> None:
             see="data",
         )
         return
-    wanted = training.choose_settings(choices)
-    interactions = training.n_interactions(wanted.dataset)
-    too_many = interactions > training.MAX_INTERACTIONS
+    wanted = retrain.choose_settings(choices)
+    interactions = retrain.n_interactions(wanted.dataset)
+    too_many = interactions > retrain.MAX_INTERACTIONS
     if too_many:
         problem(
             f"{wanted.dataset.name} has {interactions:,} interactions and this server allows "
-            f"{training.MAX_INTERACTIONS:,}; train it on the command line instead."
+            f"{retrain.MAX_INTERACTIONS:,}; train it on the command line instead."
         )
-    said, seconds = training.estimate(this, interactions, wanted.epochs)
-    st.caption(f"{interactions:,} interactions. {said} {training.caps()}")
-    if training.MAX_MINUTES and seconds > 60 * training.MAX_MINUTES:
+    said, seconds = retrain.estimate(this, interactions, wanted.epochs)
+    st.caption(f"{interactions:,} interactions. {said} {retrain.caps()}")
+    if retrain.MAX_MINUTES and seconds > 60 * retrain.MAX_MINUTES:
         st.warning("It may be ended before it is done: ask for fewer epochs.")
     st.button(
         "Start training",
@@ -57,7 +57,7 @@ def settings() -> None:
 
 
 def show_job() -> None:
-    job = training.manager().current()
+    job = retrain.manager().current()
     if job is None:
         st.rerun()
     mine = job.owner == owner
@@ -73,9 +73,9 @@ def show_job() -> None:
         st.session_state["rt_was_running"] = False
         st.rerun()
     else:
-        training.outcome(job)
+        retrain.outcome(job)
         if job.state == "complete":
-            training.compare(job, this)
+            retrain.compare(job, this)
         if mine:
             with st.container(horizontal=True):
                 if job.state == "complete":
@@ -84,22 +84,22 @@ def show_job() -> None:
                 st.button(
                     "Discard", icon=":material/delete:", on_click=act, args=("discard", owner)
                 )
-    training.progress(job)
+    retrain.progress(job)
     with st.expander("What it printed", icon=":material/terminal:"):
-        st.code(training.manager().log_tail() or "nothing yet", language=None, height=220)
+        st.code(retrain.manager().log_tail() or "nothing yet", language=None, height=220)
 
 
 def show_curves() -> None:
-    job = training.manager().current()
+    job = retrain.manager().current()
     if job is not None:
-        training.curves(job, this)
+        retrain.curves(job, this)
 
 
 try:
     refusal = st.session_state.pop("rt_refusal", None)
     if refusal:
         problem(refusal)
-    current = training.manager().current()
+    current = retrain.manager().current()
     running = current is not None and current.running
     st.session_state["rt_was_running"] = running
     if current is not None:

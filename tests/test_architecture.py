@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -193,3 +194,12 @@ def test_every_test_folder_mirrors_a_package() -> None:
     packages = {path.parent.name for path in CORE} | {"pages", "journeys", "golden", "tests"}
     folders = {path.parent.name for path in TESTS}
     assert folders <= packages
+
+
+def test_files_of_one_name_mean_the_same() -> None:
+    """What a page shows, draws and measures; a benchmark of a module; a room's registry, schema."""
+    shown = {path.name for path in PAGES}
+    same = {"__init__.py", "neighbours.py", "propagation.py", "ranking.py"}
+    same |= {"preparing.py", "registry.py", "schema.py"}
+    counts = Counter(path.name for path in OWN)
+    assert {file for file, n in counts.items() if n > 1} <= same | shown

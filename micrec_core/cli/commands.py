@@ -11,9 +11,9 @@ from typing import Annotated, Any
 
 import typer
 
-from micrec_core.cli.lists import changes, numbers, shares_of, sizes, words
-from micrec_core.cli.modalities import specs, with_documents, with_encoders
+from micrec_core.cli.modality_options import specs, with_documents, with_encoders
 from micrec_core.cli.output import Progress, aligned, answer, metric_lines
+from micrec_core.cli.parsing import changes, numbers, shares_of, sizes, words
 from micrec_core.mechanisms import MECHANISMS
 from micrec_core.modalities.registry import nouns
 from micrec_core.protocols import CURVES, PROTOCOLS

@@ -9,8 +9,8 @@ import typer
 
 from micrec_core.cli.benchmarking import app  # with the commands that are there so far
 from micrec_core.cli.commands import Json
-from micrec_core.cli.lists import named
 from micrec_core.cli.output import Progress, aligned, answer
+from micrec_core.cli.parsing import named
 from micrec_core.errors import ConfigError
 
 if TYPE_CHECKING:

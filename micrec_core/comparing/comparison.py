@@ -20,13 +20,13 @@ from micrec_core.comparing.trainings import (
     stored_frames,
 )
 from micrec_core.data.progress import Progress
-from micrec_core.evaluation.questions import tabulate
-from micrec_core.evaluation.significance import compare_table
-from micrec_core.evaluation.tables import (
+from micrec_core.evaluation.metric_frames import (
     pool_seeds,
     summary_table,
     variants_table,
 )
+from micrec_core.evaluation.questions import tabulate
+from micrec_core.evaluation.significance import compare_table
 from micrec_core.names import (
     CATALOGUE,
     EVERYONE,

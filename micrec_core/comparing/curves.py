@@ -9,9 +9,9 @@ import pandas as pd
 
 from micrec_core.comparing.plan import Contender, Plan
 from micrec_core.comparing.trainings import Training, stored
+from micrec_core.evaluation.metric_frames import summary_table
 from micrec_core.evaluation.questions import tabulate
 from micrec_core.evaluation.stress import Stress, kept
-from micrec_core.evaluation.tables import summary_table
 from micrec_core.names import curve_file
 from micrec_core.protocols import CURVES
 from micrec_core.training.prepare import Material

@@ -19,9 +19,9 @@ from micrec_core.comparing.trainings import Bench
 from micrec_core.config import RunSettings
 from micrec_core.data.progress import Progress, silent
 from micrec_core.errors import ConfigError
+from micrec_core.evaluation.metric_frames import summary_table, variants_table
 from micrec_core.evaluation.questions import Outcome, tabulate
 from micrec_core.evaluation.stress import check_stresses, plan_stresses
-from micrec_core.evaluation.tables import summary_table, variants_table
 from micrec_core.mechanisms import mechanisms
 from micrec_core.names import FULL, FULL_MODEL, MICREC, SUMMARY, VARIANTS
 from micrec_core.protocols import CURVES

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from micrec_core.data.schema import MAX_DOMAIN, MAX_ID, MAX_TEXT, MAX_TITLE, counted, quote
-from micrec_core.data.tables import Coded, Table, encode
+from micrec_core.data.text_table import Coded, Table, encode
 from micrec_core.data.types import SPLIT_NAMES
 from micrec_core.errors import DataError
 

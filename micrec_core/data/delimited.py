@@ -16,7 +16,7 @@ import pyarrow.csv as pacsv
 
 from micrec_core.data.schema import MAX_TEXT, Schema, quote
 from micrec_core.data.sources import line_at
-from micrec_core.data.tables import Table, check_header
+from micrec_core.data.text_table import Table, check_header
 from micrec_core.errors import DataError
 
 _ATOMIC_TYPES = ("token", "token_seq", "float", "float_seq")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from micrec_core.data import columns
 from micrec_core.data.items import Catalogue, unknown_domain
 from micrec_core.data.schema import counted, listed, quote
-from micrec_core.data.tables import Coded, Table
+from micrec_core.data.text_table import Coded, Table
 from micrec_core.errors import DataError
 
 

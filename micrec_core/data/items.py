@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from micrec_core.data import columns, paths
 from micrec_core.data.about import FILE, About, label_of
 from micrec_core.data.schema import listed, nearest, quote
-from micrec_core.data.tables import Coded, Table
+from micrec_core.data.text_table import Coded, Table
 from micrec_core.errors import DataError
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from micrec_core.data.schema import MAX_PATH, counted, quote
-from micrec_core.data.tables import Table, encode
+from micrec_core.data.text_table import Table, encode
 
 
 def images(table: Table, root: Path) -> NDArray[np.object_]:

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from micrec_core.data.about import About, read_about
 from micrec_core.data.assign import MIN_TO_SPLIT, assign_split, stream
 from micrec_core.data.fingerprint import fingerprint
-from micrec_core.data.formats import read_atomic, read_table, table_of_frame
 from micrec_core.data.interactions import Log, drop_low_ratings, drop_unknown, read_log
 from micrec_core.data.items import Catalogue, read_catalogues
 from micrec_core.data.kcore import core_mask
 from micrec_core.data.schema import INTERACTIONS, ITEMS, counted, quote
 from micrec_core.data.sources import find_sources
-from micrec_core.data.tables import Table
+from micrec_core.data.table_files import read_atomic, read_table, table_of_frame
+from micrec_core.data.text_table import Table
 from micrec_core.data.types import TRAIN, Dataset, Domain, Edges, Reading, in_two
 from micrec_core.errors import ConfigError, DataError
 

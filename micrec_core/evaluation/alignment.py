@@ -21,7 +21,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special, stats
 
-from micrec_core.evaluation.kernels import find_places
+from micrec_core.evaluation.compiled import find_places
 from micrec_core.evaluation.parallel import map_pieces, one_blas_thread
 from micrec_core.evaluation.significance import (
     LEVEL,

@@ -22,7 +22,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
-from micrec_core.evaluation.kernels import find_hits
+from micrec_core.evaluation.compiled import find_hits
 from micrec_core.evaluation.ranking import sorted_rows
 from micrec_core.names import METRICS
 

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from micrec_core.errors import is_out_of_memory
-from micrec_core.evaluation.kernels import copy_columns, select_top
+from micrec_core.evaluation.compiled import copy_columns, select_top
 from micrec_core.evaluation.parallel import map_pieces, n_cores, one_blas_thread
 
 ScoreBlock = Callable[[NDArray[np.int64]], NDArray[np.floating]]

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from micrec_core.evaluation.kernels import random_signs, resample_counts
+from micrec_core.evaluation.compiled import random_signs, resample_counts
 from micrec_core.evaluation.parallel import map_pieces, one_blas_thread
 
 # Bytes of counts or signs that one thread holds at a time.

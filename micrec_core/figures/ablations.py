@@ -9,8 +9,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from micrec_core.figures import theme
-from micrec_core.figures.common import dot, interval_error, name_rows, rows_height, zero_line
-from micrec_core.figures.tables import own_seed, pick
+from micrec_core.figures.dots import dot, interval_error, name_rows, rows_height, zero_line
+from micrec_core.figures.picking import own_seed, pick
 from micrec_core.mechanisms import MECHANISMS, variant_label
 from micrec_core.names import FULL, POOLED
 from micrec_core.protocols import CURVES

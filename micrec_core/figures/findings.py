@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from micrec_core.figures.tables import own_seed, pick
+from micrec_core.figures.picking import own_seed, pick
 from micrec_core.modalities.registry import nouns
 from micrec_core.names import DEGREE_BINS, DEGREE_STARTS, HEADLINE, is_baseline, model_label
 from micrec_core.protocols import PROTOCOL_LABELS

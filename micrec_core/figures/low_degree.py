@@ -11,8 +11,8 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from micrec_core.figures import theme
-from micrec_core.figures.common import interval_error, rows_height
-from micrec_core.figures.tables import pick
+from micrec_core.figures.dots import interval_error, rows_height
+from micrec_core.figures.picking import pick
 from micrec_core.names import DEGREE_BINS, model_label
 
 

@@ -10,8 +10,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from micrec_core.figures import theme
-from micrec_core.figures.common import interval_error
-from micrec_core.figures.tables import mean_interval
+from micrec_core.figures.dots import interval_error
+from micrec_core.figures.picking import mean_interval
 from micrec_core.modalities import registry
 from micrec_core.modalities.registry import in_order, listed
 

@@ -10,7 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from micrec_core.figures import theme
-from micrec_core.figures.common import rows_height
+from micrec_core.figures.dots import rows_height
 
 NOT_SOURCES = frozenset({"item_id", "title", "score", "domain", "rank", "move"})
 

@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from micrec_core.figures import theme
-from micrec_core.figures.tables import own_seed, pick
+from micrec_core.figures.picking import own_seed, pick
 from micrec_core.protocols import PROTOCOL_LABELS
 
 

@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from micrec_core.data.formats import read_atomic, read_table
 from micrec_core.data.schema import ITEMS
 from micrec_core.data.sources import find_sources
+from micrec_core.data.table_files import read_atomic, read_table
 from micrec_core.data.types import Dataset
 from micrec_core.errors import ConfigError, DataError
 from micrec_core.features import FeatureMatrix, l2_normalise

@@ -14,7 +14,7 @@ import pandas as pd
 
 from micrec_core.baselines import families
 from micrec_core.comparing.comparison import ABOUT
-from micrec_core.figures.tables import pick
+from micrec_core.figures.picking import pick
 from micrec_core.names import BEYOND, DEGREE, FULL, POOLED, TESTS, VARIANTS, curve_file
 from micrec_core.protocols import CURVES
 from micrec_core.report.reproduce import compare_command

@@ -21,7 +21,7 @@ from micrec_core.figures import (
     theme,
 )
 from micrec_core.figures.data import domain_table
-from micrec_core.figures.tables import of_pair, own_seed, pick
+from micrec_core.figures.picking import of_pair, own_seed, pick
 from micrec_core.names import (
     ALIGNMENT,
     BEYOND,

@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 
-from micrec_core.figures.tables import pick
+from micrec_core.figures.picking import pick
 from micrec_core.names import COLD, DEGREE, EVERYONE, MICREC, SUMMARY, VARIANTS
 from micrec_core.protocols import PROTOCOLS
 from micrec_core.report.comparisons import comparison, curves

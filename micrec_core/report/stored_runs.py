@@ -9,7 +9,7 @@ import pandas as pd
 
 from micrec_core.errors import RunError
 from micrec_core.evaluation.significance import compare_table
-from micrec_core.figures.tables import own_seed, pick
+from micrec_core.figures.picking import own_seed, pick
 from micrec_core.names import EVERYONE, FULL, HEADLINE, MICREC, users_file
 from micrec_core.runs import Run
 from micrec_core.runs.schema import DatasetInfo

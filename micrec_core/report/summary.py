@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from micrec_core.figures.tables import pick
+from micrec_core.figures.picking import pick
 from micrec_core.mechanisms import MECHANISMS
 from micrec_core.names import ALIGNMENT, MICREC, TESTS, VARIANTS
 from micrec_core.protocols import PROTOCOLS

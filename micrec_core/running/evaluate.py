@@ -14,8 +14,8 @@ from micrec_core.answering.answers import Model, answerer_of
 from micrec_core.answering.references import references
 from micrec_core.data.progress import Progress, silent
 from micrec_core.errors import ConfigError, RunError
+from micrec_core.evaluation.metric_frames import summary_table
 from micrec_core.evaluation.questions import Outcome, Question, tabulate
-from micrec_core.evaluation.tables import summary_table
 from micrec_core.modalities.registry import nouns
 from micrec_core.names import PARAMETERS, SUMMARY
 from micrec_core.protocols import PROTOCOLS

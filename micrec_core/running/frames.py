@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from micrec_core.evaluation.cohorts import degree_differences, degree_table, item_recall
-from micrec_core.evaluation.questions import Answer, Outcome, tabulate
-from micrec_core.evaluation.tables import (
+from micrec_core.evaluation.metric_frames import (
     beyond_table,
     cutoff_table,
     summary_table,
     variants_table,
 )
+from micrec_core.evaluation.questions import Answer, Outcome, tabulate
 from micrec_core.names import (
     BEYOND_COLUMNS,
     COLD,

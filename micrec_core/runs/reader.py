@@ -17,7 +17,7 @@ from micrec_core.errors import ConfigError, RunError
 from micrec_core.names import CURVE_COLUMNS, TABLES, curve_file
 from micrec_core.protocols import CURVES
 from micrec_core.runs import files
-from micrec_core.runs.names import check_run_name
+from micrec_core.runs.run_names import check_run_name
 from micrec_core.runs.schema import RunInfo, parse_manifest
 from micrec_core.runs.writer import read_history
 

@@ -14,7 +14,7 @@ import pandas as pd
 
 from micrec_core.errors import ConfigError, RunError
 from micrec_core.runs import files
-from micrec_core.runs.names import check_run_name
+from micrec_core.runs.run_names import check_run_name
 from micrec_core.runs.schema import SCHEMA_VERSION, RunInfo
 
 _HISTORY = "history.jsonl"

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from micrec_core.figures import ablations as figures
-from micrec_core.figures.tables import pick
+from micrec_core.figures.picking import pick
 from micrec_core.figures.theme import metric_label, source_label
 from micrec_core.mechanisms import variant_label
 from micrec_core.modalities.registry import MODALITIES, in_order, listed

@@ -9,14 +9,14 @@ import streamlit as st
 
 from micrec_core.evaluation.alignment import pair_distances
 from micrec_core.figures import alignment as figures
+from micrec_core.figures.picking import pick
 from micrec_core.figures.placing import Density, place
-from micrec_core.figures.tables import pick
 from micrec_core.ui import library, serve
 from micrec_core.ui.address import news, say
+from micrec_core.ui.glossary import word
 from micrec_core.ui.library import Opened
 from micrec_core.ui.state import session
 from micrec_core.ui.widgets import cells, chart, choose_one, metric, plain, show_table
-from micrec_core.ui.words import word
 
 _PEOPLE = 100
 METRICS = {

@@ -11,8 +11,8 @@ from micrec_core.figures.recommendations import short
 from micrec_core.ui import serve
 from micrec_core.ui.address import news, say
 from micrec_core.ui.cards import GRID, LINE, thumbnail, title_of
+from micrec_core.ui.finder import find_items
 from micrec_core.ui.library import Opened, catalogue, item
-from micrec_core.ui.search import find_items
 from micrec_core.ui.state import MadeUp, session
 from micrec_core.ui.widgets import choose_domain, plain, problem
 

@@ -11,16 +11,16 @@ from micrec_core.errors import MicrecError
 from micrec_core.figures import modalities as figures
 from micrec_core.figures import theme
 from micrec_core.figures.modalities import parts_bar
-from micrec_core.figures.tables import pick
+from micrec_core.figures.picking import pick
 from micrec_core.modalities.registry import listed
 from micrec_core.names import CATALOGUE
 from micrec_core.ui import serve
 from micrec_core.ui.cards import ALONE, gallery, thumbnail, title_of
+from micrec_core.ui.finder import pick_item, pick_user
+from micrec_core.ui.glossary import word, words
 from micrec_core.ui.library import Opened
-from micrec_core.ui.search import pick_item, pick_user
 from micrec_core.ui.state import choose, follow
 from micrec_core.ui.widgets import cells, chart, choose_one, empty, plain, problem
-from micrec_core.ui.words import word, words
 
 ENTITIES = {"user": "A user", "item": "An item"}
 

@@ -9,11 +9,11 @@ import streamlit as st
 
 from micrec_core.errors import MicrecError
 from micrec_core.runs import RunListing
+from micrec_core.ui.glossary import word, words
 from micrec_core.ui.library import Opened, is_comparison, listings, open_listed, runs_folder
 from micrec_core.ui.navigation import entry, link
 from micrec_core.ui.state import session
 from micrec_core.ui.widgets import empty, plain, problem
-from micrec_core.ui.words import word, words
 
 _OPENED = "micrec_opened"
 _PROBLEM = "micrec_problem"

@@ -13,7 +13,7 @@ from micrec_core.comparing.compare import compare
 from micrec_core.config import ModelSettings, RunSettings, TrainSettings, make_settings
 from micrec_core.errors import ConfigError
 from micrec_core.figures import ablations, low_degree
-from micrec_core.figures.tables import pick
+from micrec_core.figures.picking import pick
 from micrec_core.names import DEGREE, VARIANTS
 from micrec_core.report.comparisons import best_of_families
 from micrec_core.runs import open_run

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from micrec_core.data import read_dataset
-from micrec_core.data.tables import encode
+from micrec_core.data.text_table import encode
 from micrec_core.errors import DataError
 
 

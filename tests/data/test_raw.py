@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from micrec_core.data import check_images, describe, read_dataset
-from micrec_core.data.raw import FORMATS, Options, Source, prepare, rows, texts, write
+from micrec_core.data.raw import FORMATS, Options, Source, blocks, prepare, rows, texts
 from tests.data.conftest import write_dataset
 
 # (user id, item id, rating, time); (item id, title, description)
@@ -205,7 +205,7 @@ def test_what_goes_in_comes_out(
     sources = write_raw(root, form, reviews, quoted)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rows, "_BLOCK", block)
-        patch.setattr(write, "_BLOCK", block)
+        patch.setattr(blocks, "_BLOCK", block)
         made = prepare(form, sources, root / "out", options)
     known_ids = {(n, i) for n, given_products in products.items() for i, *_ in given_products}
     wanted = {

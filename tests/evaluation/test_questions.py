@@ -7,6 +7,7 @@ import pytest
 
 from micrec_core import protocols
 from micrec_core.data import Dataset, Split, make_split, read_dataset
+from micrec_core.evaluation.metric_frames import summary_table
 from micrec_core.evaluation.questions import (
     Outcome,
     Question,
@@ -14,7 +15,6 @@ from micrec_core.evaluation.questions import (
     questions,
     tabulate,
 )
-from micrec_core.evaluation.tables import summary_table
 from micrec_core.evaluation.user_maps import choose_ridge, fit_ridge, nearest_bridge
 from micrec_core.names import FULL_LIST
 from micrec_core.protocols import Protocol

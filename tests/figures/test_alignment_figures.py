@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from micrec_core.figures import alignment, modalities, placing, tables, theme
+from micrec_core.figures import alignment, modalities, placing, theme
+from micrec_core.figures.picking import pick
 from tests import ui_run
 
 LABELS = ui_run.LABELS
@@ -14,7 +15,7 @@ def stage(n=50, epoch=12):
     rng = np.random.default_rng(1)
     users = ui_run._snapshot_users(rng, n)
     vectors = ui_run._vectors(rng, n, epoch)
-    layout = tables.pick(ui_run._layouts(rng, n), epoch=epoch, method="pca")
+    layout = pick(ui_run._layouts(rng, n), epoch=epoch, method="pca")
     return (
         users,
         vectors,

@@ -14,9 +14,9 @@ from micrec_core.figures import (
     modalities,
     recommendations,
     retrain,
-    tables,
     theme,
 )
+from micrec_core.figures.picking import own_seed, pick
 from micrec_core.modalities.registry import MODALITIES
 from micrec_core.names import POOLED
 from micrec_core.protocols import CURVES
@@ -55,7 +55,7 @@ def test_rows_of_a_comparison_are_in_order_and_named():
 
 
 def test_seeds_of_one_row_do_not_hide_each_other():
-    frame = tables.pick(ui_run._variants(RNG), metric="ndcg@20")
+    frame = pick(ui_run._variants(RNG), metric="ndcg@20")
     figure = ablations.scores(ablations.labelled(frame), LABELS)
     places = [y for t in traces(figure, "scatter") if t.xaxis == "x" for y in t.y]
     assert len(places) == len(set(places)) == 20
@@ -63,7 +63,7 @@ def test_seeds_of_one_row_do_not_hide_each_other():
 
 
 def test_pooled_seeds_are_the_large_marks():
-    frame = tables.pick(ui_run._variants(RNG), metric="ndcg@20", seed=0)
+    frame = pick(ui_run._variants(RNG), metric="ndcg@20", seed=0)
     frame = pd.concat([frame, frame.assign(seed=POOLED, mean=0.5)])
     figure = ablations.scores(ablations.labelled(frame), LABELS)
     large = [t for t in figure.data if t.marker.size == 11]
@@ -77,7 +77,7 @@ def test_pooled_seeds_are_the_large_marks():
 
 
 def test_differences_are_hollow_where_not_significant():
-    frame = tables.pick(ui_run._variants(RNG), metric="ndcg@20", seed=0)
+    frame = pick(ui_run._variants(RNG), metric="ndcg@20", seed=0)
     figure = ablations.differences(ablations.labelled(frame), LABELS)
     shapes = {str(c[3]): s for t in figure.data for c, s in zip(t.customdata, t.marker.symbol)}
     assert shapes["without text"].endswith("-open")
@@ -111,12 +111,12 @@ def test_a_described_dataset_is_said_in_words():
 
 
 def test_two_runs_are_set_beside_each_other_where_both_answer():
-    ours = tables.pick(ui_run._summary(np.random.default_rng(0)), model="micrec")
-    theirs = tables.pick(ours.assign(seed=4, mean=ours["mean"] + 0.1), protocol=["known"])
+    ours = pick(ui_run._summary(np.random.default_rng(0)), model="micrec")
+    theirs = pick(ours.assign(seed=4, mean=ours["mean"] + 0.1), protocol=["known"])
     table = retrain.beside(ours, pd.concat([theirs, theirs.assign(seed=5, mean=9)]), LABELS, 4)
     assert list(table["Question"].unique()) == ["Known users"]
     assert list(table["Domain"]) == ["Food", "Kitchen"]
-    row = tables.pick(ours, protocol="known", domain="food", metric="ndcg@20").iloc[0]
+    row = pick(ours, protocol="known", domain="food", metric="ndcg@20").iloc[0]
     assert table["This training"][0].startswith(f"{row['mean']:.3f} [")
     assert table["Opened run"][0].startswith(f"{row['mean'] + 0.1:.3f} [")
 
@@ -129,7 +129,7 @@ def test_a_missing_modality_gives_no_weight_row():
     having = modalities.by_having(long)
     alone = having[having["have"] == "image only"]
     assert set(alone["modality"]) == {"image"} and (alone["mean"] == 1.0).all()
-    users = tables.pick(having, entity="user")
+    users = pick(having, entity="user")
     figure = modalities.group_means(users, "have", LABELS, "What it has")
     assert len(figure.data) == 4
 
@@ -140,15 +140,13 @@ def test_tenths_of_the_degree_hold_everyone_once():
     long = modalities.long_weights(weights)
     table = modalities.by_decile(long)
     both = long[(long["have"] == "text and image") & (long["modality"] == "text")]
-    counts = tables.pick(table, modality="text").groupby(["entity", "domain"])["n"].sum()
+    counts = pick(table, modality="text").groupby(["entity", "domain"])["n"].sum()
     assert (counts == both.groupby(["entity", "domain"]).size()).all()
-    assert set(tables.pick(table, entity="item")["degree"]) == {"3"}
-    users = tables.pick(table, entity="user", domain="food", modality="text")
+    assert set(pick(table, entity="item")["degree"]) == {"3"}
+    users = pick(table, entity="user", domain="food", modality="text")
     first = [int(name.split("-")[0]) for name in users["degree"]]
     assert first == sorted(first) and 3 < len(first) <= 10
-    figure = modalities.group_means(
-        tables.pick(table, entity="user"), "degree", LABELS, "Interactions"
-    )
+    figure = modalities.group_means(pick(table, entity="user"), "degree", LABELS, "Interactions")
     assert len(figure.layout.xaxis.ticktext) == len(first)
 
 
@@ -242,10 +240,10 @@ def test_training_curves_skip_epochs_without_validation():
 
 def test_pooled_rows_are_quoted_where_there_are_any():
     frame = pd.DataFrame({"seed": [0, 1, 2], "mean": [1, 2, 3]})
-    assert tables.own_seed(frame, 2)["mean"].tolist() == [3]
-    assert tables.own_seed(frame, 9)["mean"].tolist() == [1]
+    assert own_seed(frame, 2)["mean"].tolist() == [3]
+    assert own_seed(frame, 9)["mean"].tolist() == [1]
     pooled = pd.concat([frame, pd.DataFrame({"seed": [-1], "mean": [9]})])
-    assert tables.own_seed(pooled, 2)["mean"].tolist() == [9]
+    assert own_seed(pooled, 2)["mean"].tolist() == [9]
 
 
 def report_of(**changed):
@@ -287,9 +285,9 @@ def test_the_report_of_a_run_that_lacks_tables():
 
 
 def test_a_run_on_its_own_is_shown_without_differences():
-    own = ablations.from_summary(tables.pick(ui_run._summary(RNG), metric="ndcg@20"))
+    own = ablations.from_summary(pick(ui_run._summary(RNG), metric="ndcg@20"))
     assert own["diff"].isna().all()
-    rows = ablations.labelled(tables.pick(own, protocol="cold-domain"))
+    rows = ablations.labelled(pick(own, protocol="cold-domain"))
     assert rows["row"].unique().tolist() == ["Full model", "Popularity", "Ridge map"]
     assert len(ablations.scores(rows, LABELS).data) == 6
 
@@ -309,7 +307,7 @@ def test_boxes_hold_quantiles_and_not_every_value():
     table = modalities.quantiles(modalities.long_weights(weights))
     both = weights[weights["has_text"] & weights["has_image"]]
     users = both[(both["entity"] == "user") & (both["domain"] == "food")]["w_text"]
-    row = tables.pick(table, entity="user", domain="food", modality="text").iloc[0]
+    row = pick(table, entity="user", domain="food", modality="text").iloc[0]
     assert row["n"] == len(users)
     assert row["q25"] == pytest.approx(users.quantile(0.25))
     figure = modalities.distributions(table, LABELS)
@@ -318,8 +316,8 @@ def test_boxes_hold_quantiles_and_not_every_value():
 
 def test_a_variant_beside_the_full_model_has_a_dash_of_its_own():
     cutoff = ui_run._cutoff(RNG)
-    both = pd.concat([cutoff, tables.pick(cutoff, model="micrec").assign(variant="text")])
-    figure = ablations.cutoff_curves(tables.pick(both, metric="ndcg"), LABELS)
+    both = pd.concat([cutoff, pick(cutoff, model="micrec").assign(variant="text")])
+    figure = ablations.cutoff_curves(pick(both, metric="ndcg"), LABELS)
     dashes = {t.name: t.line.dash for t in figure.data}
     assert dashes["Full model"] == "solid"
     assert dashes["without text"] == "longdash"
@@ -328,11 +326,11 @@ def test_a_variant_beside_the_full_model_has_a_dash_of_its_own():
 
 def test_maps_stand_beside_the_variants_of_cold_users():
     variants = ui_run._variants(RNG).assign(protocol="cold-domain")
-    variants = pd.concat([variants, tables.pick(variants, seed=0).assign(seed=-1)])
-    cold = tables.pick(variants, model="popularity", seed=0)
+    variants = pd.concat([variants, pick(variants, seed=0).assign(seed=-1)])
+    cold = pick(variants, model="popularity", seed=0)
     both = ablations.with_maps(variants, pd.concat([cold, cold.assign(model="ridge")]))
     assert len(both) == len(variants) + len(cold), "what the variants have is not taken twice"
-    rows = ablations.labelled(tables.pick(both, metric="ndcg@20"))
+    rows = ablations.labelled(pick(both, metric="ndcg@20"))
     large = [t for t in ablations.scores(rows, LABELS).data if t.marker.size == 11]
     assert "Ridge map" in {row[3] for t in large for row in t.customdata}
     assert "Without small marks: one training." in ablations.seeds_said(rows)
@@ -344,7 +342,7 @@ def test_maps_stand_beside_the_variants_of_cold_users():
 @pytest.mark.parametrize("stress", CURVES)
 def test_stress_curves_go_through_their_shares_in_order(stress):
     frame = ui_run._stress(RNG, (1.0, 0.25, 0.5))
-    rows = tables.pick(frame, protocol="known", variant="full")
+    rows = pick(frame, protocol="known", variant="full")
     figure = ablations.stress_curves(rows, stress, LABELS)
     assert len(figure.data) == 4
     assert all(list(line.x) == [0.25, 0.5, 1.0] for line in figure.data)

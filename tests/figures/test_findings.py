@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from micrec_core.figures import findings, tables
+from micrec_core.figures import findings
+from micrec_core.figures.picking import of_pair, pick
 from tests import ui_run
 
 RNG = np.random.default_rng(0)
@@ -12,7 +13,7 @@ LABELS = ui_run.LABELS
 
 
 def test_findings_are_worded_by_the_numbers():
-    variants = tables.pick(ui_run._variants(RNG), seed=0)
+    variants = pick(ui_run._variants(RNG), seed=0)
     good = findings.known_users(variants, LABELS, 0)
     assert good.title == "For known users, MICRec beats INMO (NDCG@20)."
     assert good.page == "ablations"
@@ -49,7 +50,7 @@ def test_alignment_is_told_of_one_pair_of_domains():
     frame = ui_run._alignment()
     other = frame.assign(b="garden", value=9.0, low=9.0, high=9.0)
     both = pd.concat([frame, other], ignore_index=True)
-    assert tables.of_pair(both, "kitchen", "food").equals(frame)
+    assert of_pair(both, "kitchen", "food").equals(frame)
     assert findings.aligned_users(both) == findings.aligned_users(frame)
 
 
@@ -67,7 +68,7 @@ def test_a_claim_says_no_more_than_its_verdicts(words, said):
 
 
 def test_content_that_makes_no_clear_difference_is_not_said_to_help():
-    variants = tables.pick(ui_run._variants(RNG), seed=0)
+    variants = pick(ui_run._variants(RNG), seed=0)
     unclear = variants.assign(diff_low=-1.0, diff_high=1.0)
     assert "do not clearly help" in findings.content_matters(unclear, LABELS, 0).title
 

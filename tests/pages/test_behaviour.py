@@ -10,11 +10,11 @@ from micrec_core import bundled
 from micrec_core.errors import DataError
 from micrec_core.jobs.manager import JobManager
 from micrec_core.runs import list_runs
-from micrec_core.ui import library, training
+from micrec_core.ui import library, retrain
 from micrec_core.ui.cards import reason_bar
+from micrec_core.ui.finder import find_items
 from micrec_core.ui.makeup import checked_picture
 from micrec_core.ui.navigation import entry
-from micrec_core.ui.search import find_items
 from micrec_core.ui.state import Session, xsrf_token
 from micrec_core.ui.tour import STEPS
 from micrec_core.ui.widgets import plain
@@ -257,9 +257,9 @@ def trainer(monkeypatch, tmp_path):
         script = tmp_path / "trainer.py"
         script.write_text(TRAINER.format(root=str(bundled.home()), mode=mode))
         manager = JobManager(tmp_path / "runs", command=(sys.executable, str(script)))
-        monkeypatch.setattr(training, "manager", lambda: manager)
+        monkeypatch.setattr(retrain, "manager", lambda: manager)
         folder = tables(tmp_path / "dataset")
-        monkeypatch.setattr(training, "dataset_choices", lambda: [folder])
+        monkeypatch.setattr(retrain, "dataset_choices", lambda: [folder])
         (tmp_path / "runs").mkdir()
         return manager
 
@@ -338,7 +338,7 @@ def test_a_failed_training_says_why(app, trainer, tmp_path):
 
 def test_too_large_a_dataset_is_refused(app, trainer, tmp_path, monkeypatch):
     trainer("")
-    monkeypatch.setattr(training, "MAX_INTERACTIONS", 10)
+    monkeypatch.setattr(retrain, "MAX_INTERACTIONS", 10)
     test = app(tmp_path / "runs", "retrain")
     assert "this server allows 10" in test.error[0].value
     assert next(b for b in test.button if b.label == "Start training").disabled
@@ -350,7 +350,7 @@ def test_what_may_take_too_long_is_said_before_it_starts(app, trainer, tmp_path,
     test = app(tmp_path / "runs", "retrain")
     assert "60 minutes and 8 GB of memory" in words(test)
     assert not test.warning
-    monkeypatch.setattr(training, "MAX_MINUTES", 0.001)
+    monkeypatch.setattr(retrain, "MAX_MINUTES", 0.001)
     test.run()
     assert "ask for fewer epochs" in test.warning[0].value
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from micrec_core.data.kcore import core_mask
 from micrec_core.data.raw.rows import RawLog, Shelf, Skipped
 from micrec_core.data.schema import quote
-from micrec_core.data.tables import Coded
+from micrec_core.data.text_table import Coded
 from micrec_core.data.types import Edges
 from micrec_core.errors import DataError
 

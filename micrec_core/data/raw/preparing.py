@@ -17,13 +17,13 @@ import pyarrow.compute as pc
 from micrec_core.data.about import FILE, label_of
 from micrec_core.data.folders import new_folder
 from micrec_core.data.progress import Progress, silent
+from micrec_core.data.raw.blocks import write_interactions, write_items
 from micrec_core.data.raw.filters import Part, Rules, filter_log
 from micrec_core.data.raw.formats import FORMATS, Format
 from micrec_core.data.raw.lines import check_file
-from micrec_core.data.raw.pictures import copy_pictures
+from micrec_core.data.raw.picture_folder import copy_pictures
 from micrec_core.data.raw.rows import read_log, read_shelf
 from micrec_core.data.raw.texts import DESCRIPTION_LIMIT, TITLE_LIMIT
-from micrec_core.data.raw.write import write_interactions, write_items
 from micrec_core.data.schema import MAX_DOMAIN, counted, nearest, quote
 from micrec_core.errors import ConfigError, DataError
 

@@ -13,7 +13,7 @@ from micrec_core.data.delimited import atomic_names
 from micrec_core.data.raw import texts
 from micrec_core.data.raw.lines import BadLine, Interaction, Item, Lines, decoded
 from micrec_core.data.schema import Schema, quote
-from micrec_core.data.tables import check_header
+from micrec_core.data.text_table import check_header
 
 _INTER = Schema("interactions", ("user_id", "item_id"), ("rating", "timestamp"))
 _ITEM = Schema("items", ("item_id", "title"), ("description",))

@@ -18,7 +18,7 @@ from micrec_core.data.progress import Progress
 from micrec_core.data.raw.formats import Format
 from micrec_core.data.raw.lines import BadLine, Interaction, Item, Lines
 from micrec_core.data.schema import MAX_ID, counted, quote
-from micrec_core.data.tables import Coded, encode
+from micrec_core.data.text_table import Coded, encode
 from micrec_core.errors import DataError
 
 Row = TypeVar("Row", Interaction, Item)

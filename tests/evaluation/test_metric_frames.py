@@ -5,9 +5,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from micrec_core.evaluation.metrics import ranking_metrics
-from micrec_core.evaluation.significance import bootstrap_interval
-from micrec_core.evaluation.tables import (
+from micrec_core.evaluation.metric_frames import (
     Result,
     beyond_table,
     cutoff_table,
@@ -16,6 +14,8 @@ from micrec_core.evaluation.tables import (
     users_frame,
     variants_table,
 )
+from micrec_core.evaluation.metrics import ranking_metrics
+from micrec_core.evaluation.significance import bootstrap_interval
 from micrec_core.names import (
     BEYOND_COLUMNS,
     CUTOFF_COLUMNS,

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from micrec_core.cli.lists import named
+from micrec_core.cli.parsing import named
 from micrec_core.modalities.modality import NO_ENCODER, PRECOMPUTED, Modality
 from micrec_core.modalities.registry import MODALITIES, spoken_to
 

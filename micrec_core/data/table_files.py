@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from micrec_core.data.delimited import atomic_names, read_delimited
 from micrec_core.data.schema import MAX_TABLE_BYTES, Schema, quote
 from micrec_core.data.sources import delimiter_of, read_bytes
-from micrec_core.data.tables import Table, check_header, join_tables
+from micrec_core.data.text_table import Table, check_header, join_tables
 from micrec_core.data.write import constant
 from micrec_core.errors import DataError
 

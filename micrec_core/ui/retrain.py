@@ -12,16 +12,16 @@ import streamlit as st
 
 from micrec_core.bundled import SAMPLE_DATA
 from micrec_core.figures import retrain as figures
-from micrec_core.figures.tables import pick
+from micrec_core.figures.picking import pick
 from micrec_core.jobs.manager import Job, JobManager
 from micrec_core.mechanisms import MECHANISMS
 from micrec_core.method.configurations import RECIPE
 from micrec_core.names import SUMMARY
 from micrec_core.runs import live_history, open_run
+from micrec_core.ui.glossary import words
 from micrec_core.ui.library import Opened, runs_folder
 from micrec_core.ui.state import session
 from micrec_core.ui.widgets import cells, chart, plain, show_table
-from micrec_core.ui.words import words
 
 MAX_EPOCHS = int(os.environ.get("MICREC_MAX_EPOCHS", "200"))
 MAX_INTERACTIONS = int(os.environ.get("MICREC_MAX_INTERACTIONS", "1000000"))
