@@ -116,7 +116,7 @@ class TrainSettings(Settings):
     new_items_batch: int = Field(2048, ge=1)
     contrast: float = Field(0.3, ge=0)
     contrast_batch: int = Field(1024, ge=2)
-    temperature: float = Field(0.2, ge=0.025)  # models.contrast.COLDEST
+    temperature: float = Field(0.2, ge=0.025)  # method.contrast.COLDEST
     views: float = Field(0.0, ge=0)
     leave_out: bool = False
     anneal: float = Field(0.99, gt=0, le=1)

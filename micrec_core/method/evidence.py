@@ -83,12 +83,8 @@ class Profile:
         """Mean pairwise cosine of this domain's items and documents; 0 below two."""
         return float(self.statistics[0])
 
-    def content(self) -> NDArray[np.float64]:
-        """float64 [dim] of length 1, or zeros."""
-        return self.query.normalised().dense
-
     def shares(self) -> list[tuple[Evidence, NDArray[np.float64]]]:
-        """The parts of ``content`` that each piece of evidence brings; they add up to it."""
+        """Each piece of evidence with its part of the query, normalised."""
         length = float(np.linalg.norm(self.query.dense))
         return [(e, e.dense / length) for e in self.evidence] if length > 1e-12 else []
 

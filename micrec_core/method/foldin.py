@@ -1,6 +1,6 @@
 """The embedding of one user or item, whoever it is, without changing a parameter.
 
-The method's equations (docs/method.md, sections 2 to 7 and 10.2) for a single entity, in NumPy and
+The method's equations (docs/method.md, sections 2 to 7 and 10) for a single entity, in NumPy and
 milliseconds: the one other place where they stand, held to the model by ``serving.verify`` and the
 tests. An embedding is made as a list of ``Block``s, each the vectors that some contributors bring,
 and is their sum; so an explanation has nothing to estimate.

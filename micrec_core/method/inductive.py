@@ -57,13 +57,10 @@ def encode(model: MICRec, inputs: ModelInputs, by_source: bool = False) -> list[
     return found
 
 
-def fold_in_users(
-    model: MICRec,
-    knowledge: Knowledge,
-    inputs: ModelInputs,
-    supports: Sequence[sparse.csr_matrix],
-) -> list[Tensor]:
-    """User embeddings [n_users, dim] of each domain with new users folded in.
+def fold_in_inputs(
+    knowledge: Knowledge, inputs: ModelInputs, supports: Sequence[sparse.csr_matrix]
+) -> ModelInputs:
+    """The inputs with new users folded in; the embeddings ``encode`` gives of them are theirs.
 
     Parameters
     ----------
@@ -72,14 +69,6 @@ def fold_in_users(
         with any are folded in, the others keep what they have. A row in training may be given
         its own train interactions (and gets its own embedding); others would not reach its items
     """
-    extended = fold_in_inputs(knowledge, inputs, supports)
-    return [encoded.users for encoded in encode(model, extended)]
-
-
-def fold_in_inputs(
-    knowledge: Knowledge, inputs: ModelInputs, supports: Sequence[sparse.csr_matrix]
-) -> ModelInputs:
-    """The inputs with the user side of new users filled from their support interactions."""
     domains = []
     for part, domain, support in zip(knowledge.domains, inputs.domains, supports, strict=True):
         rows = np.flatnonzero(np.diff(support.indptr))

@@ -14,7 +14,7 @@ from scipy.sparse import csr_matrix
 
 from micrec_core.features import FeatureMatrix
 from micrec_core.graphs.nearest import nearest
-from micrec_core.graphs.neighbours import Neighbours
+from micrec_core.graphs.neighbours import Features, Neighbours
 from micrec_core.method.profiles import (
     SIGNALS,
     Links,
@@ -116,25 +116,15 @@ def _domain(
 ) -> DomainKnowledge:
     n_users, n_items = train.shape
     user_degree, item_degree = degrees(train)
-    user_neighbours, item_neighbours = {}, {}
-    for m, matrix in features.items():
-        item_neighbours[m] = nearest(
-            matrix.space,
-            matrix.space,
-            settings.k,
-            same=np.arange(n_items),
-            device=device,
-            anchor_ok=matrix.present & (item_degree > 0),
-        )
-        space = profiles[m].space()
-        user_neighbours[m] = nearest(
-            space,
-            space,
-            settings.k,
-            same=np.arange(n_users),
-            device=device,
-            anchor_ok=profiles[m].has & (user_degree > 0),
-        )
+
+    def among(space: Features, ok: NDArray[np.bool_]) -> Neighbours:
+        same = np.arange(len(ok))
+        return nearest(space, space, settings.k, same=same, device=device, anchor_ok=ok)
+
+    item_neighbours = {
+        m: among(x.space, x.present & (item_degree > 0)) for m, x in features.items()
+    }
+    user_neighbours = {m: among(x.space(), x.has & (user_degree > 0)) for m, x in profiles.items()}
     width = len(SIGNALS) - 1
     of_users = columns([profiles[m].statistics for m in features], n_users, width)
     of_items = columns([item_statistics(item_neighbours[m]) for m in features], n_items, width)

@@ -111,11 +111,6 @@ class Recommender:
             self._directory, user.id, user.rows, tuple(items), user.documents, user.notes
         )
 
-    def without_documents(self, user: User, modality: str) -> User:
-        """The same user without what they said or showed in a modality."""
-        left = {m: x for m, x in user.documents.items() if m != modality}
-        return assemble(self._directory, user.id, user.rows, user.items, left, user.notes)
-
     def _folded(self, user: User, d: int) -> Folded:
         """The user folded in to a domain; a list and twenty reasons for it fold once."""
         with self._lock:

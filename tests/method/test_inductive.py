@@ -10,7 +10,7 @@ from scipy import sparse
 from micrec_core.config import ModelSettings
 from micrec_core.data import Dataset, Split, make_split, read_dataset
 from micrec_core.method.bridge import fit_bridge
-from micrec_core.method.inductive import alone_users, cold_users, encode, fold_in_users
+from micrec_core.method.inductive import alone_users, cold_users, encode, fold_in_inputs
 from micrec_core.method.inputs import ModelInputs, model_inputs
 from micrec_core.method.knowledge import Knowledge, NeighbourSettings
 from micrec_core.method.micrec import MICRec
@@ -57,6 +57,11 @@ def supports(world) -> list[sparse.csr_matrix]:
     ]
 
 
+def folded_in(model, knowledge, inputs, given):
+    """Users of each domain, new ones folded in."""
+    return [e.users for e in encode(model, fold_in_inputs(knowledge, inputs, given))]
+
+
 @pytest.mark.parametrize(
     ("name", "without"),
     [("micrec", ()), ("micrec", ("templates",)), ("inmo", ()), ("lightgcn", ())],
@@ -64,7 +69,7 @@ def supports(world) -> list[sparse.csr_matrix]:
 def test_everyone_known_keeps_their_embedding(world, name: str, without: tuple[str, ...]) -> None:
     model, knowledge, inputs = wire(world, name, without)
     before = encode(model, inputs)
-    folded = fold_in_users(model, knowledge, inputs, supports(world))
+    folded = folded_in(model, knowledge, inputs, supports(world))
     for d, users in enumerate(folded):
         new = world[1].domains[d].new_users
         known = np.setdiff1d(np.arange(len(users)), new)
@@ -87,7 +92,7 @@ def test_a_training_user_gets_its_own_embedding(world, without: tuple[str, ...])
         own.append(sparse.csr_matrix(sparse.diags(keep) @ part.train))
         own[-1].eliminate_zeros()
         alone.append(rows)
-    folded = fold_in_users(model, knowledge, inputs, own)
+    folded = folded_in(model, knowledge, inputs, own)
     for d, users in enumerate(folded):
         assert len(alone[d]) > 5
         torch.testing.assert_close(users, before[d].users, atol=1e-5, rtol=1e-5)
@@ -96,7 +101,7 @@ def test_a_training_user_gets_its_own_embedding(world, without: tuple[str, ...])
 def test_folding_in_changes_no_parameter(world) -> None:
     model, knowledge, inputs = wire(world)
     before = {k: v.clone() for k, v in model.state_dict().items()}
-    fold_in_users(model, knowledge, inputs, supports(world))
+    folded_in(model, knowledge, inputs, supports(world))
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
 
 

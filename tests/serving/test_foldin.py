@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from micrec_core.errors import RunError
-from micrec_core.method.inductive import cold_users, encode, fold_in_users
+from micrec_core.method.inductive import cold_users, encode, fold_in_inputs
 from micrec_core.method.search import Index
 from micrec_core.serving.bundle import unpack
 from micrec_core.serving.verify import check_against
@@ -54,7 +54,8 @@ def test_new_users_are_folded_in_as_the_evaluation_does(trained) -> None:
         part.new_user_support.matrix(domain.n_users, domain.n_items)
         for part, domain in zip(split.domains, dataset.domains, strict=True)
     ]
-    oracle = fold_in_users(trained.model, trained.knowledge, trained.inputs, supports)
+    inputs = fold_in_inputs(trained.knowledge, trained.inputs, supports)
+    oracle = [encoded.users for encoded in encode(trained.model, inputs)]
     for d, (part, domain) in enumerate(zip(split.domains, dataset.domains, strict=True)):
         rows = [r for r in part.new_users if supports[d][r].nnz]
         assert len(rows) > 5

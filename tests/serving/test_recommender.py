@@ -110,11 +110,6 @@ def test_text_and_picture_change_what_is_shown(trained, world) -> None:
     by_bytes = rec.embedding(rec.user(image=paths[0].read_bytes()), "food")
     np.testing.assert_array_equal(by_bytes, rec.embedding(rec.user(image=paths[0]), "food"))
     assert not np.allclose(by_bytes, rec.embedding(rec.user(image=paths[5]), "food"))
-    both = rec.user(text="green tea", image=paths[0])
-    left = rec.without_documents(both, "image")
-    np.testing.assert_array_equal(
-        rec.embedding(left, "food"), rec.embedding(rec.user(text="green tea"), "food")
-    )
 
 
 def test_taking_a_like_back_is_computed_anew(trained) -> None:
