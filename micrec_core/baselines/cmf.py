@@ -28,6 +28,7 @@ class Cmf(Baseline):
 
     family = "cross-domain"
     answers = KNOWN | {"cold-domain"}
+    free = ("tables.", "users")
 
     def __init__(self, inputs: ModelInputs, settings: BaselineSettings):
         super().__init__(inputs, settings)
@@ -37,10 +38,6 @@ class Cmf(Baseline):
         self.person = people(inputs)
         n = 1 + max(int(rows.max()) for rows in self.person)
         self.users = nn.Parameter(torch.empty(n, settings.dim))
-
-    def reset(self, name: str, parameter: nn.Parameter, generator: torch.Generator) -> None:
-        """The shared table as the others."""
-        super().reset("tables.users" if name == "users" else name, parameter, generator)
 
     def clear_untrained(self, inputs: ModelInputs) -> None:
         """Of a person: without train interactions in any domain."""

@@ -136,6 +136,8 @@ class Baseline(Declared):
 
     grid: ClassVar[tuple[Point, ...]] = ({}, {"l2": 1e-1}, FALLING, {"learning_rate": 5e-3})
     answers = KNOWN
+    # What the names of parameters begin with that are drawn as free vectors are.
+    free: ClassVar[tuple[str, ...]] = ("tables.",)
 
     def __init__(self, inputs: ModelInputs, settings: BaselineSettings):
         super().__init__()
@@ -166,7 +168,7 @@ class Baseline(Declared):
         """Draw one parameter; features that are trained start as the encoder gave them."""
         if ".features." in name:
             return
-        if name.startswith("tables."):
+        if name.startswith(self.free):
             parameter.normal_(0.0, self.settings.init, generator=generator)
         elif parameter.dim() == 2:
             bound = (6.0 / sum(parameter.shape)) ** 0.5

@@ -35,6 +35,7 @@ class ImcGae(Baseline):
     options = (Option("drop", 0.3, 0, 0.9), EDGE_DROP)
     grid = ({}, {"drop": 0}, FALLING, {"edge_drop": 0.3})
     answers = KNOWN | {"new-users"}
+    free = ("tables.", "shared.")
 
     def __init__(self, inputs: ModelInputs, settings: BaselineSettings):
         super().__init__(inputs, settings)
@@ -42,13 +43,6 @@ class ImcGae(Baseline):
         self.shared = nn.ParameterList(
             nn.Parameter(torch.empty(3, settings.dim)) for _ in inputs.domains
         )
-
-    def reset(self, name: str, parameter: nn.Parameter, generator: torch.Generator) -> None:
-        """The shared vectors as the free ones."""
-        if name.startswith("shared."):
-            parameter.normal_(0.0, self.settings.init, generator=generator)
-        else:
-            super().reset(name, parameter, generator)
 
     def start(self, d: int) -> tuple[Tensor, Tensor]:
         """x of users and of items, [n, 3 dim]."""

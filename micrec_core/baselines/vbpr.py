@@ -29,6 +29,7 @@ class Vbpr(Baseline):
     family = "multimodal"
     options = (TRAIN_FEATURES,)
     answers = KNOWN | {"new-items"}
+    free = ("tables.", "wants.")
     uses_features = True
 
     def __init__(self, inputs: ModelInputs, settings: BaselineSettings):
@@ -38,13 +39,6 @@ class Vbpr(Baseline):
         self.wants = nn.ParameterList(
             nn.Parameter(torch.empty(d.graph.n_users, settings.dim)) for d in inputs.domains
         )
-
-    def reset(self, name: str, parameter: nn.Parameter, generator: torch.Generator) -> None:
-        """``wants`` as the free vectors."""
-        if name.startswith("wants."):
-            parameter.normal_(0.0, self.settings.init, generator=generator)
-        else:
-            super().reset(name, parameter, generator)
 
     def forward(self, inputs: ModelInputs, noise: Noise | None = None) -> list[Embeddings]:
         """Both pairs side by side: [n, 2 dim]."""

@@ -200,6 +200,11 @@ class Split:
     seed: int
     domains: tuple[DomainSplit, ...]
 
+    def trained_ids(self, dataset: Dataset) -> list[set[str]]:
+        """Ids of the users that training sees, domain by domain."""
+        pairs = zip(dataset.domains, self.domains, strict=True)
+        return [domain.ids_of(part.train) for domain, part in pairs]
+
 
 def in_two(groups: Iterable[set[str]]) -> set[str]:
     """The ids that at least two of the groups hold."""

@@ -135,10 +135,7 @@ class Outcome:
 
 def questions(dataset: Dataset, split: Split) -> list[Question]:
     """Every question that a split can be asked; those without users are left out."""
-    trained = [
-        domain.ids_of(part.train)
-        for domain, part in zip(dataset.domains, split.domains, strict=True)
-    ]
+    trained = split.trained_ids(dataset)
     out: list[Question] = []
     for place, (domain, part) in enumerate(zip(dataset.domains, split.domains, strict=True)):
         elsewhere = set().union(*(ids for d, ids in enumerate(trained) if d != place))

@@ -175,10 +175,7 @@ def strangers(dataset: Dataset, split: Split, share: float) -> Dataset:
     Overlapping: with train interactions in two or more domains. The others keep their id in the
     first of them and have another in the rest. So a user cold in a domain stays known by id.
     """
-    trained = [
-        domain.ids_of(part.train)
-        for domain, part in zip(dataset.domains, split.domains, strict=True)
-    ]
+    trained = split.trained_ids(dataset)
     overlapping = np.array(sorted(in_two(trained)), dtype=object)
     order = stream(split.seed, "overlap").permutation(len(overlapping))
     unknown = set(overlapping[order[_count(share, len(order)) :]])
