@@ -7,31 +7,19 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from micrec_core.baselines.contract import Baseline, Embeddings, Noise, Step
-from micrec_core.config import TrainSettings
 from micrec_core.graphs.operators import Dropout
-from micrec_core.method.inputs import ModelInputs
 from micrec_core.training import losses
 from micrec_core.training.objective import Batch, Ranker
 
 
-class BaselineObjective(Ranker):
+class BaselineObjective(Ranker[Baseline]):
     """L = sum_d [ the baseline's terms + lambda reg ]."""
-
-    def __init__(
-        self,
-        model: Baseline,
-        inputs: ModelInputs,
-        settings: TrainSettings,
-        trained_items: list[Tensor],
-    ):
-        super().__init__(inputs, settings, trained_items)
-        self.baseline = model
 
     def __call__(
         self, batches: list[Batch], drops: list[Dropout] | None, generator: torch.Generator
     ) -> dict[str, Tensor]:
         """Weighed terms by name; their sum is the loss."""
-        found = self.baseline(self.inputs, Noise(generator, drops))
+        found = self.model(self.inputs, Noise(generator, drops))
         terms: dict[str, Tensor] = {}
         for d, batch in enumerate(batches):
             for name, value in self._terms(d, batch, found, generator).items():
@@ -54,7 +42,7 @@ class BaselineObjective(Ranker):
         def rank(users: Tensor, items: Tensor) -> Tensor:
             return self.ranking(*picked(users, items), batch.items, drawn, d, weights)
 
-        terms = self.baseline.loss(
+        terms = self.model.loss(
             Step(d, batch.users, batch.items, self.inputs, rank, generator), found
         )
         lengths = losses.squared_length(*picked(found[d].users, found[d].items))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor
@@ -17,6 +18,7 @@ from micrec_core.method.micrec import Embedded, MICRec
 from micrec_core.training import losses
 from micrec_core.training.softmax import sampled_softmax
 
+M = TypeVar("M")
 Add = Callable[[str, float, Tensor], None]
 
 
@@ -28,7 +30,7 @@ class Batch:
     items: Tensor
 
 
-class Ranker:
+class Ranker(Generic[M]):
     """What the losses of all models share: negatives, weights of the pairs, the ranking loss.
 
     Parameters
@@ -37,7 +39,14 @@ class Ranker:
         that withheld items are not taught to be bad
     """
 
-    def __init__(self, inputs: ModelInputs, settings: TrainSettings, trained_items: list[Tensor]):
+    def __init__(
+        self,
+        model: M,
+        inputs: ModelInputs,
+        settings: TrainSettings,
+        trained_items: list[Tensor],
+    ):
+        self.model = model
         self.inputs = inputs
         self.settings = settings
         self.trained_items = trained_items
@@ -78,18 +87,8 @@ class Ranker:
         return sampled_softmax(users, positives, negatives, items, drawn, n_items, weights)
 
 
-class Objective(Ranker):
+class Objective(Ranker[MICRec]):
     """L = sum_d [ ranking + beta SE + lambda reg ] + gamma CL + new items + views + KL."""
-
-    def __init__(
-        self,
-        model: MICRec,
-        inputs: ModelInputs,
-        settings: TrainSettings,
-        trained_items: list[Tensor],
-    ):
-        super().__init__(inputs, settings, trained_items)
-        self.model = model
 
     def __call__(
         self, batches: list[Batch], drops: list[Dropout] | None, generator: torch.Generator

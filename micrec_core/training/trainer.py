@@ -23,7 +23,7 @@ from micrec_core.training.adam import Adam
 from micrec_core.training.allocator import keep_freed_memory
 from micrec_core.training.average import ParameterAverage
 from micrec_core.training.baseline_objective import BaselineObjective
-from micrec_core.training.checkpoint import load_checkpoint, save_checkpoint
+from micrec_core.training.checkpoint import save_checkpoint
 from micrec_core.training.objective import Batch, Objective
 
 Validate = Callable[[Any], dict[str, Any]]
@@ -53,7 +53,7 @@ class Trainer:
     ----------
     validate : gives {"score": selection metric, ...} for the model as it stands
     on_epoch : told of every epoch's record, e.g. to write it to the run's history
-    checkpoint : folder to resume from and to save into after every epoch; None keeps nothing
+    checkpoint : folder to save into after every epoch; None keeps nothing
     """
 
     def __init__(
@@ -94,16 +94,14 @@ class Trainer:
         self.average = ParameterAverage(model, settings.average)
         self.state = TrainState()
 
-    def fit(self, resume: bool = False) -> TrainState:
+    def fit(self) -> TrainState:
         """Train to the last epoch or until validation stops improving; leaves the best in place.
 
         Raises
         ------
         RunError
-            A loss term is not a finite number, or the checkpoint to resume from is damaged.
+            A loss term is not a finite number.
         """
-        if resume and self.checkpoint is not None:
-            load_checkpoint(self.checkpoint, self)
         settings = self.settings
         while self.state.epoch < settings.epochs and self.state.stale < settings.patience:
             started = time.perf_counter()

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from micrec_core.errors import RunError
+from micrec_core.training.checkpoint import load_checkpoint
+from micrec_core.training.trainer import Trainer, TrainState
 
 LONG = {"epochs": 6, "patience": 99}
 
@@ -42,6 +44,12 @@ def stopped(after_three: Path, tmp_path: Path) -> Path:
     return shutil.copytree(after_three, tmp_path / "checkpoint")
 
 
+def go_on(made: Trainer) -> TrainState:
+    assert made.checkpoint is not None
+    load_checkpoint(made.checkpoint, made)
+    return made.fit()
+
+
 def scripted(scores: list[float]) -> Callable[[Any], float]:
     left = iter(scores)
     return lambda model: next(left)
@@ -70,7 +78,7 @@ def test_resumed_equals_uninterrupted_bit_for_bit(trainer, same, tmp_path, model
         made.fit()
     rest: list[Any] = []
     resumed = trainer(model, LONG | more, seed=7, on_epoch=losses(rest), checkpoint=tmp_path)
-    state = resumed.fit(resume=True)
+    state = go_on(resumed)
     assert same(resumed.model.state_dict(), straight.model.state_dict())
     assert rest == whole[3:], "the epoch that was cut short is done again"
     assert (state.epoch, state.best_epoch, state.best_score, state.stale) == (
@@ -94,7 +102,7 @@ def test_the_best_so_far_survives_a_stop(trainer, same, tmp_path) -> None:
     with pytest.raises(Stopped):
         cut.fit()
     resumed = trainer(training=LONG, score=scripted(scores[3:]), checkpoint=tmp_path)
-    state = resumed.fit(resume=True)
+    state = go_on(resumed)
     assert (state.best_epoch, state.best_score, state.stale) == (2, 0.9, 4)
     assert same(resumed.model.state_dict(), straight.model.state_dict())
 
@@ -103,14 +111,14 @@ def test_a_finished_training_resumes_to_itself(trainer, same, tmp_path) -> None:
     first = trainer(checkpoint=tmp_path)
     first.fit()
     again = trainer(seed=5, checkpoint=tmp_path)
-    again.fit(resume=True)
+    go_on(again)
     assert same(first.model.state_dict(), again.model.state_dict())
 
 
 def test_resuming_without_a_checkpoint_starts_at_the_beginning(trainer, same, tmp_path) -> None:
     first, second = trainer(), trainer(checkpoint=tmp_path / "none yet")
     first.fit()
-    second.fit(resume=True)
+    go_on(second)
     assert same(first.model.state_dict(), second.model.state_dict())
 
 
@@ -159,7 +167,7 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
 def test_damage_is_refused_in_one_sentence(trainer, stopped, damage) -> None:
     damage(stopped)
     with pytest.raises(RunError, match="cannot be resumed from") as caught:
-        trainer(training=LONG, checkpoint=stopped).fit(resume=True)
+        go_on(trainer(training=LONG, checkpoint=stopped))
     said = str(caught.value)
     assert "train anew" in said and "\n" not in said and len(said) < 500
 
@@ -170,4 +178,4 @@ def test_damage_is_refused_in_one_sentence(trainer, stopped, damage) -> None:
 )
 def test_a_checkpoint_of_another_model_is_refused(trainer, stopped, model) -> None:
     with pytest.raises(RunError, match="cannot be resumed from"):
-        trainer(model, LONG, checkpoint=stopped).fit(resume=True)
+        go_on(trainer(model, LONG, checkpoint=stopped))

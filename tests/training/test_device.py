@@ -11,6 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from micrec_core.errors import RunError
 from micrec_core.method import contrast
+from micrec_core.training.checkpoint import load_checkpoint
 from micrec_core.training.trainer import Trainer
 
 RECIPE = {"views": 0.3, "leave_out": True, "epochs": 1, "weight_decay": 0.1}
@@ -108,7 +109,8 @@ def test_a_checkpoint_keeps_what_is_drawn_on_the_device_too(trainer, tmp_path) -
     first.settings = first.settings.model_copy(update={"epochs": 2})
     first.fit()
     second = begun(4, tmp_path)
-    second.fit(resume=True)
+    load_checkpoint(tmp_path, second)
+    second.fit()
     assert torch.equal(whole.drawing.get_state(), second.drawing.get_state())
     for name, value in whole.model.state_dict().items():
         assert torch.equal(value, second.model.state_dict()[name]), name
