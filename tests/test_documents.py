@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
+
+from micrec_core.baselines import REGISTRY
+from micrec_core.cli.preparing import prepare
+from micrec_core.data.raw.formats import FORMATS
+from micrec_core.ui.navigation import SECTIONS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [
@@ -46,3 +52,24 @@ def test_every_room_is_in_the_table() -> None:
     rooms = {p.parent.name for p in (ROOT / "micrec_core").glob("*/__init__.py")}
     without = {room for room in rooms if f"`micrec_core/{room}/`" not in text}
     assert without <= {"benchmarks", "_bundled"}
+
+
+def test_no_change_of_the_table_touches_more_than_three_files() -> None:
+    table = PAGES[0].read_text(encoding="utf-8").split("## Where would I change")[1]
+    rows = re.findall(r"^\| (.+?) \| (?:about )?(\d+) \| (\d) \| (.+) \|$", table, re.M)
+    assert len(rows) >= 12
+    for what, before, now, where in rows:
+        paths = re.findall(r"`(.+?)`", where)
+        new = sum(int(n) for n in re.findall(r"(\d) new files?", where))
+        assert len(paths) + new == int(now) <= min(3, int(before)), what
+        assert all((ROOT / path).is_file() for path in paths), what
+
+
+def test_recipes_say_all_that_a_page_a_model_and_a_format_take() -> None:
+    pages = {entry.file for section in SECTIONS.values() for entry in section}
+    assert pages == {path.stem for path in (ROOT / "pages").glob("*.py")}
+    shared = {"__init__", "contract", "layers", "mapping"}
+    files = {path.stem for path in (ROOT / "micrec_core" / "baselines").glob("*.py")} - shared
+    assert files == {kind.__module__.rpartition(".")[2] for kind in REGISTRY.values()}
+    (said,) = get_type_hints(prepare, include_extras=True)["format"].__metadata__
+    assert set(FORMATS) == set(re.findall(r"\w+\d*", said.help)) - {"or"}
