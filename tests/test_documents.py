@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from pathlib import Path
 from typing import get_type_hints
@@ -9,8 +10,11 @@ from typing import get_type_hints
 import pytest
 
 from micrec_core.baselines import REGISTRY
+from micrec_core.cli import commands
 from micrec_core.cli.preparing import prepare
+from micrec_core.config import RunSettings
 from micrec_core.data.raw.formats import FORMATS
+from micrec_core.modalities.registry import MODALITIES
 from micrec_core.ui.navigation import SECTIONS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -73,3 +77,9 @@ def test_recipes_say_all_that_a_page_a_model_and_a_format_take() -> None:
     assert files == {kind.__module__.rpartition(".")[2] for kind in REGISTRY.values()}
     (said,) = get_type_hints(prepare, include_extras=True)["format"].__metadata__
     assert set(FORMATS) == set(re.findall(r"\w+\d*", said.help)) - {"or"}
+
+
+def test_encoders_of_the_settings_are_those_of_the_command_line() -> None:
+    options = inspect.signature(commands.train).parameters
+    for name, encoder in RunSettings().features.items():
+        assert options[name].default == encoder == MODALITIES[name].encoder

@@ -13,6 +13,7 @@ import pytest
 
 from micrec_core.cli import main
 from micrec_core.errors import Stopped
+from micrec_core.protocols import PROTOCOLS, Asked, Protocol
 from micrec_core.sample.generate import generate_sample
 from tests.data.conftest import write_dataset
 from tests.data.test_bad_tables import BAD
@@ -170,13 +171,19 @@ def test_sample_and_check_and_features(said, tmp_path: Path) -> None:
     assert said("check", out, "--no-pictures")[0] == 0
 
 
-def test_train_and_evaluate_print_the_shape_of_the_design(said, place: Path) -> None:
+def test_train_and_evaluate_print_the_shape_of_the_design(
+    said, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A line of the registry is all that a protocol takes.
+    held_out = Asked(lambda s: s.valid, hidden=lambda s: (s.train,))
+    monkeypatch.setitem(PROTOCOLS, "held-out", Protocol("Held out", "What?", (held_out,)))
     out = place / "json"
     words = ["train", place / "tiny", "--out", out, "--epochs", 1, *QUICK]
     code, made, _ = said(*words, "--json", "--set", "dim=16", "--without", "image,contrast")
     assert code == 0
     assert made["run"] == str(out) and made["model"] == "micrec" and made["best_epoch"] == 1
     assert made["variant"] == "image+contrast" and made["seconds"] > 0
+    assert set(made["metrics"]) == {"known", "held-out"}
     value = made["metrics"]["known"]["food"]["ndcg@20"]
     assert set(value) == {"mean", "low", "high", "n"} and 0 <= value["low"] <= value["high"] <= 1
     code, measured, _ = said("evaluate", out, "--json")
