@@ -192,7 +192,8 @@ def _weigh(counts: sparse.csr_matrix, weights: NDArray[np.float32]) -> sparse.cs
     rows = sparse.csr_matrix(counts, dtype=np.float32, copy=True)
     rows.sort_indices()
     rows.data = (1.0 + np.log(rows.data)) * weights[rows.indices]
-    return normalize(rows, copy=False) if rows.nnz else rows
+    # In float64, so that a length is rounded only once.
+    return normalize(rows.astype(np.float64)).astype(np.float32) if rows.nnz else rows
 
 
 def _leading_directions(rows: sparse.csr_matrix, max_dim: int) -> NDArray[np.float16]:
