@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import pairwise
 
 # The full model, and the variant with nothing switched off: what others are compared with.
@@ -59,6 +60,11 @@ _WRITTEN = {
 def model_label(model: str) -> str:
     """The name shown for a model: ``lightgcn`` -> ``LightGCN``, ``bpr-mf`` -> ``BPR-MF``."""
     return (_WRITTEN | REFERENCES).get(model, model.upper())
+
+
+def described(model: str, without: Iterable[str]) -> str:
+    """``lightgcn``, ``micrec without text, contrast``."""
+    return " without ".join(filter(None, (model, ", ".join(without))))
 
 
 def is_baseline(model: str) -> bool:

@@ -12,6 +12,7 @@ import pandas as pd
 from micrec_core.answering.answers import variant_name
 from micrec_core.comparing.trainings import (
     FRAMES,
+    METRICS,
     StoredOutcome,
     Training,
     cost,
@@ -43,7 +44,6 @@ from micrec_core.runs import RunWriter
 from micrec_core.training.prepare import Prepared
 
 ABOUT = "compare.json"
-METRICS = ("ndcg@20", "recall@20")
 LEVEL = 0.05
 
 

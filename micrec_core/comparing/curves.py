@@ -8,7 +8,7 @@ from dataclasses import replace
 import pandas as pd
 
 from micrec_core.comparing.plan import Contender, Plan
-from micrec_core.comparing.trainings import Training, stored
+from micrec_core.comparing.trainings import METRICS, Training, stored
 from micrec_core.evaluation.metric_frames import summary_table
 from micrec_core.evaluation.questions import tabulate
 from micrec_core.evaluation.stress import Stress, kept
@@ -16,7 +16,6 @@ from micrec_core.names import curve_file
 from micrec_core.protocols import CURVES
 from micrec_core.training.prepare import Material
 
-METRICS = ("ndcg@20", "recall@20")
 _BESIDE = ["domain", "user_id", "cohort", "n_positives", "protocol", "scope"]
 
 

@@ -21,6 +21,7 @@ from micrec_core.comparing.trainings import Training
 from micrec_core.config import ModelSettings, RunSettings, TrainSettings, make_settings, recipe
 from micrec_core.evaluation.stress import Stress
 from micrec_core.method.configurations import Point
+from micrec_core.names import described
 from micrec_core.protocols import CURVES, PROTOCOLS
 from micrec_core.training.build import model_settings, used_modalities
 
@@ -40,7 +41,7 @@ class Contender:
     @property
     def label(self) -> str:
         """``ease``, ``micrec without text``."""
-        return self.name + (f" without {', '.join(self.without)}" if self.without else "")
+        return described(self.name, self.without)
 
     def like(self, base: RunSettings, seed: int) -> RunSettings:
         """The same settings for this model, its options those by default."""

@@ -27,7 +27,7 @@ from micrec_core.data.progress import Progress
 from micrec_core.evaluation.leaks import require_disjoint
 from micrec_core.evaluation.questions import SCOPES, Outcome
 from micrec_core.evaluation.stress import Stress
-from micrec_core.names import EVERYONE, PARAMETERS
+from micrec_core.names import EVERYONE, PARAMETERS, described
 from micrec_core.protocols import CURVES, PROTOCOLS
 from micrec_core.running.cost import peak_memory
 from micrec_core.running.fit import fit, parameters, restore
@@ -36,6 +36,8 @@ from micrec_core.runs import files
 from micrec_core.training.build import effective_training, used_modalities
 from micrec_core.training.prepare import Material, Prepared, prepare
 
+# What is tested, and drawn as a curve.
+METRICS = ("ndcg@20", "recall@20")
 TRAINED, ANSWERED = "trained.json", "answered.json"
 FRAMES = ("degree", "cutoff", "beyond")
 _KEPT = (".json", ".parquet")
@@ -53,9 +55,13 @@ class Training:
     @property
     def label(self) -> str:
         """``ease``, ``micrec without text``, ``ease, overlap at 25 %``."""
-        model = self.settings.model
-        without = f" without {', '.join(model.without)}" if model.without else ""
-        return model.name + without + (f", {self.stress.label}" if self.stress else "")
+        own = described(self.settings.model.name, self.settings.model.without)
+        return own + (f", {self.stress.label}" if self.stress else "")
+
+    @property
+    def where(self) -> str:
+        """What errors call it."""
+        return f"training '{self.path.name}'"
 
     @property
     def path(self) -> Path:
@@ -84,7 +90,7 @@ class Training:
         RunError
             It is damaged.
         """
-        found: dict[str, Any] = files.read_json(self.path / TRAINED, f"training '{self.path.name}'")
+        found: dict[str, Any] = files.read_json(self.path / TRAINED, self.where)
         return found
 
     def adopt(self, twin: Training) -> None:
@@ -176,8 +182,8 @@ def answer(bench: Bench, training: Training) -> None:
     asked = bench.material.questions
     if stress is not None and CURVES[stress.protocol].each == "domain":
         asked = [question for question in asked if question.domain == stress.what]
-    where = f"training '{training.path.name}'"
-    model = restore(prepared, lambda: files.read_tensors(training.path / PARAMETERS, where), where)
+    where, stored_at = training.where, training.path / PARAMETERS
+    model = restore(prepared, lambda: files.read_tensors(stored_at, where), where)
     # What is compiled when first used is not to be timed.
     answerer_of(prepared, model).outcome(asked[:1])
     started = time.perf_counter()
@@ -217,7 +223,6 @@ class StoredOutcome(Outcome):
 def stored(training: Training) -> StoredOutcome:
     """What a training answered."""
     settings, about = training.settings, training.about()
-    where = f"training '{training.path.name}'"
     return StoredOutcome(
         settings.model.name,
         variant_name(settings.model.without),
@@ -225,14 +230,14 @@ def stored(training: Training) -> StoredOutcome:
         (),
         about["seconds"],
         about["n_parameters"],
-        files.read_parquet(training.path / "users.parquet", where),
+        files.read_parquet(training.path / "users.parquet", training.where),
     )
 
 
 def stored_frames(training: Training) -> dict[str, pd.DataFrame]:
     """``degree``, ``cutoff`` and ``beyond`` of a training."""
-    where = f"training '{training.path.name}'"
-    return {n: files.read_parquet(training.path / f"{n}.parquet", where) for n in FRAMES}
+    paths = {name: training.path / f"{name}.parquet" for name in FRAMES}
+    return {name: files.read_parquet(path, training.where) for name, path in paths.items()}
 
 
 def cost(training: Training) -> dict[str, float | None]:
@@ -242,7 +247,7 @@ def cost(training: Training) -> dict[str, float | None]:
     everything at once, the embeddings of everyone included. ``threads``: that it trained with.
     """
     about = training.about()
-    told = files.read_json(training.path / ANSWERED, f"training '{training.path.name}'")
+    told = files.read_json(training.path / ANSWERED, training.where)
     timed = told.get("lists") and "seconds" in told
     return {
         **{key: about[key] for key in ("seconds", "n_parameters", "best_epoch")},

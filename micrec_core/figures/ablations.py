@@ -87,7 +87,7 @@ def scores(variants: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
                         own,
                         _places(own, names, above=part is single),
                         colour=_colour(str(model), index),
-                        symbols=_symbol(str(model), index),
+                        symbols=theme.model_symbol(str(model), index, "x"),
                         size=size,
                         opacity=opacity,
                         intervals=part is main,
@@ -97,14 +97,8 @@ def scores(variants: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
                 )
         full = pick(main, model="micrec", variant="full")
         if not full.empty:
-            here = {"row": 1, "col": index + 1}
-            figure.add_vline(
-                x=full["mean"].mean(),
-                line_width=1,
-                line_dash="dot",
-                line_color=theme.NEUTRAL,
-                **here,
-            )
+            line = {"width": 1, "dash": "dot", "color": theme.NEUTRAL}
+            figure.add_vline(x=full["mean"].mean(), line=line, row=1, col=index + 1)
     return name_rows(figure, names)
 
 
@@ -121,7 +115,7 @@ def differences(variants: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
     figure = theme.facets(list(labels.values()), shared_y=True)
     for index, domain in enumerate(labels):
         for model, rows in pick(frame, domain=domain).groupby("model", sort=False):
-            shape = _symbol(str(model), index)
+            shape = theme.model_symbol(str(model), index, "x")
             sure = rows["p_holm"].fillna(1.0) < 0.05
             trace = dot(
                 rows,
@@ -155,10 +149,6 @@ def _colour(model: str, index: int) -> str:
     return theme.domain_colour(index) if model == "micrec" else theme.NEUTRAL
 
 
-def _symbol(model: str, index: int) -> str:
-    return theme.domain_symbol(index) if model == "micrec" else theme.MODEL_SYMBOLS.get(model, "x")
-
-
 def cutoff_curves(
     cutoff: pd.DataFrame, labels: Mapping[str, str], title: str | None = None
 ) -> go.Figure:
@@ -173,7 +163,6 @@ def cutoff_curves(
         colours = theme.model_colours(rows["model"], index)
         for (row, model), line in rows.groupby(["row", "model"], sort=False):
             line = line.sort_values("k")
-            ours = model == "micrec"
             figure.add_trace(
                 go.Scatter(
                     x=line["k"],
@@ -191,9 +180,7 @@ def cutoff_curves(
                     },
                     marker={
                         "size": 7,
-                        "symbol": theme.domain_symbol(index)
-                        if ours
-                        else theme.MODEL_SYMBOLS.get(model, "square"),
+                        "symbol": theme.model_symbol(str(model), index),
                     },
                     customdata=line[["low", "high"]].to_numpy(),
                     hovertemplate="K = %{x}<br>%{y:.3f} "

@@ -97,39 +97,23 @@ def known_against_popularity(
     summary: pd.DataFrame, labels: Mapping[str, str], seed: int | None
 ) -> Finding | None:
     """What a run that was compared with nothing else can say of known users."""
-    rows = _against(summary, labels, seed, "known", ("popularity",))
-    if rows is None:
-        return None
-    title = _claim("For known users", rows[0], "popularity")
-    return Finding(title, rows[1], "ablations", "See all that was measured")
+    return _against(summary, labels, seed, "known", "For known users")
 
 
 def cold_domain(
     summary: pd.DataFrame, labels: Mapping[str, str], seed: int | None
 ) -> Finding | None:
     """Users whose interactions in a domain were hidden, against popularity there."""
-    rows = _against(summary, labels, seed, "cold-domain", ("popularity",), also="ridge")
-    if rows is None:
-        return None
-    title = _claim("For users it never saw in a domain", rows[0], "popularity")
-    return _asked(title, rows[1], "cold-domain")
-
-
-def _asked(title: str, lines: tuple[str, ...], protocol: str) -> Finding:
-    """A finding whose evidence is one question of the Ablations page."""
-    words = PROTOCOL_LABELS[protocol]
-    return Finding(title, lines, "ablations", "See all models on it", {"abl_protocol": words})
+    setting = "For users it never saw in a domain"
+    return _against(summary, labels, seed, "cold-domain", setting, also="ridge")
 
 
 def new_items(summary: pd.DataFrame, labels: Mapping[str, str], seed: int | None) -> Finding | None:
     """Items that were held out, known by their content alone, against INMO or popularity."""
-    for baseline in ("inmo", "popularity"):
-        rows = _against(summary, labels, seed, "new-items", (baseline,))
-        if rows is not None:
-            name = "popularity" if baseline == "popularity" else model_label(baseline)
-            title = _claim("For items without any interaction", rows[0], name)
-            return _asked(title, rows[1], "new-items")
-    return None
+    asked = "new-items", "For items without any interaction"
+    return _against(summary, labels, seed, *asked, "inmo") or _against(
+        summary, labels, seed, *asked
+    )
 
 
 def _against(
@@ -137,15 +121,16 @@ def _against(
     labels: Mapping[str, str],
     seed: int | None,
     protocol: str,
-    baselines: tuple[str, ...],
+    setting: str,
+    baseline: str = "popularity",
     also: str | None = None,
-) -> tuple[list[str], tuple[str, ...]] | None:
-    """Verdicts and lines of our model against the best of some others, per domain."""
+) -> Finding | None:
+    """Our model against another one on a protocol; its evidence is on the Ablations page."""
     frame = own_seed(pick(summary, metric=HEADLINE, cohort="all", protocol=protocol), seed)
     words, lines = [], []
     for domain, label in labels.items():
         rows = pick(frame, domain=domain)
-        ours, others = pick(rows, model="micrec", variant="full"), pick(rows, model=list(baselines))
+        ours, others = pick(rows, model="micrec", variant="full"), pick(rows, model=baseline)
         if ours.empty or others.empty:
             continue
         mine, theirs = ours.iloc[0], others.loc[others["mean"].idxmax()]
@@ -155,11 +140,17 @@ def _against(
         tail = f", {model_label(str(also))} {extra.iloc[0]['mean']:.3f}" if len(extra) else ""
         lines.append(
             f"{label}: {interval_text(mine['mean'], mine['low'], mine['high'])} against "
-            f"{model_label(theirs['model'])} "
+            f"{model_label(baseline)} "
             f"{interval_text(theirs['mean'], theirs['low'], theirs['high'])}{tail}; "
             f"n\u00a0=\u00a0{int(mine['n']):,} users"
         )
-    return (words, tuple(lines)) if lines else None
+    if not lines:
+        return None
+    title = _claim(setting, words, baseline if baseline == "popularity" else model_label(baseline))
+    if protocol == "known":
+        return Finding(title, tuple(lines), "ablations", "See all that was measured")
+    asked = {"abl_protocol": PROTOCOL_LABELS[protocol]}
+    return Finding(title, tuple(lines), "ablations", "See all models on it", asked)
 
 
 def aligned_users(alignment: pd.DataFrame) -> Finding | None:

@@ -61,34 +61,12 @@ def recall_by_bin(degree: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
         subplot_titles=list(labels.values()),
     )
     figure.update_annotations(font_size=14)
-    have = set(degree["bin"].astype(str))
-    bins = [b for b in DEGREE_BINS if b in have]
-    place = {b: i for i, b in enumerate(bins)}
-    shown: set[str] = set()
+    place = _places(figure, degree)
+    _add_models(figure, degree, labels, place, ("recall", "low", "high"))
     for index, domain in enumerate(labels):
         rows = pick(degree, domain=domain)
-        models = list(dict.fromkeys(rows["model"]))
-        colours = theme.model_colours(models, index)
-        for i, model in enumerate(models):
-            line = pick(rows, model=model)
-            shift = (i - (len(models) - 1) / 2) * 0.16
-            figure.add_trace(
-                _bin_dots(
-                    line,
-                    ("recall", "low", "high"),
-                    place,
-                    shift,
-                    model,
-                    colours[model],
-                    index,
-                    model not in shown,
-                ),
-                1,
-                index + 1,
-            )
-            shown.add(model)
-        figure.add_trace(_bin_counts(pick(rows, model=models[:1]), place), 2, index + 1)
-    figure.update_xaxes(tickvals=list(place.values()), ticktext=bins)
+        counted = pick(rows, model=rows["model"].iloc[:1].tolist())
+        figure.add_trace(_bin_counts(counted, place), 2, index + 1)
     figure.update_xaxes(title_text="Train interactions of the item", row=2)
     # The same scale for all domains, with room for marks at zero.
     top = float(np.nanmax(degree[["recall", "high"]].to_numpy(), initial=0.05))
@@ -101,66 +79,60 @@ def recall_by_bin(degree: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
 def differences_by_bin(degree: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
     """How much less other models find per bin, paired by item: diff, diff_low, diff_high."""
     frame = degree.dropna(subset=["diff"])
-    have = set(frame["bin"].astype(str))
-    bins = [b for b in DEGREE_BINS if b in have]
-    place = {b: i for i, b in enumerate(bins)}
     figure = theme.facets(list(labels.values()), shared_y=True)
-    for index, domain in enumerate(labels):
-        rows = pick(frame, domain=domain)
-        models = list(dict.fromkeys(rows["model"]))
-        for i, (model, colour) in enumerate(theme.model_colours(models, index).items()):
-            line = pick(rows, model=model)
-            shift = (i - (len(models) - 1) / 2) * 0.16
-            dots = _bin_dots(
-                line, ("diff", "diff_low", "diff_high"), place, shift, model, colour, index,
-                index == 0,
-            )  # fmt: skip
-            dots.hovertemplate = (
-                "%{customdata[0]} interactions, %{customdata[1]:,} items<br>"
-                "%{y:+.3f} [%{customdata[3]:+.3f}, %{customdata[4]:+.3f}]"
-                f"<extra>{model_label(model)}</extra>"
-            )
-            figure.add_trace(dots, 1, index + 1)
+    place = _places(figure, frame)
+    _add_models(figure, frame, labels, place, ("diff", "diff_low", "diff_high"))
+    figure.update_traces(
+        hovertemplate="%{customdata[0]} interactions, %{customdata[1]:,} items<br>"
+        "%{y:+.3f} [%{customdata[3]:+.3f}, %{customdata[4]:+.3f}]"
+        "<extra>%{fullData.name}</extra>"
+    )
     figure.add_hline(y=0, line_width=1.5, line_color=theme.NEUTRAL, line_dash="dot")
-    figure.update_xaxes(tickvals=list(place.values()), ticktext=bins)
     figure.update_xaxes(title_text="Train interactions of the item")
     figure.update_yaxes(title_text="Recall@20 minus MICRec's", col=1)
     return theme.legend_below(figure).update_layout(height=380)
 
 
-def _bin_dots(
-    line: pd.DataFrame,
-    columns: tuple[str, str, str],
+def _places(figure: go.Figure, degree: pd.DataFrame) -> dict[str, int]:
+    """Where each bin that the table has stands; the axes say so."""
+    have = set(degree["bin"].astype(str))
+    bins = [b for b in DEGREE_BINS if b in have]
+    figure.update_xaxes(tickvals=list(range(len(bins))), ticktext=bins)
+    return {b: i for i, b in enumerate(bins)}
+
+
+def _add_models(
+    figure: go.Figure,
+    degree: pd.DataFrame,
+    labels: Mapping[str, str],
     place: Mapping[str, int],
-    shift: float,
-    model: str,
-    colour: str,
-    index: int,
-    show_legend: bool,
-) -> go.Scatter:
-    """A model's marks, one a bin; ``columns`` are the value and the bounds of its interval."""
+    columns: tuple[str, str, str],
+) -> None:
+    """Marks of each model side by side in every bin; ``columns`` are the value and its bounds."""
     value, low, high = columns
-    ours = model == "micrec"
-    return go.Scatter(
-        x=[place[b] + shift for b in line["bin"].astype(str)],
-        y=line[value],
-        error_y=interval_error(line, value, low, high),
-        mode="markers",
-        name=model_label(model),
-        legendgroup=model,
-        showlegend=show_legend,
-        marker={
-            "size": 10,
-            "color": colour,
-            "symbol": theme.domain_symbol(index)
-            if ours
-            else theme.MODEL_SYMBOLS.get(model, "square"),
-        },
-        customdata=line[["bin", "n_items", "n_positives", low, high]].to_numpy(),
-        hovertemplate="%{customdata[0]} interactions<br>recall@20 %{y:.3f} [%{customdata[3]:.3f}, "
-        "%{customdata[4]:.3f}]<br>%{customdata[1]:,} items, %{customdata[2]:,} held-out "
-        f"interactions<extra>{model_label(model)}</extra>",
-    )
+    shown: set[str] = set()
+    for index, domain in enumerate(labels):
+        rows = pick(degree, domain=domain)
+        colours = theme.model_colours(rows["model"], index)
+        for i, (model, colour) in enumerate(colours.items()):
+            line, name = pick(rows, model=model), model_label(model)
+            shift = (i - (len(colours) - 1) / 2) * 0.16
+            marks = go.Scatter(
+                x=[place[b] + shift for b in line["bin"].astype(str)],
+                y=line[value],
+                error_y=interval_error(line, value, low, high),
+                mode="markers",
+                name=name,
+                legendgroup=model,
+                showlegend=model not in shown,
+                marker={"size": 10, "color": colour, "symbol": theme.model_symbol(model, index)},
+                customdata=line[["bin", "n_items", "n_positives", low, high]].to_numpy(),
+                hovertemplate="%{customdata[0]} interactions<br>recall@20 %{y:.3f} "
+                "[%{customdata[3]:.3f}, %{customdata[4]:.3f}]<br>%{customdata[1]:,} items, "
+                f"%{{customdata[2]:,}} held-out interactions<extra>{name}</extra>",
+            )
+            figure.add_trace(marks, 1, index + 1)
+            shown.add(model)
 
 
 def _bin_counts(line: pd.DataFrame, place: Mapping[str, int]) -> go.Bar:

@@ -11,6 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from micrec_core.figures import theme
+from micrec_core.figures.findings import interval_text
 from micrec_core.figures.picking import own_seed, pick
 from micrec_core.protocols import PROTOCOL_LABELS
 
@@ -135,10 +136,7 @@ def beside(
     sides = []
     for frame, own in ((candidate, None), (opened, seed)):
         rows = own_seed(pick(frame, metric=metric, cohort="all"), own)
-        said = [
-            f"{m:.3f} [{low:.3f}, {high:.3f}]"
-            for m, low, high in zip(rows["mean"], rows["low"], rows["high"], strict=True)
-        ]
+        said = [interval_text(*values) for values in rows[["mean", "low", "high"]].to_numpy()]
         sides.append(rows[keys].assign(said=said).drop_duplicates(keys))
     both = sides[0].merge(sides[1], on=keys, suffixes=("", "_opened"))
     return pd.DataFrame(

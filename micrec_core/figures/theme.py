@@ -89,6 +89,11 @@ def domain_symbol(index: int) -> str:
     return DOMAIN_SYMBOLS[index % 2]
 
 
+def model_symbol(model: str, index: int, other: str = "square") -> str:
+    """Marker of a model: ours has its domain's."""
+    return domain_symbol(index) if model == MICREC else MODEL_SYMBOLS.get(model, other)
+
+
 def source_colour(source: str) -> str:
     """Colour of a source of a score: a modality, interactions or the bridge."""
     return SOURCES[source][0] if source in SOURCES else modality(source).colour

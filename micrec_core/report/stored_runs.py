@@ -10,7 +10,7 @@ import pandas as pd
 from micrec_core.errors import RunError
 from micrec_core.evaluation.significance import compare_table
 from micrec_core.figures.picking import own_seed, pick
-from micrec_core.names import EVERYONE, FULL, HEADLINE, MICREC, users_file
+from micrec_core.names import EVERYONE, FULL, HEADLINE, MICREC, described, users_file
 from micrec_core.runs import Run
 from micrec_core.runs.schema import DatasetInfo
 
@@ -26,8 +26,7 @@ def dataset_of(run: Run) -> DatasetInfo:
 
 def label(run: Run) -> str:
     """``micrec``, ``micrec without text``, ``inmo``, ..."""
-    info = run.info
-    return info.model + (f" without {', '.join(info.without)}" if info.without else "")
+    return described(run.info.model, run.info.without)
 
 
 def split_seed(run: Run) -> int:
@@ -62,7 +61,7 @@ def n_items(run: Run) -> int:
 
 def name_of(model: str, variant: str) -> str:
     """``lightgcn``, ``micrec without text``."""
-    return model if variant == FULL else f"{model} without {variant}"
+    return described(model, () if variant == FULL else (variant,))
 
 
 def everyone(frame: pd.DataFrame, **values: object) -> pd.DataFrame:

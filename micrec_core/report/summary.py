@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from micrec_core.comparing.comparison import LEVEL
 from micrec_core.figures.picking import pick
 from micrec_core.mechanisms import MECHANISMS
 from micrec_core.names import ALIGNMENT, MICREC, TESTS, VARIANTS
@@ -22,7 +23,6 @@ from micrec_core.report.stored_runs import (
 )
 from micrec_core.runs import Run
 
-LEVEL = 0.05
 _WITHOUT = f"{MICREC} without "
 # How often users find themselves in the other domain: what the contrast is trained for.
 _RETRIEVAL = "mrr"

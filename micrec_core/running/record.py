@@ -16,7 +16,7 @@ from micrec_core.method.knowledge import Knowledge
 from micrec_core.modalities.modality import NO_ENCODER
 from micrec_core.modalities.registry import MODALITIES
 from micrec_core.runs import RunInfo
-from micrec_core.runs.files import read_json
+from micrec_core.runs.files import flat, read_json
 from micrec_core.version import __version__
 
 _PACKAGES = ("torch", "numpy", "scipy", "numba", "pandas", "scikit-learn", "umap-learn")
@@ -128,7 +128,7 @@ def require_same(path: Path, settings: RunSettings, dataset: Dataset) -> None:
     if not (path / "run.json").is_file():
         raise RunError(f"there is no run at {path} to resume; leave --resume out to start it")
     info = RunInfo.parse(read_json(path / "run.json", where), where)
-    before, now = _flat(info.config), _flat(settings.model_dump(mode="json"))
+    before, now = flat(info.config), flat(settings.model_dump(mode="json"))
     for key in sorted(before.keys() | now.keys()):
         if before.get(key) != now.get(key):
             raise RunError(
@@ -140,13 +140,3 @@ def require_same(path: Path, settings: RunSettings, dataset: Dataset) -> None:
             f"run '{path.name}' was started on other data than dataset '{dataset.name}' holds now; "
             "resume it with the same tables, or choose another --out"
         )
-
-
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    out: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, dict):
-            out |= _flat(value, f"{prefix}{key}.")
-        else:
-            out[prefix + key] = value
-    return out

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -102,24 +103,22 @@ def _frame(prepared: Prepared, view: _View, rows: NDArray[np.int64]) -> pd.DataF
             "degree": array(view.side.degree)[rows].astype(np.int32),
         }
     )
+
+    def column(m: str, values: NDArray | None, missing: float | bool) -> Any:
+        """Of one modality; ``missing`` where the model has not got it."""
+        return values[rows, names.index(m)] if values is not None and m in names else missing
+
     with torch.no_grad():
-        gated = array(view.gate.shares(view.side.signals, view.side.has)) if names else None
-        full = array(view.gate(view.side.signals, view.side.has)) if names else None
-    shares = _shares(view, rows)
+        signals = (view.side.signals, view.side.has)
+        gated = array(view.gate.shares(*signals)) if names else None
+        strength = array(view.gate(*signals))[rows].sum(axis=1) if names else 0.0
+    shares, has = _shares(view, rows), view.side.has.cpu().numpy()
+    columns = {f"w_{m}": column(m, gated, 0.0) for m in listed}
+    columns |= {f"share_{s}": shares.get(s, np.zeros(len(rows))) for s in ("id", *listed)}
     for m in listed:
-        there = names.index(m) if m in names else None
-        out[f"w_{m}"] = 0.0 if gated is None or there is None else gated[rows, there]
-    for source in ("id", *listed):
-        out[f"share_{source}"] = shares.get(source, np.zeros(len(rows)))
-    for m in listed:
-        there = names.index(m) if m in names else None
-        out[f"coherence_{m}"] = np.nan if there is None else _coherence(prepared, view, m)[rows]
-    for m in listed:
-        there = names.index(m) if m in names else None
-        has = view.side.has.cpu().numpy()
-        out[f"has_{m}"] = False if there is None else has[rows, there]
-    out["strength"] = 0.0 if full is None else full[rows].sum(axis=1)
-    return out
+        columns[f"coherence_{m}"] = _coherence(prepared, view, m)[rows] if m in names else np.nan
+    columns |= {f"has_{m}": column(m, has, False) for m in listed}
+    return out.assign(**columns, strength=strength)
 
 
 def _coherence(prepared: Prepared, view: _View, modality: str) -> NDArray[np.float32]:

@@ -96,6 +96,15 @@ def without_nan(value: Any) -> Any:
     return value
 
 
+def flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    """Nested settings as one level, their keys joined by dots."""
+    out: dict[str, Any] = {}
+    for key, value in values.items():
+        nested = isinstance(value, Mapping)
+        out |= flat(value, f"{before}{key}.") if nested else {before + key: value}
+    return out
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write `value` to `path` as indented JSON, not caring for a half-written file."""
     text = json.dumps(without_nan(value), indent=1, ensure_ascii=False, allow_nan=False)

@@ -19,6 +19,7 @@ from micrec_core.bundled import RUNS, home
 from micrec_core.errors import RunError
 from micrec_core.names import CATALOGUE, LAYOUTS, SNAPSHOT_USERS
 from micrec_core.runs import Run, RunListing, list_runs, open_run
+from micrec_core.runs.files import flat
 
 _SNAPSHOT = re.compile(r"snapshots/epoch_(\d+)\.safetensors")
 
@@ -186,18 +187,9 @@ def facts(opened: Opened) -> pd.DataFrame:
     named = {
         **{k: info[k] for k in ("created", "finished", "seed", "split", "device", "n_parameters")},
         **{f"encoder of {k}": v for k, v in info["encoders"].items()},
-        **{f"setting {k}": v for k, v in _flat(info["config"]).items()},
+        **{f"setting {k}": v for k, v in flat(info["config"]).items()},
         **{f"version of {k}": v for k, v in info["versions"].items()},
         **{f"seconds, {k}": round(v, 1) for k, v in info["timings"].items()},
         **{f"note {i}": note for i, note in enumerate(info["dataset"]["notes"], start=1)},
     }
     return pd.DataFrame({"fact": list(named), "value": [str(v) for v in named.values()]})
-
-
-def _flat(settings: Mapping[str, Any], before: str = "") -> dict[str, Any]:
-    """Nested settings as one level, with dots."""
-    out: dict[str, Any] = {}
-    for key, value in settings.items():
-        inner = value if isinstance(value, Mapping) else None
-        out |= _flat(inner, f"{before}{key}.") if inner is not None else {f"{before}{key}": value}
-    return out
