@@ -20,6 +20,7 @@ from scipy import sparse
 from micrec_core.errors import is_out_of_memory
 from micrec_core.evaluation.compiled import copy_columns, select_top
 from micrec_core.evaluation.parallel import map_pieces, n_cores, one_blas_thread
+from micrec_core.method.search import repeated_rows
 
 ScoreBlock = Callable[[NDArray[np.int64]], NDArray[np.floating]]
 
@@ -160,7 +161,7 @@ def rank_embeddings(
 
 def _inner_products(users: NDArray[np.floating], items: NDArray[np.float32]) -> ScoreBlock:
     """Scores of some users against all items; each thread writes to a buffer of its own."""
-    source, target = _repeated_rows(items)
+    source, target = repeated_rows(items)
     buffers = threading.local()
 
     def score_block(chunk: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -215,20 +216,6 @@ class _Selection:
 
         map_pieces(work, itertools.pairwise(bounds))
         return out
-
-
-def _repeated_rows(
-    items: NDArray[np.float32],
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """First occurrence and row of every row that equals an earlier one."""
-    if items.size == 0:
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    # Adding zero turns -0 into +0, so that equal values are equal bytes.
-    as_bytes = (items + np.float32(0)).view(np.dtype((np.void, items.shape[1] * 4))).ravel()
-    _, first, group = np.unique(as_bytes, return_index=True, return_inverse=True)
-    representative = first[group]
-    target = np.flatnonzero(representative != np.arange(len(items)))
-    return representative[target].astype(np.int64), target.astype(np.int64)
 
 
 def sorted_rows(matrix: sparse.csr_matrix) -> tuple[NDArray[np.integer], NDArray[np.integer]]:

@@ -15,6 +15,7 @@ from scipy import sparse, special
 from micrec_core.evaluation.metrics import ranking_metrics
 from micrec_core.evaluation.ranking import rank_embeddings
 from micrec_core.graphs.neighbours import normalise_rows
+from micrec_core.method.bridge import ridge_map
 
 # Times the mean eigenvalue of the source covariance, so that they fit spaces of any scale.
 LAMBDAS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
@@ -44,12 +45,9 @@ def fit_ridge(source: NDArray[np.floating], target: NDArray[np.floating], streng
     strength : lambda as a multiple of the mean eigenvalue of the source's covariance
     """
     x, y = np.asarray(source, np.float64), np.asarray(target, np.float64)
-    mean_x, mean_y = x.mean(axis=0), y.mean(axis=0)
-    x, y = x - mean_x, y - mean_y
-    gram = x.T @ x
-    penalty = strength * max(float(np.trace(gram)) / len(gram), 1e-12)
-    weights = np.linalg.solve(gram + penalty * np.eye(len(gram)), x.T @ y)
-    return Ridge(weights, mean_y - mean_x @ weights, strength)
+    spread = float(np.square(x - x.mean(axis=0)).sum()) / x.shape[1]
+    weights, bias = ridge_map(x, y, strength * max(spread, 1e-12))
+    return Ridge(weights.T, bias, strength)
 
 
 def choose_ridge(

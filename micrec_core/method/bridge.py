@@ -66,15 +66,25 @@ class Bridge:
         return found.rows, found.weights(TEMPERATURE)
 
 
+def ridge_map(
+    source: NDArray[np.floating], target: NDArray[np.floating], penalty: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """W [dim, dim] and c [dim] of target = W source + c, [n, dim] each.
+
+    Least squares with a ``penalty`` on all but the constant.
+    """
+    centre_a, centre_b = source.mean(axis=0), target.mean(axis=0)
+    a = (source - centre_a).astype(np.float64)
+    b = (target - centre_b).astype(np.float64)
+    weight = np.linalg.solve(a.T @ a + penalty * np.eye(a.shape[1]), a.T @ b).T
+    return weight, centre_b - weight @ centre_a
+
+
 def fit_bridge(
     alone: NDArray[np.float32], target: NDArray[np.float32], ridge: float, share: float
 ) -> Bridge:
-    """Least squares with penalty ``ridge`` on all but the constant; both [n_overlap, dim]."""
-    centre_a, centre_b = alone.mean(axis=0), target.mean(axis=0)
-    a = (alone - centre_a).astype(np.float64)
-    b = (target - centre_b).astype(np.float64)
-    weight = np.linalg.solve(a.T @ a + ridge * np.eye(a.shape[1]), a.T @ b).T
-    bias = centre_b - weight @ centre_a
+    """A ``ridge_map`` and a ``share`` of the nearest; both [n_overlap, dim]."""
+    weight, bias = ridge_map(alone, target, ridge)
     return Bridge(
         weight.astype(np.float32),
         bias.astype(np.float32),
