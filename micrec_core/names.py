@@ -115,6 +115,7 @@ DEGREE_COLUMNS = [
     *("diff", "diff_low", "diff_high"),
 ]
 CURVE_COLUMNS = [*SUMMARY_COLUMNS, "share"]
+LAYOUT_COLUMNS = ["epoch", "method", "domain", "row", "x", "y"]
 ALIGNMENT_COLUMNS = ["epoch", "a", "b", "metric", "value", "low", "high", "random", "n"]
 
 # Path in a run -> columns without which the table is of no use.
@@ -130,5 +131,5 @@ TABLES: dict[str, list[str]] = {
     CATALOGUE: ["domain", "row", "item_id", "title", "description", "degree", "thumbnail"],
     WEIGHTS: ["entity", "domain", "id", "degree"],
     SNAPSHOT_USERS: ["row", "user_id", "degree_a", "degree_b"],
-    LAYOUTS: ["epoch", "method", "domain", "row", "x", "y"],
+    LAYOUTS: LAYOUT_COLUMNS,
 }

@@ -28,6 +28,7 @@ from micrec_core.evaluation.metric_frames import (
 )
 from micrec_core.evaluation.questions import tabulate
 from micrec_core.evaluation.significance import compare_table
+from micrec_core.figures.picking import pick
 from micrec_core.names import (
     CATALOGUE,
     EVERYONE,
@@ -163,7 +164,6 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 def spread_table(variants: pd.DataFrame) -> pd.DataFrame:
     """Mean and standard deviation over seeds of every model's mean over users."""
-    rows = variants[(variants["seed"] != POOLED) & (variants["cohort"] == EVERYONE)]
-    rows = rows[rows["metric"].isin(METRICS)]
+    rows = pick(variants[variants["seed"] != POOLED], cohort=EVERYONE, metric=METRICS)
     grouped = rows.groupby(["model", "variant", "protocol", "domain", "metric"], sort=False)["mean"]
     return grouped.agg(mean_of_seeds="mean", sd="std", n_seeds="size").reset_index()

@@ -198,18 +198,9 @@ def distance_shares(
         for kind, values in zip((SAME, RANDOM), pair, strict=True):
             inside = np.clip(values, 0.0, 2.0)
             counts = np.histogram(inside, edges)[0]
-            parts.append(
-                pd.DataFrame(
-                    {
-                        "stage": stage,
-                        "pair": kind,
-                        "low": edges[:-1],
-                        "high": edges[1:],
-                        "share": counts / max(len(values), 1),
-                        "n": len(values),
-                    }
-                )
-            )
+            bins = {"stage": stage, "pair": kind, "low": edges[:-1], "high": edges[1:]}
+            shares = counts / max(len(values), 1)
+            parts.append(pd.DataFrame(bins).assign(share=shares, n=len(values)))
     return pd.concat(parts, ignore_index=True)
 
 

@@ -93,13 +93,10 @@ class Group:
         Empty where there is nothing to pair.
         """
         if protocol not in self._tested:
-            self._tested[protocol] = self._test(protocol)
+            stored, first = users_file(protocol), first_of_each(self.single)
+            frames = {name: run.frame(stored) for name, run in first.items() if run.has(stored)}
+            paired = MICREC in frames and len(frames) > 1
+            self._tested[protocol] = (
+                compare_table(frames, MICREC, [MAIN]) if paired else pd.DataFrame()
+            )
         return self._tested[protocol]
-
-    def _test(self, protocol: str) -> pd.DataFrame:
-        stored = users_file(protocol)
-        found = {name: run for name, run in first_of_each(self.single).items() if run.has(stored)}
-        if MICREC not in found or len(found) < 2:
-            return pd.DataFrame()
-        frames = {name: run.frame(stored) for name, run in found.items()}
-        return compare_table(frames, MICREC, [MAIN])

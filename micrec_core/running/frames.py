@@ -20,6 +20,7 @@ from micrec_core.evaluation.metric_frames import (
     variants_table,
 )
 from micrec_core.evaluation.questions import Answer, Outcome, tabulate
+from micrec_core.figures.picking import pick
 from micrec_core.names import (
     BEYOND_COLUMNS,
     COLD,
@@ -119,20 +120,12 @@ def headline(summary: pd.DataFrame, model: str, variant: str) -> dict[str, Any]:
     dict
         protocol -> domain -> metric -> mean, low, high, n
     """
-    rows = summary[
-        (summary["model"] == model)
-        & (summary["variant"] == variant)
-        & (summary["cohort"] == EVERYONE)
-    ]
+    rows = pick(summary, model=model, variant=variant, cohort=EVERYONE)
     out: dict[str, Any] = {}
     for row in rows.itertuples():
         metrics = out.setdefault(row.protocol, {}).setdefault(row.domain, {})
-        metrics[row.metric] = {
-            "mean": float(row.mean),
-            "low": float(row.low),
-            "high": float(row.high),
-            "n": int(row.n),
-        }
+        bounds = {"mean": float(row.mean), "low": float(row.low), "high": float(row.high)}
+        metrics[row.metric] = bounds | {"n": int(row.n)}
     return out
 
 

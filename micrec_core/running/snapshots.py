@@ -14,7 +14,7 @@ from micrec_core.answering.answers import array
 from micrec_core.data.progress import Progress
 from micrec_core.evaluation.alignment import alignment_metrics, retrieval_places
 from micrec_core.method.micrec import Encoded
-from micrec_core.names import ALIGNMENT, ALIGNMENT_COLUMNS, LAYOUTS, SNAPSHOT_USERS
+from micrec_core.names import ALIGNMENT, ALIGNMENT_COLUMNS, LAYOUT_COLUMNS, LAYOUTS, SNAPSHOT_USERS
 from micrec_core.runs import RunWriter
 from micrec_core.training.prepare import Prepared
 
@@ -210,18 +210,8 @@ def _frame(
     parts = []
     for epoch, layout in zip(epochs, layouts, strict=True):
         for name, half in zip(names, np.split(layout, 2), strict=True):
-            parts.append(
-                pd.DataFrame(
-                    {
-                        "epoch": epoch,
-                        "method": method,
-                        "domain": name,
-                        "row": np.arange(len(half)),
-                        "x": half[:, 0],
-                        "y": half[:, 1],
-                    }
-                )
-            )
+            points = pd.DataFrame(half, columns=["x", "y"]).rename_axis("row").reset_index()
+            parts.append(points.assign(epoch=epoch, method=method, domain=name)[LAYOUT_COLUMNS])
     return pd.concat(parts, ignore_index=True)
 
 
