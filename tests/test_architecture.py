@@ -197,9 +197,10 @@ def test_every_test_folder_mirrors_a_package() -> None:
 
 
 def test_files_of_one_name_mean_the_same() -> None:
-    """What a page shows, draws and measures; a benchmark of a module; a room's registry, schema."""
+    """What a page shows, draws and measures; a benchmark of a module; a room's registry, schema;
+    an operator and its kernel."""
     shown = {path.name for path in PAGES}
     same = {"__init__.py", "neighbours.py", "propagation.py", "ranking.py"}
-    same |= {"preparing.py", "registry.py", "schema.py"}
+    same |= {"preparing.py", "registry.py", "schema.py", "aggregation.py", "gathering.py"}
     counts = Counter(path.name for path in OWN)
     assert {file for file, n in counts.items() if n > 1} <= same | shown

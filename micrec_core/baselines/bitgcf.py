@@ -20,7 +20,7 @@ from torch import Tensor
 
 from micrec_core.baselines.contract import EDGE_DROP, KNOWN, Baseline, Embeddings, Noise, Option
 from micrec_core.baselines.layers import degrees
-from micrec_core.graphs.operators import Dropout
+from micrec_core.graphs.bipartite import Dropout
 from micrec_core.graphs.propagation import normalised
 from micrec_core.method.configurations import FALLING
 from micrec_core.method.inputs import Link, ModelInputs

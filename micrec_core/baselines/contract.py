@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor, nn
 
-from micrec_core.graphs.operators import Dropout
+from micrec_core.graphs.bipartite import Dropout
 from micrec_core.method.configurations import FALLING, Point
 from micrec_core.method.inputs import Link, ModelInputs
 

@@ -30,8 +30,8 @@ from micrec_core.baselines.contract import (
     Step,
 )
 from micrec_core.baselines.layers import Content, degrees, uniform_neighbours
-from micrec_core.graphs.lending import NeighbourGraph
-from micrec_core.graphs.operators import BipartiteGraph
+from micrec_core.graphs.aggregation import NeighbourGraph
+from micrec_core.graphs.bipartite import BipartiteGraph
 from micrec_core.graphs.propagation import light_gcn
 from micrec_core.method.configurations import FALLING
 from micrec_core.method.inputs import ModelInputs
@@ -104,7 +104,7 @@ def prune(graph: BipartiteGraph, drop: float, generator: torch.Generator) -> Bip
 
     By the Gumbel keys log w + G, whose largest are such a sample.
     """
-    rows, columns = graph.by_user.rows(), graph.by_user.indices
+    rows, columns = (ends.cpu().numpy() for ends in (graph.pattern.rows, graph.pattern.indices))
     of_users, of_items = (degree.cpu().numpy() for degree in graph.degrees())
     log_weight = -0.5 * np.log(of_users[rows] * of_items[columns])
     uniform = torch.rand(len(rows), generator=generator).clamp(min=1e-20)

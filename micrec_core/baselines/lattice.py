@@ -28,8 +28,7 @@ from micrec_core.baselines.contract import (
     Option,
 )
 from micrec_core.baselines.layers import Content, degrees
-from micrec_core.graphs.attention import cosine_means
-from micrec_core.graphs.nearest import nearest
+from micrec_core.graphs.neighbours.nearest import nearest
 from micrec_core.graphs.propagation import light_gcn
 from micrec_core.method.configurations import FALLING
 from micrec_core.method.inputs import DomainInputs, ModelInputs
@@ -93,3 +92,23 @@ class Lattice(Baseline):
             around: Tensor = torch.stack(parts).sum(0)
             out.append(Embeddings(users, items + F.normalize(around, dim=1)))
         return out
+
+
+def cosine_means(unit: Tensor, near: Tensor, values: Tensor) -> Tensor:
+    """Means of ``values`` over neighbours, weighed by their positive cosines (eq. 5 and 6).
+
+    Parameters
+    ----------
+    unit : [n, width], what the cosines are of
+    near : int64 [n, k], rows of neighbours, -1 for none
+    values : [n, dim]
+
+    Returns
+    -------
+    [n, dim]; zeros for a row without a neighbour at a positive cosine
+    """
+    rows = near.clamp(min=0)
+    cosines = (unit[:, None, :] * F.embedding(rows, unit)).sum(-1)
+    weights = torch.where(near >= 0, cosines.clamp(min=0.0), 0.0)
+    weights = weights / weights.sum(1, keepdim=True).clamp(min=1e-12)
+    return (weights[..., None] * F.embedding(rows, values)).sum(1)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor, nn
 
-from micrec_core.graphs.lending import NeighbourGraph
+from micrec_core.graphs.aggregation import NeighbourGraph
 from micrec_core.graphs.propagation import Pair
 from micrec_core.method.inputs import DomainInputs, ModelInputs, Side
 

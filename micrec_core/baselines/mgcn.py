@@ -33,7 +33,7 @@ from micrec_core.baselines.contract import (
     Step,
 )
 from micrec_core.baselines.layers import Content, degrees
-from micrec_core.graphs.operators import Dropout
+from micrec_core.graphs.bipartite import Dropout
 from micrec_core.graphs.propagation import light_gcn, normalised
 from micrec_core.method import contrast
 from micrec_core.method.configurations import FALLING

@@ -94,9 +94,8 @@ class _Task:
         self.users = model.table(link.source).users.detach()
         self.source_items = model.table(link.source).items.detach()
         self.items = model.table(link.target).items.detach()
-        csr = inputs.domains[link.target].graph.by_user
-        self.pointers = torch.from_numpy(csr.indptr).long()
-        self.taken = torch.from_numpy(csr.indices).long()
+        pattern = inputs.domains[link.target].graph.pattern
+        self.pointers, self.taken = pattern.indptr.cpu().long(), pattern.indices.cpu().long()
         self.pool = torch.unique(self.taken)
 
     def loss(self, rows: Tensor) -> Tensor:

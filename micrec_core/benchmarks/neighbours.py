@@ -7,8 +7,8 @@ from sklearn.neighbors import NearestNeighbors
 
 from micrec_core.benchmarks import worlds
 from micrec_core.benchmarks.measure import Options, Report, Timing, in_turn
-from micrec_core.graphs.nearest import nearest
 from micrec_core.graphs.neighbours import STRONGEST_TERMS, strongest
+from micrec_core.graphs.neighbours.nearest import nearest
 
 K, VOCABULARY, DIM = 10, 20_000, 128
 

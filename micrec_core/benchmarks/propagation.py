@@ -9,7 +9,7 @@ from torch import Tensor
 
 from micrec_core.benchmarks import peers, worlds
 from micrec_core.benchmarks.measure import Options, Report, Target, Timing, in_turn, times_longer
-from micrec_core.graphs.operators import BipartiteGraph
+from micrec_core.graphs.bipartite import BipartiteGraph
 from micrec_core.graphs.propagation import light_gcn
 
 LAYERS, DIM = 3, 64

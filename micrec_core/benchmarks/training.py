@@ -12,7 +12,7 @@ from micrec_core.benchmarks.peers import PlainINMO
 from micrec_core.config import ModelSettings, TrainSettings
 from micrec_core.data import make_split, read_dataset
 from micrec_core.data.types import Edges
-from micrec_core.graphs.operators import BipartiteGraph
+from micrec_core.graphs.bipartite import BipartiteGraph
 from micrec_core.method.inputs import DomainInputs, ModelInputs, Side
 from micrec_core.method.micrec import MICRec
 from micrec_core.training.build import build_model, effective_training

@@ -59,7 +59,7 @@ class Bridge:
     ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Nearest overlapping users [n, k] (positions, -1 for none) and their softmax weights."""
         # Imported here, for it brings torch along, and a bridge is also served where there is none.
-        from micrec_core.graphs.nearest import nearest
+        from micrec_core.graphs.neighbours.nearest import nearest
 
         unit = normalise_rows(np.ascontiguousarray(users, dtype=np.float32))
         found = nearest(unit, self.source, NEAREST, same=same)

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 
-from micrec_core.graphs.lending import NeighbourGraph
-from micrec_core.graphs.nearest import nearest
+from micrec_core.graphs.aggregation import NeighbourGraph
+from micrec_core.graphs.bipartite import BipartiteGraph
 from micrec_core.graphs.neighbours import Neighbours
-from micrec_core.graphs.operators import BipartiteGraph, Dropout
+from micrec_core.graphs.neighbours.nearest import nearest
+from micrec_core.graphs.sparse import SparseMatrix
 from micrec_core.method.bridge import Bridge
 from micrec_core.method.inputs import DomainInputs, ModelInputs, Side, user_side
 from micrec_core.method.knowledge import DomainKnowledge, Knowledge
@@ -36,17 +37,13 @@ class FoldInGraph(BipartiteGraph):
     extended : CSR [n_users, n_items], train and support interactions together
     """
 
-    symmetric = False
-
     def __init__(self, train: BipartiteGraph, extended: sparse.csr_matrix):
         super().__init__(extended, train.device)
         self._train = train
 
-    def to_items(
-        self, x: Tensor, items: Tensor, users: Tensor, drop: Dropout | None = None
-    ) -> Tensor:
-        """As the train graph alone does."""
-        return self._train.to_items(x, items, users, drop)
+    def scaled(self, users: Tensor | None, items: Tensor | None) -> tuple[SparseMatrix, ...]:
+        """What sends to items is that of the train graph alone."""
+        return super().scaled(users, items)[0], self._train.scaled(users, items)[1]
 
 
 def encode(model: MICRec, inputs: ModelInputs, by_source: bool = False) -> list[Encoded]:

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 
-from micrec_core.graphs.lending import NeighbourGraph, NeighbourRows
+from micrec_core.graphs.aggregation import NeighbourGraph, NeighbourRows
+from micrec_core.graphs.bipartite import BipartiteGraph
 from micrec_core.graphs.neighbours import Neighbours
-from micrec_core.graphs.operators import BipartiteGraph
+from micrec_core.graphs.sparse import SparseMatrix
 from micrec_core.method.knowledge import DomainKnowledge, Knowledge
 from micrec_core.method.profiles import (
     OTHER_DOMAIN,
@@ -43,7 +44,7 @@ class Side:
         may look at
     unseen : float [n_modalities], the standardised log degree of an entity without interactions
     degree : float [n], number of train interactions
-    sums : modality -> NeighbourGraph [n, items of all domains, one domain after the other], of
+    sums : modality -> SparseMatrix [n, items of all domains, one domain after the other], of
         which items' features ``content`` is made up; of users in training and where that is the
         shorter way
     """
@@ -54,7 +55,7 @@ class Side:
     signals: Tensor
     unseen: Tensor
     degree: Tensor
-    sums: Mapping[str, NeighbourGraph] = field(default_factory=dict)
+    sums: Mapping[str, SparseMatrix] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.degree)
@@ -127,7 +128,7 @@ def model_inputs(knowledge: Knowledge, device: str | torch.device = "cpu") -> Mo
     for part, history in zip(knowledge.domains, _histories(knowledge), strict=True):
         users = user_side(part, part.profiles, part.user_neighbours, knowledge, device)
         sums = {
-            m: NeighbourGraph.of(sparse.diags(profiles.scale()) @ history, device)
+            m: SparseMatrix.of(sparse.diags(profiles.scale()) @ history, device)
             for m, profiles in part.profiles.items()
             if _sums_are_cheaper(history, profiles.dense.shape[1], device)
         }

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from micrec_core.features import FeatureMatrix
-from micrec_core.graphs.nearest import nearest
 from micrec_core.graphs.neighbours import Features, Neighbours
+from micrec_core.graphs.neighbours.nearest import nearest
 from micrec_core.method.profiles import (
     SIGNALS,
     Links,

@@ -18,11 +18,10 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from micrec_core.graphs.mixing import mix
-from micrec_core.graphs.operators import Dropout
+from micrec_core.graphs.aggregation import aggregate
+from micrec_core.graphs.bipartite import Dropout
+from micrec_core.graphs.gathering import take, takeable
 from micrec_core.graphs.propagation import light_gcn, light_gcn_rows, normalised
-from micrec_core.graphs.shared import add_shared
-from micrec_core.graphs.taking import take, takeable
 from micrec_core.method.gate import Gate
 from micrec_core.method.inputs import DomainInputs, Link, ModelInputs, Side
 
@@ -211,7 +210,7 @@ class MICRec(nn.Module):
         beta = own.refine * own.item_gate.shares(items.signals, items.has)
         for index, m in enumerate(self.settings.modalities):
             near = items.neighbours[m]
-            refined = self._into(refined, m, mix, whole(templates), beta[:, index], near)
+            refined = self._into(refined, m, aggregate, whole(templates), beta[:, index], near)
         return refined
 
     def sum_templates(
@@ -233,33 +232,31 @@ class MICRec(nn.Module):
         """
         if not self.settings.templates:
             return user_templates, item_templates
-        own, graph = self.domain(d), inputs.graph
-        degrees = inputs.users.degree, inputs.items.degree
+        own, graph = self.domain(d), inputs.graph.dropped(drop)
         refined = self.refine(d, inputs.items, item_templates)
-        users = self._sum(graph.to_users, refined, *degrees, drop, own.any_user)
-        given = () if own.own_template is None else (whole(item_templates), own.own_template)
-        of_items = user_templates, *degrees[::-1], drop, own.any_item
-        return users, self._sum(graph.to_items, *of_items, *given)
+        users = self._sum(graph.to_users, refined, inputs.users.degree, drop, own.any_user)
+        items = self._sum(graph.to_items, user_templates, inputs.items.degree, drop, own.any_item)
+        if own.own_template is not None:
+            items = self._into(
+                items, "id", Tensor.addcmul_, whole(item_templates), own.own_template
+            )
+        return users, items
 
     def _sum(
         self,
         gather: Callable[..., Tensor],
         templates: Tensor,
         degree: Tensor,
-        others: Tensor,
         drop: Dropout | None,
-        *rest: Tensor,
+        anyone: Tensor,
     ) -> Tensor:
-        """What ``gather`` brings of the templates, normalised, and in ``id`` the ``rest``.
+        """What ``gather`` brings of the templates and the global vector, normalised.
 
-        ``degree`` [n] of who receives, ``others`` of who gives. What is dropped is made up for.
+        ``degree`` [n] of who receives. What is dropped is made up for.
         """
         scale = (degree + 1.0) ** -self.alpha
         rescaled = scale if drop is None else scale * (1.0 / (1.0 - drop.rate))
-        summed = gather(templates.flatten(1), rescaled, torch.ones_like(others), drop)
-        if templates.ndim > 2:
-            summed = summed.unflatten(1, templates.shape[1:])
-        return self._into(summed, "id", add_shared, scale, *rest)
+        return self._into(gather(templates, rescaled), "id", Tensor.addr_, scale, anyone)
 
     # 5: transfer between domains ---------------------------------------------------------------
 
@@ -309,7 +306,7 @@ class MICRec(nn.Module):
         weights, fading = gate(side.signals, side.has), 1.0 / (1.0 + side.degree)
         for index, m in enumerate(self.settings.modalities):
             message = anchors, weights[:, index], side.neighbours[m], content[index], fading
-            embedding = self._into(embedding, m, mix, *message)
+            embedding = self._into(embedding, m, aggregate, *message)
         return embedding
 
     def content(self, side: Side) -> list[Tensor]:
@@ -341,9 +338,7 @@ class MICRec(nn.Module):
 
     def propagate(self, users: Tensor, items: Tensor, inputs: DomainInputs) -> Pair:
         """LightGCN eq. 3 and the mean over layers; an entity without edges keeps its embedding."""
-        start = users.flatten(1), items.flatten(1)
-        found = light_gcn(inputs.graph, _degrees(inputs), *start, self.settings.layers)
-        return found[0].view_as(users), found[1].view_as(items)
+        return light_gcn(inputs.graph, _degrees(inputs), users, items, self.settings.layers)
 
     def propagate_rows(
         self,
@@ -355,15 +350,15 @@ class MICRec(nn.Module):
         """Rows of what ``propagate`` gives: by each list of users and of items, [n, dim]."""
         start = embedded.aggregated_users, embedded.aggregated_items
         degrees, layers = _degrees(inputs), self.settings.layers
-        return light_gcn_rows(inputs.graph, degrees, *start, layers, users, items)
+        of_users, of_items = light_gcn_rows(inputs.graph, degrees, *start, layers, users, items)
+        return of_users, of_items
 
     def layers(self, users: Tensor, items: Tensor, inputs: DomainInputs) -> list[Pair]:
         """The layers of users and items that ``propagate`` takes the mean of, from 0 on."""
-        shapes = users.shape[1:], items.shape[1:]
-        found = [(users.flatten(1), items.flatten(1))]
+        found = [(users, items)]
         for _ in range(self.settings.layers):
             found.append(normalised(inputs.graph, _degrees(inputs), *found[-1]))
-        return [(u.unflatten(1, shapes[0]), i.unflatten(1, shapes[1])) for u, i in found]
+        return found
 
     # 9: as if brand-new ------------------------------------------------------------------------
 

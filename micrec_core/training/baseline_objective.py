@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from micrec_core.baselines.contract import Baseline, Embeddings, Noise, Step
-from micrec_core.graphs.operators import Dropout
+from micrec_core.graphs.bipartite import Dropout
 from micrec_core.training import losses
 from micrec_core.training.objective import Batch, Ranker
 

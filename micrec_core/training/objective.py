@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from micrec_core.config import TrainSettings
-from micrec_core.graphs.operators import Dropout
-from micrec_core.graphs.taking import take
+from micrec_core.graphs.bipartite import Dropout
+from micrec_core.graphs.gathering import take
 from micrec_core.method import contrast
 from micrec_core.method.inputs import Link, ModelInputs
 from micrec_core.method.micrec import Embedded, MICRec

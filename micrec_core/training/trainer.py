@@ -16,7 +16,7 @@ from micrec_core.baselines import Baseline
 from micrec_core.config import TrainSettings
 from micrec_core.data.types import Edges
 from micrec_core.errors import RunError
-from micrec_core.graphs.operators import Dropout
+from micrec_core.graphs.bipartite import Dropout
 from micrec_core.method.inputs import ModelInputs
 from micrec_core.method.micrec import MICRec
 from micrec_core.training.adam import Adam

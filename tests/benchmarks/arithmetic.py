@@ -80,9 +80,10 @@ def training(world: World) -> dict[str, float]:
 
 
 # What a GPU has of an edge beside that: the pair and its place in the epoch's order; the key and
-# the place by which a batch is found, a factor in each direction for what is left out, and three
-# numbers of 64 bits while a step's dropout is drawn (``graphs/device.py``).
-ON_DEVICE = 24 + 16 + 2 * FLOAT + 24
+# the place by which a batch is found, factors for what is left out and for what is dropped, two
+# more matrices of values in each direction, and three numbers of 64 bits while a step's dropout is
+# drawn (``graphs/bipartite.py``).
+ON_DEVICE = 24 + 16 + 2 * FLOAT + 4 * FLOAT + 24
 # Ten million users, two million items, 200 million interactions, as the sample generator shares
 # them out; the columns of the table in docs/scale.md.
 TEN_MILLION = World(14_500_000, 2_000_000, 150_000_000)

@@ -10,10 +10,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import sparse
 
-from micrec_core.graphs import cells
-from micrec_core.graphs import nearest as search
-from micrec_core.graphs.nearest import nearest
-from micrec_core.graphs.neighbours import Features, Neighbours, normalise_rows, strongest
+from micrec_core.graphs.neighbours import (
+    Features,
+    Neighbours,
+    inverted_file,
+    normalise_rows,
+    strongest,
+)
+from micrec_core.graphs.neighbours import nearest as search
+from micrec_core.graphs.neighbours.nearest import nearest
 
 KINDS = ("dense", "sparse")
 
@@ -125,7 +130,7 @@ def test_the_share_that_was_found_is_told(kind, monkeypatch) -> None:
     matrix = normalise_rows(rng.normal(size=(1500, 12)).astype(np.float32))
     space, same = as_kind(matrix, kind), np.arange(1500)
     monkeypatch.setattr(search, "DESCENTS", 0)
-    monkeypatch.setattr(cells, "PROBED", 2)
+    monkeypatch.setattr(inverted_file, "PROBED", 2)
     monkeypatch.setattr(search, "_CHECKED", 1500)
     found = nearest(space, space, 10, same=same, exact_pairs=0)
     wanted = nearest(space, space, 10, same=same)

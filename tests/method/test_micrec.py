@@ -10,7 +10,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from micrec_core.graphs.operators import Dropout
+from micrec_core.graphs.bipartite import Dropout
 from micrec_core.method.inductive import alone_users
 from micrec_core.method.inputs import ModelInputs
 from micrec_core.method.micrec import Encoded, MICRec
@@ -214,8 +214,8 @@ def test_dropout_takes_the_same_edges_for_users_and_items(world, built) -> None:
     state, drop = state_of(model), Dropout(0.4, 11)
     for d, domain in enumerate(inputs.domains):
         taken = oracle.interactions(world, d)
-        users, items = np.indices(taken.shape)
-        left = taken * drop.keep(users.ravel(), items.ravel()).reshape(taken.shape)
+        users, items = (torch.from_numpy(rows) for rows in np.indices(taken.shape))
+        left = taken * drop.keep(users, items).numpy()
         p = oracle.under(state, f"domains.{d}.")
         found = model.sum_templates(d, domain, *model.templates(d), drop)
         side = oracle.item_side(world, d, MODALITIES)

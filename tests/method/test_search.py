@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from micrec_core.graphs.nearest import nearest
 from micrec_core.graphs.neighbours import normalise_rows, strongest
+from micrec_core.graphs.neighbours.nearest import nearest
 from micrec_core.method.search import Index, Query, repeated_rows, softmax_weights, top_rows
 
 scores = st.lists(st.sampled_from([-1.0, 0.0, 0.5, 2.0, -np.inf]), max_size=30)

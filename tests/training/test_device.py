@@ -10,6 +10,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from micrec_core.errors import RunError
+from micrec_core.graphs import fast
 from micrec_core.method import contrast
 from micrec_core.training.checkpoint import load_checkpoint
 from micrec_core.training.trainer import Trainer
@@ -35,15 +36,10 @@ class _Asked(TorchDispatchMode):
 
 @contextmanager
 def as_on_a_gpu(made: Trainer) -> Iterator[Trainer]:
-    """All that asks where it is answers that it is not the host, but the kernels of neighbours."""
-    for domain in made.inputs.domains:
-        domain.graph.on_host = False
+    """All that asks where it is answers that it is not the host."""
     made.on_host = False
-    try:
+    with fast.plain():
         yield made
-    finally:
-        for domain in made.inputs.domains:
-            domain.graph.on_host = True
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 import torch
 from scipy import sparse
 
-from micrec_core.graphs.operators import BipartiteGraph
+from micrec_core.graphs.bipartite import BipartiteGraph
 from micrec_core.method.contrast import symmetric_info_nce
 from micrec_core.method.inputs import DomainInputs
 from micrec_core.training import losses
@@ -171,25 +171,20 @@ def test_a_step_that_leaves_its_batch_out_does_not_know_it(trainer) -> None:
 
 
 def dense(graph: BipartiteGraph) -> np.ndarray:
-    matrix = np.zeros((graph.n_users, graph.n_items), np.float32)
-    matrix[graph.by_user.rows(), graph.by_user.indices] = 1
-    return matrix
+    return graph.to_users(torch.eye(graph.n_items)).numpy()
 
 
 @pytest.mark.parametrize("n", [0, 1, 7])
 def test_a_graph_without_edges_is_the_graph_of_the_others(made, n) -> None:
     graph = made.inputs.domains[0].graph
     picked = torch.randperm(graph.n_edges, generator=torch.Generator().manual_seed(n))[:n]
-    users = torch.from_numpy(graph.by_user.rows())[picked]
-    items = torch.from_numpy(graph.by_user.indices.astype(np.int64))[picked]
+    users, items = graph.pattern.rows[picked].long(), graph.pattern.indices[picked].long()
     before = dense(graph)
     wanted = before.copy()
     wanted[users, items] = 0
     left = graph.without(users, items)
     assert np.array_equal(dense(left), wanted) and np.array_equal(dense(graph), before)
-    by_item = np.zeros_like(wanted)
-    by_item[left.by_item.indices, left.by_item.rows()] = 1
-    assert np.array_equal(by_item, wanted) and left.n_edges == graph.n_edges - n
+    assert np.array_equal(left.to_items(torch.eye(graph.n_users)).numpy().T, wanted)
     for found, whole in zip(left.degrees(), (wanted.sum(1), wanted.sum(0)), strict=True):
         assert np.array_equal(found.numpy(), whole)
 

@@ -6,40 +6,38 @@ adds all these tables up: for a batch of some rows of each table that costs more
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import numba
+import numpy as np
 import torch
-import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
-from micrec_core.graphs import kernels
-from micrec_core.graphs.operators import is_wide
+Given = list[tuple[Tensor, Tensor]]
 
 
 def takeable(table: Tensor) -> Tensor:
-    """The table [n, dim] itself, of which ``take`` takes rows at no cost of a table each.
+    """The table itself, of which ``take`` takes rows at no cost of a table each.
 
     The rows' gradients are added in place to that of whatever else is made of it, or to a copy
     where somebody else holds that one: a sum of two tables hands both of them the same.
     """
-    if table.requires_grad and torch.is_grad_enabled() and is_wide(table):
-        return _Takeable.apply(table, [])
-    return table
+    return _Takeable.apply(table, [])
 
 
-def take(table: Tensor, *rows: Tensor) -> list[Tensor]:
-    """The rows of a table by several lists of indices, int64 [n] each: [n, dim] each."""
+def take(table: Tensor, rows: Sequence[Tensor]) -> list[Tensor] | None:
+    """The rows of a takeable table by several lists of indices; None where it is none."""
     given = getattr(table.grad_fn, "given", None)
-    if given is not None:
-        return [_Taken.apply(table, given, one) for one in rows]
-    return list(F.embedding(torch.cat(rows), table).split([len(r) for r in rows]))
+    return None if given is None else [_Taken.apply(table, given, one) for one in rows]
 
 
 class _Takeable(torch.autograd.Function):
     """Nothing forward; back, what ``given`` holds of single rows is added to the gradient."""
 
     @staticmethod
-    def forward(ctx: Any, table: Tensor, given: list[tuple[Tensor, Tensor]]) -> Tensor:
+    def forward(ctx: Any, table: Tensor, given: Given) -> Tensor:
         ctx.given, ctx.shape = given, table.shape
         ctx.set_materialize_grads(False)
         return table.view_as(table)
@@ -52,7 +50,7 @@ class _Takeable(torch.autograd.Function):
         total = torch.zeros(ctx.shape) if gradient is None else _own(gradient).contiguous()
         # The engine hands them over in one order, so the sums are the same every time.
         for rows, of_rows in given:
-            kernels.add_rows(rows.numpy(), of_rows.numpy(), total.numpy())
+            _add_rows(rows.numpy(), of_rows.numpy(), total.numpy())
         given.clear()
         return total, None
 
@@ -70,7 +68,7 @@ class _Taken(torch.autograd.Function):
     still makes the engine wait for it before it asks the table's."""
 
     @staticmethod
-    def forward(ctx: Any, table: Tensor, given: list[tuple[Tensor, Tensor]], rows: Tensor) -> Any:
+    def forward(ctx: Any, table: Tensor, given: Given, rows: Tensor) -> Tensor:
         ctx.given, ctx.rows = given, rows
         return table.index_select(0, rows)
 
@@ -78,3 +76,14 @@ class _Taken(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[None, None, None]:
         ctx.given.append((ctx.rows, gradient.contiguous()))
         return None, None, None
+
+
+@numba.njit(fastmath=True, cache=True, nogil=True, boundscheck=False)
+def _add_rows(
+    rows: NDArray[np.int64], given: NDArray[np.float32], out: NDArray[np.float32]
+) -> None:
+    """out[rows[n]] += given[n], in order; given [n, dim]."""
+    for n in range(rows.shape[0]):
+        row = out[rows[n]]
+        for d in range(given.shape[1]):
+            row[d] += given[n, d]

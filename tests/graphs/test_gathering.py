@@ -1,24 +1,18 @@
-"""Rows taken from tables, and rows of the propagation, against autograd's own way."""
+"""Rows taken from tables against autograd's own way."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import sparse
 from torch import Tensor
 
-from micrec_core.graphs.lending import NeighbourGraph
-from micrec_core.graphs.mixing import mix
-from micrec_core.graphs.operators import BipartiteGraph
-from micrec_core.graphs.propagation import light_gcn, light_gcn_rows
-from micrec_core.graphs.taking import take, takeable
+from micrec_core.graphs.aggregation import NeighbourGraph, aggregate
+from micrec_core.graphs.gathering import take, takeable
 
-N_USERS, N_ITEMS, DIM, K = 60, 40, 64, 3
-LISTS = ([3, 3, 0, 59], [59, 7], [])
+DIM, K = 64, 3
 
 
 def draw(*shape: int, seed: int, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -28,13 +22,6 @@ def draw(*shape: int, seed: int, dtype: torch.dtype = torch.float32) -> Tensor:
 
 def rows(*lists: list[int]) -> list[Tensor]:
     return [torch.tensor(one, dtype=torch.long) for one in lists]
-
-
-def graph() -> BipartiteGraph:
-    matrix = (np.random.default_rng(0).random((N_USERS, N_ITEMS)) < 0.15).astype(np.float32)
-    matrix[[0, 9, N_USERS - 1]] = 0
-    matrix[:, [4, N_ITEMS - 1]] = 0
-    return BipartiteGraph(sparse.csr_matrix(matrix))
 
 
 @settings(deadline=None)  # the first call compiles
@@ -54,7 +41,7 @@ def test_rows_and_their_gradients_are_those_of_embeddings(lists, dense) -> None:
 
 
 def test_tables_one_from_the_other_share_no_gradient() -> None:
-    """As in a step: a table, what neighbours lend mixed with it, rows taken of both."""
+    """As in a step: a table, what neighbours send added to it, rows taken of both."""
     rng = np.random.default_rng(1)
     near = NeighbourGraph(rng.integers(0, 10, (10, K)), rng.random((10, K)), 10)
     weight, told = draw(10, seed=3), draw(10, DIM, seed=4).detach()
@@ -62,8 +49,8 @@ def test_tables_one_from_the_other_share_no_gradient() -> None:
     for opened in (takeable, lambda x: x):
         own = draw(10, DIM, seed=1)
         first = opened(own)
-        second = opened(mix(first, first, weight, near))
-        third = opened(mix(second, first, weight, near))
+        second = opened(aggregate(first, first, weight, near))
+        third = opened(aggregate(second, first, weight, near))
         parts = [take(x, *rows([1, 1, 5], [5, 9])) for x in (first, second, third)]
         loss = sum(
             (n * part * told[: len(part)]).sum() for n, two in enumerate(parts) for part in two
@@ -111,33 +98,3 @@ def test_only_wide_tables_that_learn_are_opened() -> None:
     with torch.no_grad():
         table = draw(4, DIM, seed=1)
         assert takeable(table) is table
-
-
-@pytest.mark.parametrize("layers", [0, 1, 2, 3, 4])
-@pytest.mark.parametrize("dim", [DIM, 2 * DIM, 5])
-def test_rows_of_the_propagation_are_the_propagations(layers, dim) -> None:
-    own = graph()
-    lists = rows(*LISTS), rows([39, 2, 2, 4], [1])
-    outcomes = []
-    for way in ("rows", "whole"):
-        users, items = draw(N_USERS, dim, seed=1), draw(N_ITEMS, dim, seed=2)
-        if way == "rows":
-            found = light_gcn_rows(own, own.degrees(), users, items, layers, *lists)
-        else:
-            final = light_gcn(own, own.degrees(), users, items, layers)
-            found = tuple(
-                [F.embedding(r, x) for r in part] for part, x in zip(lists, final, strict=True)
-            )
-        parts = [*found[0], *found[1]]
-        loss = sum((part * draw(*part.shape, seed=9 + n)).sum() for n, part in enumerate(parts))
-        outcomes.append([*parts, *torch.autograd.grad(loss, [users, items])])
-    for one, other in zip(*outcomes, strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
-
-
-def test_rows_of_the_forward_pass_are_equal_to_the_last_bit() -> None:
-    own, users, items = graph(), draw(N_USERS, DIM, seed=1), draw(N_ITEMS, DIM, seed=2)
-    whole = light_gcn(own, own.degrees(), users, items, 2)
-    everyone = [torch.arange(N_USERS)], [torch.arange(N_ITEMS)]
-    (of_users,), (of_items,) = light_gcn_rows(own, own.degrees(), users, items, 2, *everyone)
-    assert torch.equal(of_users, whole[0]) and torch.equal(of_items, whole[1])

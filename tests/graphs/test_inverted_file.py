@@ -7,10 +7,9 @@ import pytest
 from numpy.typing import NDArray
 from scipy import sparse
 
-from micrec_core.graphs import cells
-from micrec_core.graphs.descent import descend, offer
-from micrec_core.graphs.nearest import nearest
-from micrec_core.graphs.neighbours import Features, normalise_rows
+from micrec_core.graphs.neighbours import Features, inverted_file, normalise_rows
+from micrec_core.graphs.neighbours.nearest import nearest
+from micrec_core.graphs.neighbours.nn_descent import descend, offer
 
 KINDS = ("dense", "sparse")
 
@@ -67,7 +66,7 @@ def test_of_many_rows_most_true_neighbours_are_found(kind: str, others: bool) ->
 def test_every_query_that_is_not_zero_is_in_one_group() -> None:
     matrix = crowds(400, 9)
     ok = np.arange(400) % 3 > 0
-    rows = [(asked, near) for asked, near in cells.groups(matrix, matrix, ok, 0)]
+    rows = [(asked, near) for asked, near in inverted_file.groups(matrix, matrix, ok, 0)]
     asked = np.concatenate([a for a, _ in rows])
     assert sorted(asked) == np.flatnonzero(matrix.any(axis=1)).tolist()
     assert all(ok[near].all() and (np.diff(near) > 0).all() for _, near in rows)
@@ -77,7 +76,7 @@ def test_every_query_that_is_not_zero_is_in_one_group() -> None:
 def test_without_a_single_anchor_there_is_no_group(kind: str) -> None:
     matrix = as_kind(crowds(20, 2), kind)
     none = np.zeros(20, bool)
-    assert list(cells.groups(matrix, matrix, none, 0)) == []
+    assert list(inverted_file.groups(matrix, matrix, none, 0)) == []
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,8 +1,8 @@
 """The k nearest neighbours by cosine, for dense features and for sparse ones.
 
 Exact up to ``EXACT_DENSE`` or ``EXACT_SPARSE`` pairs of rows, and for dense rows on a GPU; above,
-exact among the anchors of nearby cells (``cells``), which finds most of the true ones in a fraction
-of the time. How many is measured on some of the queries and told.
+exact among the anchors of nearby cells (``inverted_file``), which finds most of the true ones in a
+fraction of the time. How many is measured on some of the queries and told.
 
 Rows are expected L2-normalised, so a product is a cosine. Neighbours come in descending order of
 similarity, ties by lower row; only positive similarities count, and missing places hold -1.
@@ -22,9 +22,8 @@ from scipy import sparse
 from scipy.sparse import csr_matrix
 
 from micrec_core.errors import is_out_of_memory
-from micrec_core.graphs import cells
-from micrec_core.graphs.descent import descend, offer
-from micrec_core.graphs.neighbours import Features, Neighbours
+from micrec_core.graphs.neighbours import Features, Neighbours, inverted_file
+from micrec_core.graphs.neighbours.nn_descent import descend, offer
 
 Mask: TypeAlias = NDArray[np.bool_]
 
@@ -97,7 +96,7 @@ def _nearest_in_cells(
     found = Neighbours(np.full((n, k), -1, np.int32), np.zeros((n, k), np.float32))
     position = np.full(len(ok) + 1, -1, np.int64)  # the last for -1, no anchor
     for seed in range(CUTS):
-        for rows, near in cells.groups(queries, anchors, ok, seed, device):
+        for rows, near in inverted_file.groups(queries, anchors, ok, seed, device):
             position[near] = np.arange(len(near))
             own_near = position[own[rows]]
             part = search(queries[rows], anchors[near], np.ones(len(near), bool), own_near)
