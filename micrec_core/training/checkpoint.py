@@ -30,7 +30,7 @@ def save_checkpoint(folder: Path, trainer: Trainer) -> None:
     tensors = {f"model.{k}": v for k, v in trainer.model.state_dict().items()}
     tensors |= {f"best.{k}": v for k, v in state.best.items()}
     tensors |= {f"average.{k}": v for k, v in trainer.average.mean.items()}
-    for index, slots in trainer.optimiser.state().items():
+    for index, slots in trainer.optimiser.state_dict()["state"].items():
         tensors |= {f"adam.{index}.{slot}": value for slot, value in slots.items()}
     tensors |= {name: generator.get_state() for name, generator in _generators(trainer).items()}
     temporary = folder / (name + ".part")
@@ -69,14 +69,14 @@ def load_checkpoint(folder: Path, trainer: Trainer) -> None:
         for name, generator in _generators(trainer).items():
             generator.set_state(tensors.pop(name))
         trainer.model.load_state_dict(_under(tensors, "model."))
-        trainer.optimiser.restore(_adam_slots(tensors))
+        _restore(trainer.optimiser, _adam_slots(tensors))
         trainer.average.restore(_under(tensors, "average."), int(record["steps"]))
         state = trainer.state
         state.epoch, state.stale = int(record["epoch"]), int(record["stale"])
         state.best_epoch, state.best = int(record["best_epoch"]), _under(tensors, "best.")
         if state.best:
             state.best_score = float(record["best_score"])
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError) as error:
+    except (OSError, ValueError, LookupError, RuntimeError, TypeError, SafetensorError) as error:
         first = str(error).splitlines()[0][:200]
         raise RunError(
             f"{folder}: the checkpoint cannot be resumed from ({first}); "
@@ -104,6 +104,16 @@ def _generators(trainer: Trainer) -> dict[str, torch.Generator]:
 
 def _under(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def _restore(optimiser: torch.optim.Optimizer, slots: dict[int, dict[str, torch.Tensor]]) -> None:
+    """Steps and moments back into Adam; KeyError or ValueError where they are not its own."""
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
+    for place, own in slots.items():
+        shapes = [own[name].shape for name in ("step", "exp_avg", "exp_avg_sq")]
+        if shapes != [torch.Size(()), *2 * [parameters[place].shape]]:
+            raise ValueError(f"the moments of parameter {place} are of another shape")
+    optimiser.load_state_dict(optimiser.state_dict() | {"state": slots})
 
 
 def _adam_slots(tensors: dict[str, torch.Tensor]) -> dict[int, dict[str, torch.Tensor]]:

@@ -19,7 +19,6 @@ from micrec_core.errors import RunError
 from micrec_core.graphs.bipartite import Dropout
 from micrec_core.method.inputs import ModelInputs
 from micrec_core.method.micrec import MICRec
-from micrec_core.training.adam import Adam
 from micrec_core.training.allocator import keep_freed_memory
 from micrec_core.training.average import ParameterAverage
 from micrec_core.training.baseline_objective import BaselineObjective
@@ -209,14 +208,15 @@ class Trainer:
         return {key: value for key, value in found.items() if key != "score"}
 
 
-def _optimiser(model: torch.nn.Module, settings: TrainSettings) -> Adam:
-    """Adam with the settings' weight decay.
+def _optimiser(model: torch.nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:
+    """Adam (Kingma and Ba, 2015) with decoupled weight decay (Loshchilov and Hutter, 2019).
 
     Only tables and matrices decay: a global vector, a gate or a diagonal has nothing to overfit.
     """
     rate, decay = settings.learning_rate, settings.weight_decay
     if not decay:
-        return Adam([(model.parameters(), 0.0)], rate)
+        return torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.0, fused=True)
     tables = [p for p in model.parameters() if p.ndim > 1]
     others = [p for p in model.parameters() if p.ndim <= 1]
-    return Adam([(tables, decay), (others, 0.0)], rate)
+    groups = [{"params": tables, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=rate, fused=True)

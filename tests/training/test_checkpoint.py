@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 from micrec_core.errors import RunError
 from micrec_core.training.checkpoint import load_checkpoint
@@ -145,6 +147,13 @@ def edit(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
     path.write_text(json.dumps(record))
 
 
+def without_a_moment(folder: Path, change: Callable[[torch.Tensor], torch.Tensor] | None) -> None:
+    path = folder / "tensors-3.safetensors"
+    tensors = load_file(path)
+    moment = tensors.pop("adam.1.exp_avg_sq")
+    save_file(tensors if change is None else tensors | {"adam.1.exp_avg_sq": change(moment)}, path)
+
+
 DAMAGE: dict[str, Callable[[Path], object]] = {
     "tensors cut short": lambda f: cut(f / "tensors-3.safetensors", 0.7),
     "tensors empty": lambda f: cut(f / "tensors-3.safetensors", 0),
@@ -159,6 +168,8 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
     "epoch no number": lambda f: edit(f, lambda r: r.update(epoch="three")),
     "best score gone": lambda f: edit(f, lambda r: r.update(best_score=None)),
     "tensors of nothing": lambda f: edit(f, lambda r: r.update(tensors=None)),
+    "a moment gone": lambda f: without_a_moment(f, None),
+    "a moment of another shape": lambda f: without_a_moment(f, lambda x: x.flatten()[1:].clone()),
     "tensors elsewhere": lambda f: edit(f, lambda r: r.update(tensors="../../secret")),
 }
 
