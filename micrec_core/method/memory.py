@@ -1,0 +1,231 @@
+"""The memory: exact co-occurrence counts, smoothed over similar items; solved, not trained (ours).
+
+    R     = I + lend S                                  what an item's neighbours know, it knows too
+    D     = degree + lend S^T degree                    smoothed degree of items
+    C     = X^T D_u^-activity X                         taken together, active users count less
+    C_o   = X_o^T D_u^-activity X                       the same across domains, by common users
+    score = [ (x R) D^-seen R^T C  +  elsewhere x_o C_o ] R D^-popular  +  content x K^2
+
+X [n_users, n_items] are a domain's binary train interactions, X_o the same users' in the other
+domains, D_u and ``degree`` the sums of its rows and columns; S rows of neighbours that add up to 1
+or 0, K cosines. Without S this is item-to-item co-occurrence with the normalisations of users and
+items that LightGCN has (He et al., SIGIR 2020, equation 3), their exponents free.
+
+Nothing of items x items is stored: C stays the two factors that it is made of, and what somebody
+took is multiplied through them from the left. Memory is linear in interactions and neighbours, time
+in what the items taken, and those like them, were taken together with. The score is linear in the
+rows (x, x_o), so what one item taken contributes is the score of that item alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse import csr_matrix
+
+# Cosines count in their square: of weak ones, of which there are many, next to nothing.
+_POWER = 2
+
+
+@dataclass(frozen=True)
+class Constants:
+    """All that is chosen.
+
+    Attributes
+    ----------
+    lend : how much of an item's evidence its neighbours share
+    activity, seen, popular : how much less users count who took much, items taken that are popular,
+        and popular items that are found; 0 is not at all, 1 in proportion
+    elsewhere, content : weight of what was taken in other domains, and of plain similarity
+    """
+
+    lend: float = 0.2
+    activity: float = 0.5
+    seen: float = 0.4
+    popular: float = 0.15
+    elsewhere: float = 0.05
+    content: float = 0.05
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What is kept of one domain with ``n`` items; CSR float32.
+
+    Attributes
+    ----------
+    smooth : R D^-seen, [n, n]
+    back : R^T, [n, n]
+    takers : X^T, [n, n_users]
+    takers_elsewhere : X_o^T, [n_other, n_users]
+    tastes : D_u^-activity X, [n_users, n]
+    found : R D^-popular, [n, n]; here items that nobody took borrow from their neighbours
+    alike : content K^2, [n, n]
+    elsewhere : the weight of what was taken in other domains
+    """
+
+    smooth: csr_matrix
+    back: csr_matrix
+    takers: csr_matrix
+    takers_elsewhere: csr_matrix
+    tastes: csr_matrix
+    found: csr_matrix
+    alike: csr_matrix
+    elsewhere: float
+
+    @property
+    def n_stored(self) -> int:
+        """How many numbers are kept."""
+        return int(sum(m.nnz for m in vars(self).values() if sparse.issparse(m)))
+
+
+def fit(
+    train: csr_matrix,
+    elsewhere: csr_matrix,
+    neighbours: csr_matrix,
+    cosines: csr_matrix,
+    constants: Constants,
+) -> Memory:
+    """Count.
+
+    Parameters
+    ----------
+    train : X, binary [n_users, n]
+    elsewhere : X_o, binary [n_users, n_other] by the same rows of users; of n_other = 0 columns
+        where there is no other domain
+    neighbours : S [n, n], in row i what i borrows from items that were taken
+    cosines : K [n, n], likewise
+    """
+    x = csr_matrix(train, dtype=np.float32)
+    activity = _power(np.asarray(x.sum(axis=1)).ravel(), -constants.activity)
+    degree = np.asarray(x.sum(axis=0)).ravel()
+    one = sparse.identity(x.shape[1], dtype=np.float32, format="csr")
+    share = constants.lend * csr_matrix(neighbours, dtype=np.float32)
+    lent = _reaching(share, degree)
+    smoothed = degree + lent.T @ degree
+    return Memory(
+        smooth=_csr(
+            (one + share) @ sparse.diags(_power(degree + share.T @ degree, -constants.seen))
+        ),
+        back=_csr((one + share).T),
+        takers=_csr(x.T),
+        takers_elsewhere=_csr(elsewhere.T),
+        tastes=_csr(sparse.diags(activity) @ x),
+        found=_csr((one + lent) @ sparse.diags(_power(smoothed, -constants.popular))),
+        alike=_csr(constants.content * _reaching(csr_matrix(cosines), degree).power(_POWER)),
+        elsewhere=constants.elsewhere,
+    )
+
+
+def scores(
+    memory: Memory,
+    taken: csr_matrix,
+    elsewhere: csr_matrix | None = None,
+    own: NDArray[np.integer] | None = None,
+) -> csr_matrix:
+    """Scores of all items, CSR float32 [n_asked, n]; what has none is 0.
+
+    Parameters
+    ----------
+    taken : x, [n_asked, n] items of the domain that were taken
+    elsewhere : x_o, [n_asked, n_other]; None for nothing
+    own : int [n_asked], who asks, as a row of X: what it took itself is then left out of C and C_o
+        (degrees stay), so that scores of what it took can be learned from
+    """
+    users = _csr(taken) @ memory.smooth @ memory.back @ memory.takers
+    if elsewhere is not None:
+        users = users + memory.elsewhere * (_csr(elsewhere) @ memory.takers_elsewhere)
+    if own is not None:
+        one = csr_matrix((np.ones(len(own)), own, np.arange(len(own) + 1)), users.shape)
+        users = _csr(users - users.multiply(one))
+    return users @ memory.tastes @ memory.found + _csr(taken) @ memory.alike
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Scores of some items taken apart by what was taken; all parts add up to them.
+
+    Attributes
+    ----------
+    taken, taken_elsewhere : int32 [k] and [k_other], the columns of what was taken
+    direct : float32 [k, n_targets], by users who took both
+    lent : float32 [k, n_targets], by users who took items like them
+    alike : float32 [k, n_targets], by plain similarity
+    elsewhere : float32 [k_other, n_targets], of what was taken in other domains
+    people, people_elsewhere : int64 [k, n_targets] and [k_other, n_targets], who took both
+    """
+
+    taken: NDArray[np.int32]
+    taken_elsewhere: NDArray[np.int32]
+    direct: NDArray[np.float32]
+    lent: NDArray[np.float32]
+    alike: NDArray[np.float32]
+    elsewhere: NDArray[np.float32]
+    people: NDArray[np.int64]
+    people_elsewhere: NDArray[np.int64]
+
+
+def parts(
+    memory: Memory,
+    taken: csr_matrix,
+    targets: NDArray[np.integer],
+    elsewhere: csr_matrix | None = None,
+) -> Parts:
+    """Why one user has its scores of ``targets`` int [n_targets].
+
+    Parameters
+    ----------
+    taken, elsewhere : as in ``scores``, of one row
+    """
+    if elsewhere is None:
+        elsewhere = csr_matrix((1, memory.takers_elsewhere.shape[0]), dtype=np.float32)
+    one, other = _a_row_each(taken), _a_row_each(elsewhere)
+    tastes, found = memory.tastes[:, targets], memory.found[:, targets]
+    takers, takers_elsewhere = one @ memory.takers, other @ memory.takers_elsewhere
+    both = _dense(takers @ tastes)
+    # Nobody is its own neighbour: the diagonals are the powers of the smoothed degrees alone.
+    seen, popular = memory.smooth.diagonal(), memory.found.diagonal()
+    direct = seen[one.indices, None] * both * popular[targets]
+    together = _dense(one @ memory.smooth @ memory.back @ memory.takers @ memory.tastes @ found)
+    return Parts(
+        one.indices,
+        other.indices,
+        direct,
+        together - direct,
+        _dense(one @ memory.alike[:, targets]),
+        memory.elsewhere * _dense(takers_elsewhere @ memory.tastes @ found),
+        _people(takers, tastes),
+        _people(takers_elsewhere, tastes),
+    )
+
+
+def _people(takers: csr_matrix, tastes: csr_matrix) -> NDArray[np.int64]:
+    """How many users took each pair, whatever they weigh."""
+    return np.asarray((takers.astype(bool).astype(int) @ tastes.astype(bool).astype(int)).toarray())
+
+
+def _a_row_each(taken: csr_matrix) -> csr_matrix:
+    """CSR [k, n] with a row for each of the k items that one user took."""
+    k = taken.nnz
+    return csr_matrix((taken.data, taken.indices, np.arange(k + 1)), (k, taken.shape[1]))
+
+
+def _reaching(neighbours: csr_matrix, degree: NDArray[np.floating]) -> csr_matrix:
+    """With links to items that nobody took, which are nobody's neighbours, from theirs."""
+    new = sparse.diags((degree == 0).astype(np.float32))
+    return csr_matrix(neighbours + (new @ neighbours).T)
+
+
+def _power(x: NDArray[np.floating], exponent: float) -> NDArray[np.float32]:
+    """x^exponent, 0 where x is 0."""
+    return np.power(x, exponent, out=np.zeros(len(x), np.float32), where=x > 0, dtype=np.float32)
+
+
+def _csr(matrix: sparse.spmatrix) -> csr_matrix:
+    return csr_matrix(matrix, dtype=np.float32)
+
+
+def _dense(matrix: csr_matrix) -> NDArray[np.float32]:
+    return np.asarray(matrix.toarray(), np.float32)

@@ -1,0 +1,154 @@
+"""The memory against its formula in dense NumPy, its parts, and what it must not know."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy import sparse
+
+from micrec_core.method import memory
+from micrec_core.method.memory import Constants
+
+Array = NDArray[np.float64]
+CONSTANTS = Constants(0.3, 0.6, 0.4, 0.2, 0.15, 0.25)
+N_USERS, N, N_OTHER = 15, 9, 7
+NEW = [2, 5]
+
+
+def drawn(seed: int = 0) -> SimpleNamespace:
+    """A domain with two items and a user without interactions, and an item without neighbours."""
+    rng = np.random.default_rng(seed)
+    x, other = ((rng.random((N_USERS, n)) < 0.4).astype(float) for n in (N, N_OTHER))
+    x[3], x[:, NEW], other[4] = 0, 0, 0
+    cosines = rng.random((N, N)) * (rng.random((N, N)) < 0.5)
+    np.fill_diagonal(cosines, 0)
+    cosines[:, NEW] = 0
+    cosines[7] = 0
+    neighbours = cosines / np.maximum(cosines.sum(1, keepdims=True), 1e-12)
+    return SimpleNamespace(x=x, other=other, neighbours=neighbours, cosines=cosines)
+
+
+def fitted(world: SimpleNamespace, constants: Constants = CONSTANTS) -> memory.Memory:
+    parts = (world.x, world.other, world.neighbours, world.cosines)
+    return memory.fit(*(sparse.csr_matrix(part) for part in parts), constants)
+
+
+def power(x: Array, exponent: float) -> Array:
+    return np.array([value**exponent if value else 0.0 for value in x])
+
+
+def oracle(
+    world: SimpleNamespace, taken: Array, elsewhere: Array, c: Constants, own: int | None = None
+) -> Array:
+    """The formula with dense matrices of items x items; ``own`` as in ``scores``."""
+    degree, one = world.x.sum(0), np.eye(N)
+    reach, near = world.neighbours.copy(), world.cosines.copy()
+    for i in NEW:
+        for j in range(N):
+            reach[j, i], near[j, i] = world.neighbours[i, j], world.cosines[i, j]
+    active = np.diag(power(world.x.sum(1), -c.activity))
+    if own is not None:
+        active[own] = 0.0
+    together, across = world.x.T @ active @ world.x, world.other.T @ active @ world.x
+    r, last = one + c.lend * world.neighbours, one + c.lend * reach
+    seen = np.diag(power(degree + c.lend * world.neighbours.T @ degree, -c.seen))
+    popular = np.diag(power(degree + c.lend * reach.T @ degree, -c.popular))
+    found = taken @ r @ seen @ r.T @ together + c.elsewhere * elsewhere @ across
+    return found @ last @ popular + c.content * taken @ near**2
+
+
+def asked(seed: int = 1) -> tuple[Array, Array]:
+    rng = np.random.default_rng(seed)
+    taken, elsewhere = ((rng.random((6, n)) < 0.4).astype(float) for n in (N, N_OTHER))
+    taken[0], elsewhere[1] = 0, 0
+    return taken, elsewhere
+
+
+@pytest.mark.parametrize("change", [{}, {"lend": 0.0}, {"content": 0.0}, {"activity": 1.0}])
+def test_scores_are_those_of_the_formula(change) -> None:
+    constants = Constants(**(vars(CONSTANTS) | change))
+    world, (taken, elsewhere) = drawn(), asked()
+    rows = sparse.csr_matrix(taken), sparse.csr_matrix(elsewhere)
+    found = memory.scores(fitted(world, constants), *rows)
+    assert found.dtype == np.float32
+    wanted = oracle(world, taken, elsewhere, constants)
+    np.testing.assert_allclose(found.toarray(), wanted, rtol=1e-5, atol=1e-6)
+    alone = memory.scores(fitted(world, constants), rows[0]).toarray()
+    wanted = oracle(world, taken, np.zeros_like(elsewhere), constants)
+    np.testing.assert_allclose(alone, wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_everyone_who_has_anything_is_answered() -> None:
+    world, (taken, elsewhere) = drawn(), asked()
+    found = memory.scores(fitted(world), sparse.csr_matrix(taken), sparse.csr_matrix(elsewhere))
+    assert (found.toarray()[:, NEW].max(axis=0) > 0).all()  # new items, by what they borrow
+    assert found[0].nnz and found[1].nnz  # cold in the domain; known in it alone
+
+
+def test_all_parts_add_up_to_the_score() -> None:
+    world, (taken, elsewhere) = drawn(), asked()
+    found, targets = fitted(world), np.array([4, 2, 8])
+    for x, other in zip(taken, elsewhere, strict=True):
+        row, there = sparse.csr_matrix(x[None]), sparse.csr_matrix(other[None])
+        parts = memory.parts(found, row, targets, there)
+        total = sum(p.sum(0) for p in (parts.direct, parts.lent, parts.alike, parts.elsewhere))
+        score = memory.scores(found, row, there).toarray()[0, targets]
+        np.testing.assert_allclose(total, score, rtol=1e-4, atol=1e-6)
+        for k, j in enumerate(parts.taken):
+            both = [(world.x[:, j] * world.x[:, i]).sum() for i in targets]
+            assert parts.people[k].tolist() == both
+        for k, j in enumerate(parts.taken_elsewhere):
+            both = [(world.other[:, j] * world.x[:, i]).sum() for i in targets]
+            assert parts.people_elsewhere[k].tolist() == both
+    alone = memory.parts(found, row, targets)
+    assert alone.elsewhere.shape == (0, 3)
+
+
+def test_users_can_be_left_out_of_what_they_are_told() -> None:
+    world = drawn()
+    taken, elsewhere = world.x[[1, 6]], world.other[[1, 6]]
+    taken[:, 0] = 0
+    rows = sparse.csr_matrix(taken), sparse.csr_matrix(elsewhere)
+    found = memory.scores(fitted(world), *rows, own=np.array([1, 6])).toarray()
+    for k, user in enumerate((1, 6)):
+        wanted = oracle(world, taken[[k]], elsewhere[[k]], CONSTANTS, user)
+        np.testing.assert_allclose(found[[k]], wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_without_neighbours_nothing_is_lent() -> None:
+    world = drawn()
+    world.neighbours = np.zeros((N, N))
+    row = sparse.csr_matrix(asked()[0][2:3])
+    parts = memory.parts(fitted(world), row, np.arange(N))
+    np.testing.assert_allclose(parts.lent, 0, atol=1e-6)
+
+
+def test_a_new_item_changes_no_score_of_the_others() -> None:
+    """Neither that it is there nor what it says."""
+    world, (taken, elsewhere) = drawn(), asked()
+    taken[:, NEW] = 0
+    rows = sparse.csr_matrix(taken), sparse.csr_matrix(elsewhere)
+    before = memory.scores(fitted(world), *rows).toarray()
+    world.neighbours[NEW], world.cosines[NEW] = 0, 0
+    after = memory.scores(fitted(world), *rows).toarray()
+    old = np.setdiff1d(np.arange(N), NEW)
+    np.testing.assert_array_equal(before[:, old], after[:, old])
+
+
+def test_relabelling_changes_no_score() -> None:
+    world, (taken, elsewhere) = drawn(), asked()
+    before = memory.scores(fitted(world), sparse.csr_matrix(taken), sparse.csr_matrix(elsewhere))
+    rng = np.random.default_rng(3)
+    users, items, others = (rng.permutation(n) for n in (N_USERS, N, N_OTHER))
+    moved = SimpleNamespace(
+        x=world.x[users][:, items],
+        other=world.other[users][:, others],
+        neighbours=world.neighbours[items][:, items],
+        cosines=world.cosines[items][:, items],
+    )
+    rows = sparse.csr_matrix(taken[:, items]), sparse.csr_matrix(elsewhere[:, others])
+    after = memory.scores(fitted(moved), *rows)
+    np.testing.assert_allclose(after.toarray(), before.toarray()[:, items], rtol=1e-5, atol=1e-6)
