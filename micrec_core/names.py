@@ -54,6 +54,10 @@ _WRITTEN = {
     "itemknn": "ItemKNN",
     "bitgcf": "BiTGCF",
     "popularity": "Popularity",
+    "rp3beta": "RP3beta",
+    "als-joint": "ALS joint",
+    "content-profile": "Content profile",
+    "memory-alone": "Memory alone",
 }
 
 

@@ -152,17 +152,29 @@ class ScoreAnswerer(Answerer):
     model: ClosedForm
 
     def _answer(self, question: Question, k: int) -> Answer:
-        d, model = question.place, self.model
-        new = question.known_by == "support"
-        history = supports(self.prepared)[d] if new else self.prepared.knowledge.domains[d].train
-        taken = sparse.csr_matrix(history[question.users])
+        d, model, taken = question.place, self.model, self._taken(question)
 
         def block(rows: NDArray[np.int64]) -> NDArray[np.float32]:
-            return model.scores(d, sparse.csr_matrix(taken[rows]))
+            return model.scores(d, [sparse.csr_matrix(there[rows]) for there in taken])
 
         rows = np.arange(len(question))
         ranked = rank_users(block, rows, question.mask, question.candidates, k)
         return Answer(question, ranked)
+
+    def _taken(self, question: Question) -> list[sparse.csr_matrix]:
+        """What the question's users took in each domain: CSR [n, n_items there]."""
+        out = []
+        for d, domain in enumerate(self.prepared.dataset.domains):
+            train = self.prepared.knowledge.domains[d].train
+            if d == question.place:
+                new = question.known_by == "support"
+                history = supports(self.prepared)[d] if new else train
+                out.append(history[question.users])
+                continue
+            there = _rows_of(domain, question.user_ids)
+            known = sparse.diags((there >= 0).astype(np.float32))
+            out.append(sparse.csr_matrix(known @ train[there]))
+        return out
 
 
 def answerer_of(prepared: Prepared, model: Model) -> Answerer:

@@ -3,10 +3,14 @@
 ``models`` has the configurations of MICRec (``inmo``, ``lightgcn``, ...) before them.
 """
 
+from micrec_core.baselines.als import Als, AlsJoint
 from micrec_core.baselines.bitgcf import BiTgcf
 from micrec_core.baselines.bm3 import Bm3
+from micrec_core.baselines.bm25 import Bm25
 from micrec_core.baselines.bprmf import BprMf
+from micrec_core.baselines.cease import Cease
 from micrec_core.baselines.cmf import Cmf
+from micrec_core.baselines.content_profile import ContentProfile
 from micrec_core.baselines.contract import Baseline, BaselineSettings, ClosedForm, Embeddings, Step
 from micrec_core.baselines.ease import Ease
 from micrec_core.baselines.emcdr import Emcdr
@@ -14,9 +18,11 @@ from micrec_core.baselines.freedom import Freedom
 from micrec_core.baselines.imcgae import ImcGae
 from micrec_core.baselines.itemknn import ItemKNN
 from micrec_core.baselines.lattice import Lattice
+from micrec_core.baselines.memory_alone import MemoryAlone
 from micrec_core.baselines.mgcn import Mgcn
 from micrec_core.baselines.popularity import Popularity
 from micrec_core.baselines.ptupcdr import Ptupcdr
+from micrec_core.baselines.rp3beta import Rp3Beta
 from micrec_core.baselines.vbpr import Vbpr
 from micrec_core.method.configurations import CONFIGURATIONS, Configuration
 
@@ -34,14 +40,21 @@ __all__ = [
 REGISTRY: dict[str, type[Baseline] | type[ClosedForm]] = {
     "popularity": Popularity,
     "itemknn": ItemKNN,
+    "bm25": Bm25,
+    "rp3beta": Rp3Beta,
     "ease": Ease,
+    "als": Als,
     "bpr-mf": BprMf,
     "imc-gae": ImcGae,
+    "content-profile": ContentProfile,
+    "cease": Cease,
+    "memory-alone": MemoryAlone,
     "vbpr": Vbpr,
     "lattice": Lattice,
     "bm3": Bm3,
     "freedom": Freedom,
     "mgcn": Mgcn,
+    "als-joint": AlsJoint,
     "cmf": Cmf,
     "emcdr": Emcdr,
     "bitgcf": BiTgcf,

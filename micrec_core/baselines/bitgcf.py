@@ -33,6 +33,7 @@ class BiTgcf(Baseline):
     options = (Option("own", 0.8, 0, 1), EDGE_DROP)
     grid = ({}, {"own": 0.5}, FALLING, {"edge_drop": 0.3})
     answers = KNOWN | {"cold-domain"}
+    uses_overlap = True
 
     def forward(self, inputs: ModelInputs, noise: Noise | None = None) -> list[Embeddings]:
         """All layers side by side: [n, (layers + 1) dim]."""

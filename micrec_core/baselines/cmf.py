@@ -8,8 +8,11 @@ as for every model here. A user without a trace in a domain has the vector learn
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from micrec_core.baselines.contract import (
@@ -21,6 +24,7 @@ from micrec_core.baselines.contract import (
     Tables,
 )
 from micrec_core.method.inputs import Link, ModelInputs
+from micrec_core.method.profiles import Links
 
 
 class Cmf(Baseline):
@@ -29,13 +33,17 @@ class Cmf(Baseline):
     family = "cross-domain"
     answers = KNOWN | {"cold-domain"}
     free = ("tables.", "users")
+    uses_overlap = True
 
     def __init__(self, inputs: ModelInputs, settings: BaselineSettings):
         super().__init__(inputs, settings)
         self.tables = nn.ModuleList(
             Tables(0, d.graph.n_items, settings.dim) for d in inputs.domains
         )
-        self.person = people(inputs)
+        links = {(a.source, a.target): (a.source_rows, a.target_rows) for a in inputs.links}
+        rows = {pair: (x.cpu().numpy(), y.cpu().numpy()) for pair, (x, y) in links.items()}
+        found = people([d.graph.n_users for d in inputs.domains], rows)
+        self.person = [torch.from_numpy(part).to(inputs.device) for part in found]
         n = 1 + max(int(rows.max()) for rows in self.person)
         self.users = nn.Parameter(torch.empty(n, settings.dim))
 
@@ -61,14 +69,15 @@ class Cmf(Baseline):
         return self.users[self.person[link.source][link.source_rows]]
 
 
-def people(inputs: ModelInputs) -> list[Tensor]:
-    """Per domain, int64 [n_users]: which person a row is; the same one where rows are linked."""
-    ends = np.cumsum([d.graph.n_users for d in inputs.domains])
-    out = [np.arange(end - d.graph.n_users, end) for end, d in zip(ends, inputs.domains)]
-    for link in sorted(inputs.links, key=lambda link: (link.source, link.target)):
-        if link.source < link.target:
-            there, here = link.source_rows.cpu().numpy(), link.target_rows.cpu().numpy()
-            out[link.target][here] = out[link.source][there]
+def people(sizes: Sequence[int], links: Links) -> list[NDArray[np.int64]]:
+    """Per domain, int64 [n_users]: which person a row is; the same one where rows are linked.
+
+    ``sizes``: number of users of each domain.
+    """
+    ends = np.cumsum(sizes)
+    out = [np.arange(end - size, end) for end, size in zip(ends, sizes, strict=True)]
+    for (source, target), (there, here) in sorted(links.items(), key=lambda link: link[0]):
+        if source < target:
+            out[target][here] = out[source][there]
     _, numbers = np.unique(np.concatenate(out), return_inverse=True)
-    parts = np.split(numbers.astype(np.int64), ends[:-1])
-    return [torch.from_numpy(part).to(inputs.device) for part in parts]
+    return [part.astype(np.int64) for part in np.split(numbers, ends[:-1])]

@@ -1,14 +1,14 @@
 """What a baseline must offer to be trained, evaluated and compared exactly as MICRec is.
 
 Two kinds: ``Baseline`` ends in an embedding of every user and item whose inner product is the
-score, and is trained by the shared loop; ``ClosedForm`` is solved from the train interactions at
-once and scores a user by what it took. Both say in ``answers`` which protocols they have an answer
-to; elsewhere nothing is reported rather than something made up.
+score, and is trained by the shared loop; ``ClosedForm`` is solved at once from train interactions,
+features and neighbours, and scores a user by what it took. Both say in ``answers`` which protocols
+they have an answer to; elsewhere nothing is reported rather than something made up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, cast
 
@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from micrec_core.graphs.bipartite import Dropout
 from micrec_core.method.configurations import FALLING, Point
 from micrec_core.method.inputs import Link, ModelInputs
+from micrec_core.method.knowledge import Knowledge
 
 KNOWN = frozenset({"known"})
 
@@ -117,6 +118,7 @@ class Declared(nn.Module):
     grid : what ``compare`` tries, the defaults first
     answers : the protocols that it has an answer to
     uses_features : whether it goes by what items say
+    uses_overlap : whether it goes by who is in several domains
     """
 
     family: ClassVar[str]
@@ -124,6 +126,7 @@ class Declared(nn.Module):
     grid: ClassVar[tuple[Point, ...]]
     answers: ClassVar[frozenset[str]]
     uses_features: ClassVar[bool] = False
+    uses_overlap: ClassVar[bool] = False
 
 
 class Baseline(Declared):
@@ -225,12 +228,15 @@ class ClosedForm(Declared):
         super().__init__()
         self.settings = settings
 
-    def solve(self, trains: list[sparse.csr_matrix], device: str | torch.device = "cpu") -> None:
-        """Learn from binary train interactions, CSR [n_users, n_items] of each domain."""
+    def solve(self, knowledge: Knowledge, device: str | torch.device = "cpu") -> None:
+        """Learn from what is known of all domains."""
         raise NotImplementedError
 
-    def scores(self, d: int, taken: sparse.csr_matrix) -> NDArray[np.float32]:
-        """Scores [n, n_items] of users by the items they took, CSR [n, n_items]."""
+    def scores(self, d: int, taken: Sequence[sparse.csr_matrix]) -> NDArray[np.float32]:
+        """Scores [n, n_items] in domain ``d`` of users by what they took.
+
+        ``taken``: of each domain, binary CSR [n, n_items there].
+        """
         raise NotImplementedError
 
     @property

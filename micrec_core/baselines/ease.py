@@ -11,6 +11,9 @@ Option: ``penalty``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import ClassVar
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -19,6 +22,7 @@ from scipy.linalg import lapack
 
 from micrec_core.baselines.contract import ClosedForm, Option
 from micrec_core.errors import ConfigError
+from micrec_core.method.knowledge import DomainKnowledge, Knowledge
 
 _BLOCK = 4096
 
@@ -27,24 +31,28 @@ class Ease(ClosedForm):
     """One dense item-to-item matrix per domain, float32."""
 
     family = "plain"
-    options = (Option("penalty", 200, 1e-3, 1e9),)
+    options: ClassVar[tuple[Option, ...]] = (Option("penalty", 200, 1e-3, 1e9),)
     grid = ({}, {"penalty": 100}, {"penalty": 1000}, {"penalty": 20})
 
-    def solve(self, trains: list[sparse.csr_matrix], device: str | torch.device = "cpu") -> None:
+    def solve(self, knowledge: Knowledge, device: str | torch.device = "cpu") -> None:
         """Weights of each domain between the items that were taken at all."""
         penalty = self.settings.options["penalty"]
-        self.kept = [np.flatnonzero(np.asarray(t.sum(axis=0)).ravel()) for t in trains]
+        self.kept = [np.flatnonzero(part.item_degree) for part in knowledge.domains]
         on_gpu = torch.device(device).type == "cuda"
         self.weights = []
-        for train, kept in zip(trains, self.kept, strict=True):
-            gram = gram_matrix(sparse.csc_matrix(train[:, kept]), penalty)
+        for part, kept in zip(knowledge.domains, self.kept, strict=True):
+            gram = gram_matrix(self.rows(part, kept), penalty)
             self.weights.append(weights(_inverse_torch(gram, device) if on_gpu else inverse(gram)))
 
-    def scores(self, d: int, taken: sparse.csr_matrix) -> NDArray[np.float32]:
+    def rows(self, part: DomainKnowledge, kept: NDArray[np.integer]) -> sparse.csc_matrix:
+        """X, [n_users, n_kept]."""
+        return sparse.csc_matrix(part.train[:, kept])
+
+    def scores(self, d: int, taken: Sequence[sparse.csr_matrix]) -> NDArray[np.float32]:
         """X_u B; 0 for items without train interactions."""
         kept = self.kept[d]
-        out = np.zeros(taken.shape, np.float32)
-        out[:, kept] = sparse.csr_matrix(taken[:, kept], dtype=np.float32) @ self.weights[d]
+        out = np.zeros(taken[d].shape, np.float32)
+        out[:, kept] = sparse.csr_matrix(taken[d][:, kept], dtype=np.float32) @ self.weights[d]
         return out
 
     @property

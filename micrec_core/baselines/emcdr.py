@@ -24,6 +24,7 @@ class Emcdr(Baseline):
     family = "cross-domain"
     options = (Option("width", 128, 1, 4096), Option("steps", 500, 1, 100_000))
     answers = KNOWN | {"cold-domain"}
+    uses_overlap = True
 
     def __init__(self, inputs: ModelInputs, settings: BaselineSettings):
         super().__init__(inputs, settings)

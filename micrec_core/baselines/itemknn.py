@@ -8,12 +8,16 @@ regularised cosine of Ferrari Dacrema et al., RecSys 2019).
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import sparse
 
 from micrec_core.baselines.contract import ClosedForm, Option
+from micrec_core.method.knowledge import Knowledge
 
 _BLOCK = 2048
 
@@ -22,18 +26,21 @@ class ItemKNN(ClosedForm):
     """Cosine of co-occurrence, the nearest items of each item."""
 
     family = "plain"
-    options = (Option("nearest", 100, 1, 10_000), Option("shrink", 0, 0, 1e6))
+    options: ClassVar[tuple[Option, ...]] = (
+        Option("nearest", 100, 1, 10_000),
+        Option("shrink", 0, 0, 1e6),
+    )
     grid = ({}, {"shrink": 10}, {"nearest": 500}, {"nearest": 20})
 
-    def solve(self, trains: list[sparse.csr_matrix], device: str | torch.device = "cpu") -> None:
+    def solve(self, knowledge: Knowledge, device: str | torch.device = "cpu") -> None:
         """Similarities of each domain, CSC [n_items, n_items], in blocks of items."""
         nearest = int(self.settings.options["nearest"])
         shrink = self.settings.options["shrink"]
-        self.similar = [similarities(train, nearest, shrink) for train in trains]
+        self.similar = [similarities(d.train, nearest, shrink) for d in knowledge.domains]
 
-    def scores(self, d: int, taken: sparse.csr_matrix) -> NDArray[np.float32]:
+    def scores(self, d: int, taken: Sequence[sparse.csr_matrix]) -> NDArray[np.float32]:
         """Sums of similarities to what was taken."""
-        return np.asarray((taken @ self.similar[d]).toarray(), np.float32)
+        return np.asarray((taken[d] @ self.similar[d]).toarray(), np.float32)
 
     @property
     def n_learned(self) -> int:
@@ -41,18 +48,43 @@ class ItemKNN(ClosedForm):
 
 
 def similarities(train: sparse.csr_matrix, nearest: int, shrink: float) -> sparse.csc_matrix:
-    """S with the ``nearest`` largest entries of each column i, ties by lower row: CSC."""
+    """S with the ``nearest`` largest entries of each column i: CSC."""
     x = sparse.csc_matrix(train, dtype=np.float64)
     length = np.sqrt(np.asarray(x.sum(axis=0)).ravel())
-    n_items = x.shape[1]
+
+    def cosine(both: NDArray, j: NDArray, i: int) -> NDArray:
+        found: NDArray = both / (length[j] * length[i] + shrink)
+        return found
+
+    return most_similar(x.T, x, nearest, cosine)
+
+
+def most_similar(
+    left: sparse.spmatrix,
+    right: sparse.csc_matrix,
+    nearest: int,
+    weigh: Callable[[NDArray, NDArray, int], NDArray] = lambda found, j, i: found,
+) -> sparse.csc_matrix:
+    """The ``nearest`` largest positive entries of each column i of ``left @ right``, no diagonal.
+
+    Parameters
+    ----------
+    left, right : [n, m] and [m, n]; the product is made block of columns by block
+    weigh : of entries [k] of column i and their rows j [k], what they are compared and kept by
+
+    Returns
+    -------
+    CSC float32 [n, n]; of equal entries those in lower rows
+    """
+    n_items, left = right.shape[1], sparse.csr_matrix(left)
     rows, values, counts = [], [], np.zeros(n_items, np.int64)
     for start in range(0, n_items, _BLOCK):
-        block = sparse.csc_matrix(x.T @ x[:, start : start + _BLOCK])
+        block = sparse.csc_matrix(left @ right[:, start : start + _BLOCK])
         for place in range(block.shape[1]):
             span = slice(block.indptr[place], block.indptr[place + 1])
             others = block.indices[span]
-            found = block.data[span] / (length[others] * length[start + place] + shrink)
-            found[others == start + place] = 0.0
+            found = weigh(block.data[span], others, start + place)
+            found = np.where(others == start + place, 0.0, found)
             best = np.lexsort((others, -found))[:nearest]
             best = best[found[best] > 0]
             rows.append(others[best])

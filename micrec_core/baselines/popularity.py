@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import sparse
 
 from micrec_core.baselines.contract import KNOWN, ClosedForm
+from micrec_core.method.knowledge import Knowledge
 
 
 class Popularity(ClosedForm):
@@ -16,13 +19,13 @@ class Popularity(ClosedForm):
     family = "plain"
     answers = KNOWN | {"new-users", "new-items", "cold-domain"}
 
-    def solve(self, trains: list[sparse.csr_matrix], device: str | torch.device = "cpu") -> None:
+    def solve(self, knowledge: Knowledge, device: str | torch.device = "cpu") -> None:
         """Count."""
-        self.counts = [np.asarray(t.sum(axis=0), np.float32).ravel() for t in trains]
+        self.counts = [part.item_degree for part in knowledge.domains]
 
-    def scores(self, d: int, taken: sparse.csr_matrix) -> NDArray[np.float32]:
+    def scores(self, d: int, taken: Sequence[sparse.csr_matrix]) -> NDArray[np.float32]:
         """The same row for everyone."""
-        return np.tile(self.counts[d], (taken.shape[0], 1))
+        return np.tile(self.counts[d], (taken[d].shape[0], 1))
 
     @property
     def n_learned(self) -> int:

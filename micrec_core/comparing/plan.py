@@ -22,7 +22,7 @@ from micrec_core.config import ModelSettings, RunSettings, TrainSettings, make_s
 from micrec_core.evaluation.stress import Stress
 from micrec_core.method.configurations import Point
 from micrec_core.names import described
-from micrec_core.protocols import CURVES, PROTOCOLS
+from micrec_core.protocols import CURVES
 from micrec_core.training.build import model_settings, used_modalities
 
 BUDGET = 4
@@ -193,9 +193,7 @@ def _knows_who_is_who(model: ModelSettings) -> bool:
     """Whether the model looks at who is in several domains."""
     if not model.is_baseline:
         return model_settings(model, ()).transfer
-    kind = REGISTRY[model.name]
-    elsewhere = any(PROTOCOLS[p].known_by == "elsewhere" for p in kind.answers)
-    return elsewhere and not issubclass(kind, ClosedForm)
+    return REGISTRY[model.name].uses_overlap
 
 
 def changes(point: Point) -> str:

@@ -19,12 +19,15 @@ rows (x, x_o), so what one item taken contributes is the score of that item alon
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import csr_matrix
+
+from micrec_core.method.profiles import Links
 
 # Cosines count in their square: of weak ones, of which there are many, next to nothing.
 _POWER = 2
@@ -141,6 +144,40 @@ def scores(
         one = csr_matrix((np.ones(len(own)), own, np.arange(len(own) + 1)), users.shape)
         users = _csr(users - users.multiply(one))
     return users @ memory.tastes @ memory.found + _csr(taken) @ memory.alike
+
+
+def taken_elsewhere(trains: Sequence[csr_matrix], links: Links, d: int) -> csr_matrix:
+    """X_o of domain ``d``: its users' train interactions in the others, one domain after the other.
+
+    ``links``: rows of common users of each ordered pair of domains, as in ``knowledge``.
+    """
+    n = trains[d].shape[0]
+    blocks = [csr_matrix((n, 0), dtype=np.float32)]
+    for source, train in enumerate(trains):
+        if source != d:
+            there, here = links[source, d]
+            move = csr_matrix((np.ones(len(here)), (here, np.arange(len(here)))), (n, len(here)))
+            blocks.append(move @ train[there])
+    return _csr(sparse.hstack(blocks))
+
+
+def blend(found: Sequence[tuple[NDArray[np.integer], NDArray[np.floating]]]) -> csr_matrix:
+    """One matrix [n, n] of the neighbours in several modalities.
+
+    Each row is the mean over the modalities in which it has any.
+
+    Parameters
+    ----------
+    found : a modality each, rows of neighbours [n, k], -1 for none, and their weights [n, k]
+    """
+    total, some = csr_matrix((len(found[0][0]),) * 2, dtype=np.float32), np.zeros(len(found[0][0]))
+    for rows, weights in found:
+        there = rows >= 0
+        counts = there.sum(axis=1)
+        ends = np.concatenate([[0], np.cumsum(counts)])
+        total = total + csr_matrix((weights[there], rows[there], ends), total.shape)
+        some += counts > 0
+    return _csr(sparse.diags(1.0 / np.maximum(some, 1.0)) @ total)
 
 
 @dataclass(frozen=True)

@@ -184,7 +184,7 @@ def restore(prepared: Prepared, stored: Callable[[], Mapping[str, NDArray]], whe
 def _solve(model: ClosedForm, prepared: Prepared) -> float:
     """Solve it; the seconds that took."""
     started = time.perf_counter()
-    model.solve([part.train for part in prepared.knowledge.domains], prepared.device)
+    model.solve(prepared.knowledge, prepared.device)
     return time.perf_counter() - started
 
 

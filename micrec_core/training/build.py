@@ -77,13 +77,13 @@ def build_any(
     told = BaselineSettings(
         settings.dim, settings.layers, settings.neighbours, settings.init, _options(settings)
     )
-    if issubclass(kind, ClosedForm):
-        return kind(told)
     if kind.uses_features and not inputs.modalities:
         raise ConfigError(
             f"{settings.name} goes by {nouns('or')}, and no item of the dataset has any; "
             "choose a model without"
         )
+    if issubclass(kind, ClosedForm):
+        return kind(told)
     model = kind(inputs, told)
     model.reset_parameters(torch.Generator().manual_seed(seed))
     model = model.to(inputs.device)

@@ -252,31 +252,155 @@ def bitgcf_cold(world: Any, state: State, there: list[int], here: list[int]) -> 
 COLD = {"cmf": cmf_cold, "emcdr": emcdr_cold, "bitgcf": bitgcf_cold, "ptupcdr": ptupcdr_cold}
 
 
-# Solved models: (train, taken) -> scores ----------------------------------------------------------
+# Solved models: (world, domain, what is taken in each domain, options) -> scores -----------------
 
 
-def popularity(train: Array, taken: Array) -> Array:
-    return np.tile(train.sum(0), (len(taken), 1))
+def popularity(world: Any, d: int, taken: list[Array]) -> Array:
+    return np.tile(base.interactions(world, d).sum(0), (len(taken[d]), 1))
 
 
-def itemknn(train: Array, taken: Array, nearest: int = 3, shrink: float = 2.0) -> Array:
-    n = train.shape[1]
-    s = np.zeros((n, n))
-    for i in range(n):
-        for j in range(n):
-            both = (train[:, i] * train[:, j]).sum()
-            if i != j and both:
-                s[j, i] = both / (np.sqrt(train[:, i].sum() * train[:, j].sum()) + shrink)
-        order = sorted(range(n), key=lambda j: (-s[j, i], j))
+def nearest_columns(s: Array, nearest: int) -> Array:
+    """Each column's largest positive entries, the diagonal left out."""
+    s = s.copy()
+    np.fill_diagonal(s, 0)
+    for i in range(len(s)):
+        order = sorted(range(len(s)), key=lambda j: (-s[j, i], j))
         s[order[nearest:], i] = 0
-    return taken @ s
+    return np.maximum(s, 0)
 
 
-def ease(train: Array, taken: Array, penalty: float = 5.0) -> Array:
-    p = np.linalg.inv(train.T @ train + penalty * np.eye(train.shape[1]))
+def itemknn(world: Any, d: int, taken: list[Array], nearest: int, shrink: float) -> Array:
+    train = base.interactions(world, d)
+    length = np.sqrt(train.sum(0))
+    s = train.T @ train / np.maximum(np.outer(length, length) + shrink, 1e-12)
+    return taken[d] @ nearest_columns(s, nearest)
+
+
+def bm25(world: Any, d: int, taken: list[Array], nearest: int, k1: float, b: float) -> Array:
+    train = base.interactions(world, d)
+    w, degree = np.zeros_like(train), train.sum(1)
+    for u, i in np.argwhere(train):
+        length = 1 - b + b * degree[u] / degree.mean()
+        w[u, i] = (k1 + 1) / (k1 * length + 1) * np.log(len(train) / (1 + train[:, i].sum()))
+    return taken[d] @ nearest_columns(w.T @ w, nearest)
+
+
+def rp3beta(
+    world: Any, d: int, taken: list[Array], nearest: int, alpha: float, beta: float
+) -> Array:
+    train = base.interactions(world, d)
+    users, items = (np.maximum(train.sum(side), 1) for side in (1, 0))
+    steps = (train.T / items[:, None]) ** alpha @ (train / users[:, None]) ** alpha
+    return taken[d] @ nearest_columns(steps / items[None, :] ** beta, nearest)
+
+
+def autoencoder(gram: Array, penalty: float) -> Array:
+    p = np.linalg.inv(gram + penalty * np.eye(len(gram)))
     b = -p / np.diag(p)[None, :]
     np.fill_diagonal(b, 0)
-    return taken @ b
+    return b
 
 
-SOLVED = {"popularity": popularity, "itemknn": itemknn, "ease": ease}
+def ease(world: Any, d: int, taken: list[Array], penalty: float) -> Array:
+    train = base.interactions(world, d)
+    return taken[d] @ autoencoder(train.T @ train, penalty)
+
+
+def cease(world: Any, d: int, taken: list[Array], penalty: float, weight: float) -> Array:
+    train, out = base.interactions(world, d), np.zeros(taken[d].shape)
+    kept = train.sum(0) > 0
+    said = [base.space_of(world, d, m)[kept] for m in world.features.modalities]
+    gram = train[:, kept].T @ train[:, kept] + weight * sum(x @ x.T for x in said)
+    out[:, kept] = taken[d][:, kept] @ autoencoder(gram, penalty)
+    return out
+
+
+def als_items(
+    train: Array, factors: int, regularisation: float, alpha: float, rounds: int
+) -> Array:
+    _, s, v = np.linalg.svd(train, full_matrices=False)
+    items = (v.T * np.sqrt(s))[:, :factors]
+    for _ in range(rounds):
+        users = als_solve(train, items, regularisation, alpha)
+        items = als_solve(train.T, users, regularisation, alpha)
+    return items
+
+
+def als_solve(taken: Array, y: Array, regularisation: float, alpha: float) -> Array:
+    out = []
+    for row in taken:
+        confidence = np.diag(1 + alpha * row)
+        left = y.T @ confidence @ y + regularisation * np.eye(y.shape[1])
+        out.append(np.linalg.solve(left, y.T @ confidence @ row))
+    return np.array(out)
+
+
+def als(world: Any, d: int, taken: list[Array], **told: float) -> Array:
+    items = als_items(base.interactions(world, d), **told)
+    return als_solve(taken[d], items, told["regularisation"], told["alpha"]) @ items.T
+
+
+def als_joint(world: Any, d: int, taken: list[Array], **told: float) -> Array:
+    person, trains = persons(world), [base.interactions(world, e) for e in (0, 1)]
+    whole = np.zeros((1 + max(max(p) for p in person), sum(t.shape[1] for t in trains)))
+    ends = [0, trains[0].shape[1], whole.shape[1]]
+    for e, train in enumerate(trains):
+        for u, i in np.argwhere(train):
+            whole[person[e][u], ends[e] + i] = 1
+    items = als_items(whole, **told)
+    users = als_solve(np.hstack(taken), items, told["regularisation"], told["alpha"])
+    return users @ items[ends[d] : ends[d + 1]].T
+
+
+def content_profile(world: Any, d: int, taken: list[Array], dense: int, only: int) -> Array:
+    modalities = world.features.modalities[only - 1 : only] if only else world.features.modalities
+    view = base.dense_of if dense else base.space_of
+    out = np.zeros(taken[d].shape)
+    for m in modalities:
+        own, other = view(world, d, m), view(world, 1 - d, m)
+        for u in range(len(out)):
+            there = taken[d][u].any()
+            profile = taken[d][u] @ own if there else taken[1 - d][u] @ other
+            out[u] += own @ base.unit(profile)
+    return out
+
+
+def memory_alone(world: Any, d: int, taken: list[Array], **c: float) -> Array:
+    train = base.interactions(world, d)
+    degree, n = train.sum(0), len(train.T)
+    other = np.zeros((len(train), taken[1 - d].shape[1]))
+    for there, here in base.overlap(world, 1 - d, d):
+        other[here] = base.interactions(world, 1 - d)[there]
+    s, k, some = np.zeros((n, n)), np.zeros((n, n)), np.zeros((n, 1))
+    for m in world.features.modalities:
+        weights, space = similar(world, d, m), base.space_of(world, d, m)
+        allowed = world.features.matrices[m][d].present & (degree > 0)
+        cosines = np.maximum(units(space) @ units(space).T, 0) * allowed * (1 - np.eye(n))
+        s, k, some = s + weights, k + cosines, some + (weights.sum(1, keepdims=True) > 0)
+    s, k = s / np.maximum(some, 1), k / np.maximum(some, 1)
+    new = (degree == 0)[:, None]
+    reach, near = s + (new * s).T, k + (new * k).T
+    active = train.sum(1)
+    weigh = np.where(active > 0, np.maximum(active, 1) ** -c["activity"], 0)[:, None] * train
+    r, last = np.eye(n) + c["lend"] * s, np.eye(n) + c["lend"] * reach
+
+    def power(x: Array, exponent: float) -> Array:
+        return np.where(x > 0, np.where(x > 0, x, 1) ** exponent, 0)
+
+    left = taken[d] @ r * power(degree @ r, -c["seen"]) @ r.T @ train.T
+    found = (left + c["elsewhere"] * taken[1 - d] @ other.T) @ weigh @ last
+    return found * power(degree @ last, -c["popular"]) + c["content"] * taken[d] @ near**2
+
+
+SOLVED = {
+    "popularity": popularity,
+    "itemknn": itemknn,
+    "bm25": bm25,
+    "rp3beta": rp3beta,
+    "ease": ease,
+    "als": als,
+    "als-joint": als_joint,
+    "content-profile": content_profile,
+    "cease": cease,
+    "memory-alone": memory_alone,
+}

@@ -16,7 +16,21 @@ from tests.baselines.conftest import prepared_for
 from tests.method import oracle as base
 
 LAYERS = 2
-SOLVED = {"popularity": {}, "itemknn": {"nearest": 3, "shrink": 2.0}, "ease": {"penalty": 5.0}}
+_ALS = {"factors": 4, "regularisation": 0.5, "alpha": 3.0, "rounds": 3}
+_MEMORY = {"lend": 0.3, "activity": 0.6, "seen": 0.4, "popular": 0.2, "elsewhere": 0.1}
+SOLVED: dict[str, list[dict[str, float]]] = {
+    "popularity": [{}],
+    "itemknn": [{"nearest": 3, "shrink": 2.0}],
+    "bm25": [{"nearest": 3, "k1": 0.5, "b": 0.3}],
+    "rp3beta": [{"nearest": 3, "alpha": 0.7, "beta": 0.4}],
+    "ease": [{"penalty": 5.0}],
+    # More and fewer factors than most take items: both ways to solve.
+    "als": [_ALS, _ALS | {"factors": 7}],
+    "als-joint": [_ALS, _ALS | {"factors": 9}],
+    "content-profile": [{"dense": 0, "only": 0}, {"dense": 1, "only": 0}, {"dense": 0, "only": 2}],
+    "cease": [{"penalty": 5.0, "weight": 3.0}],
+    "memory-alone": [_MEMORY | {"content": 0.2}],
+}
 
 
 def shaken(tiny, name: str) -> tuple[Baseline, object, dict]:
@@ -33,8 +47,9 @@ def shaken(tiny, name: str) -> tuple[Baseline, object, dict]:
 
 def test_every_baseline_has_an_oracle() -> None:
     assert set(oracle.EMBEDDINGS) | set(oracle.SOLVED) == set(REGISTRY)
+    assert set(oracle.SOLVED) == set(SOLVED)
     cold = {n for n, kind in REGISTRY.items() if "cold-domain" in kind.answers}
-    assert set(oracle.COLD) | {"popularity"} == cold
+    assert set(oracle.COLD) == cold - set(SOLVED)
 
 
 @pytest.mark.parametrize("name", list(oracle.EMBEDDINGS))
@@ -61,17 +76,18 @@ def test_users_without_a_trace_are_embedded_by_the_formula(tiny, name) -> None:
     np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", list(oracle.SOLVED))
-def test_scores_are_those_of_the_formula(tiny, name) -> None:
-    prepared = prepared_for(tiny, name, options=SOLVED[name])
+@pytest.mark.parametrize(("name", "told"), [(n, t) for n, told in SOLVED.items() for t in told])
+def test_scores_are_those_of_the_formula(tiny, name, told) -> None:
+    prepared = prepared_for(tiny, name, options=told)
     model = build_any(prepared.settings.model, prepared.inputs, 0)
     assert isinstance(model, ClosedForm)
-    trains = [part.train for part in prepared.knowledge.domains]
-    model.solve(trains)
+    model.solve(prepared.knowledge)
     rng = np.random.default_rng(0)
-    for d, train in enumerate(trains):
-        taken = (rng.random((7, train.shape[1])) < 0.4).astype(np.float32)
-        wanted = oracle.SOLVED[name](train.toarray().astype(float), taken, **SOLVED[name])
-        found = model.scores(d, sparse.csr_matrix(taken))
+    sizes = [part.train.shape[1] for part in prepared.knowledge.domains]
+    taken = [(rng.random((7, n)) < 0.4).astype(np.float32) for n in sizes]
+    taken[0][1], taken[1][2] = 0, 0
+    for d in range(len(sizes)):
+        wanted = oracle.SOLVED[name](tiny, d, [rows.astype(float) for rows in taken], **told)
+        found = model.scores(d, [sparse.csr_matrix(rows) for rows in taken])
         assert found.dtype == np.float32
         np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
