@@ -19,6 +19,7 @@ from scipy import sparse
 from micrec_core.answering.answers import answerer_of, embed, n_parameters
 from micrec_core.baselines import REGISTRY, Baseline, ClosedForm, families, models
 from micrec_core.config import ModelSettings, make_settings
+from micrec_core.data.types import Edges
 from micrec_core.errors import ConfigError
 from micrec_core.protocols import PROTOCOLS
 from micrec_core.running.fit import fit
@@ -205,6 +206,30 @@ def test_a_model_of_texts_and_pictures_needs_some(small) -> None:
 
 def bare(world: worlds.World):
     return replace(world.features, modalities=(), matrices={})
+
+
+@pytest.mark.parametrize("name", SOLVED)
+def test_what_is_asked_about_changes_no_score_of_a_solved_model(small, name) -> None:
+    """Validation, test, and what is withheld: only train interactions are counted."""
+    none = Edges.empty()
+    parts = tuple(
+        replace(
+            part, valid=none, test=none, new_user_support=none, new_user_test=none,
+            new_item_test=none, cold_test=none,
+        )
+        for part in small.split.domains
+    )  # fmt: skip
+    unseen = replace(small, split=replace(small.split, domains=parts))
+    found = []
+    for world in (small, unseen):
+        prepared = prepared_for(world, name)
+        model = build_any(prepared.settings.model, prepared.inputs, 0)
+        model.solve(prepared.knowledge)
+        taken = [part.train for part in prepared.knowledge.domains]
+        n = min(rows.shape[0] for rows in taken)
+        found.append([model.scores(d, [rows[:n] for rows in taken]) for d in range(len(taken))])
+    for before, after in zip(*found, strict=True):
+        np.testing.assert_array_equal(before, after)
 
 
 # Relabelling --------------------------------------------------------------------------------------
