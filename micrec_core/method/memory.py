@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import csr_matrix
 
+from micrec_core.graphs.chains import Reached
 from micrec_core.method.profiles import Links
 
 # Cosines count in their square: of weak ones, of which there are many, next to nothing.
@@ -63,8 +64,10 @@ class Memory:
     back : R^T, [n, n]
     takers : X^T, [n, n_users]
     takers_elsewhere : X_o^T, [n_other, n_users]
-    tastes : D_u^-activity X, [n_users, n]
+    activity : D_u^-activity, float32 [n_users]
+    train : X, [n_users, n]
     found : R D^-popular, [n, n]; here items that nobody took borrow from their neighbours
+    lenders : its transpose
     alike : content K^2, [n, n]
     elsewhere : the weight of what was taken in other domains
     """
@@ -73,8 +76,10 @@ class Memory:
     back: csr_matrix
     takers: csr_matrix
     takers_elsewhere: csr_matrix
-    tastes: csr_matrix
+    activity: NDArray[np.float32]
+    train: csr_matrix
     found: csr_matrix
+    lenders: csr_matrix
     alike: csr_matrix
     elsewhere: float
 
@@ -107,7 +112,7 @@ def fit(
     one = sparse.identity(x.shape[1], dtype=np.float32, format="csr")
     share = constants.lend * csr_matrix(neighbours, dtype=np.float32)
     lent = _reaching(share, degree)
-    smoothed = degree + lent.T @ degree
+    found = (one + lent) @ sparse.diags(_power(degree + lent.T @ degree, -constants.popular))
     return Memory(
         smooth=_csr(
             (one + share) @ sparse.diags(_power(degree + share.T @ degree, -constants.seen))
@@ -115,8 +120,10 @@ def fit(
         back=_csr((one + share).T),
         takers=_csr(x.T),
         takers_elsewhere=_csr(elsewhere.T),
-        tastes=_csr(sparse.diags(activity) @ x),
-        found=_csr((one + lent) @ sparse.diags(_power(smoothed, -constants.popular))),
+        activity=activity,
+        train=x,
+        found=_csr(found),
+        lenders=_csr(found.T),
         alike=_csr(constants.content * _reaching(csr_matrix(cosines), degree).power(_POWER)),
         elsewhere=constants.elsewhere,
     )
@@ -127,8 +134,8 @@ def scores(
     taken: csr_matrix,
     elsewhere: csr_matrix | None = None,
     own: NDArray[np.integer] | None = None,
-) -> csr_matrix:
-    """Scores of all items, CSR float32 [n_asked, n]; what has none is 0.
+) -> NDArray[np.float32]:
+    """Scores of all items, float32 [n_asked, n].
 
     Parameters
     ----------
@@ -137,13 +144,27 @@ def scores(
     own : int [n_asked], who asks, as a row of X: what it took itself is then left out of C and C_o
         (degrees stay), so that scores of what it took can be learned from
     """
-    users = _csr(taken) @ memory.smooth @ memory.back @ memory.takers
-    if elsewhere is not None:
-        users = users + memory.elsewhere * (_csr(elsewhere) @ memory.takers_elsewhere)
-    if own is not None:
-        one = csr_matrix((np.ones(len(own)), own, np.arange(len(own) + 1)), users.shape)
-        users = _csr(users - users.multiply(one))
-    return users @ memory.tastes @ memory.found + _csr(taken) @ memory.alike
+    n_users, n = memory.train.shape
+    out = np.zeros((taken.shape[0], n), np.float32)
+    mine, lent, items, users = Reached(n), Reached(n), Reached(n), Reached(n_users)
+    others = Reached(memory.takers_elsewhere.shape[0])
+    for row in range(len(out)):
+        mine.add(taken, row)
+        mine.through(memory.smooth, lent)
+        lent.through(memory.back, items)
+        items.through(memory.takers, users)
+        if elsewhere is not None:
+            others.add(elsewhere, row, memory.elsewhere)
+            others.through(memory.takers_elsewhere, users)
+        users.scale(memory.activity)
+        if own is not None:
+            users.values[own[row]] = 0.0
+        users.through(memory.train, items)
+        items.through(memory.found, lent, memory.lenders)
+        mine.add(taken, row)
+        mine.through(memory.alike, lent)
+        lent.leave(out[row])
+    return out
 
 
 def taken_elsewhere(trains: Sequence[csr_matrix], links: Links, d: int) -> csr_matrix:
@@ -219,28 +240,31 @@ def parts(
     if elsewhere is None:
         elsewhere = csr_matrix((1, memory.takers_elsewhere.shape[0]), dtype=np.float32)
     one, other = _a_row_each(taken), _a_row_each(elsewhere)
-    tastes, found = memory.tastes[:, targets], memory.found[:, targets]
     takers, takers_elsewhere = one @ memory.takers, other @ memory.takers_elsewhere
-    both = _dense(takers @ tastes)
+    # Columns by the transposes: what of the targets each user, weighed, stands for.
+    weigh = sparse.diags(memory.activity)
+    took = weigh @ memory.takers[targets].T
+    reach = weigh @ (memory.lenders[targets] @ memory.takers).T
     # Nobody is its own neighbour: the diagonals are the powers of the smoothed degrees alone.
-    seen, popular = memory.smooth.diagonal(), memory.found.diagonal()
-    direct = seen[one.indices, None] * both * popular[targets]
-    together = _dense(one @ memory.smooth @ memory.back @ memory.takers @ memory.tastes @ found)
+    seen = _diagonal(memory.smooth, one.indices)
+    direct = seen[:, None] * _dense(takers @ took) * _diagonal(memory.found, targets)
+    together = _dense(one @ memory.smooth @ memory.back @ memory.takers @ reach)
+    both = memory.takers[targets].T
     return Parts(
         one.indices,
         other.indices,
         direct,
         together - direct,
-        _dense(one @ memory.alike[:, targets]),
-        memory.elsewhere * _dense(takers_elsewhere @ memory.tastes @ found),
-        _people(takers, tastes),
-        _people(takers_elsewhere, tastes),
+        _dense((one @ memory.alike)[:, targets]),
+        memory.elsewhere * _dense(takers_elsewhere @ reach),
+        _dense(takers @ both).astype(np.int64),
+        _dense(takers_elsewhere @ both).astype(np.int64),
     )
 
 
-def _people(takers: csr_matrix, tastes: csr_matrix) -> NDArray[np.int64]:
-    """How many users took each pair, whatever they weigh."""
-    return np.asarray((takers.astype(bool).astype(int) @ tastes.astype(bool).astype(int)).toarray())
+def _diagonal(matrix: csr_matrix, rows: NDArray[np.integer]) -> NDArray[np.float32]:
+    """Its entries (row, row), float32 [n_rows]."""
+    return np.array([matrix[row, row] for row in rows], np.float32)
 
 
 def _a_row_each(taken: csr_matrix) -> csr_matrix:
@@ -257,7 +281,9 @@ def _reaching(neighbours: csr_matrix, degree: NDArray[np.floating]) -> csr_matri
 
 def _power(x: NDArray[np.floating], exponent: float) -> NDArray[np.float32]:
     """x^exponent, 0 where x is 0."""
-    return np.power(x, exponent, out=np.zeros(len(x), np.float32), where=x > 0, dtype=np.float32)
+    out = np.zeros(len(x), np.float32)
+    np.power(x, exponent, out=out, where=x > 0, dtype=np.float32)
+    return out
 
 
 def _csr(matrix: sparse.spmatrix) -> csr_matrix:
