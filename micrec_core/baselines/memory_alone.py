@@ -37,9 +37,9 @@ class MemoryAlone(ClosedForm):
     )
     grid = (
         {},
-        {"lend": 0.05, "activity": 1, "seen": 0.5, "popular": 0, "content": 0.01},
-        {"lend": 0.3, "popular": 0.05, "elsewhere": 0.1, "content": 0.3},
-        {"lend": 0.1, "popular": 0.3, "elsewhere": 0.02},
+        {"lend": 0.3, "activity": 0.35, "popular": 0},
+        {"lend": 0.1, "seen": 0.5, "popular": 0.15, "elsewhere": 0.02, "content": 0.05},
+        {"lend": 0.05, "activity": 1, "seen": 0.5, "popular": 0.3, "content": 0},
     )
     answers = KNOWN | {"new-users", "new-items", "cold-domain"}
     uses_features = True

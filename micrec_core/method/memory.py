@@ -48,10 +48,10 @@ class Constants:
 
     lend: float = 0.2
     activity: float = 0.5
-    seen: float = 0.4
-    popular: float = 0.15
-    elsewhere: float = 0.05
-    content: float = 0.05
+    seen: float = 0.3
+    popular: float = 0.05
+    elsewhere: float = 0.1
+    content: float = 0.3
 
 
 @dataclass(frozen=True)
