@@ -22,7 +22,7 @@ class Cease(Ease):
 
     family = "multimodal"
     options = (*Ease.options, Option("weight", 20, 0, 1e9))
-    grid = ({}, {"penalty": 100}, {"weight": 100}, {"penalty": 20, "weight": 5})
+    grid = ({}, {"penalty": 100}, {"penalty": 20, "weight": 5}, {"penalty": 500, "weight": 50})
     uses_features = True
 
     def rows(self, part: DomainKnowledge, kept: NDArray[np.integer]) -> sparse.csc_matrix:
