@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from micrec_core.baselines.contract import KNOWN, ClosedForm, Option
-from micrec_core.graphs.nearest import nearest
+from micrec_core.graphs.neighbours.nearest import nearest
 from micrec_core.method.knowledge import DomainKnowledge, Knowledge
 from micrec_core.method.memory import Constants, blend, fit, scores, taken_elsewhere
 
