@@ -66,17 +66,18 @@ def light_gcn_rows(
     *rows: Sequence[Tensor],
 ) -> list[list[Tensor]]:
     """Rows of what ``light_gcn`` gives: by each list of users and of items, int64 [n], [n, dim]."""
-    if not fast.takes(users, items):
+    if layers == 0 or not fast.takes(users, items):
         final = light_gcn(graph, degree, users, items, layers)
         return [take(takeable(table), *lists) for table, lists in zip(final, rows, strict=True)]
-    sums = _sums(_steps(graph, degree, None), users, items, layers)
+    # Each row once, and the mean of these alone.
+    asked = [torch.unique(torch.cat(list(lists)), return_inverse=True) for lists in rows]
+    steps, distinct = _steps(graph, degree, None), [one for one, _ in asked]
+    sums = fast.layer_sums(users, items, steps, layers, distinct)
     found = []
-    for total, mean, lists in zip(sums, _means(degree, layers), rows, strict=True):
-        # Each row once, and the mean of these alone.
-        distinct, places = torch.unique(torch.cat(list(lists)), return_inverse=True)
-        (part,) = take(takeable(total), distinct)
-        own = takeable(part * mean[distinct, None])
-        found.append(take(own, *places.split([len(one) for one in lists])))
+    for d, (one, places) in enumerate(asked):
+        (part,) = take(takeable(sums[d]), one)
+        own = takeable(part * _means(degree, layers)[d][one, None])
+        found.append(take(own, *places.split([len(some) for some in rows[d]])))
     return found
 
 

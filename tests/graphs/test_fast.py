@@ -14,7 +14,7 @@ from micrec_core.graphs import fast
 from micrec_core.graphs.aggregation import NeighbourGraph, aggregate
 from micrec_core.graphs.bipartite import BipartiteGraph, Dropout
 from micrec_core.graphs.gathering import take, takeable
-from micrec_core.graphs.propagation import light_gcn, normalised
+from micrec_core.graphs.propagation import light_gcn, light_gcn_rows, normalised
 
 N_USERS, N_ITEMS = 150, 90
 Outcome = list[Tensor]
@@ -96,6 +96,23 @@ def test_light_gcn_equals_single_steps_to_the_last_bit(graph, layers) -> None:
     one, _ = both(lambda u, i: list(light_gcn(graph, graph.degrees(), u, i, layers)), *start)
     other, _ = both(by_steps, *start)
     assert all(map(torch.equal, one, other))
+
+
+@pytest.mark.parametrize("layers", [0, 1, 2, 3, 4])
+def test_rows_of_light_gcn(graph, layers) -> None:
+    of_users, of_items = ([3, 3, 0, 149], [149, 7], []), ([89, 2, 2, 4], [1])
+    lists = [[torch.tensor(one, dtype=torch.long) for one in some] for some in (of_users, of_items)]
+
+    def work(users: Tensor, items: Tensor) -> Outcome:
+        users_, items_ = light_gcn_rows(graph, graph.degrees(), users, items, layers, *lists)
+        return [*users_, *items_]
+
+    found = both(work, draw(N_USERS, 64), draw(N_ITEMS, 64))
+    same(found)
+    whole = light_gcn(graph, graph.degrees(), draw(N_USERS, 64), draw(N_ITEMS, 64), layers)
+    for part, one in zip(found[0], [*lists[0], *lists[1]]):
+        place = 0 if any(one is other for other in lists[0]) else 1
+        assert torch.equal(part, whole[place][one])
 
 
 def test_light_gcn_takes_views_and_one_sided_gradients(graph) -> None:

@@ -8,6 +8,7 @@ of steps, and one after the other they find what they read in the cache more oft
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,20 +18,35 @@ from micrec_core.graphs.fast.sums import sum_rows
 
 if TYPE_CHECKING:
     from micrec_core.graphs.propagation import Pair, Steps
+    from micrec_core.graphs.sparse import SparseMatrix
 
 
-def layer_sums(users: Tensor, items: Tensor, steps: Steps, layers: int) -> Pair:
+def layer_sums(
+    users: Tensor, items: Tensor, steps: Steps, layers: int, asked: Sequence[Tensor] | None = None
+) -> Pair:
     """The sum of 0 to ``layers`` steps, one at least, of users and of items.
 
-    ``steps``: what sends to users and what sends to items.
+    ``steps``: what sends to users and what sends to items. ``asked``: the rows of either, int64,
+    that are looked at: the others are not computed, and gradients start from these alone.
     """
-    return _LayerSums.apply(users, items, steps, layers)
+    only = None
+    if asked is not None:
+        sizes = (len(users), asked[0]), (len(items), asked[1])
+        only = [torch.zeros(n, dtype=torch.bool).index_fill_(0, one, True) for n, one in sizes]
+    return _LayerSums.apply(users, items, steps, layers, only)
 
 
 class _LayerSums(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, users: Tensor, items: Tensor, steps: Steps, layers: int) -> Pair:
-        ctx.rest = steps, layers
+    def forward(
+        ctx: Any,
+        users: Tensor,
+        items: Tensor,
+        steps: Steps,
+        layers: int,
+        only: list[Tensor] | None,
+    ) -> Pair:
+        ctx.rest = steps, layers, only
         start = users, items
         between = [[users] * (layers - 1), [items] * (layers - 1)]
         last = list(start)
@@ -45,19 +61,28 @@ class _LayerSums(torch.autograd.Function):
             sums, also = start[to], None
             for table in between[to]:
                 sums, also = sums if also is None else sums + also, table
-            out.append(sum_rows(steps[to], last[1 - to], sums, also))
+            rows = None if only is None else only[to]
+            out.append(sum_rows(steps[to], last[1 - to], sums, also, only=rows))
         return out[0], out[1]
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        steps, layers = ctx.rest
+        steps, layers, only = ctx.rest
         # The steps back to users and to items; of a symmetric graph they are the same two.
         back = steps[1].T, steps[0].T
         out = list(gradients)
         for begin in (1, 0):
             x, side = gradients[begin], begin
-            for _ in range(layers):
-                side = 1 - side
-                x = sum_rows(back[side], x, gradients[side])
+            for layer in range(layers):
+                told, side = side, 1 - side
+                given = layer == 0 and only is not None
+                matrix = _masked(back[side], only[told]) if given else back[side]
+                x = sum_rows(matrix, x, gradients[side])
             out[side] = x
-        return out[0], out[1], None, None
+        return out[0], out[1], None, None, None
+
+
+def _masked(matrix: SparseMatrix, columns: Tensor) -> SparseMatrix:
+    """The matrix with these columns alone, bool [n_cols]."""
+    kept = columns.index_select(0, matrix.pattern.indices)
+    return type(matrix)(matrix.pattern, matrix.values * kept, True)

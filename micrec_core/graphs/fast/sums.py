@@ -59,10 +59,14 @@ def sum_rows(
     also: Tensor | None = None,
     scale: Tensor | None = None,
     onto: Tensor | None = None,
+    only: Tensor | None = None,
 ) -> Tensor:
-    """(start + also) + (onto + matrix (scale x)): [n_cols, dim] -> [n_rows, dim]."""
+    """(start + also) + (onto + matrix (scale x)): [n_cols, dim] -> [n_rows, dim].
+
+    ``only``: bool [n_rows], the rows that are computed; what the others hold means nothing.
+    """
     out = torch.empty(matrix.pattern.n_rows, x.shape[1])
-    rest = (array(part) for part in (x, start, also, scale, onto))
+    rest = (array(part) for part in (x, start, also, scale, onto, only))
     _sum_rows(*entries(matrix), *rest, matrix.thin, out.numpy())
     return out
 
@@ -84,7 +88,7 @@ def sum_row(total, first, end, indices, values, x, column):
 
 
 @numba.njit(**JIT)
-def _sum_rows(bounds, indptr, indices, values, x, start, also, scale, onto, thin, out):
+def _sum_rows(bounds, indptr, indices, values, x, start, also, scale, onto, only, thin, out):
     """``thin``: values of 0 are many; the others of a part are listed first, without a branch
     that half of them would mislead."""
     for part in numba.prange(bounds.shape[0] - 1):
@@ -112,6 +116,9 @@ def _sum_rows(bounds, indptr, indices, values, x, start, also, scale, onto, thin
             columns = columns[: max(n, _ONE)]
         for column in range(0, x.shape[1], WIDTH):
             for r in range(top, bottom):
+                if only is not None:  # noqa: SIM102 - compiled out where there is none
+                    if not only[r]:
+                        continue
                 total = zeros()
                 if onto is not None:
                     total = load(onto, r, column)
