@@ -35,6 +35,7 @@ class ModelSettings(Settings):
     """What the model is; ``options`` are those of a baseline, beside its class.
 
     ``echo``: an item of the full model takes in its own template, which needs ``leave_out``.
+    ``memory``: what was taken together counts beside the embeddings; runs of before had none.
     """
 
     name: str = "micrec"
@@ -46,6 +47,7 @@ class ModelSettings(Settings):
     neighbour_temperature: float = Field(0.2, gt=0)
     init: float = Field(0.1, gt=0)
     echo: bool = True
+    memory: bool = True
 
     @property
     def is_baseline(self) -> bool:

@@ -45,6 +45,7 @@ MECHANISMS: dict[str, Mechanism] = {
     ),
     "contrast": Mechanism("without contrast", training={"contrast": 0.0}),
     "self-enhanced": Mechanism("without self-enhanced loss", training={"self_enhanced": 0.0}),
+    "memory": Mechanism("without memory", model={"memory": False}),
     "templates": Mechanism("without templates", model={"templates": False}),
     "cross-domain": Mechanism(
         "one domain at a time", model={"transfer": False}, training={"contrast": 0.0}

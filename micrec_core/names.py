@@ -13,6 +13,8 @@ MICREC, FULL = "micrec", "full"
 FULL_MODEL = (MICREC, FULL)
 # In place of a seed: values averaged over all seeds, user by user.
 POOLED = -1
+# The source of what memory adds to a score.
+MEMORY = "memory"
 # What choices, stopping and headlines go by.
 HEADLINE = "ndcg@20"
 METRICS = {

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from micrec_core.answering.fit_bridges import fit_bridges
+from micrec_core.answering.fit_memory import CHOSEN_ON, choose_memory
 from micrec_core.baselines import Baseline, ClosedForm
 from micrec_core.data import Domain
 from micrec_core.evaluation.questions import DEPTH, Answer, Outcome, Question
@@ -20,6 +21,7 @@ from micrec_core.evaluation.ranking import rank_users
 from micrec_core.method.bridge import Bridge
 from micrec_core.method.inductive import cold_users, fold_in_inputs
 from micrec_core.method.inputs import Link, ModelInputs
+from micrec_core.method.memory import Remembered, Taken
 from micrec_core.method.micrec import Encoded, MICRec
 from micrec_core.names import FULL
 from micrec_core.protocols import PROTOCOLS
@@ -27,6 +29,7 @@ from micrec_core.training.prepare import Prepared
 
 Vectors = NDArray[np.float32]
 Model = MICRec | Baseline | ClosedForm
+_SEED = 0
 # The question by which an epoch is chosen; every model has an answer to it.
 VALID = "valid"
 
@@ -56,6 +59,21 @@ class Answerer(ABC):
         if question.protocol != VALID and question.protocol not in answered(self.model):
             return None
         return self._answer(question, k)
+
+    def taken(self, question: Question) -> list[sparse.csr_matrix]:
+        """What the question's users took in each domain: CSR [n, n_items there]."""
+        out = []
+        for d, domain in enumerate(self.prepared.dataset.domains):
+            train = self.prepared.knowledge.domains[d].train
+            if d == question.place:
+                new = question.known_by == "support"
+                history = supports(self.prepared)[d] if new else train
+                out.append(history[question.users])
+                continue
+            there = _rows_of(domain, question.user_ids)
+            known = sparse.diags((there >= 0).astype(np.float32))
+            out.append(sparse.csr_matrix(known @ train[there]))
+        return out
 
     @abstractmethod
     def _answer(self, question: Question, k: int) -> Answer:
@@ -92,14 +110,14 @@ class EmbeddingAnswerer(Answerer):
         self.items = [array(e.items) for e in self.encoded]
 
     def _answer(self, question: Question, k: int) -> Answer:
-        d = question.place
+        return question.answer(self._embedded(question), self.items[question.place], k)
+
+    def _embedded(self, question: Question) -> Vectors:
+        """Embeddings of the question's users, [n, dim]."""
         if question.known_by == "elsewhere":
-            users = self._cold(question)
-        elif question.known_by == "support":
-            users = self._folded_in[d][question.users]
-        else:
-            users = self.users[d][question.users]
-        return question.answer(users, self.items[d], k)
+            return self._cold(question)
+        users = self._folded_in if question.known_by == "support" else self.users
+        return users[question.place][question.users]
 
     @cached_property
     def _folded_in(self) -> list[Vectors]:
@@ -127,7 +145,7 @@ class EmbeddingAnswerer(Answerer):
 
 
 class MicrecAnswerer(EmbeddingAnswerer):
-    """Answers with MICRec, which reaches a cold user over a bridge."""
+    """Answers with MICRec, which reaches a cold user over a bridge, and adds its memory."""
 
     model: MICRec
     encoded: list[Encoded]
@@ -136,6 +154,37 @@ class MicrecAnswerer(EmbeddingAnswerer):
     def bridges(self) -> dict[tuple[int, int], Bridge]:
         """To domains where users took nothing yet, fitted when first asked for."""
         return fit_bridges(self.prepared, self.model, self.encoded)
+
+    @cached_property
+    def memories(self) -> list[Remembered | None]:
+        """Of each domain, chosen when first asked for; none where the model goes without."""
+        if not self.model.settings.memory:
+            return [None] * len(self.items)
+        out: list[Remembered | None] = [None] * len(self.items)
+        for asked in validation_questions(self.prepared, CHOSEN_ON):
+            out[asked.place] = choose_memory(
+                self.prepared.knowledge,
+                asked,
+                self._embedded(asked) @ self.items[asked.place].T,
+                Taken.of(self.taken(asked), asked.place),
+                self.model.settings.transfer,
+            )
+        return out
+
+    def _answer(self, question: Question, k: int) -> Answer:
+        # Epochs are chosen by the embeddings, before there is a memory.
+        memory = None if question.protocol == VALID else self.memories[question.place]
+        if memory is None:
+            return super()._answer(question, k)
+        users, items = self._embedded(question), self.items[question.place].T
+        taken = Taken.of(self.taken(question), question.place)
+
+        def block(rows: NDArray[np.int64]) -> Vectors:
+            scores: Vectors = users[rows] @ items + memory.scores(taken.rows(rows))
+            return scores
+
+        rows = np.arange(len(question))
+        return Answer(question, rank_users(block, rows, question.mask, question.candidates, k))
 
     def _cold_from(
         self, source: int, target: int, there: NDArray[np.int64], here: NDArray[np.int64]
@@ -152,7 +201,7 @@ class ScoreAnswerer(Answerer):
     model: ClosedForm
 
     def _answer(self, question: Question, k: int) -> Answer:
-        d, model, taken = question.place, self.model, self._taken(question)
+        d, model, taken = question.place, self.model, self.taken(question)
 
         def block(rows: NDArray[np.int64]) -> NDArray[np.float32]:
             return model.scores(d, [sparse.csr_matrix(there[rows]) for there in taken])
@@ -160,21 +209,6 @@ class ScoreAnswerer(Answerer):
         rows = np.arange(len(question))
         ranked = rank_users(block, rows, question.mask, question.candidates, k)
         return Answer(question, ranked)
-
-    def _taken(self, question: Question) -> list[sparse.csr_matrix]:
-        """What the question's users took in each domain: CSR [n, n_items there]."""
-        out = []
-        for d, domain in enumerate(self.prepared.dataset.domains):
-            train = self.prepared.knowledge.domains[d].train
-            if d == question.place:
-                new = question.known_by == "support"
-                history = supports(self.prepared)[d] if new else train
-                out.append(history[question.users])
-                continue
-            there = _rows_of(domain, question.user_ids)
-            known = sparse.diags((there >= 0).astype(np.float32))
-            out.append(sparse.csr_matrix(known @ train[there]))
-        return out
 
 
 def answerer_of(prepared: Prepared, model: Model) -> Answerer:
@@ -242,3 +276,29 @@ def supports(prepared: Prepared) -> list[sparse.csr_matrix]:
     """Per domain, what new users show: CSR [n_users, n_items]."""
     pairs = zip(prepared.dataset.domains, prepared.split.domains, strict=True)
     return [p.new_user_support.matrix(d.n_users, d.n_items) for d, p in pairs]
+
+
+def validation_questions(prepared: Prepared, most: int) -> list[Question]:
+    """The validation interactions of a fixed sample of at most so many users in each domain."""
+    out = []
+    pairs = zip(prepared.dataset.domains, prepared.split.domains, strict=True)
+    for place, (domain, part) in enumerate(pairs):
+        wanted = part.valid.matrix(domain.n_users, domain.n_items)
+        users = np.flatnonzero(np.diff(wanted.indptr)).astype(np.int64)
+        if len(users) == 0:
+            continue
+        if len(users) > most:
+            users = np.sort(np.random.default_rng(_SEED).choice(users, most, replace=False))
+        out.append(
+            Question(
+                VALID,
+                domain.name,
+                place,
+                users,
+                domain.user_ids[users],
+                wanted[users],
+                prepared.knowledge.domains[place].train[users],
+                prepared.material.catalogues[place],
+            )
+        )
+    return out

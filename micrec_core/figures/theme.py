@@ -13,12 +13,16 @@ from plotly.subplots import make_subplots
 
 from micrec_core.mechanisms import variant_label
 from micrec_core.modalities.registry import in_order, modality
-from micrec_core.names import METRICS, MICREC, model_label
+from micrec_core.names import MEMORY, METRICS, MICREC, model_label
 
 DOMAIN_COLOURS = ("#0072B2", "#D55E00")
 DOMAIN_SYMBOLS = ("circle", "diamond")
 # Sources of a score that are no modality: what stands before the modalities, and behind them.
-SOURCES = {"id": ("#E69F00", "Interactions"), "bridge": ("#56B4E9", "Bridge")}
+SOURCES = {
+    "id": ("#E69F00", "Interactions"),
+    "bridge": ("#56B4E9", "Bridge"),
+    MEMORY: ("#7B4B2A", "Memory"),
+}
 BASELINE_GREYS = ("#8A8A8A", "#B3B3B3", "#6B6B6B")
 NEUTRAL = "#8A8A8A"
 # What is ours but of no single domain or source: bars, losses, pairs of both domains.
@@ -95,7 +99,7 @@ def model_symbol(model: str, index: int, other: str = "square") -> str:
 
 
 def source_colour(source: str) -> str:
-    """Colour of a source of a score: a modality, interactions or the bridge."""
+    """Colour of a source of a score: a modality, interactions, the bridge or the memory."""
     return SOURCES[source][0] if source in SOURCES else modality(source).colour
 
 
@@ -105,10 +109,11 @@ def source_label(source: str) -> str:
 
 
 def source_order(sources: Iterable[str]) -> list[str]:
-    """Interactions, the modalities in the order of the registry, the bridge."""
+    """Interactions, the modalities in the order of the registry, the bridge, the memory."""
     given = list(sources)
-    first, last = ([s] if s in given else [] for s in SOURCES)
-    return [*first, *in_order(s for s in given if s not in SOURCES), *last]
+    first, *last = SOURCES
+    middle = in_order(s for s in given if s not in SOURCES)
+    return [s for s in (first, *middle, *last) if s in given]
 
 
 def metric_label(metric: str) -> str:

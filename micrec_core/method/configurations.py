@@ -72,7 +72,7 @@ class Configuration:
 
 
 # As published: no content, domains apart, items that do not take their own template in.
-_BARE = ("modality", "contrast", "cross-domain")
+_BARE = ("modality", "contrast", "cross-domain", "memory")
 _PLAIN: Mapping[str, Any] = {"own_template": False}
 # Weights of users are MICRec's own; on real data baselines were no better with them.
 _EVEN = {"user_weight": 0.0}

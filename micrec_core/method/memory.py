@@ -8,7 +8,8 @@
 
 X [n_users, n_items] are a domain's binary train interactions, X_o the same users' in the other
 domains, D_u and ``degree`` the sums of its rows and columns; S rows of neighbours that add up to 1
-or 0, K cosines. Without S this is item-to-item co-occurrence with the normalisations of users and
+or 0, K cosines. An item that nobody took yet is nobody's neighbour and was taken together with
+nothing: it scores what its own neighbours score, by S. Without S this is item-to-item co-occurrence with the normalisations of users and
 items that LightGCN has (He et al., SIGIR 2020, equation 3), their exponents free.
 
 Nothing of items x items is stored: C stays the two factors that it is made of, and what somebody
@@ -20,18 +21,23 @@ rows (x, x_o), so what one item taken contributes is the score of that item alon
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import csr_matrix
 
-from micrec_core.graphs.chains import Reached
+from micrec_core.graphs.neighbours import Neighbours
 from micrec_core.method.profiles import Links
 
 # Cosines count in their square: of weak ones, of which there are many, next to nothing.
 _POWER = 2
+# Users at a time from which on a kernel is worth loading.
+_MANY = 16
+# What of ``Parts`` adds up to scores.
+_VALUES = ("direct", "lent", "alike", "elsewhere")
 
 
 @dataclass(frozen=True)
@@ -64,10 +70,8 @@ class Memory:
     back : R^T, [n, n]
     takers : X^T, [n, n_users]
     takers_elsewhere : X_o^T, [n_other, n_users]
-    activity : D_u^-activity, float32 [n_users]
-    train : X, [n_users, n]
-    found : R D^-popular, [n, n]; here items that nobody took borrow from their neighbours
-    lenders : its transpose
+    tastes : D_u^-activity X, [n_users, n]
+    found : R D^-popular, [n, n]; an item that nobody took has the mean of its neighbours'
     alike : content K^2, [n, n]
     elsewhere : the weight of what was taken in other domains
     """
@@ -76,10 +80,8 @@ class Memory:
     back: csr_matrix
     takers: csr_matrix
     takers_elsewhere: csr_matrix
-    activity: NDArray[np.float32]
-    train: csr_matrix
+    tastes: csr_matrix
     found: csr_matrix
-    lenders: csr_matrix
     alike: csr_matrix
     elsewhere: float
 
@@ -111,19 +113,17 @@ def fit(
     degree = np.asarray(x.sum(axis=0)).ravel()
     one = sparse.identity(x.shape[1], dtype=np.float32, format="csr")
     share = constants.lend * csr_matrix(neighbours, dtype=np.float32)
-    lent = _reaching(share, degree)
-    found = (one + lent) @ sparse.diags(_power(degree + lent.T @ degree, -constants.popular))
+    smoothed = degree + share.T @ degree
+    smooth = one + share
+    found = _csr(smooth @ sparse.diags(_power(smoothed, -constants.popular)))
+    new = sparse.diags((degree == 0).astype(np.float32))
     return Memory(
-        smooth=_csr(
-            (one + share) @ sparse.diags(_power(degree + share.T @ degree, -constants.seen))
-        ),
-        back=_csr((one + share).T),
+        smooth=_csr(smooth @ sparse.diags(_power(smoothed, -constants.seen))),
+        back=_csr(smooth.T),
         takers=_csr(x.T),
         takers_elsewhere=_csr(elsewhere.T),
-        activity=activity,
-        train=x,
-        found=_csr(found),
-        lenders=_csr(found.T),
+        tastes=_csr(sparse.diags(activity) @ x),
+        found=_csr(found + found @ (new @ csr_matrix(neighbours, dtype=np.float32)).T),
         alike=_csr(constants.content * _reaching(csr_matrix(cosines), degree).power(_POWER)),
         elsewhere=constants.elsewhere,
     )
@@ -135,7 +135,7 @@ def scores(
     elsewhere: csr_matrix | None = None,
     own: NDArray[np.integer] | None = None,
 ) -> NDArray[np.float32]:
-    """Scores of all items, float32 [n_asked, n].
+    """Scores of all items, float32 [n_asked, n]; what has none is 0.
 
     Parameters
     ----------
@@ -144,27 +144,122 @@ def scores(
     own : int [n_asked], who asks, as a row of X: what it took itself is then left out of C and C_o
         (degrees stay), so that scores of what it took can be learned from
     """
-    n_users, n = memory.train.shape
-    out = np.zeros((taken.shape[0], n), np.float32)
-    mine, lent, items, users = Reached(n), Reached(n), Reached(n), Reached(n_users)
-    others = Reached(memory.takers_elsewhere.shape[0])
-    for row in range(len(out)):
-        mine.add(taken, row)
-        mine.through(memory.smooth, lent)
-        lent.through(memory.back, items)
-        items.through(memory.takers, users)
-        if elsewhere is not None:
-            others.add(elsewhere, row, memory.elsewhere)
-            others.through(memory.takers_elsewhere, users)
-        users.scale(memory.activity)
-        if own is not None:
-            users.values[own[row]] = 0.0
-        users.through(memory.train, items)
-        items.through(memory.found, lent, memory.lenders)
-        mine.add(taken, row)
-        mine.through(memory.alike, lent)
-        lent.leave(out[row])
+    users = _csr(taken) @ memory.smooth @ memory.back @ memory.takers
+    if elsewhere is not None:
+        users = users + memory.elsewhere * (_csr(elsewhere) @ memory.takers_elsewhere)
+    if own is not None:
+        one = csr_matrix((np.ones(len(own)), own, np.arange(len(own) + 1)), users.shape)
+        users = _csr(users - users.multiply(one))
+    out = _through(_csr(users), memory)
+    if memory.alike.nnz:
+        out += (_csr(taken) @ memory.alike).toarray()
     return out
+
+
+class Taken(NamedTuple):
+    """What some users took: CSR [n_asked, n] here, and [n_asked, n_other] in other domains."""
+
+    here: csr_matrix
+    elsewhere: csr_matrix
+
+    @staticmethod
+    def of(taken: Sequence[csr_matrix], d: int) -> Taken:
+        """From a matrix a domain, [n_asked, n_items there]."""
+        others = [_csr((taken[d].shape[0], 0)), *(x for at, x in enumerate(taken) if at != d)]
+        return Taken(_csr(taken[d]), _csr(sparse.hstack(others)))
+
+    def rows(self, which: NDArray[np.integer]) -> Taken:
+        """Of some of these users."""
+        return Taken(self.here[which], self.elsewhere[which])
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """A domain's memory as the full model has it (docs/method.md, section 12).
+
+        score(u, i) = <ê_u, ê_i> + weight * n_u^-1/2 * memory(u, i)
+
+    n_u is what the user took in the domain, or in others where that is nothing. So the two parts
+    stay of one size, however much somebody took, and the whole is linear in it given n_u.
+
+    Attributes
+    ----------
+    weight : of the memory beside the embeddings
+    """
+
+    memory: Memory
+    constants: Constants
+    weight: float
+
+    def scale(self, taken: Taken) -> NDArray[np.float32]:
+        """What a user's scores are multiplied with, float32 [n_asked, 1]."""
+        here, there = (np.diff(rows.indptr) for rows in taken)
+        n = np.where(here > 0, here, np.maximum(there, 1))
+        return (self.weight * n[:, None] ** -0.5).astype(np.float32)
+
+    def scores(self, taken: Taken) -> NDArray[np.float32]:
+        """Its part of the scores of all items, float32 [n_asked, n]."""
+        found = scores(self.memory, *taken)
+        found *= self.scale(taken)
+        return found
+
+    def parts(self, taken: Taken, targets: NDArray[np.integer]) -> Parts:
+        """As ``parts`` of one user, scaled: all of them add up to its part of the scores."""
+        found = parts(self.memory, taken.here, targets, taken.elsewhere)
+        scale = self.scale(taken)
+        values = {name: scale * getattr(found, name) for name in _VALUES}
+        return replace(found, **values)
+
+    def with_new_item(self, neighbours: Sequence[tuple[NDArray, NDArray]]) -> Remembered:
+        """The same with one item more, the last, that nobody took.
+
+        Parameters
+        ----------
+        neighbours : a modality each that it has any in, their rows and weights [k]
+        """
+        old, n = self.memory, self.memory.found.shape[0]
+        share = np.zeros(n, np.float32)
+        for rows, weights in neighbours:
+            share[rows] += weights / len(neighbours)
+        column = _csr(old.found @ share[:, None])
+        found = sparse.vstack([sparse.hstack([old.found, column]), _csr((1, n + 1))])
+        tastes = sparse.hstack([old.tastes, _csr((old.tastes.shape[0], 1))])
+        alike = sparse.hstack([old.alike, _csr((n, 1))])
+        more = {"found": found, "tastes": tastes, "alike": alike}
+        grown = replace(old, **{name: _csr(matrix) for name, matrix in more.items()})
+        return replace(self, memory=grown)
+
+
+def remember(
+    trains: Sequence[csr_matrix],
+    links: Links,
+    d: int,
+    neighbours: Sequence[Neighbours],
+    temperature: float,
+    constants: Constants,
+) -> Memory:
+    """The memory of a domain.
+
+    Parameters
+    ----------
+    trains : binary train interactions of every domain
+    links : rows of the users that each ordered pair of domains shares
+    neighbours : of the domain's items, a modality each; weighed as MICRec does
+    """
+    n = trains[d].shape[1]
+    s = blend([(x.rows, x.weights(temperature)) for x in neighbours]) if neighbours else _csr((n, n))
+    return fit(trains[d], taken_elsewhere(trains, links, d), s, _csr((n, n)), constants)
+
+
+def _through(users: csr_matrix, memory: Memory) -> NDArray[np.float32]:
+    """From weights of users to scores, float32 [n_asked, n]."""
+    if users.shape[0] < _MANY:
+        found: NDArray[np.float32] = (users @ memory.tastes).toarray() @ memory.found
+        return found
+    # One list needs no kernel, and does not wait for numba.
+    from micrec_core.graphs.chain import multiplied
+
+    return multiplied(users, memory.tastes, memory.found)
 
 
 def taken_elsewhere(trains: Sequence[csr_matrix], links: Links, d: int) -> csr_matrix:
@@ -240,31 +335,28 @@ def parts(
     if elsewhere is None:
         elsewhere = csr_matrix((1, memory.takers_elsewhere.shape[0]), dtype=np.float32)
     one, other = _a_row_each(taken), _a_row_each(elsewhere)
+    tastes, found = memory.tastes[:, targets], memory.found[:, targets]
     takers, takers_elsewhere = one @ memory.takers, other @ memory.takers_elsewhere
-    # Columns by the transposes: what of the targets each user, weighed, stands for.
-    weigh = sparse.diags(memory.activity)
-    took = weigh @ memory.takers[targets].T
-    reach = weigh @ (memory.lenders[targets] @ memory.takers).T
+    both = _dense(takers @ tastes)
     # Nobody is its own neighbour: the diagonals are the powers of the smoothed degrees alone.
-    seen = _diagonal(memory.smooth, one.indices)
-    direct = seen[:, None] * _dense(takers @ took) * _diagonal(memory.found, targets)
-    together = _dense(one @ memory.smooth @ memory.back @ memory.takers @ reach)
-    both = memory.takers[targets].T
+    seen, popular = memory.smooth.diagonal(), memory.found.diagonal()
+    direct = seen[one.indices, None] * both * popular[targets]
+    together = _dense(one @ memory.smooth @ memory.back @ memory.takers @ memory.tastes @ found)
     return Parts(
         one.indices,
         other.indices,
         direct,
         together - direct,
-        _dense((one @ memory.alike)[:, targets]),
-        memory.elsewhere * _dense(takers_elsewhere @ reach),
-        _dense(takers @ both).astype(np.int64),
-        _dense(takers_elsewhere @ both).astype(np.int64),
+        _dense(one @ memory.alike[:, targets]),
+        memory.elsewhere * _dense(takers_elsewhere @ memory.tastes @ found),
+        _people(takers, tastes),
+        _people(takers_elsewhere, tastes),
     )
 
 
-def _diagonal(matrix: csr_matrix, rows: NDArray[np.integer]) -> NDArray[np.float32]:
-    """Its entries (row, row), float32 [n_rows]."""
-    return np.array([matrix[row, row] for row in rows], np.float32)
+def _people(takers: csr_matrix, tastes: csr_matrix) -> NDArray[np.int64]:
+    """How many users took each pair, whatever they weigh."""
+    return np.asarray((takers.astype(bool).astype(int) @ tastes.astype(bool).astype(int)).toarray())
 
 
 def _a_row_each(taken: csr_matrix) -> csr_matrix:
@@ -281,12 +373,10 @@ def _reaching(neighbours: csr_matrix, degree: NDArray[np.floating]) -> csr_matri
 
 def _power(x: NDArray[np.floating], exponent: float) -> NDArray[np.float32]:
     """x^exponent, 0 where x is 0."""
-    out = np.zeros(len(x), np.float32)
-    np.power(x, exponent, out=out, where=x > 0, dtype=np.float32)
-    return out
+    return np.power(x, exponent, out=np.zeros(len(x), np.float32), where=x > 0, dtype=np.float32)
 
 
-def _csr(matrix: sparse.spmatrix) -> csr_matrix:
+def _csr(matrix: sparse.spmatrix | NDArray[np.floating] | tuple[int, int]) -> csr_matrix:
     return csr_matrix(matrix, dtype=np.float32)
 
 

@@ -38,7 +38,8 @@ class Settings:
 
     ``templates`` off gives every user and item a free vector (LightGCN); ``modalities`` empty
     switches the aggregation off; ``transfer`` lets a user's embedding of another domain in;
-    ``own_template`` adds an item's own template to its embedding.
+    ``own_template`` adds an item's own template to its embedding. ``memory`` is no part of the
+    embeddings: whoever answers with the model adds it to their products (section 12).
     """
 
     dim: int = 64
@@ -47,6 +48,7 @@ class Settings:
     modalities: tuple[str, ...] = ()
     transfer: bool = True
     own_template: bool = True
+    memory: bool = True
     init: float = 0.1
 
 

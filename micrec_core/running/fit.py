@@ -21,6 +21,7 @@ from micrec_core.answering.answers import (
     array,
     embed,
     embedding_answerer,
+    validation_questions,
 )
 from micrec_core.baselines import Baseline, ClosedForm
 from micrec_core.data.progress import Progress, silent
@@ -81,7 +82,7 @@ def fit(
     """
     settings = prepared.settings
     model = build_any(settings.model, prepared.inputs, settings.seed)
-    questions = validation_questions(prepared)
+    questions = validation_questions(prepared, prepared.training.validation_users)
     if isinstance(model, ClosedForm):
         progress(label, 0, 0)
         seconds = _solve(model, prepared)
@@ -200,28 +201,3 @@ def validate(answerer: Answerer, questions: Sequence[Question]) -> dict[str, Any
     return {"score": sum(values[HEADLINE] for values in found.values()), "valid": found}
 
 
-def validation_questions(prepared: Prepared) -> list[Question]:
-    """The validation interactions of a fixed sample of users in each domain."""
-    out = []
-    most = prepared.training.validation_users
-    pairs = zip(prepared.dataset.domains, prepared.split.domains, strict=True)
-    for place, (domain, part) in enumerate(pairs):
-        wanted = part.valid.matrix(domain.n_users, domain.n_items)
-        users = np.flatnonzero(np.diff(wanted.indptr)).astype(np.int64)
-        if len(users) == 0:
-            continue
-        if len(users) > most:
-            users = np.sort(np.random.default_rng(_SEED).choice(users, most, replace=False))
-        out.append(
-            Question(
-                VALID,
-                domain.name,
-                place,
-                users,
-                domain.user_ids[users],
-                wanted[users],
-                prepared.knowledge.domains[place].train[users],
-                prepared.material.catalogues[place],
-            )
-        )
-    return out

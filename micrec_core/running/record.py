@@ -106,7 +106,7 @@ def settings_of(info: RunInfo) -> RunSettings:
     try:
         # What an older version did not know, it went without.
         training = TrainSettings().model_dump() | info.config["training"]
-        model = {"echo": False} | info.config["model"]
+        model = {"echo": False, "memory": False} | info.config["model"]
         config = dict.fromkeys(MODALITIES, NO_ENCODER) | info.config
         return RunSettings.model_validate(config | {"training": training, "model": model})
     except (ValueError, KeyError, TypeError):

@@ -27,7 +27,11 @@ def used_modalities(settings: ModelSettings, available: tuple[str, ...]) -> tupl
 
 def model_settings(settings: ModelSettings, modalities: tuple[str, ...]) -> Settings:
     """The model's own settings for a configuration and what it goes without."""
-    values: dict[str, Any] = {"layers": settings.layers, "own_template": settings.echo}
+    values: dict[str, Any] = {
+        "layers": settings.layers,
+        "own_template": settings.echo,
+        "memory": settings.memory,
+    }
     for mechanism in _switched_off(settings):
         values |= mechanism.model
     values |= CONFIGURATIONS[settings.name].model

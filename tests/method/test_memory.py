@@ -45,19 +45,21 @@ def oracle(
 ) -> Array:
     """The formula with dense matrices of items x items; ``own`` as in ``scores``."""
     degree, one = world.x.sum(0), np.eye(N)
-    reach, near = world.neighbours.copy(), world.cosines.copy()
+    near = world.cosines.copy()
     for i in NEW:
-        for j in range(N):
-            reach[j, i], near[j, i] = world.neighbours[i, j], world.cosines[i, j]
+        near[:, i] = world.cosines[i]
     active = np.diag(power(world.x.sum(1), -c.activity))
     if own is not None:
         active[own] = 0.0
     together, across = world.x.T @ active @ world.x, world.other.T @ active @ world.x
-    r, last = one + c.lend * world.neighbours, one + c.lend * reach
-    seen = np.diag(power(degree + c.lend * world.neighbours.T @ degree, -c.seen))
-    popular = np.diag(power(degree + c.lend * reach.T @ degree, -c.popular))
+    r = one + c.lend * world.neighbours
+    smoothed = degree + c.lend * world.neighbours.T @ degree
+    seen, popular = np.diag(power(smoothed, -c.seen)), np.diag(power(smoothed, -c.popular))
     found = taken @ r @ seen @ r.T @ together + c.elsewhere * elsewhere @ across
-    return found @ last @ popular + c.content * taken @ near**2
+    found = found @ r @ popular
+    for i in NEW:
+        found[:, i] = found @ world.neighbours[i]
+    return found + c.content * taken @ near**2
 
 
 def asked(seed: int = 1) -> tuple[Array, Array]:
