@@ -43,7 +43,9 @@ def choose_memory(
     elsewhere = ELSEWHERE if transfers else 0.0
 
     def tried(lend: float, popular: float) -> tuple[float, Remembered]:
-        constants = Constants(lend=lend, seen=SEEN, popular=popular, elsewhere=elsewhere, content=0.0)
+        constants = Constants(
+            lend=lend, seen=SEEN, popular=popular, elsewhere=elsewhere, content=0.0
+        )
         one = Remembered(_solved(knowledge, asked.place, constants), constants, 1.0)
         by_memory = one.scores(taken)
         unit = spread / max(float(by_memory.std(axis=1).mean()), 1e-12)

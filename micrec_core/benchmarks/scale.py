@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from micrec_core.answering.answers import MicrecAnswerer
+from micrec_core.answering.answers import MicrecAnswerer, validation_questions
 from micrec_core.benchmarks.measure import Options, Report, Target, Timing, in_python
 from micrec_core.config import ModelSettings, RunSettings, TrainSettings
 from micrec_core.data import Dataset
@@ -27,7 +27,7 @@ from micrec_core.modalities.registry import MODALITIES
 from micrec_core.modalities.text import TEXT
 from micrec_core.names import PARAMETERS
 from micrec_core.running.cost import peak_memory
-from micrec_core.running.fit import make_trainer, parameters, validate, validation_questions
+from micrec_core.running.fit import make_trainer, parameters, validate
 from micrec_core.running.record import first_info
 from micrec_core.runs import RunWriter, open_run
 from micrec_core.sample.generate import generate_sample
@@ -141,7 +141,8 @@ def _tables(out: Path, quick: bool) -> Path:
 
 def _train(prepared: Prepared, stages: Stages) -> tuple[MicrecAnswerer, int]:
     """As ``fit`` does, epochs and validations measured apart; the best epoch too."""
-    settings, questions = prepared.settings, validation_questions(prepared)
+    settings = prepared.settings
+    questions = validation_questions(prepared, prepared.training.validation_users)
     model = build_model(settings.model, prepared.inputs, settings.seed)
     with ExitStack() as running:
 
@@ -163,7 +164,9 @@ def _write(path: Path, answerer: MicrecAnswerer, best_epoch: int) -> None:
     writer = RunWriter(path, first_info(prepared.dataset, prepared.settings, "cpu"))
     writer.write_tensors(PARAMETERS, parameters(answerer.model))
     by_source = encode(answerer.model, prepared.inputs, by_source=True)
-    write_bundle(writer, prepared, answerer.model, by_source, bridges={})
+    write_bundle(
+        writer, prepared, answerer.model, by_source, bridges={}, memories=answerer.memories
+    )
     writer.finish(best_epoch=best_epoch)
 
 

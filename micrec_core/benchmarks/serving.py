@@ -118,6 +118,7 @@ def make_bundle(n_users: int, n_items: int) -> Bundle:
         bridge={},
         links={},
         means={m: np.zeros((1, WIDTH), np.float32) for m in modalities},
+        memory=(None,),
         parameters={},
         encoders={m: ({}, {}) for m in modalities},
         personas=(),

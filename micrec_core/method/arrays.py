@@ -18,6 +18,7 @@ from scipy.sparse import csr_matrix
 from micrec_core.features import FeatureMatrix
 from micrec_core.graphs.neighbours import Features, Neighbours
 from micrec_core.method.bridge import Bridge
+from micrec_core.method.memory import Constants, Remembered, remember
 from micrec_core.method.profiles import Links, Scaling, degrees
 
 Floats: TypeAlias = NDArray[np.float32]
@@ -162,6 +163,7 @@ class ModelArrays:
         overlapping users it knows are those of ``links``, in that order
     links : (source, target) -> rows of the users with train interactions in both
     means : modality -> float32 [n_domains, width], what was subtracted from the features
+    memory : constants and weight of each domain's memory; None where it has none
     """
 
     domains: tuple[DomainArrays, ...]
@@ -177,6 +179,7 @@ class ModelArrays:
     bridge: dict[tuple[int, int], Bridge]
     links: Links
     means: dict[str, Floats]
+    memory: tuple[tuple[Constants, float] | None, ...]
 
     @property
     def dim(self) -> int:
@@ -187,6 +190,18 @@ class ModelArrays:
     def sources(self) -> tuple[str, ...]:
         """The sources a score is split by, in the order of every array with a source axis."""
         return ("id", *self.modalities, *(("bridge",) if self.transfer else ()))
+
+    @cached_property
+    def remembered(self) -> tuple[Remembered | None, ...]:
+        """The memory of each domain, counted when first asked for."""
+        trains = [part.train for part in self.domains]
+        out: list[Remembered | None] = [None] * len(trains)
+        for d, chosen in enumerate(self.memory):
+            if chosen is not None and chosen[1] > 0:
+                near = [x.item_neighbours for x in self.domains[d].modalities.values()]
+                counted = remember(trains, self.links, d, near, self.temperature, chosen[0])
+                out[d] = Remembered(counted, *chosen)
+        return tuple(out)
 
     @property
     def can_fold_in(self) -> bool:

@@ -8,9 +8,10 @@
 
 X [n_users, n_items] are a domain's binary train interactions, X_o the same users' in the other
 domains, D_u and ``degree`` the sums of its rows and columns; S rows of neighbours that add up to 1
-or 0, K cosines. An item that nobody took yet is nobody's neighbour and was taken together with
-nothing: it scores what its own neighbours score, by S. Without S this is item-to-item co-occurrence with the normalisations of users and
-items that LightGCN has (He et al., SIGIR 2020, equation 3), their exponents free.
+or 0, K cosines. An item that nobody took is nobody's neighbour and was taken together with nothing:
+it scores what its own neighbours score, by S. Without S this is item-to-item co-occurrence with the
+normalisations of users and items that LightGCN has (He et al., SIGIR 2020, equation 3), their
+exponents free.
 
 Nothing of items x items is stored: C stays the two factors that it is made of, and what somebody
 took is multiplied through them from the left. Memory is linear in interactions and neighbours, time
@@ -62,7 +63,7 @@ class Constants:
 
 @dataclass(frozen=True)
 class Memory:
-    """What is kept of one domain with ``n`` items; CSR float32.
+    """What is kept of one domain with ``n`` items; CSR float64.
 
     Attributes
     ----------
@@ -108,22 +109,22 @@ def fit(
     neighbours : S [n, n], in row i what i borrows from items that were taken
     cosines : K [n, n], likewise
     """
-    x = csr_matrix(train, dtype=np.float32)
+    x = csr_matrix(train, dtype=np.float64)
     activity = _power(np.asarray(x.sum(axis=1)).ravel(), -constants.activity)
     degree = np.asarray(x.sum(axis=0)).ravel()
-    one = sparse.identity(x.shape[1], dtype=np.float32, format="csr")
-    share = constants.lend * csr_matrix(neighbours, dtype=np.float32)
+    one = sparse.identity(x.shape[1], dtype=np.float64, format="csr")
+    share = constants.lend * csr_matrix(neighbours, dtype=np.float64)
     smoothed = degree + share.T @ degree
     smooth = one + share
     found = _csr(smooth @ sparse.diags(_power(smoothed, -constants.popular)))
-    new = sparse.diags((degree == 0).astype(np.float32))
+    new = sparse.diags((degree == 0).astype(np.float64))
     return Memory(
         smooth=_csr(smooth @ sparse.diags(_power(smoothed, -constants.seen))),
         back=_csr(smooth.T),
         takers=_csr(x.T),
         takers_elsewhere=_csr(elsewhere.T),
         tastes=_csr(sparse.diags(activity) @ x),
-        found=_csr(found + found @ (new @ csr_matrix(neighbours, dtype=np.float32)).T),
+        found=_csr(found + found @ (new @ csr_matrix(neighbours, dtype=np.float64)).T),
         alike=_csr(constants.content * _reaching(csr_matrix(cosines), degree).power(_POWER)),
         elsewhere=constants.elsewhere,
     )
@@ -134,8 +135,8 @@ def scores(
     taken: csr_matrix,
     elsewhere: csr_matrix | None = None,
     own: NDArray[np.integer] | None = None,
-) -> NDArray[np.float32]:
-    """Scores of all items, float32 [n_asked, n]; what has none is 0.
+) -> NDArray[np.floating]:
+    """Scores of all items, float [n_asked, n]; what has none is 0.
 
     Parameters
     ----------
@@ -191,16 +192,17 @@ class Remembered:
     constants: Constants
     weight: float
 
-    def scale(self, taken: Taken) -> NDArray[np.float32]:
-        """What a user's scores are multiplied with, float32 [n_asked, 1]."""
+    def scale(self, taken: Taken) -> NDArray[np.float64]:
+        """What a user's scores are multiplied with, float64 [n_asked, 1]."""
         here, there = (np.diff(rows.indptr) for rows in taken)
         n = np.where(here > 0, here, np.maximum(there, 1))
-        return (self.weight * n[:, None] ** -0.5).astype(np.float32)
+        found: NDArray[np.float64] = self.weight * n[:, None] ** -0.5
+        return found
 
-    def scores(self, taken: Taken) -> NDArray[np.float32]:
-        """Its part of the scores of all items, float32 [n_asked, n]."""
+    def scores(self, taken: Taken) -> NDArray[np.floating]:
+        """Its part of the scores of all items, float [n_asked, n]; as ``scores``."""
         found = scores(self.memory, *taken)
-        found *= self.scale(taken)
+        found *= self.scale(taken).astype(found.dtype)
         return found
 
     def parts(self, taken: Taken, targets: NDArray[np.integer]) -> Parts:
@@ -210,7 +212,9 @@ class Remembered:
         values = {name: scale * getattr(found, name) for name in _VALUES}
         return replace(found, **values)
 
-    def with_new_item(self, neighbours: Sequence[tuple[NDArray, NDArray]]) -> Remembered:
+    def with_new_item(
+        self, neighbours: Sequence[tuple[NDArray[np.integer], NDArray[np.floating]]]
+    ) -> Remembered:
         """The same with one item more, the last, that nobody took.
 
         Parameters
@@ -218,7 +222,7 @@ class Remembered:
         neighbours : a modality each that it has any in, their rows and weights [k]
         """
         old, n = self.memory, self.memory.found.shape[0]
-        share = np.zeros(n, np.float32)
+        share = np.zeros(n, np.float64)
         for rows, weights in neighbours:
             share[rows] += weights / len(neighbours)
         column = _csr(old.found @ share[:, None])
@@ -247,14 +251,18 @@ def remember(
     neighbours : of the domain's items, a modality each; weighed as MICRec does
     """
     n = trains[d].shape[1]
-    s = blend([(x.rows, x.weights(temperature)) for x in neighbours]) if neighbours else _csr((n, n))
+    s = (
+        blend([(x.rows, x.weights(temperature)) for x in neighbours])
+        if neighbours
+        else _csr((n, n))
+    )
     return fit(trains[d], taken_elsewhere(trains, links, d), s, _csr((n, n)), constants)
 
 
-def _through(users: csr_matrix, memory: Memory) -> NDArray[np.float32]:
-    """From weights of users to scores, float32 [n_asked, n]."""
+def _through(users: csr_matrix, memory: Memory) -> NDArray[np.floating]:
+    """From weights of users to scores: float64 [n_asked, n] of a few, float32 of many."""
     if users.shape[0] < _MANY:
-        found: NDArray[np.float32] = (users @ memory.tastes).toarray() @ memory.found
+        found: NDArray[np.float64] = (users @ memory.tastes).toarray() @ memory.found
         return found
     # One list needs no kernel, and does not wait for numba.
     from micrec_core.graphs.chain import multiplied
@@ -268,7 +276,7 @@ def taken_elsewhere(trains: Sequence[csr_matrix], links: Links, d: int) -> csr_m
     ``links``: rows of common users of each ordered pair of domains, as in ``knowledge``.
     """
     n = trains[d].shape[0]
-    blocks = [csr_matrix((n, 0), dtype=np.float32)]
+    blocks = [csr_matrix((n, 0), dtype=np.float64)]
     for source, train in enumerate(trains):
         if source != d:
             there, here = links[source, d]
@@ -286,7 +294,7 @@ def blend(found: Sequence[tuple[NDArray[np.integer], NDArray[np.floating]]]) -> 
     ----------
     found : a modality each, rows of neighbours [n, k], -1 for none, and their weights [n, k]
     """
-    total, some = csr_matrix((len(found[0][0]),) * 2, dtype=np.float32), np.zeros(len(found[0][0]))
+    total, some = csr_matrix((len(found[0][0]),) * 2, dtype=np.float64), np.zeros(len(found[0][0]))
     for rows, weights in found:
         there = rows >= 0
         counts = there.sum(axis=1)
@@ -303,21 +311,27 @@ class Parts:
     Attributes
     ----------
     taken, taken_elsewhere : int32 [k] and [k_other], the columns of what was taken
-    direct : float32 [k, n_targets], by users who took both
-    lent : float32 [k, n_targets], by users who took items like them
-    alike : float32 [k, n_targets], by plain similarity
-    elsewhere : float32 [k_other, n_targets], of what was taken in other domains
+    direct : float64 [k, n_targets], by users who took both
+    lent : float64 [k, n_targets], by users who took items like them
+    alike : float64 [k, n_targets], by plain similarity
+    elsewhere : float64 [k_other, n_targets], of what was taken in other domains
     people, people_elsewhere : int64 [k, n_targets] and [k_other, n_targets], who took both
     """
 
     taken: NDArray[np.int32]
     taken_elsewhere: NDArray[np.int32]
-    direct: NDArray[np.float32]
-    lent: NDArray[np.float32]
-    alike: NDArray[np.float32]
-    elsewhere: NDArray[np.float32]
+    direct: NDArray[np.float64]
+    lent: NDArray[np.float64]
+    alike: NDArray[np.float64]
+    elsewhere: NDArray[np.float64]
     people: NDArray[np.int64]
     people_elsewhere: NDArray[np.int64]
+
+    def total(self) -> NDArray[np.float64]:
+        """What all parts add up to, float64 [n_targets]."""
+        parts = [getattr(self, name).sum(axis=0, dtype=np.float64) for name in _VALUES]
+        found: NDArray[np.float64] = np.sum(parts, axis=0)
+        return found
 
 
 def parts(
@@ -333,7 +347,7 @@ def parts(
     taken, elsewhere : as in ``scores``, of one row
     """
     if elsewhere is None:
-        elsewhere = csr_matrix((1, memory.takers_elsewhere.shape[0]), dtype=np.float32)
+        elsewhere = csr_matrix((1, memory.takers_elsewhere.shape[0]), dtype=np.float64)
     one, other = _a_row_each(taken), _a_row_each(elsewhere)
     tastes, found = memory.tastes[:, targets], memory.found[:, targets]
     takers, takers_elsewhere = one @ memory.takers, other @ memory.takers_elsewhere
@@ -367,18 +381,20 @@ def _a_row_each(taken: csr_matrix) -> csr_matrix:
 
 def _reaching(neighbours: csr_matrix, degree: NDArray[np.floating]) -> csr_matrix:
     """With links to items that nobody took, which are nobody's neighbours, from theirs."""
-    new = sparse.diags((degree == 0).astype(np.float32))
+    new = sparse.diags((degree == 0).astype(np.float64))
     return csr_matrix(neighbours + (new @ neighbours).T)
 
 
-def _power(x: NDArray[np.floating], exponent: float) -> NDArray[np.float32]:
+def _power(x: NDArray[np.floating], exponent: float) -> NDArray[np.float64]:
     """x^exponent, 0 where x is 0."""
-    return np.power(x, exponent, out=np.zeros(len(x), np.float32), where=x > 0, dtype=np.float32)
+    out = np.zeros(len(x), np.float64)
+    np.power(x, exponent, out=out, where=x > 0, dtype=np.float64)
+    return out
 
 
 def _csr(matrix: sparse.spmatrix | NDArray[np.floating] | tuple[int, int]) -> csr_matrix:
-    return csr_matrix(matrix, dtype=np.float32)
+    return csr_matrix(matrix, dtype=np.float64)
 
 
-def _dense(matrix: csr_matrix) -> NDArray[np.float32]:
-    return np.asarray(matrix.toarray(), np.float32)
+def _dense(matrix: csr_matrix) -> NDArray[np.float64]:
+    return np.asarray(matrix.toarray(), np.float64)

@@ -23,7 +23,20 @@ MODALITIES: dict[str, Modality] = {
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 # Other sources of a score, columns beside the sources, and words for several modalities at once.
 _TAKEN = frozenset(
-    ("id", "bridge", "memory", "item_id", "title", "score", "domain", "rank", "move", "all", "full", "none")
+    (
+        "id",
+        "bridge",
+        "memory",
+        "item_id",
+        "title",
+        "score",
+        "domain",
+        "rank",
+        "move",
+        "all",
+        "full",
+        "none",
+    )
 )
 # For modalities that a dataset brings; from Paul Tol's muted palette, in no other use here.
 _COLOURS = ("#882255", "#999933", "#332288", "#661100")

@@ -13,7 +13,6 @@ import torch
 from numpy.typing import NDArray
 
 from micrec_core.answering.answers import (
-    VALID,
     Answerer,
     EmbeddingAnswerer,
     Model,
@@ -199,5 +198,3 @@ def validate(answerer: Answerer, questions: Sequence[Question]) -> dict[str, Any
         names = [HEADLINE, f"recall@{_CUTOFF}"]
         found[question.domain] = {name: float(metrics[name].mean()) for name in names}
     return {"score": sum(values[HEADLINE] for values in found.values()), "valid": found}
-
-

@@ -156,7 +156,9 @@ def _write(
         with clock.part("serving"):
             progress("writing what serves it", 0, 0)
             by_source = encode(answerer.model, prepared.inputs, by_source=True)
-            write_bundle(writer, prepared, answerer.model, by_source, answerer.bridges)
+            write_bundle(
+                writer, prepared, answerer.model, by_source, answerer.bridges, answerer.memories
+            )
     with clock.part("evaluate"):
         progress("evaluating", 0, 0)
         own = answerer.outcome(asked, fitted.seconds)

@@ -24,6 +24,7 @@ from micrec_core.graphs.neighbours import Features, Neighbours
 from micrec_core.method.arrays import Floats, GateArrays, ModalityArrays
 from micrec_core.method.bridge import Bridge
 from micrec_core.method.configurations import CONFIGURATIONS
+from micrec_core.method.memory import Constants, Remembered
 from micrec_core.method.profiles import Links, Scaling
 from micrec_core.modalities.registry import spoken_to
 from micrec_core.names import PARAMETERS
@@ -40,7 +41,9 @@ if TYPE_CHECKING:
 TENSORS, ABOUT = "serving.safetensors", "serving.json"
 IDS, ENCODERS = "serving_ids.parquet", "serving_encoders.json"
 # Versions 1 to 3 held parameters and had the embeddings computed when opened; see ``upgrade``.
-VERSION, READABLE = 4, (1, 2, 3, 4)
+# Version 4 knew of no memory.
+VERSION, READABLE = 5, (1, 2, 3, 4, 5)
+_EMBEDDED = 4
 Tensors = dict[str, NDArray[Any]]
 
 
@@ -50,6 +53,7 @@ def write_bundle(
     model: MICRec,
     by_source: Sequence[Encoded],
     bridges: Mapping[tuple[int, int], Bridge],
+    memories: Sequence[Remembered | None],
 ) -> None:
     """Write everything ``Recommender.open`` needs beside the model's parameters.
 
@@ -60,6 +64,7 @@ def write_bundle(
         against them
     bridges : (source, target) -> what takes a user to a domain where they took nothing; empty
         where nothing crosses domains
+    memories : of each domain, None where it has none
 
     Raises
     ------
@@ -82,6 +87,7 @@ def write_bundle(
         metas[m], arrays = features.encoders[m].state()
         tensors |= {f"encoder.{m}.{name}": value for name, value in arrays.items()}
     about = _about(prepared, model)
+    about["memory"] = [m and vars(m.constants) | {"weight": m.weight} for m in memories]
     ids = _ids(prepared.dataset)
     tensors = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
     parameters = {name: numpy_of(value) for name, value in model.state_dict().items()}
@@ -117,7 +123,7 @@ def read_bundle(run: Run) -> Bundle:
         )
     try:
         tensors = run.tensors(TENSORS)
-        if version < VERSION:
+        if version < _EMBEDDED:
             # It runs the model, so it brings torch along.
             from micrec_core.serving.upgrade import upgraded
 
@@ -314,11 +320,21 @@ def unpack(
         },
         links=links,
         means={m: tensors[f"means.{m}"] for m in modalities},
+        memory=tuple(map(_memory, about.get("memory") or [None] * len(domains))),
         parameters=parameters,
         encoders={m: (dict(encoders[m]), _under(tensors, f"encoder.{m}.")) for m in modalities},
         personas=tuple(about["personas"]),
         n_parameters=int(about["n_parameters"]),
     )
+
+
+def _memory(stored: Mapping[str, float] | None) -> tuple[Constants, float] | None:
+    """Constants and weight of a domain's memory."""
+    if stored is None:
+        return None
+    values = {name: float(value) for name, value in stored.items()}
+    weight = values.pop("weight")
+    return Constants(**values), weight
 
 
 def unpack_links(tensors: Mapping[str, NDArray[Any]]) -> Links:

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from micrec_core.method.explanation import cells, contributions
 from micrec_core.method.foldin import Block, Folded
+from micrec_core.method.memory import Parts
+from micrec_core.names import MEMORY
 from micrec_core.serving.contents import Bundle
 
 COLUMNS = ["source", "via", "contributor_id", "title", "contribution", "side", "domain"]
@@ -37,18 +39,31 @@ class Explanation:
     note: str = ""
 
 
-def explain(bundle: Bundle, user: Folded, item: Folded) -> Explanation:
-    """Take the score of a folded-in user and item apart."""
+def explain(
+    bundle: Bundle, sources: tuple[str, ...], user: Folded, item: Folded, memory: Parts | None
+) -> Explanation:
+    """Take the score of a folded-in user and item apart.
+
+    Parameters
+    ----------
+    sources : of the model's scores, the memory last where it has one
+    memory : its part, by what the user took; None where the domain has none
+    """
     found = contributions(user, item)
     frames = [_rows(bundle, block, values, side) for side, block, values in found]
+    if memory is not None:
+        frames += _rows_of_memory(bundle, user.domain, memory)
     columns = {c: np.concatenate([f[c] for f in frames]) for c in COLUMNS}
     # In order before there is a frame: each step on a frame costs more than all of them on arrays.
     values = columns["contribution"]
     there = np.flatnonzero(values)
     order = there[np.argsort(-np.abs(values[there]), kind="stable")]
     table = pd.DataFrame({c: column[order] for c, column in columns.items()}, columns=COLUMNS)
-    sources = bundle.sources
-    grid = cells(user, item, sources)
+    grid = np.zeros((len(sources), len(sources)))
+    n = len(bundle.sources)
+    grid[:n, :n] = cells(user, item, bundle.sources)
+    if memory is not None:
+        grid[n, n] = memory.total()[0]
     pairs = pd.DataFrame(
         {
             "user_source": np.repeat(sources, len(sources)),
@@ -58,7 +73,31 @@ def explain(bundle: Bundle, user: Folded, item: Folded) -> Explanation:
     )
     halves = 0.5 * (grid.sum(axis=0) + grid.sum(axis=1))
     parts = {source: float(value) for source, value in zip(sources, halves, strict=True)}
-    return Explanation(float(user.vector() @ item.vector()), table, pairs, parts)
+    return Explanation(float(user.vector() @ item.vector() + grid[n:].sum()), table, pairs, parts)
+
+
+def _rows_of_memory(bundle: Bundle, d: int, memory: Parts) -> list[dict[str, NDArray[Any]]]:
+    """What each item that the user took brings through the memory, by path."""
+    others = [s for s in range(len(bundle.domains)) if s != d]
+    starts = np.cumsum([0, *(bundle.domains[s].train.shape[1] for s in others)])
+    place = np.searchsorted(starts, memory.taken_elsewhere, side="right") - 1
+    paths = [(d, memory.taken, memory.direct, memory.people)]
+    for at, s in enumerate(others):
+        here = place == at
+        items = memory.taken_elsewhere[here] - starts[at]
+        paths.append((s, items, memory.elsewhere[here], memory.people_elsewhere[here]))
+    out = []
+    for s, items, values, people in paths:
+        for n in np.unique(people[:, 0]):
+            some = people[:, 0] == n
+            via = f"{n} took both" if n else "people who took items like it"
+            rows = items[some].astype(np.int64)
+            block = Block(MEMORY, via, np.empty((len(rows), 0)), "item", s, rows)
+            out.append(_rows(bundle, block, values[some, 0].astype(float), "user"))
+    rows = memory.taken.astype(np.int64)
+    lent = Block(MEMORY, "taken with items alike", np.empty((len(rows), 0)), "item", d, rows)
+    alike = (memory.lent + memory.alike)[:, 0].astype(float)
+    return [*out, _rows(bundle, lent, alike, "user")]
 
 
 def popularity_explanation(degree: float, score: float, note: str) -> Explanation:

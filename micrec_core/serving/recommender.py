@@ -13,14 +13,17 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from micrec_core.errors import ConfigError, RunError
 from micrec_core.features import FeatureMatrix
 from micrec_core.method.arrays import Floats
 from micrec_core.method.explanation import split_by_source
 from micrec_core.method.foldin import Folded, FoldIn
+from micrec_core.method.memory import Parts, Taken, taken_elsewhere
 from micrec_core.method.search import repeated_rows, top_rows
 from micrec_core.modalities.encoders import load_encoder
+from micrec_core.names import MEMORY
 from micrec_core.serving.bundle import read_bundle
 from micrec_core.serving.contents import Bundle
 from micrec_core.serving.lists import NOBODY, PER_USER, Recommendation, lists_of_all
@@ -51,7 +54,8 @@ class Recommender:
         self.bundle = bundle
         self.domains = tuple(part.name for part in bundle.domains)
         self.modalities = bundle.modalities
-        self.sources = bundle.sources
+        has_memory = any(m is not None and m[1] > 0 for m in bundle.memory)
+        self.sources = (*bundle.sources, *([MEMORY] if has_memory else []))
         self.n_parameters = bundle.n_parameters
         self.personas = bundle.personas
         self._fold = FoldIn(bundle)
@@ -147,7 +151,8 @@ class Recommender:
             raise ConfigError(f"the length of a list is {k}; give 1 or more")
         d = self._directory.domain(domain)
         folded = self._folded(user, d)
-        scores = self._scores(folded)
+        memory = self._memory(user, folded)
+        scores = self._scores(folded) + memory
         scores[~self._allowed[d]] = -np.inf
         scores[user.items[d]] = -np.inf
         scores[[self._directory.item(d, i) for i in exclude]] = -np.inf
@@ -158,7 +163,9 @@ class Recommender:
             parts[:, 0] = scores[rows]
         else:
             final = self.bundle.domains[d].items_by_source(rows)
-            parts = split_by_source(folded.by_source(self.sources), final)
+            parts = split_by_source(folded.by_source(self.bundle.sources), final)
+            if MEMORY in self.sources:
+                parts = np.column_stack([parts, memory[rows]])
         frame["score"] = parts.sum(axis=1)
         for place, source in enumerate(self.sources):
             frame[source] = parts[:, place]
@@ -176,7 +183,15 @@ class Recommender:
         if k < 1:
             raise ConfigError(f"the length of a list is {k}; give 1 or more")
         d = self._directory.domain(domain)
-        return lists_of_all(self.bundle.domains[d], self._allowed[d], k)
+        held, trains = self.bundle.remembered[d], [part.train for part in self.bundle.domains]
+        if held is None:
+            return lists_of_all(self.bundle.domains[d], self._allowed[d], k, None)
+        elsewhere = taken_elsewhere(trains, self.bundle.links, d)
+
+        def memory(rows: NDArray[np.int64]) -> Floats:
+            return held.scores(Taken(trains[d][rows], elsewhere[rows]))
+
+        return lists_of_all(self.bundle.domains[d], self._allowed[d], k, memory)
 
     def embeddings(self, kind: str, domain: str) -> tuple[NDArray[np.object_], Floats]:
         """Ids [n] and final embeddings float32 [n, dim] of a domain's ``users`` or ``items``.
@@ -202,6 +217,35 @@ class Recommender:
         first, later = self._repeated[folded.domain]
         scores[later] = scores[first]
         return scores
+
+    def _taken(self, user: User, d: int) -> Taken:
+        """What memory goes by: one row a domain of the items that someone took in training."""
+        rows = []
+        for s, part in enumerate(self.bundle.domains):
+            items = self._fold.known(user, s)
+            shape = (1, part.train.shape[1])
+            ones = np.ones(len(items), np.float32)
+            rows.append(csr_matrix((ones, items, np.array([0, len(items)])), shape))
+        return Taken.of(rows, d)
+
+    def _memory(self, user: User, folded: Folded) -> Floats:
+        """What memory adds to the scores of all items, float32 [n_items]; 0 where there is none."""
+        held = self.bundle.remembered[folded.domain]
+        if held is None or folded.empty:
+            return np.zeros(len(self.bundle.domains[folded.domain].item_ids), np.float32)
+        scores: Floats = held.scores(self._taken(user, folded.domain))[0]
+        return scores
+
+    def _reasons_of_memory(self, user: User, d: int, item: Folded, row: int) -> Parts | None:
+        """Its part of one score, by what the user took; ``row`` is -1 of an item made up."""
+        held = self.bundle.remembered[d]
+        if held is None:
+            return None
+        if row < 0:
+            near = [(near.rows, near.weights) for near in item.near.values() if len(near.rows)]
+            held = held.with_new_item(near)
+            row = len(self.bundle.domains[d].item_ids)
+        return held.parts(self._taken(user, d), np.array([row]))
 
     def _note(self, user: User, folded: Folded) -> str:
         notes = list(user.notes)
@@ -249,7 +293,10 @@ class Recommender:
             degree = 0.0 if row is None else float(self.bundle.domains[d].item_degree[row])
             score = float(np.log1p(np.float32(degree)))
             return popularity_explanation(degree, score, self._note(user, folded))
-        found = explain(self.bundle, folded, self._item(d, item))
+        row = -1 if isinstance(item, NewItem) else self._directory.item(d, item)
+        there = self._item(d, item)
+        memory = self._reasons_of_memory(user, d, there, row)
+        found = explain(self.bundle, self.sources, folded, there, memory)
         return replace(found, note=self._note(user, folded))
 
     def _item(self, d: int, item: str | NewItem) -> Folded:
@@ -367,18 +414,18 @@ class Recommender:
         """(place, score, of how many) of an item in the user's full list; likes left out."""
         d = self._directory.domain(domain)
         folded = self._folded(user, d)
-        scores = self._scores(folded)
+        memory = self._memory(user, folded)
+        scores = self._scores(folded) + memory
         allowed = self._allowed[d].copy()
         allowed[user.items[d]] = False
         if isinstance(item, NewItem):
-            vector = self._item(d, item).vector()
-            score = 0.0 if folded.empty else float(folded.vector() @ vector)
+            score = 0.0 if folded.empty else self.explain(user, domain, item).score
             return 1 + int((scores[allowed] >= score).sum()), score, int(allowed.sum()) + 1
         row = self._directory.item(d, item)
         allowed[row] = True
         by_source = self.bundle.domains[d].items_by_source(np.array([row]))[0]
         final = by_source.astype(np.float64).sum(axis=0)
-        score = float(scores[row] if folded.empty else folded.vector() @ final)
+        score = float(scores[row] if folded.empty else folded.vector() @ final + memory[row])
         better = scores > scores[row]
         better[:row] |= scores[:row] == scores[row]
         return 1 + int((better & allowed).sum()), score, int(allowed.sum())

@@ -52,6 +52,7 @@ def _model(tensors: Arrays, about: Mapping[str, Any]) -> MICRec:
         modalities=modalities,
         transfer=crossing,
         own_template="0.echo" in tensors,
+        memory=False,
     )
     sizes = [(int(d["n_users"]), int(d["n_items"])) for d in about["domains"]]
     widths = {m: tensors[f"project.{m}.weight"].shape[1] for m in modalities}

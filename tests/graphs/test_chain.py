@@ -11,7 +11,7 @@ from micrec_core.graphs.chain import multiplied
 def test_it_is_the_product(density: float) -> None:
     shapes = (9, 40), (40, 25), (25, 30)
     a, b, c = (
-        sparse.random(*shape, density, "csr", np.float32, np.random.default_rng(at))
+        sparse.random(*shape, density, "csr", np.float64, np.random.default_rng(at))
         for at, shape in enumerate(shapes)
     )
     b.data[::2] *= -1  # what cancels out on the way is met again

@@ -75,7 +75,6 @@ def test_scores_are_those_of_the_formula(change) -> None:
     world, (taken, elsewhere) = drawn(), asked()
     rows = sparse.csr_matrix(taken), sparse.csr_matrix(elsewhere)
     found = memory.scores(fitted(world, constants), *rows)
-    assert found.dtype == np.float32
     wanted = oracle(world, taken, elsewhere, constants)
     np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
     alone = memory.scores(fitted(world, constants), rows[0])

@@ -16,6 +16,7 @@ from micrec_core.method.bridge import Bridge, fit_bridge
 from micrec_core.method.inductive import alone_users, encode
 from micrec_core.method.inputs import ModelInputs
 from micrec_core.method.knowledge import Knowledge
+from micrec_core.method.memory import Constants, Remembered, remember
 from micrec_core.method.micrec import Encoded, MICRec
 from micrec_core.modalities.dataset import encode_dataset
 from micrec_core.names import PARAMETERS
@@ -75,6 +76,15 @@ def trained(make_run: Callable[..., Trained]) -> Trained:
     return make_run(epochs=6)
 
 
+def remembered(knowledge: Knowledge, d: int) -> Remembered:
+    """A memory of about the embeddings' weight, with a part of every sort."""
+    constants = Constants(lend=0.3, elsewhere=0.2, content=0.0)
+    trains = [part.train for part in knowledge.domains]
+    near = list(knowledge.domains[d].item_neighbours.values())
+    memory = remember(trains, knowledge.links, d, near, 0.2, constants)
+    return Remembered(memory, constants, 0.5)
+
+
 def _train(
     world: Material, folder: Path, name: str, without: tuple[str, ...], epochs: int
 ) -> Trained:
@@ -99,7 +109,9 @@ def _train(
             bridges[source, target] = fit_bridge(alone, users, ridge=1.0, share=0.5)
     writer = RunWriter(folder / "tiny", {"model": name, "split": "inductive"})
     writer.write_tensors(PARAMETERS, {k: v.numpy() for k, v in model.state_dict().items()})
-    write_bundle(writer, prepared, model, encode(model, inputs, by_source=True), bridges)
+    by_source = encode(model, inputs, by_source=True)
+    memories = [remembered(knowledge, d) if model.settings.memory else None for d in range(2)]
+    write_bundle(writer, prepared, model, by_source, bridges, memories)
     writer.finish()
     run = open_run(folder / "tiny")
     recommender = Recommender.open(run)

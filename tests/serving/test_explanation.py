@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from micrec_core.method.explanation import split_by_source
+from micrec_core.method.memory import Taken, taken_elsewhere
+from tests.serving.conftest import remembered
 
 SENTENCES = ("dark roast coffee", "blue striped bowl", "organic noodles", "zzz unknown words")
 
@@ -105,9 +107,12 @@ def test_the_score_of_a_training_user_is_the_trained_models(trained) -> None:
     for d, domain in enumerate(rec.domains):
         part = rec.bundle.domains[d]
         users, items = trained.encoded[d].users.numpy(), trained.encoded[d].items.numpy()
+        trains = [part.train for part in trained.knowledge.domains]
+        taken = Taken(trains[d], taken_elsewhere(trains, trained.knowledge.links, d))
+        memory = remembered(trained.knowledge, d).scores(taken)
         for row in generator.choice(np.flatnonzero(part.user_degree > 0), 25, replace=False):
             user, item = rec.user(id=str(part.user_ids[row])), int(generator.integers(len(items)))
-            score = float(users[row] @ items[item])
+            score = float(users[row] @ items[item]) + memory[row, item]
             table = rec.explain(user, domain, str(part.item_ids[item])).table
             assert abs(table["contribution"].sum() - score) <= 1e-4 * max(abs(score), 1e-2)
 
@@ -151,7 +156,7 @@ def test_a_cold_users_reasons_lead_back_to_the_other_domain(trained) -> None:
     table = rec.explain(user, "kitchen", str(rec.bundle.domains[1].item_ids[0])).table
     named = table[(table["side"] == "user") & (table["domain"] == "food")]
     assert set(likes) <= set(named["contributor_id"])
-    assert set(named["source"]) == {"bridge"}
+    assert set(named["source"]) == {"bridge", "memory"}
     paths = set(named["via"])
     assert {f"{m} of your item in Food, bridged" for m in ("text", "image")} <= paths
     both = table[table["via"].str.startswith("user of both")]

@@ -25,7 +25,7 @@ def test_opening_is_quick_and_needs_no_dataset(trained) -> None:
     rec = Recommender.open(trained.run)
     assert time.perf_counter() - started < 1.0
     assert rec.domains == ("food", "kitchen") and rec.modalities == ("text", "image")
-    assert rec.sources == ("id", "text", "image", "bridge")
+    assert rec.sources == ("id", "text", "image", "bridge", "memory")
     assert rec.n_parameters == sum(p.numel() for p in trained.model.parameters())
 
 
