@@ -59,7 +59,7 @@ class MemoryAlone(ClosedForm):
         """Products from the left."""
         others = [rows for e, rows in enumerate(taken) if e != d]
         elsewhere = sparse.csr_matrix(sparse.hstack(others)) if others else None
-        return scores(self.memories[d], taken[d], elsewhere)
+        return scores(self.memories[d], taken[d], elsewhere).astype(np.float32, copy=False)
 
     @property
     def n_learned(self) -> int:

@@ -379,17 +379,19 @@ def memory_alone(world: Any, d: int, taken: list[Array], **c: float) -> Array:
         s, k, some = s + weights, k + cosines, some + (weights.sum(1, keepdims=True) > 0)
     s, k = s / np.maximum(some, 1), k / np.maximum(some, 1)
     new = (degree == 0)[:, None]
-    reach, near = s + (new * s).T, k + (new * k).T
+    near = k + (new * k).T
     active = train.sum(1)
     weigh = np.where(active > 0, np.maximum(active, 1) ** -c["activity"], 0)[:, None] * train
-    r, last = np.eye(n) + c["lend"] * s, np.eye(n) + c["lend"] * reach
+    r = np.eye(n) + c["lend"] * s
 
     def power(x: Array, exponent: float) -> Array:
         return np.where(x > 0, np.where(x > 0, x, 1) ** exponent, 0)
 
     left = taken[d] @ r * power(degree @ r, -c["seen"]) @ r.T @ train.T
-    found = (left + c["elsewhere"] * taken[1 - d] @ other.T) @ weigh @ last
-    return found * power(degree @ last, -c["popular"]) + c["content"] * taken[d] @ near**2
+    found = (left + c["elsewhere"] * taken[1 - d] @ other.T) @ weigh @ r
+    found *= power(degree @ r, -c["popular"])
+    found += found @ (new * s).T
+    return found + c["content"] * taken[d] @ near**2
 
 
 SOLVED = {

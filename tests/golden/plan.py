@@ -6,11 +6,13 @@ from typing import Any
 
 # Of every training on the small dataset; what differs by model follows.
 TRAINING = ("--split", "inductive", "--seed", "0", "--epochs", "2", "--set", "steps=8")
+# What was recorded knew of no memory: without it everything is as it was.
+_BEFORE = ("--set", "memory=false")
 TRAININGS: dict[str, tuple[str, ...]] = {
-    "micrec": (),
-    "micrec-without-image-contrast": ("--without", "image,contrast"),
-    "micrec-without-cross-domain-templates": ("--without", "cross-domain,templates"),
-    "micrec-without-modality-self-enhanced": ("--without", "modality,self-enhanced"),
+    "micrec": _BEFORE,
+    "micrec-without-image-contrast": (*_BEFORE, "--without", "image,contrast"),
+    "micrec-without-cross-domain-templates": (*_BEFORE, "--without", "cross-domain,templates"),
+    "micrec-without-modality-self-enhanced": (*_BEFORE, "--without", "modality,self-enhanced"),
     "inmo": ("--model", "inmo"),
     "inmo-mf": ("--model", "inmo-mf", "--set", "loss=bpr"),
     "lightgcn": ("--model", "lightgcn"),
@@ -33,9 +35,9 @@ TRAININGS: dict[str, tuple[str, ...]] = {
 SERVED = ("micrec", "micrec-without-cross-domain-templates", "inmo", "lightgcn")
 # Variants that are added to the run of ``micrec``, and a comparison of its own.
 VARIANTS = ("--names", "itemknn,image", "--seeds", "0")
-COMPARISON = ("--models", "itemknn,ease", "--seeds", "0", "--budget", "2")
+COMPARISON = (*_BEFORE, "--models", "itemknn,ease", "--seeds", "0", "--budget", "2")
 # Of the real data, which is no part of the project.
-REAL = ("--text", "classic", "--image", "none", "--seed", "0")
+REAL = (*_BEFORE, "--text", "classic", "--image", "none", "--seed", "0")
 
 # How the datasets were made, pictures made smaller after that; they are stored, not made again.
 SHOP = ("--users", "200", "--items", "70,60", "--seed", "5")
