@@ -205,7 +205,9 @@ def open_run(path: str | Path) -> Run:
 
 
 class Embeddings(NamedTuple):
-    """Final embeddings of one domain; a score is the inner product of a user's and an item's.
+    """Final embeddings of one domain.
+
+    A score is the inner product of a user's and an item's, and what a memory adds.
 
     Attributes
     ----------

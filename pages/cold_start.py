@@ -47,5 +47,5 @@ if on_map.open:
 if computation.open:
     with computation:
         st.caption("How the vectors and the score come about.", help=words("fold-in", "template",
-                   "neighbours", "bridge"))  # fmt: skip
+                   "neighbours", "bridge", "memory"))  # fmt: skip
         steps(this, user)

@@ -8,6 +8,7 @@ from micrec_core.figures import modalities as figures
 from micrec_core.figures.picking import own_seed, pick
 from micrec_core.modalities.registry import MODALITIES, listed
 from micrec_core.names import VARIANTS, WEIGHTS
+from micrec_core.ui import serve
 from micrec_core.ui.glossary import words
 from micrec_core.ui.modalities import explore, look_at_mark, prepared, show_groups
 from micrec_core.ui.sidebar import opened
@@ -44,6 +45,8 @@ def show_weights(weights: pd.DataFrame) -> None:
     if len(data.names) == 2:
         about = "One mark per user or item: exact shares of its top-20 scores. In a corner: that "
         about, click = f"{about}source alone.", " Click a mark to look at it below."
+    if serve.remembers(this):
+        about += " They are of what the vectors score; the memory adds its part beside them."
     with right:
         st.subheader("Where the score comes from", anchor=False)
         chart(

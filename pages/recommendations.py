@@ -1,3 +1,4 @@
+import pandas as pd
 import streamlit as st
 
 from micrec_core.figures.recommendations import sources
@@ -23,6 +24,6 @@ k = st.slider("Length of the lists", 3, 30, 5, key="rec_k", bind="query-params",
 
 pasts(this, user_id, known)
 found = lists(this, user, k)
-legend(sources(next(iter(found.values()))))
+legend(sources(pd.concat(found.values())))
 explain(this, user, found)
 compare(this, user_id, found, k)

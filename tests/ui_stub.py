@@ -33,6 +33,7 @@ class _Explanation:
     score: float
     table: pd.DataFrame
     cells: pd.DataFrame
+    remembered: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,8 @@ class StubRecommender:
         items = self._ranked(domain, k, salt)[["item_id", "title"]].copy()
         score = np.linspace(2.0, 1.0, len(items))
         items["score"] = score
-        items["id"], items["text"], items["image"] = score * 0.5, score * 0.7, -score * 0.2
+        items["id"], items["text"], items["image"] = score * 0.5, score * 0.6, -score * 0.2
+        items["memory"] = score * 0.1
         return _Answer(domain, items, 1.8, user.kind[domain])
 
     def explain(self, user: _User, domain: str, item_id: str) -> _Explanation:
@@ -96,7 +98,9 @@ class StubRecommender:
         score = float(table["contribution"].sum())
         pairs = [(u, i) for u in ("id", "text", "image") for i in ("id", "text", "image")]
         cells = pd.DataFrame(pairs, columns=["user_source", "item_source"])
-        return _Explanation(score, table, cells.assign(contribution=score / 9))
+        memory = {"liked item": ["Item 3"], "how": ["14 took both"], "brings": [0.1]}
+        cells = cells.assign(contribution=score / 9)
+        return _Explanation(score, table, cells, pd.DataFrame(memory))
 
     def without(self, user: _User, domain: str, item_id: str) -> _User:
         likes = {d: tuple(i for i in ids if i != item_id) for d, ids in user.likes.items()}

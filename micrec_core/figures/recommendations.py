@@ -16,9 +16,10 @@ NOT_SOURCES = frozenset({"item_id", "title", "score", "domain", "rank", "move"})
 
 
 def sources(items: pd.DataFrame) -> list[str]:
-    """Columns of a recommendation that are parts of the score, in their order."""
+    """Columns of a recommendation that are parts of a score, in their order, but for all 0."""
     found = [c for c in items.columns if c not in NOT_SOURCES]
-    return theme.source_order(c for c in found if pd.api.types.is_numeric_dtype(items[c]))
+    numeric = (c for c in found if pd.api.types.is_numeric_dtype(items[c]))
+    return theme.source_order(c for c in numeric if items[c].any())
 
 
 def short(text: str, length: int = 42) -> str:
@@ -66,7 +67,9 @@ def by_path(table: pd.DataFrame) -> pd.DataFrame:
     """
     sides = {"user": "user", "item": "item"}
     side = table["side"].map(sides) + ": " if "side" in table else pd.Series("", index=table.index)
-    out = table.assign(path=side + table["via"].astype(str)).groupby(["path", "source"], sort=False)
+    # However many took both, they are one path.
+    via = table["via"].astype(str).str.replace(r"^\d+ took", "people who took", regex=True)
+    out = table.assign(path=side + via).groupby(["path", "source"], sort=False)
     return out["contribution"].agg(contribution="sum", n="size").reset_index()
 
 
@@ -142,10 +145,11 @@ def contributor_bars(table: pd.DataFrame) -> go.Figure:
 
 
 def meeting(cells: pd.DataFrame) -> go.Figure:
-    """Which source of the user met which source of the item; the cells add up to the score."""
+    """Which source of the user met which of the item, as far as it did; the cells add up."""
     grid = cells.pivot(index="user_source", columns="item_source", values="contribution")
+    grid = grid.loc[grid.any(axis=1), grid.any()]
     order = theme.source_order(grid.index)
-    grid = grid.reindex(index=order, columns=[s for s in order if s in grid.columns])
+    grid = grid.reindex(index=order, columns=theme.source_order(grid.columns))
     labels = [theme.source_label(s) for s in grid.columns]
     figure = go.Figure(
         go.Heatmap(
@@ -154,7 +158,8 @@ def meeting(cells: pd.DataFrame) -> go.Figure:
             y=[f"user: {theme.source_label(s)}" for s in grid.index],
             colorscale=theme.DIVERGING,
             zmid=0,
-            texttemplate="%{z:+.3f}",
+            text=grid.map("{:+.3f}".format).where(grid != 0, ""),
+            texttemplate="%{text}",
             showscale=False,
             xgap=2,
             ygap=2,

@@ -21,7 +21,7 @@ DOMAIN_SYMBOLS = ("circle", "diamond")
 SOURCES = {
     "id": ("#E69F00", "Interactions"),
     "bridge": ("#56B4E9", "Bridge"),
-    MEMORY: ("#7B4B2A", "Memory"),
+    MEMORY: ("#8C5A33", "Memory"),
 }
 BASELINE_GREYS = ("#8A8A8A", "#B3B3B3", "#6B6B6B")
 NEUTRAL = "#8A8A8A"

@@ -5,7 +5,7 @@ from interactions (``id``, with what came from other domains) and from each moda
 through the same propagation (docs/method.md, section 8). A source's part of a score is half of what
 it brings on the user's side and half of what it brings on the item's, (u_p . i + u . i_p) / 2, as
 explanations share it out; its share in the list of an entity's 20 best is the mean over the list of
-|its part| / sum over sources of |their parts|.
+|its part| / sum over sources of |their parts|. What the memory adds is not of it.
 """
 
 from __future__ import annotations

@@ -38,6 +38,14 @@ class Explanation:
     parts: dict[str, float] = field(default_factory=dict)
     note: str = ""
 
+    @property
+    def remembered(self) -> pd.DataFrame:
+        """What items taken bring through the memory: liked item, how, brings; largest first."""
+        rows = self.table[self.table["source"] == MEMORY]
+        names = rows["title"].where(rows["title"] != "", rows["contributor_id"])
+        columns = {"liked item": names, "how": rows["via"], "brings": rows["contribution"]}
+        return pd.DataFrame(columns).reset_index(drop=True)
+
 
 def explain(
     bundle: Bundle, sources: tuple[str, ...], user: Folded, item: Folded, memory: Parts | None

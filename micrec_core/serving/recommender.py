@@ -196,8 +196,8 @@ class Recommender:
     def embeddings(self, kind: str, domain: str) -> tuple[NDArray[np.object_], Floats]:
         """Ids [n] and final embeddings float32 [n, dim] of a domain's ``users`` or ``items``.
 
-        A score is the inner product of a user's and an item's. Users are those with train
-        interactions in the domain.
+        A score is the inner product of a user's and an item's, and what a memory adds. Users are
+        those with train interactions in the domain.
         """
         d = self._directory.domain(domain)
         part = self.bundle.domains[d]
@@ -321,7 +321,11 @@ class Recommender:
             for m, profile in folded.profiles.items()
             if profile.has and profile.query.terms is not None
         }
-        return make_steps(self.bundle, user, folded, top, vocabularies)
+        held = self.bundle.remembered[d]
+        memory = None
+        if held is not None:
+            memory = (held.weight, float(held.scale(self._taken(user, d))[0, 0]))
+        return make_steps(self.bundle, user, folded, top, vocabularies, memory)
 
     def weights(self, user: User, domain: str) -> dict[str, float]:
         """Gate weight of each modality for a user; 0 where they have none of it."""

@@ -11,6 +11,7 @@ import pandas as pd
 from micrec_core.method.foldin import TEMPLATE, Folded
 from micrec_core.method.profiles import SIGNALS
 from micrec_core.modalities.registry import in_order, modality
+from micrec_core.names import MEMORY
 from micrec_core.serving.contents import Bundle
 from micrec_core.serving.reasons import Explanation
 from micrec_core.serving.users import User
@@ -33,6 +34,7 @@ def make_steps(
     folded: Folded,
     top: tuple[str, Explanation] | None,
     vocabularies: Mapping[str, Sequence[str]],
+    memory: tuple[float, float] | None,
 ) -> list[Step]:
     """The steps from what is known about a user to the score of the best item.
 
@@ -40,6 +42,7 @@ def make_steps(
     ----------
     top : title and explanation of the best item
     vocabularies : modality -> words of its sparse features, where its encoder has them
+    memory : its weight and what the user's is multiplied with; None where the domain has none
     """
     steps = [_evidence(bundle, user)]
     if folded.empty:
@@ -52,7 +55,8 @@ def make_steps(
     steps += _weights(bundle, folded)
     steps += _propagation(bundle, folded)
     if top is not None:
-        steps += _score(*top)
+        steps += [] if memory is None else [_memory(*top, *memory)]
+        steps.append(_score(*top, ", and what the memory adds" if memory else ""))
     return steps
 
 
@@ -206,13 +210,24 @@ def _propagation(bundle: Bundle, folded: Folded) -> list[Step]:
     return [Step("Propagation", words, table.head(_ROWS))]
 
 
-def _score(title: str, explanation: Explanation) -> list[Step]:
+def _memory(title: str, explanation: Explanation, weight: float, scale: float) -> Step:
+    words = (
+        "Beside the vectors, training interactions are remembered as they are. For the best item, "
+        f"“{title}”, each item taken brings how many took both, active people and popular items "
+        "counting less, and what was taken with items alike; all of it times "
+        f"{weight:.3f} n^-1/2 = {scale:.3f}, for n items taken. Together they add "
+        f"{explanation.parts[MEMORY]:.3f} to the score."
+    )
+    return Step("Memory", words, explanation.remembered.head(_ROWS))
+
+
+def _score(title: str, explanation: Explanation, more: str) -> Step:
     cells = explanation.cells.pivot(
         index="user_source", columns="item_source", values="contribution"
     ).reset_index()
     words = (
-        "The score is the inner product of the user's and the item's embedding. For the best item, "
-        f"“{title}”, it is {explanation.score:.3f}: rows are where the user's side came from, "
-        "columns the item's; the cells add up to the score."
+        f"The score is the inner product of the user's and the item's embedding{more}. For the "
+        f"best item, “{title}”, it is {explanation.score:.3f}: rows are where the user's side came "
+        "from, columns the item's; the cells add up to the score."
     )
-    return [Step("Score", words, cells)]
+    return Step("Score", words, cells)

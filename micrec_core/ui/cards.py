@@ -11,6 +11,7 @@ import streamlit as st
 from micrec_core.figures import theme
 from micrec_core.figures.recommendations import short, sources
 from micrec_core.modalities.registry import modality
+from micrec_core.names import MEMORY
 from micrec_core.ui.library import Opened, item
 from micrec_core.ui.widgets import plain
 
@@ -136,11 +137,16 @@ def gallery(
 
 def legend(names: Sequence[str]) -> None:
     """What the colours of the reason bars mean."""
-    words = {"id": "interactions", "bridge": "lent by overlapping users"}
+    words = {
+        "id": "interactions",
+        "bridge": "lent by overlapping users",
+        MEMORY: "memory of what was taken together",
+    }
     # Fixed words and colours and checked names only: nothing else of a dataset may come here.
     marks = "".join(
-        f"<span style='display:inline-block;width:.8em;height:.8em;border-radius:2px;"
-        f"background:{theme.source_colour(n)}'></span> {words.get(n) or modality(n).says} &emsp;"
+        "<span style='white-space:nowrap'><span style='display:inline-block;width:.8em;height:.8em;"
+        f"border-radius:2px;background:{theme.source_colour(n)}'></span> "
+        f"{words.get(n) or modality(n).says} &emsp;</span> "
         for n in names
     )
     st.html(f"<small>{marks}</small>")

@@ -10,12 +10,13 @@ import streamlit as st
 from micrec_core.figures import recommendations as figures
 from micrec_core.ui import serve
 from micrec_core.ui.cards import gallery, recommendation_cards, title_of
-from micrec_core.ui.glossary import words
+from micrec_core.ui.glossary import word, words
 from micrec_core.ui.library import Opened, is_comparison, item, listings, open_listed
 from micrec_core.ui.state import choose, follow
 from micrec_core.ui.widgets import cells, chart, plain, show_table
 
 _HISTORY = 12
+_REMEMBERED = 6
 
 
 def pasts(opened: Opened, user_id: str, known: list[str]) -> None:
@@ -84,7 +85,8 @@ def explain(opened: Opened, user: Any, found: dict[str, pd.DataFrame]) -> None:
             alt="The whole score by the path it came along, stacked by source",
             caption=f"{len(why.table):,} contributions add up to "
             f"{why.table['contribution'].sum():.4f}; the score is {why.score:.4f}. Exact, not "
-            "estimated; each product is shared evenly between the user's and the item's side.",
+            "estimated; each product of vectors is shared evenly between the user's and the item's "
+            "side.",
         )
     with right:
         single = figures.contributors(why.table)
@@ -96,13 +98,18 @@ def explain(opened: Opened, user: Any, found: dict[str, pd.DataFrame]) -> None:
                 alt="Largest single contributors to the score, stacked by source",
                 caption="The single items and users that contribute most, over all paths.",
             )
+        remembered = why.remembered
+        alone = "; what is remembered has one of its own" if len(remembered) else ""
+        if len(remembered):
+            st.markdown("**What the memory brings**", help=word("memory"))
+            show_table(remembered.head(_REMEMBERED))
     with st.expander("Which source of the user met which of the item", icon=":material/grid_on:"):
         chart(
             figures.meeting(why.cells),
             why.cells,
             "rec_cells",
             alt="Table of the score by the user's and the item's source",
-            caption="The cells add up to the score as well.",
+            caption=f"The cells add up to the score as well{alone}.",
         )
     _without_one(opened, user, domain, item_id)
 

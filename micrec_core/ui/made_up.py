@@ -45,7 +45,7 @@ def show_lists(opened: Opened, k: int) -> Any:
             found[domain] = answer.items
     if found:
         with meaning:
-            legend(sources(next(iter(found.values()))))
+            legend(sources(pd.concat(found.values())))
         st.caption(
             "The bar's parts add up to the score exactly; pale parts to the left count against the "
             "item. Places that moved since your last change are marked."

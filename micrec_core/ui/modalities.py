@@ -129,7 +129,7 @@ def _item(opened: Opened, weights: pd.DataFrame | None) -> None:
     with about:
         _about(row)
         if weights is not None:
-            _weights(weights, "item", domain, item_id)
+            _weights(opened, weights, "item", domain, item_id)
     with lists:
         if not opened.run.has("serving.json"):
             st.caption("This run lacks `serving.json`, which neighbours are found with.")
@@ -158,7 +158,7 @@ def _user(opened: Opened, weights: pd.DataFrame | None) -> None:
         with column:
             st.markdown(f"**{plain(opened.labels[domain])}**")
             if weights is not None:
-                _weights(weights, "user", domain, user_id)
+                _weights(opened, weights, "user", domain, user_id)
             past = model.history(user_id, domain)
             st.markdown(f"Took {len(past)} items:")
             gallery(opened, domain, past.head(8))
@@ -175,7 +175,9 @@ def _about(row: pd.Series) -> None:
         st.text(row["description"][:400])
 
 
-def _weights(weights: pd.DataFrame, entity: str, domain: str, entity_id: str) -> None:
+def _weights(
+    opened: Opened, weights: pd.DataFrame, entity: str, domain: str, entity_id: str
+) -> None:
     everyone = pick(weights, entity=entity, domain=domain)
     mine = everyone[everyone["id"].astype(str) == entity_id]
     if mine.empty:
@@ -216,4 +218,5 @@ def _weights(weights: pd.DataFrame, entity: str, domain: str, entity_id: str) ->
         if pd.notna(row.get("strength"))
         else ""
     )
-    st.caption(f"Share of the score over the top 20: {shares}.{strength}")
+    score = "vectors' part of the score" if serve.remembers(opened) else "score"
+    st.caption(f"Share of the {score} over the top 20: {shares}.{strength}")

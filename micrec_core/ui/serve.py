@@ -42,6 +42,12 @@ def warm_up() -> Thread:
     return thread
 
 
+def remembers(opened: Opened) -> bool:
+    """Whether scores of the run have a memory beside the embeddings, in any domain."""
+    stored = opened.run.json("serving.json") if opened.run.has("serving.json") else {}
+    return any(m and m["weight"] > 0 for m in stored.get("memory") or ())
+
+
 def hash_at_opening(opened: Opened) -> str:
     """Hash of the parameters when the run was opened, before anyone was served."""
     return _recommender(opened.run.key, opened.run)[1]

@@ -160,9 +160,9 @@ def test_the_ternary_plot_leaves_out_entities_without_a_share():
 def test_parts_of_a_score_are_found_in_palette_order():
     items = pd.DataFrame(
         {"item_id": ["a"], "title": ["t"], "score": [1.0], "image": [0.2], "id": [0.5],
-         "bridge": [0.1], "text": [0.2]}
+         "bridge": [0.1], "text": [0.1], "memory": [0.1], "audio": [0.0]}
     )  # fmt: skip
-    assert recommendations.sources(items) == ["id", "text", "image", "bridge"]
+    assert recommendations.sources(items) == ["id", "text", "image", "bridge", "memory"]
     figure = recommendations.reasons(items)
     parts = sum(t.x[0] for t in figure.data if t.type == "bar")
     assert parts == pytest.approx(1.0)
@@ -185,6 +185,23 @@ def test_the_paths_of_an_explanation_add_up_to_its_score():
     assert paths["n"].sum() == 40
     drawn = sum(x for t in recommendations.paths(paths).data for x in t.x)
     assert drawn == pytest.approx(table["contribution"].sum())
+
+
+def test_a_memory_is_one_path_and_one_cell():
+    table = pd.DataFrame(
+        {"source": "memory", "via": ["14 took both", "1 took both", "taken with items alike"],
+         "side": "user", "contribution": [0.3, 0.2, 0.1]}
+    )  # fmt: skip
+    paths = recommendations.by_path(table)
+    assert paths["path"].tolist() == ["user: people who took both", "user: taken with items alike"]
+    assert paths["contribution"].tolist() == pytest.approx([0.5, 0.1])
+    names = ["id", "bridge", "memory"]
+    cells = pd.DataFrame(np.diag([0.4, 0.0, 0.6]), names, names).rename_axis("user_source")
+    long = cells.melt(ignore_index=False, var_name="item_source", value_name="contribution")
+    drawn = recommendations.meeting(long.reset_index()).data[0]
+    assert list(drawn.y) == ["user: Interactions", "user: Memory"]
+    np.testing.assert_array_equal(drawn.z, [[0.4, 0.0], [0.0, 0.6]])
+    np.testing.assert_array_equal(drawn.text, [["+0.400", ""], ["", "+0.600"]])
 
 
 def test_contributors_of_one_title_keep_lines_of_their_own():

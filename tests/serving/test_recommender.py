@@ -7,6 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from micrec_core.errors import ConfigError, DataError, RunError
@@ -214,13 +215,18 @@ def test_steps_tell_the_way_from_likes_to_score(trained) -> None:
     titles = [step.title for step in rec.steps(user, "food")]
     assert titles == [
         "What is known", "Templates", "Profile", "Neighbours", "Weights of the modalities",
-        "Propagation", "Score",
+        "Propagation", "Memory", "Score",
     ]  # fmt: skip
     cold = {step.title: step for step in rec.steps(rec.user(likes=liked(rec, "food")), "kitchen")}
     assert "From the other domain" in cold and "Propagation: none" in cold
-    score = rec.steps(user, "food")[-1].table
-    best = rec.recommend(user, "food", 1).items["score"][0]
-    assert score[list(rec.sources)].to_numpy().sum() == pytest.approx(best)
+    *_, memory, score = rec.steps(user, "food")
+    best = rec.recommend(user, "food", 1).items.iloc[0]
+    assert score.table[list(rec.sources)].to_numpy().sum() == pytest.approx(best["score"])
+    whole = rec.explain(user, "food", best["item_id"]).remembered
+    assert whole["brings"].sum() == pytest.approx(best["memory"])
+    pd.testing.assert_frame_equal(memory.table, whole.head(len(memory.table)))
+    assert set(whole["liked item"]) == set(rec.bundle.domains[0].titles[user.items[0]])
+    assert f"add {best['memory']:.3f} to the score" in memory.text
 
 
 def test_equal_items_get_equal_scores_and_the_lower_row_first(make_run) -> None:
