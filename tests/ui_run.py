@@ -25,7 +25,7 @@ EPOCHS = (0, 5, 12)
 METRICS = ("ndcg@10", "ndcg@20", "recall@10", "recall@20")
 NO_MODEL = ("snapshots/", "weights", "history.jsonl", "serving.json", "metrics/alignment",
             "metrics/degree_items")  # fmt: skip
-VARIANTS = ("full", "text", "image", "modality", "contrast", "self-enhanced", "templates")
+VARIANTS = ("full", "text", "image", "modality", "contrast", "self-enhanced", "memory", "templates")
 
 
 def write_run(

@@ -51,14 +51,14 @@ def test_rows_of_a_comparison_are_in_order_and_named():
     names = list(dict.fromkeys(rows["row"]))
     assert names[0] == "Full model"
     assert names[-3:] == ["INMO", "LightGCN", "Popularity"]
-    assert names[1] == "without text"
+    assert names[1] == "without text" and "without memory" in names
 
 
 def test_seeds_of_one_row_do_not_hide_each_other():
     frame = pick(ui_run._variants(RNG), metric="ndcg@20")
     figure = ablations.scores(ablations.labelled(frame), LABELS)
     places = [y for t in traces(figure, "scatter") if t.xaxis == "x" for y in t.y]
-    assert len(places) == len(set(places)) == 20
+    assert len(places) == len(set(places)) == 22
     assert next(iter(figure.layout.yaxis.ticktext)) == "Full model"
 
 
@@ -73,7 +73,7 @@ def test_pooled_seeds_are_the_large_marks():
     assert {x for t in large for x in t.x} == {0.5}
     assert ablations.seeds_said(frame).startswith("Large: mean over 1 seeds")
     only = ablations.differences(ablations.labelled(frame), LABELS)
-    assert sum(len(t.x) for t in only.data) == 16, "all but popularity and the full model"
+    assert sum(len(t.x) for t in only.data) == 18, "all but popularity and the full model"
 
 
 def test_differences_are_hollow_where_not_significant():

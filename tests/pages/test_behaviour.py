@@ -9,7 +9,7 @@ import pytest
 from micrec_core import bundled
 from micrec_core.errors import DataError
 from micrec_core.jobs.manager import JobManager
-from micrec_core.runs import list_runs
+from micrec_core.runs import Run, list_runs
 from micrec_core.ui import library, retrain
 from micrec_core.ui.cards import reason_bar
 from micrec_core.ui.finder import find_items
@@ -101,6 +101,18 @@ def test_a_known_user_by_address(app, full_run):
     said = words(test)
     assert "Took 8 items" in said
     assert "add up to" in said
+    assert "What the memory brings" in said and "one of its own" in said
+    assert any("memory of what was taken together" in str(h.proto.body) for h in test.get("html"))
+
+
+@pytest.mark.parametrize(
+    ("stored", "said"), [([{"weight": 2.0}, None], True), ([{"weight": 0.0}], False), (None, False)]
+)
+def test_shares_of_the_vectors_say_so_beside_a_memory(app, full_run, monkeypatch, stored, said):
+    monkeypatch.setattr(Run, "json", lambda *_: {"personas": [], "memory": stored})
+    shown = words(app(full_run, "modalities"))
+    assert ("the memory adds its part" in shown) == said
+    assert ("Share of the vectors' part of the score" in shown) == said
 
 
 def test_an_unknown_user_falls_back_to_one_that_exists(app, full_run):
