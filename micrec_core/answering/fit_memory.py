@@ -13,7 +13,7 @@ from micrec_core.method.memory import Constants, Memory, Remembered, Taken, reme
 
 CHOSEN_ON = 1000
 # What is tried of each constant, the others at the first of theirs.
-LEND, SEEN, POPULAR = (0.15, 0.0, 0.3), 0.4, (0.15, 0.5)
+LEND, SEEN, POPULAR = (0.15, 0.0, 0.3), 0.4, (0.15, 0.05, 0.5)
 ELSEWHERE = 0.1
 # How far the memory's part of a user's scores spreads, over that of the embeddings.
 SHARES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)

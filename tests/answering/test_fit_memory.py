@@ -1,0 +1,167 @@
+"""The memory of a model is chosen on validation, answers every question, and is served as it is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from micrec_core.answering.answers import (
+    VALID,
+    MicrecAnswerer,
+    answerer_of,
+    array,
+    validation_questions,
+)
+from micrec_core.answering.fit_memory import CHOSEN_ON, SHARES, choose_memory
+from micrec_core.config import ModelSettings, RunSettings, TrainSettings
+from micrec_core.method.memory import Remembered, Taken
+from micrec_core.running.fit import fit
+from micrec_core.running.train import train_run
+from micrec_core.runs import open_run
+from micrec_core.sample.generate import generate_sample
+from micrec_core.serving import Recommender
+from micrec_core.training.prepare import Prepared, encode_material, load_dataset, prepare
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+TRAINING = TrainSettings(epochs=2, batch_size=256, steps=3)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("memory")
+    generate_sample(folder / "tiny", users=150, items=(60, 50), seed=3, picture_size=32)
+    return folder
+
+
+def made(place: Path, **model: object) -> Prepared:
+    settings = RunSettings(
+        split="inductive",
+        model=ModelSettings(**model),
+        training=TRAINING,  # type: ignore[arg-type]
+    )
+    dataset, split = load_dataset(place / "tiny", settings)
+    material = encode_material(dataset, split, settings, "cpu", place / "cache")
+    return prepare(material, settings, "cpu")
+
+
+@pytest.fixture(scope="module")
+def answerer(place: Path) -> MicrecAnswerer:
+    found = fit(made(place)).answerer
+    assert isinstance(found, MicrecAnswerer)
+    return found
+
+
+def held(answerer: MicrecAnswerer, d: int) -> Remembered:
+    found = answerer.memories[d]
+    assert found is not None
+    return found
+
+
+def test_nothing_tried_ranks_validation_better(answerer: MicrecAnswerer) -> None:
+    for asked in validation_questions(answerer.prepared, CHOSEN_ON):
+        d = asked.place
+        own = answerer.users[d][asked.users] @ answerer.items[d].T
+        taken = Taken.of(answerer.taken(asked), d)
+        chosen = held(answerer, d)
+        added = chosen.scores(taken)
+
+        def value(scores: np.ndarray) -> float:
+            hidden = np.where(asked.mask.toarray() > 0, -np.inf, scores)  # noqa: B023
+            hidden[:, ~asked.candidates] = -np.inf  # noqa: B023
+            order = np.argsort(-hidden, axis=1, kind="stable")[:, :20]
+            hits = np.take_along_axis(asked.positives.toarray() > 0, order, axis=1)  # noqa: B023
+            gains = (hits / np.log2(np.arange(2, 22))).sum(axis=1)
+            many = np.diff(asked.positives.indptr)  # noqa: B023
+            best = np.array([(1 / np.log2(np.arange(2, 2 + min(n, 20)))).sum() for n in many])
+            return float((gains / best).mean())
+
+        unit = chosen.weight and added / chosen.weight
+        spread = (
+            own.std(axis=1).mean() / max(np.std(unit, axis=1).mean(), 1e-12) if chosen.weight else 0
+        )
+        best = value(own + added)
+        assert best >= value(own) - 1e-9
+        for share in SHARES:
+            assert best >= value(own + share * spread * unit) - 1e-9
+
+
+def test_the_evaluation_ranks_by_the_sum(answerer: MicrecAnswerer) -> None:
+    strong = {d: replace(held(answerer, d), weight=5.0) for d in range(2)}
+    again = answerer_of(answerer.prepared, answerer.model)
+    again.__dict__["memories"] = [strong[0], strong[1]]
+    protocols = set()
+    for question in answerer.prepared.material.questions:
+        d, rows = question.place, np.arange(len(question))
+        users = again._embedded(question)  # type: ignore[attr-defined]
+        taken = Taken.of(again.taken(question), d)
+        scores = users @ answerer.items[d].T + strong[d].scores(taken)
+        if question.mask is not None:
+            scores = np.where(question.mask.toarray() > 0, -np.inf, scores)
+        scores[:, ~question.candidates] = -np.inf
+        found = again.answer(question, 1)
+        assert found is not None
+        best = scores[rows, np.maximum(found.ranked[:, 0], 0)]
+        np.testing.assert_allclose(best, scores.max(axis=1), rtol=1e-5)
+        protocols.add(question.protocol)
+    assert protocols == {"known", "new-users", "new-items", "cold-domain"}
+
+
+def test_epochs_are_chosen_by_embeddings_alone(answerer: MicrecAnswerer) -> None:
+    for asked in validation_questions(answerer.prepared, 50):
+        assert asked.protocol == VALID
+        found, d = answerer.answer(asked), asked.place
+        alone = asked.answer(answerer.users[d][asked.users], answerer.items[d])
+        assert found is not None
+        np.testing.assert_array_equal(found.ranked, alone.ranked)
+
+
+def test_a_model_without_memory_has_none(place: Path) -> None:
+    for model in ({"without": ("memory",)}, {"memory": False}, {"name": "inmo"}):
+        found = fit(made(place, **model)).answerer
+        assert isinstance(found, MicrecAnswerer)
+        assert found.memories == [None, None]
+
+
+def test_without_other_domains_memory_is_of_one(place: Path) -> None:
+    found = fit(made(place, without=("cross-domain",))).answerer
+    assert isinstance(found, MicrecAnswerer)
+    assert all(held(found, d).constants.elsewhere == 0 for d in range(2))
+
+
+def test_a_run_serves_what_was_evaluated(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A memory that surely counts, whatever validation says of so small a shop.
+    module = "micrec_core.answering.answers.choose_memory"
+    monkeypatch.setattr(module, lambda *told: replace(choose_memory(*told), weight=3.0))
+    settings = RunSettings(split="inductive", training=TRAINING)
+    done = train_run(
+        place / "tiny", place / "run", settings, device="cpu", cache=place / "cache", umap=False
+    )
+    served = Recommender.open(open_run(done.run))
+    prepared = made(place)
+    from micrec_core.running.evaluate import load_model
+
+    again = answerer_of(prepared, load_model(open_run(done.run), prepared))
+    assert isinstance(again, MicrecAnswerer)
+    for d, domain in enumerate(served.domains):
+        lists = served.recommend_all(domain, k=5)
+        ids = prepared.dataset.domains[d]
+        asked = next(
+            q for q in prepared.material.questions if q.protocol == "known" and q.place == d
+        )
+        scores = again.users[d] @ array(again.encoded[d].items).T
+        some = lists[lists["user_id"].isin(asked.user_ids[:10])]
+        assert len(some)
+        rows = {u: r for r, u in enumerate(ids.user_ids)}
+        places = {i: r for r, i in enumerate(ids.item_ids)}
+        taken = Taken.of(again.taken(asked), d)
+        added = held(again, d).scores(taken)
+        for at, user in enumerate(asked.user_ids[:10]):
+            mine = some[some["user_id"] == user]
+            whole = scores[rows[user]] + added[at]
+            wanted = whole[[places[i] for i in mine["item_id"]]]
+            np.testing.assert_allclose(mine["score"], wanted, rtol=1e-4, atol=1e-5)
+            single = served.recommend(served.user(id=user), domain, k=5).items
+            assert list(single["item_id"]) == list(mine["item_id"])
