@@ -43,7 +43,7 @@ IDS, ENCODERS = "serving_ids.parquet", "serving_encoders.json"
 # Versions 1 to 3 held parameters and had the embeddings computed when opened; see ``upgrade``.
 # Version 4 knew of no memory.
 VERSION, READABLE = 5, (1, 2, 3, 4, 5)
-_EMBEDDED = 4
+EMBEDDED = 4
 Tensors = dict[str, NDArray[Any]]
 
 
@@ -123,7 +123,7 @@ def read_bundle(run: Run) -> Bundle:
         )
     try:
         tensors = run.tensors(TENSORS)
-        if version < _EMBEDDED:
+        if version < EMBEDDED:
             # It runs the model, so it brings torch along.
             from micrec_core.serving.upgrade import upgraded
 
