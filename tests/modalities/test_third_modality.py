@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # Where the names of modalities may be spelled out: their own files and their encoders', files whose
 # columns are called so, the generator of a sample that has both, and the box for a sentence.
 OWN = ("modalities/", "data/", "sample/", "ui/makeup.py")
-SOURCES = {"id", "text", "image", "audio", "bridge"}
+SOURCES = {"id", "text", "image", "audio", "bridge", "memory"}
 
 
 @pytest.fixture(scope="module")
