@@ -83,7 +83,8 @@ class BipartiteGraph:
     @cached_property
     def _keys(self) -> Tensor:
         """user * n_items + item of every edge, ascending."""
-        return self.pattern.rows.long() * self.n_items + self.pattern.indices
+        keys: Tensor = self.pattern.rows.long() * self.n_items + self.pattern.indices
+        return keys
 
     def without(self, users: Tensor, items: Tensor) -> BipartiteGraph:
         """What is left without the edges (users, items), int64 [n] each; they must be edges."""

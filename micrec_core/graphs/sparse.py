@@ -101,9 +101,12 @@ class SparseMatrix:
 
     def __matmul__(self, x: Tensor) -> Tensor:
         """[n_cols, ...] -> [n_rows, ...]."""
+        product: Tensor
         if x.ndim > 2:
-            return (self @ x.flatten(1)).unflatten(1, x.shape[1:])
-        return _Product.apply(x, self)
+            product = (self @ x.flatten(1)).unflatten(1, x.shape[1:])
+        else:
+            product = _Product.apply(x, self)
+        return product
 
     def times(self, x: Tensor) -> Tensor:
         """[n_cols, dim] -> [n_rows, dim], which autograd does not see."""

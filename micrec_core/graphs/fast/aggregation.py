@@ -34,7 +34,8 @@ def aggregate(
     share: Tensor | None,
 ) -> Tensor:
     """start + weight (S senders + share content): [n, dim]."""
-    return _Aggregate.apply(start, senders, weight, graph, content, share)
+    out: Tensor = _Aggregate.apply(start, senders, weight, graph, content, share)
+    return out
 
 
 class _Aggregate(torch.autograd.Function):

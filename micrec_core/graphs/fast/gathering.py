@@ -24,7 +24,8 @@ def takeable(table: Tensor) -> Tensor:
     The rows' gradients are added in place to that of whatever else is made of it, or to a copy
     where somebody else holds that one: a sum of two tables hands both of them the same.
     """
-    return _Takeable.apply(table, [])
+    same: Tensor = _Takeable.apply(table, [])
+    return same
 
 
 def take(table: Tensor, rows: Sequence[Tensor]) -> list[Tensor] | None:
@@ -57,7 +58,7 @@ class _Takeable(torch.autograd.Function):
 
 def _own(gradient: Tensor) -> Tensor:
     """The gradient itself where nothing else holds it or its memory, else a copy to write into."""
-    storage = torch._C._storage_Use_Count(gradient.untyped_storage()._cdata)  # type: ignore[attr-defined]
+    storage = torch._C._storage_Use_Count(gradient.untyped_storage()._cdata)
     # In a backward function: one for the tensor, and one more of its memory for the call above.
     held = gradient._use_count() > 1 or storage > 2  # type: ignore[attr-defined]
     return gradient.clone() if held else gradient

@@ -33,7 +33,8 @@ def layer_sums(
     if asked is not None:
         sizes = (len(users), asked[0]), (len(items), asked[1])
         only = [torch.zeros(n, dtype=torch.bool).index_fill_(0, one, True) for n, one in sizes]
-    return _LayerSums.apply(users, items, steps, layers, only)
+    sums: tuple[Tensor, Tensor] = _LayerSums.apply(users, items, steps, layers, only)
+    return sums
 
 
 class _LayerSums(torch.autograd.Function):

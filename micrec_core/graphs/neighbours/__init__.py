@@ -37,12 +37,14 @@ class Neighbours:
         peak = np.max(self.similarity, axis=1, keepdims=True, initial=0.0)
         weights = np.where(there, np.exp((self.similarity - peak) / temperature), 0.0)
         total = weights.sum(axis=1, keepdims=True)
-        return (weights / np.maximum(total, 1e-12)).astype(np.float32)
+        shares: NDArray[np.float32] = (weights / np.maximum(total, 1e-12)).astype(np.float32)
+        return shares
 
     def density(self) -> NDArray[np.float32]:
         """Mean cosine to the neighbours there are, 0 without any: float32 [n]."""
         counts = (self.rows >= 0).sum(axis=1)
-        return (self.similarity.sum(axis=1) / np.maximum(counts, 1)).astype(np.float32)
+        mean = self.similarity.sum(axis=1) / np.maximum(counts, 1)
+        return np.asarray(mean, np.float32)
 
 
 def strongest(matrix: csr_matrix, n_terms: int = STRONGEST_TERMS) -> csr_matrix:

@@ -82,7 +82,8 @@ class _view:
             return np.asarray(rows, np.float32)
         dense = np.asarray(rows @ self.directions, np.float32)
         norms = np.linalg.norm(dense, axis=1, keepdims=True)
-        return np.divide(dense, norms, out=dense, where=norms > 1e-12)
+        np.divide(dense, norms, out=dense, where=norms > 1e-12)
+        return dense
 
 
 def _sample(rows: Rows, most: int, seed: int) -> Rows:
