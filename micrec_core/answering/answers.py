@@ -174,17 +174,11 @@ class MicrecAnswerer(EmbeddingAnswerer):
     def _answer(self, question: Question, k: int) -> Answer:
         # Epochs are chosen by the embeddings, before there is a memory.
         memory = None if question.protocol == VALID else self.memories[question.place]
-        if memory is None:
+        if memory is None or memory.weight == 0:
             return super()._answer(question, k)
-        users, items = self._embedded(question), self.items[question.place].T
         taken = Taken.of(self.taken(question), question.place)
-
-        def block(rows: NDArray[np.int64]) -> Vectors:
-            scores: Vectors = users[rows] @ items + memory.scores(taken.rows(rows))
-            return scores
-
-        rows = np.arange(len(question))
-        return Answer(question, rank_users(block, rows, question.mask, question.candidates, k))
+        users, items = self._embedded(question), self.items[question.place]
+        return question.answer(users, items, k, add=lambda rows: memory.scores(taken.rows(rows)))
 
     def _cold_from(
         self, source: int, target: int, there: NDArray[np.int64], here: NDArray[np.int64]

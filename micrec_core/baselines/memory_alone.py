@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from micrec_core.baselines.contract import KNOWN, ClosedForm, Option
-from micrec_core.graphs.neighbours.nearest import nearest
-from micrec_core.method.knowledge import DomainKnowledge, Knowledge
-from micrec_core.method.memory import Constants, blend, fit, scores, taken_elsewhere
+from micrec_core.method.knowledge import DomainKnowledge, Knowledge, items_alike
+from micrec_core.method.memory import Constants, Taken, blend, fit, scores, taken_elsewhere
 
 _NEAREST = 30
 _BY_DEFAULT = Constants()
@@ -57,9 +56,8 @@ class MemoryAlone(ClosedForm):
 
     def scores(self, d: int, taken: Sequence[sparse.csr_matrix]) -> NDArray[np.float32]:
         """Products from the left."""
-        others = [rows for e, rows in enumerate(taken) if e != d]
-        elsewhere = sparse.csr_matrix(sparse.hstack(others)) if others else None
-        return scores(self.memories[d], taken[d], elsewhere).astype(np.float32, copy=False)
+        found = scores(self.memories[d], *Taken.of(taken, d))
+        return found.astype(np.float32, copy=False)
 
     @property
     def n_learned(self) -> int:
@@ -70,18 +68,7 @@ class MemoryAlone(ClosedForm):
         part: DomainKnowledge, temperature: float, device: str
     ) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
         """S and K."""
-        n = part.train.shape[1]
-        more = [
-            nearest(
-                x.space,
-                x.space,
-                _NEAREST,
-                same=np.arange(n),
-                device=device,
-                anchor_ok=x.present & (part.item_degree > 0),
-            )
-            for x in part.features.values()
-        ]
+        more = items_alike(part.features, part.item_degree, _NEAREST, device).values()
         few = list(part.item_neighbours.values())
         s = blend([(found.rows, found.weights(temperature)) for found in few])
         return s, blend([(found.rows, found.similarity) for found in more])

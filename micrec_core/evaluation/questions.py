@@ -18,7 +18,7 @@ from scipy import sparse
 from micrec_core.data.types import Dataset, Domain, DomainSplit, Edges, Split
 from micrec_core.evaluation.metric_frames import Result, pool_seeds, users_frame
 from micrec_core.evaluation.metrics import ranking_metrics
-from micrec_core.evaluation.ranking import rank_embeddings
+from micrec_core.evaluation.ranking import ScoreBlock, rank_embeddings
 from micrec_core.names import EVERYONE, FULL, FULL_LIST, OVERLAP, SINGLE
 from micrec_core.protocols import PROTOCOLS, Asked
 
@@ -62,7 +62,11 @@ class Question:
         return PROTOCOLS[self.protocol].known_by if self.protocol in PROTOCOLS else "training"
 
     def answer(
-        self, users: NDArray[np.floating], items: NDArray[np.floating], k: int = DEPTH
+        self,
+        users: NDArray[np.floating],
+        items: NDArray[np.floating],
+        k: int = DEPTH,
+        add: ScoreBlock | None = None,
     ) -> Answer:
         """Rank by inner product.
 
@@ -70,10 +74,11 @@ class Question:
         ----------
         users : float [n, dim], in the order of ``self.users``
         items : float [n_items, dim]
+        add : what comes on top of the products, as in ``rank_embeddings``
         """
         if len(users) != len(self) or len(items) != self.positives.shape[1]:
             raise ValueError("users or items are not those of the question")
-        ranked = rank_embeddings(users, items, None, self.mask, self.candidates, k)
+        ranked = rank_embeddings(users, items, None, self.mask, self.candidates, k, add=add)
         return Answer(self, ranked)
 
 

@@ -113,6 +113,7 @@ def rank_embeddings(
     candidates: NDArray[np.bool_] | None = None,
     k: int = 50,
     memory_bytes: int = 2**30,
+    add: ScoreBlock | None = None,
 ) -> NDArray[np.int32]:
     """The k best items of each user by inner product.
 
@@ -122,6 +123,8 @@ def rank_embeddings(
     items : float [n_items, dim]
     user_rows : rows of ``users`` (and of ``mask``) to rank for; None for all
     mask, candidates, k, memory_bytes : as in ``rank_users``
+    add : what comes on top of the products, by rows of ``users``: float [b, n_items]; called from
+        several threads at once
 
     Returns
     -------
@@ -145,7 +148,7 @@ def rank_embeddings(
         mask = None if mask is None else sparse.csr_matrix(mask[:, columns])
     with one_blas_thread():
         ranked = rank_users(
-            _inner_products(users, items),
+            _inner_products(users, items, add, columns),
             rows,
             mask,
             candidates,
@@ -159,8 +162,16 @@ def rank_embeddings(
     return np.where(ranked >= 0, columns[ranked], -1).astype(np.int32)
 
 
-def _inner_products(users: NDArray[np.floating], items: NDArray[np.float32]) -> ScoreBlock:
-    """Scores of some users against all items; each thread writes to a buffer of its own."""
+def _inner_products(
+    users: NDArray[np.floating],
+    items: NDArray[np.float32],
+    add: ScoreBlock | None,
+    columns: NDArray[np.int64] | None,
+) -> ScoreBlock:
+    """Scores of some users against all items; each thread writes to a buffer of its own.
+
+    ``columns``: which of all items these are, where they are not all of them.
+    """
     source, target = repeated_rows(items)
     buffers = threading.local()
 
@@ -172,6 +183,8 @@ def _inner_products(users: NDArray[np.floating], items: NDArray[np.float32]) -> 
         query = np.ascontiguousarray(users[chunk], dtype=np.float32)
         block = np.matmul(query, items.T, out=buffer[: len(chunk)])
         copy_columns(block, source, target)
+        if add is not None:
+            block += add(chunk) if columns is None else add(chunk)[:, columns]
         return block
 
     return score_block

@@ -197,7 +197,7 @@ class ModelArrays:
         trains = [part.train for part in self.domains]
         out: list[Remembered | None] = [None] * len(trains)
         for d, chosen in enumerate(self.memory):
-            if chosen is not None and chosen[1] > 0:
+            if chosen is not None:
                 near = [x.item_neighbours for x in self.domains[d].modalities.values()]
                 counted = remember(trains, self.links, d, near, self.temperature, chosen[0])
                 out[d] = Remembered(counted, *chosen)

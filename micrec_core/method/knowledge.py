@@ -107,6 +107,21 @@ def derive_knowledge(
     return Knowledge(tuple(domains), dict(links), tuple(features), settings)
 
 
+def items_alike(
+    features: Mapping[str, FeatureMatrix], degree: NDArray[np.float32], k: int, device: str
+) -> dict[str, Neighbours]:
+    """Each item's ``k`` nearest in each modality, among those with train interactions.
+
+    ``degree``: train interactions of each item, [n_items].
+    """
+    return {m: _among(x.space, x.present & (degree > 0), k, device) for m, x in features.items()}
+
+
+def _among(space: Features, ok: NDArray[np.bool_], k: int, device: str) -> Neighbours:
+    """The neighbours of every row among those that may be one."""
+    return nearest(space, space, k, same=np.arange(len(ok)), device=device, anchor_ok=ok)
+
+
 def _domain(
     train: csr_matrix,
     features: dict[str, FeatureMatrix],
@@ -116,15 +131,11 @@ def _domain(
 ) -> DomainKnowledge:
     n_users, n_items = train.shape
     user_degree, item_degree = degrees(train)
-
-    def among(space: Features, ok: NDArray[np.bool_]) -> Neighbours:
-        same = np.arange(len(ok))
-        return nearest(space, space, settings.k, same=same, device=device, anchor_ok=ok)
-
-    item_neighbours = {
-        m: among(x.space, x.present & (item_degree > 0)) for m, x in features.items()
+    item_neighbours = items_alike(features, item_degree, settings.k, device)
+    user_neighbours = {
+        m: _among(x.space(), x.has & (user_degree > 0), settings.k, device)
+        for m, x in profiles.items()
     }
-    user_neighbours = {m: among(x.space(), x.has & (user_degree > 0)) for m, x in profiles.items()}
     width = len(SIGNALS) - 1
     of_users = columns([profiles[m].statistics for m in features], n_users, width)
     of_items = columns([item_statistics(item_neighbours[m]) for m in features], n_items, width)

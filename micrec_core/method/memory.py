@@ -109,11 +109,12 @@ def fit(
     neighbours : S [n, n], in row i what i borrows from items that were taken
     cosines : K [n, n], likewise
     """
-    x = csr_matrix(train, dtype=np.float64)
+    x = _csr(train)
     activity = _power(np.asarray(x.sum(axis=1)).ravel(), -constants.activity)
     degree = np.asarray(x.sum(axis=0)).ravel()
     one = sparse.identity(x.shape[1], dtype=np.float64, format="csr")
-    share = constants.lend * csr_matrix(neighbours, dtype=np.float64)
+    near, cosines = _csr(neighbours), _csr(cosines)
+    share = constants.lend * near
     smoothed = degree + share.T @ degree
     smooth = one + share
     found = _csr(smooth @ sparse.diags(_power(smoothed, -constants.popular)))
@@ -124,8 +125,9 @@ def fit(
         takers=_csr(x.T),
         takers_elsewhere=_csr(elsewhere.T),
         tastes=_csr(sparse.diags(activity) @ x),
-        found=_csr(found + found @ (new @ csr_matrix(neighbours, dtype=np.float64)).T),
-        alike=_csr(constants.content * _reaching(csr_matrix(cosines), degree).power(_POWER)),
+        found=_csr(found + found @ (new @ near).T),
+        # Items that nobody took are nobody's neighbours: they are reached from theirs.
+        alike=_csr(constants.content * csr_matrix(cosines + (new @ cosines).T).power(_POWER)),
         elsewhere=constants.elsewhere,
     )
 
@@ -377,12 +379,6 @@ def _a_row_each(taken: csr_matrix) -> csr_matrix:
     """CSR [k, n] with a row for each of the k items that one user took."""
     k = taken.nnz
     return csr_matrix((taken.data, taken.indices, np.arange(k + 1)), (k, taken.shape[1]))
-
-
-def _reaching(neighbours: csr_matrix, degree: NDArray[np.floating]) -> csr_matrix:
-    """With links to items that nobody took, which are nobody's neighbours, from theirs."""
-    new = sparse.diags((degree == 0).astype(np.float64))
-    return csr_matrix(neighbours + (new @ neighbours).T)
 
 
 def _power(x: NDArray[np.floating], exponent: float) -> NDArray[np.float64]:

@@ -329,12 +329,10 @@ def unpack(
 
 
 def _memory(stored: Mapping[str, float] | None) -> tuple[Constants, float] | None:
-    """Constants and weight of a domain's memory."""
-    if stored is None:
-        return None
-    values = {name: float(value) for name, value in stored.items()}
-    weight = values.pop("weight")
-    return Constants(**values), weight
+    """Constants and weight of a domain's memory; None where it has none, or of no weight."""
+    values = {name: float(value) for name, value in (stored or {}).items()}
+    weight = values.pop("weight", 0.0)
+    return (Constants(**values), weight) if weight else None
 
 
 def unpack_links(tensors: Mapping[str, NDArray[Any]]) -> Links:

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from micrec_core.method.arrays import Floats
+from micrec_core.method.search import repeated_rows
 from micrec_core.serving.contents import DomainPart
 
 NOBODY = "Nothing is known about this user here, so these are the most popular items."
@@ -19,7 +20,7 @@ PER_USER = (
 )
 # Pairs scored at a time.
 _BLOCK = 2**16
-# Users whose memory is asked at a time.
+# Users at a time, where there is a memory.
 _USERS = 256
 
 
@@ -63,27 +64,29 @@ def lists_of_all(
     from micrec_core.evaluation.ranking import rank_embeddings, rank_users
 
     users, items, known = part.users, part.items, np.flatnonzero(part.user_degree > 0)
-    if memory is not None:
-
-        def scored(some: NDArray[np.int64]) -> Floats:
-            whole: Floats = users[some] @ items.T + memory(some)
-            return whole
-
-        rows = rank_users(scored, known, part.train, allowed, k)
-    else:
+    if memory is None:
         rows = rank_embeddings(users, items, known, part.train, allowed, k)
-    place, rank = np.nonzero(rows >= 0)
+        place, rank = np.nonzero(rows >= 0)
+        scores = _products(users, items, known[place], rows[place, rank])
+    else:
+        # Ranked a piece at a time, whose scores are at hand for the lists.
+        first, later = repeated_rows(items)
+        ranked, listed = [], []
+        for begin in range(0, len(known), _USERS):
+            some = known[begin : begin + _USERS]
+            whole = users[some] @ items.T
+            whole[:, later] = whole[:, first]
+            whole += memory(some)
+            best = rank_users(
+                lambda asked: whole[np.searchsorted(some, asked)],  # noqa: B023
+                some, part.train, allowed, k, n_items=len(items),
+            )  # fmt: skip
+            ranked.append(best)
+            listed.append(np.take_along_axis(whole, np.maximum(best, 0), axis=1))
+        rows = np.concatenate(ranked)
+        place, rank = np.nonzero(rows >= 0)
+        scores = np.concatenate(listed)[place, rank]
     user, item = known[place], rows[place, rank]
-    scores = np.empty(len(user), np.float32)
-    for begin in range(0, len(user), _BLOCK):
-        here = slice(begin, begin + _BLOCK)
-        scores[here] = np.einsum("nd,nd->n", users[user[here]], items[item[here]])
-        if memory is not None:
-            some, again = np.unique(user[here], return_inverse=True)
-            for at in range(0, len(some), _USERS):
-                mine = (again >= at) & (again < at + _USERS)
-                added = memory(some[at : at + _USERS])
-                scores[here][mine] += added[again[mine] - at, item[here][mine]]
     return pd.DataFrame(
         {
             "user_id": part.user_ids[user],
@@ -93,3 +96,14 @@ def lists_of_all(
             "score": scores,
         }
     )
+
+
+def _products(
+    users: Floats, items: Floats, user: NDArray[np.int64], item: NDArray[np.int32]
+) -> Floats:
+    """Inner products of pairs of rows, float32 [n]."""
+    out = np.empty(len(user), np.float32)
+    for begin in range(0, len(user), _BLOCK):
+        here = slice(begin, begin + _BLOCK)
+        out[here] = np.einsum("nd,nd->n", users[user[here]], items[item[here]])
+    return out

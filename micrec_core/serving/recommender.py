@@ -20,7 +20,7 @@ from micrec_core.features import FeatureMatrix
 from micrec_core.method.arrays import Floats
 from micrec_core.method.explanation import split_by_source
 from micrec_core.method.foldin import Folded, FoldIn
-from micrec_core.method.memory import Parts, Taken, taken_elsewhere
+from micrec_core.method.memory import Remembered, Taken, taken_elsewhere
 from micrec_core.method.search import repeated_rows, top_rows
 from micrec_core.modalities.encoders import load_encoder
 from micrec_core.names import MEMORY
@@ -54,8 +54,7 @@ class Recommender:
         self.bundle = bundle
         self.domains = tuple(part.name for part in bundle.domains)
         self.modalities = bundle.modalities
-        has_memory = any(m is not None and m[1] > 0 for m in bundle.memory)
-        self.sources = (*bundle.sources, *([MEMORY] if has_memory else []))
+        self.sources = (*bundle.sources, *([MEMORY] if any(bundle.memory) else []))
         self.n_parameters = bundle.n_parameters
         self.personas = bundle.personas
         self._fold = FoldIn(bundle)
@@ -229,23 +228,20 @@ class Recommender:
         return Taken.of(rows, d)
 
     def _memory(self, user: User, folded: Folded) -> Floats:
-        """What memory adds to the scores of all items, float32 [n_items]; 0 where there is none."""
+        """What memory adds to the scores of all items, [n_items]; 0 where there is none."""
         held = self.bundle.remembered[folded.domain]
         if held is None or folded.empty:
             return np.zeros(len(self.bundle.domains[folded.domain].item_ids), np.float32)
         scores: Floats = held.scores(self._taken(user, folded.domain))[0]
         return scores
 
-    def _reasons_of_memory(self, user: User, d: int, item: Folded, row: int) -> Parts | None:
-        """Its part of one score, by what the user took; ``row`` is -1 of an item made up."""
+    def _remembered(self, d: int, item: str | NewItem) -> tuple[Remembered | None, int]:
+        """The memory of a domain that knows of an item, and the item's column in it."""
         held = self.bundle.remembered[d]
-        if held is None:
-            return None
-        if row < 0:
-            near = [(near.rows, near.weights) for near in item.near.values() if len(near.rows)]
-            held = held.with_new_item(near)
-            row = len(self.bundle.domains[d].item_ids)
-        return held.parts(self._taken(user, d), np.array([row]))
+        if not isinstance(item, NewItem):
+            return held, self._directory.item(d, item)
+        near = [(x.rows, x.weights) for x in item.folded.near.values() if len(x.rows)]
+        return held and held.with_new_item(near), len(self.bundle.domains[d].item_ids)
 
     def _note(self, user: User, folded: Folded) -> str:
         notes = list(user.notes)
@@ -293,9 +289,10 @@ class Recommender:
             degree = 0.0 if row is None else float(self.bundle.domains[d].item_degree[row])
             score = float(np.log1p(np.float32(degree)))
             return popularity_explanation(degree, score, self._note(user, folded))
-        row = -1 if isinstance(item, NewItem) else self._directory.item(d, item)
-        there = self._item(d, item)
-        memory = self._reasons_of_memory(user, d, there, row)
+        there, (held, column) = self._item(d, item), self._remembered(d, item)
+        memory = None
+        if held is not None:
+            memory = held.parts(self._taken(user, d), np.array([column]))
         found = explain(self.bundle, self.sources, folded, there, memory)
         return replace(found, note=self._note(user, folded))
 
@@ -423,7 +420,11 @@ class Recommender:
         allowed = self._allowed[d].copy()
         allowed[user.items[d]] = False
         if isinstance(item, NewItem):
-            score = 0.0 if folded.empty else self.explain(user, domain, item).score
+            score = 0.0
+            if not folded.empty:
+                score = float(folded.vector() @ self._item(d, item).vector())
+                held, column = self._remembered(d, item)
+                score += 0.0 if held is None else held.scores(self._taken(user, d))[0, column]
             return 1 + int((scores[allowed] >= score).sum()), score, int(allowed.sum()) + 1
         row = self._directory.item(d, item)
         allowed[row] = True

@@ -18,6 +18,7 @@ from micrec_core.answering.answers import (
 from micrec_core.answering.fit_memory import CHOSEN_ON, SHARES, choose_memory
 from micrec_core.config import ModelSettings, RunSettings, TrainSettings
 from micrec_core.method.memory import Remembered, Taken
+from micrec_core.running.evaluate import load_model
 from micrec_core.running.fit import fit
 from micrec_core.running.train import train_run
 from micrec_core.runs import open_run
@@ -141,8 +142,6 @@ def test_a_run_serves_what_was_evaluated(place: Path, monkeypatch: pytest.Monkey
     )
     served = Recommender.open(open_run(done.run))
     prepared = made(place)
-    from micrec_core.running.evaluate import load_model
-
     again = answerer_of(prepared, load_model(open_run(done.run), prepared))
     assert isinstance(again, MicrecAnswerer)
     for d, domain in enumerate(served.domains):

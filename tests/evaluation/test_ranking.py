@@ -203,3 +203,19 @@ def test_two_rankings_are_identical():
     rng = np.random.default_rng(9)
     users, items = rng.normal(size=(500, 16)), rng.normal(size=(400, 16))
     np.testing.assert_array_equal(rank_embeddings(users, items), rank_embeddings(users, items))
+
+
+@pytest.mark.parametrize("n_candidates", [40, 9])
+def test_what_is_added_to_the_products_counts(n_candidates: int) -> None:
+    """Of all items, and where so few may be recommended that nothing else is scored."""
+    rng = np.random.default_rng(3)
+    users, items = rng.normal(size=(30, 8)), rng.normal(size=(40, 8)).astype(np.float32)
+    added = rng.normal(size=(30, 40)).astype(np.float32)
+    candidates = np.zeros(40, bool)
+    candidates[rng.permutation(40)[:n_candidates]] = True
+    mask = sparse.random(30, 40, 0.2, "csr", random_state=4)
+    some = np.array([3, 7, 22])
+    found = rank_embeddings(users, items, some, mask, candidates, 6, add=lambda rows: added[rows])
+    whole = users.astype(np.float32) @ items.T + added
+    wanted = rank_users(lambda rows: whole[rows], some, mask, candidates, 6)
+    np.testing.assert_array_equal(found, wanted)
