@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = [
     ROOT / "CONTRIBUTING.md",
     ROOT / "README.md",
+    ROOT / "docs" / "api-server.md",
     ROOT / "docs" / "architecture.md",
     ROOT / "docs" / "python.md",
 ]

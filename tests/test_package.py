@@ -18,6 +18,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # Headings of requirements.txt and where pyproject.toml has the same packages.
 HEADINGS = {
     "the app": PROJECT["optional-dependencies"]["app"],
+    "the API": PROJECT["optional-dependencies"]["api"],
     "model, features, evaluation": PROJECT["dependencies"],
     "tests and checks": PROJECT["optional-dependencies"]["dev"],
     "the documentation as a site": PROJECT["optional-dependencies"]["docs"],

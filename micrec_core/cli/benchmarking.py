@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from micrec_core.cli.commands import Json, app
+from micrec_core.cli.commands import Json
+from micrec_core.cli.live import app  # with the commands that are there so far
 from micrec_core.cli.output import Progress, aligned, answer
 
 __all__ = ["app"]

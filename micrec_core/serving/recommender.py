@@ -70,6 +70,14 @@ class Recommender:
         """The recommender of an opened run; RunError where the run lacks what it needs."""
         return cls(run, read_bundle(run))
 
+    def warm(self) -> None:
+        """Do now what the first questions would wait for: load encoders, count memories."""
+        for modality in self.modalities:
+            self._encoder(modality)
+        for domain in self.domains:
+            self.recommend(self.user(), domain, k=1)
+            self.bundle.remembered  # noqa: B018
+
     def _candidates(self, d: int) -> NDArray[np.bool_]:
         """Items with interactions, or with content that the model can go by (new items)."""
         part = self.bundle.domains[d]
