@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from micrec_core.evaluation.metrics import ranking_metrics
 from micrec_core.evaluation.questions import Question
 from micrec_core.evaluation.ranking import rank_users
 from micrec_core.method.knowledge import Knowledge
-from micrec_core.method.memory import Constants, Memory, Remembered, Taken, remember
+from micrec_core.method.memory import (
+    Constants,
+    Memory,
+    Remembered,
+    Taken,
+    remember,
+    taken_elsewhere,
+)
+from micrec_core.method.regression import regression
 
 CHOSEN_ON = 1000
 # What is tried of each constant, the others at the first of theirs.
@@ -18,6 +29,11 @@ ELSEWHERE = 0.1
 # How far the memory's part of a user's scores spreads, over that of the embeddings.
 SHARES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
 _CUTOFF = 20
+# Below so many interactions an item there is too little to estimate a weight for each pair of.
+PER_ITEM = 10
+PENALTIES = (500.0, 100.0)
+# As ``SHARES``, of the regression.
+REGRESSED = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 
 def choose_memory(
@@ -29,8 +45,9 @@ def choose_memory(
 ) -> Remembered:
     """The memory of a domain that ranks validation interactions best, beside the embeddings.
 
-    NDCG@20 of the whole score; of equal ones the first, with the smaller share. Test is not
-    looked at, and validation interactions are in no count.
+    NDCG@20 of the whole score; of equal ones the first, with the smaller share. What is counted
+    is chosen first, then the regression beside it. Test is not looked at, and validation
+    interactions are in no count.
 
     Parameters
     ----------
@@ -39,6 +56,20 @@ def choose_memory(
     taken : by the question's users
     transfers : whether what was taken in other domains counts
     """
+    counted = _choose_counts(knowledge, asked, by_embedding, taken, transfers)
+    train = knowledge.domains[asked.place].train
+    if train.nnz < PER_ITEM * np.count_nonzero(train.getnnz(axis=0)):
+        return counted
+    return _choose_regression(knowledge, asked, by_embedding, taken, transfers, counted)
+
+
+def _choose_counts(
+    knowledge: Knowledge,
+    asked: Question,
+    by_embedding: NDArray[np.float32],
+    taken: Taken,
+    transfers: bool,
+) -> Remembered:
     spread = float(by_embedding.std(axis=1).mean())
     elsewhere = ELSEWHERE if transfers else 0.0
 
@@ -59,17 +90,65 @@ def choose_memory(
     return max(found, key=_first)[1]
 
 
-def _solved(knowledge: Knowledge, d: int, constants: Constants) -> Memory:
+def _choose_regression(
+    knowledge: Knowledge,
+    asked: Question,
+    by_embedding: NDArray[np.float32],
+    taken: Taken,
+    transfers: bool,
+    counted: Remembered,
+) -> Remembered:
+    """With the regression that helps most; as it was if that is no more than its standard error."""
+    d, trains = asked.place, [part.train for part in knowledge.domains]
+    there = taken_elsewhere(trains, knowledge.links, d)
+    there = there if transfers else csr_matrix(there.shape)
+    spread = float(by_embedding.std(axis=1).mean())
+    without = by_embedding + counted.scores(taken)
+    before = _by_user(asked, without)
+    best, chosen = before, counted
+    for penalty in PENALTIES:
+        weights = regression(trains[d], there, penalty)
+        alone = Constants(counts=0.0, content=0.0, regress=1.0, penalty=penalty)
+        one = Remembered(_solved(knowledge, d, alone, weights), alone, 1.0, weights)
+        by_regression = one.scores(taken)
+        unit = spread / max(float(by_regression.std(axis=1).mean()), 1e-12)
+        for share in REGRESSED:
+            found = _by_user(asked, without + (share * unit) * by_regression)
+            if found.mean() > best.mean():
+                best, chosen = found, _beside(counted, one, share * unit)
+    gain = best - before
+    if chosen is counted or gain.mean() <= gain.std() / np.sqrt(len(gain)):
+        return counted
+    memory = _solved(knowledge, d, chosen.constants, chosen.regression)
+    return replace(chosen, memory=memory)
+
+
+def _beside(counted: Remembered, one: Remembered, weight: float) -> Remembered:
+    """What is counted with its own weight, and a regression with another; not yet solved."""
+    if counted.weight == 0:
+        return replace(one, weight=weight)
+    told = {"regress": weight / counted.weight, "penalty": one.constants.penalty}
+    return replace(counted, constants=replace(counted.constants, **told), regression=one.regression)
+
+
+def _solved(
+    knowledge: Knowledge, d: int, constants: Constants, weights: csr_matrix | None = None
+) -> Memory:
     trains = [part.train for part in knowledge.domains]
     near = list(knowledge.domains[d].item_neighbours.values())
-    return remember(trains, knowledge.links, d, near, knowledge.settings.temperature, constants)
+    told = (near, knowledge.settings.temperature, constants, weights)
+    return remember(trains, knowledge.links, d, *told)
 
 
 def _ndcg(asked: Question, scores: NDArray[np.float32]) -> float:
+    return float(_by_user(asked, scores).mean())
+
+
+def _by_user(asked: Question, scores: NDArray[np.floating]) -> NDArray[np.float64]:
     rows = np.arange(len(asked))
     ranked = rank_users(lambda r: scores[r], rows, asked.mask, asked.candidates, _CUTOFF)
     found = ranking_metrics(ranked, asked.positives, (_CUTOFF,))
-    return float(found[f"ndcg@{_CUTOFF}"].mean())
+    return np.asarray(found[f"ndcg@{_CUTOFF}"], np.float64)
 
 
 def _first(tried: tuple[float, Remembered]) -> float:

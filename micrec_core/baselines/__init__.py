@@ -12,7 +12,7 @@ from micrec_core.baselines.cease import Cease
 from micrec_core.baselines.cmf import Cmf
 from micrec_core.baselines.content_profile import ContentProfile
 from micrec_core.baselines.contract import Baseline, BaselineSettings, ClosedForm, Embeddings, Step
-from micrec_core.baselines.ease import Ease
+from micrec_core.baselines.ease import Ease, EaseJoint
 from micrec_core.baselines.emcdr import Emcdr
 from micrec_core.baselines.freedom import Freedom
 from micrec_core.baselines.imcgae import ImcGae
@@ -55,6 +55,7 @@ REGISTRY: dict[str, type[Baseline] | type[ClosedForm]] = {
     "freedom": Freedom,
     "mgcn": Mgcn,
     "als-joint": AlsJoint,
+    "ease-joint": EaseJoint,
     "cmf": Cmf,
     "emcdr": Emcdr,
     "bitgcf": BiTgcf,

@@ -163,7 +163,8 @@ class ModelArrays:
         overlapping users it knows are those of ``links``, in that order
     links : (source, target) -> rows of the users with train interactions in both
     means : modality -> float32 [n_domains, width], what was subtracted from the features
-    memory : constants and weight of each domain's memory; None where it has none
+    memory : constants, weight and regression of each domain's memory, as ``Remembered`` has them;
+        None where it has none
     """
 
     domains: tuple[DomainArrays, ...]
@@ -179,7 +180,7 @@ class ModelArrays:
     bridge: dict[tuple[int, int], Bridge]
     links: Links
     means: dict[str, Floats]
-    memory: tuple[tuple[Constants, float] | None, ...]
+    memory: tuple[tuple[Constants, float, csr_matrix | None] | None, ...]
 
     @property
     def dim(self) -> int:
@@ -199,8 +200,9 @@ class ModelArrays:
         for d, chosen in enumerate(self.memory):
             if chosen is not None:
                 near = [x.item_neighbours for x in self.domains[d].modalities.values()]
-                counted = remember(trains, self.links, d, near, self.temperature, chosen[0])
-                out[d] = Remembered(counted, *chosen)
+                constants, _, regression = chosen
+                told = (near, self.temperature, constants, regression)
+                out[d] = Remembered(remember(trains, self.links, d, *told), *chosen)
         return tuple(out)
 
     @property

@@ -4,19 +4,21 @@
     D     = degree + lend S^T degree                    smoothed degree of items
     C     = X^T D_u^-activity X                         taken together, active users count less
     C_o   = X_o^T D_u^-activity X                       the same across domains, by common users
-    score = [ (x R) D^-seen R^T C  +  elsewhere x_o C_o ] R D^-popular  +  content x K^2
+    score = counts [ (x R) D^-seen R^T C  +  elsewhere x_o C_o ] R D^-popular
+            +  content x K^2  +  regress [x x_o] B
 
 X [n_users, n_items] are a domain's binary train interactions, X_o the same users' in the other
 domains, D_u and ``degree`` the sums of its rows and columns; S rows of neighbours that add up to 1
 or 0, K cosines. An item that nobody took is nobody's neighbour and was taken together with nothing:
 it scores what its own neighbours score, by S. Without S this is item-to-item co-occurrence with the
 normalisations of users and items that LightGCN has (He et al., SIGIR 2020, equation 3), their
-exponents free.
+exponents free. B is the sparse regression of ``method.regression``: what foretells an item where
+much was taken of few items, and a count of who took both says little.
 
-Nothing of items x items is stored: C stays the two factors that it is made of, and what somebody
-took is multiplied through them from the left. Memory is linear in interactions and neighbours, time
-in what the items taken, and those like them, were taken together with. The score is linear in the
-rows (x, x_o), so what one item taken contributes is the score of that item alone.
+Nothing dense of items x items is stored: C stays the two factors that it is made of, and what
+somebody took is multiplied through them from the left. Memory is linear in interactions and
+neighbours, time in what the items taken, and those like them, were taken together with. The score
+is linear in the rows (x, x_o), so what one item taken contributes is the score of that item alone.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ _POWER = 2
 # Users at a time from which on a kernel is worth loading.
 _MANY = 16
 # What of ``Parts`` adds up to scores.
-_VALUES = ("direct", "lent", "alike", "elsewhere")
+_VALUES = ("direct", "lent", "alike", "elsewhere", "regressed", "regressed_elsewhere")
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ class Constants:
     activity, seen, popular : how much less users count who took much, items taken that are popular,
         and popular items that are found; 0 is not at all, 1 in proportion
     elsewhere, content : weight of what was taken in other domains, and of plain similarity
+    counts, regress : weight of all that is counted, and of the regression beside it
+    penalty : of the regression
     """
 
     lend: float = 0.2
@@ -59,6 +63,9 @@ class Constants:
     popular: float = 0.05
     elsewhere: float = 0.1
     content: float = 0.3
+    counts: float = 1.0
+    regress: float = 0.0
+    penalty: float = 500.0
 
 
 @dataclass(frozen=True)
@@ -71,9 +78,11 @@ class Memory:
     back : R^T, [n, n]
     takers : X^T, [n, n_users]
     takers_elsewhere : X_o^T, [n_other, n_users]
-    tastes : D_u^-activity X, [n_users, n]
+    tastes : counts D_u^-activity X, [n_users, n]
     found : R D^-popular, [n, n]; an item that nobody took has the mean of its neighbours'
     alike : content K^2, [n, n]
+    regressed, regressed_elsewhere : regress B, [n, n] and [n_other, n]; an item that nobody took
+        has the mean of its neighbours'
     elsewhere : the weight of what was taken in other domains
     """
 
@@ -84,6 +93,8 @@ class Memory:
     tastes: csr_matrix
     found: csr_matrix
     alike: csr_matrix
+    regressed: csr_matrix
+    regressed_elsewhere: csr_matrix
     elsewhere: float
 
     @property
@@ -98,6 +109,7 @@ def fit(
     neighbours: csr_matrix,
     cosines: csr_matrix,
     constants: Constants,
+    regression: csr_matrix | None = None,
 ) -> Memory:
     """Count.
 
@@ -108,6 +120,7 @@ def fit(
         where there is no other domain
     neighbours : S [n, n], in row i what i borrows from items that were taken
     cosines : K [n, n], likewise
+    regression : B [n + n_other, n], as ``method.regression`` has it; None for 0
     """
     x = _csr(train)
     activity = _power(np.asarray(x.sum(axis=1)).ravel(), -constants.activity)
@@ -119,15 +132,20 @@ def fit(
     smooth = one + share
     found = _csr(smooth @ sparse.diags(_power(smoothed, -constants.popular)))
     new = sparse.diags((degree == 0).astype(np.float64))
+    foretold = _csr((x.shape[1] + elsewhere.shape[1], x.shape[1]))
+    if regression is not None:
+        foretold = _csr(constants.regress * (regression + regression @ (new @ near).T))
     return Memory(
         smooth=_csr(smooth @ sparse.diags(_power(smoothed, -constants.seen))),
         back=_csr(smooth.T),
         takers=_csr(x.T),
         takers_elsewhere=_csr(elsewhere.T),
-        tastes=_csr(sparse.diags(activity) @ x),
+        tastes=_csr(constants.counts * (sparse.diags(activity) @ x)),
         found=_csr(found + found @ (new @ near).T),
         # Items that nobody took are nobody's neighbours: they are reached from theirs.
         alike=_csr(constants.content * csr_matrix(cosines + (new @ cosines).T).power(_POWER)),
+        regressed=foretold[: x.shape[1]],
+        regressed_elsewhere=foretold[x.shape[1] :],
         elsewhere=constants.elsewhere,
     )
 
@@ -145,7 +163,8 @@ def scores(
     taken : x, [n_asked, n] items of the domain that were taken
     elsewhere : x_o, [n_asked, n_other]; None for nothing
     own : int [n_asked], who asks, as a row of X: what it took itself is then left out of C and C_o
-        (degrees stay), so that scores of what it took can be learned from
+        (degrees and the regression
+        stay), so that scores of what it took can be learned from
     """
     users = _csr(taken) @ memory.smooth @ memory.back @ memory.takers
     if elsewhere is not None:
@@ -154,8 +173,13 @@ def scores(
         one = csr_matrix((np.ones(len(own)), own, np.arange(len(own) + 1)), users.shape)
         users = _csr(users - users.multiply(one))
     out = _through(_csr(users), memory)
-    if memory.alike.nnz:
-        out += (_csr(taken) @ memory.alike).toarray()
+    for rows, weights in (
+        (taken, memory.alike),
+        (taken, memory.regressed),
+        (elsewhere, memory.regressed_elsewhere),
+    ):
+        if rows is not None and weights.nnz:
+            out += (_csr(rows) @ weights).toarray()
     return out
 
 
@@ -188,11 +212,13 @@ class Remembered:
     Attributes
     ----------
     weight : of the memory beside the embeddings
+    regression : B, which cannot be counted anew in no time; None where it has no weight
     """
 
     memory: Memory
     constants: Constants
     weight: float
+    regression: csr_matrix | None = None
 
     def scale(self, taken: Taken) -> NDArray[np.float64]:
         """What a user's scores are multiplied with, float64 [n_asked, 1]."""
@@ -232,6 +258,9 @@ class Remembered:
         tastes = sparse.hstack([old.tastes, _csr((old.tastes.shape[0], 1))])
         alike = sparse.hstack([old.alike, _csr((n, 1))])
         more = {"found": found, "tastes": tastes, "alike": alike}
+        for name in ("regressed", "regressed_elsewhere"):
+            weights = getattr(old, name)
+            more[name] = sparse.hstack([weights, _csr(weights @ share[:, None])])
         grown = replace(old, **{name: _csr(matrix) for name, matrix in more.items()})
         return replace(self, memory=grown)
 
@@ -243,6 +272,7 @@ def remember(
     neighbours: Sequence[Neighbours],
     temperature: float,
     constants: Constants,
+    regression: csr_matrix | None = None,
 ) -> Memory:
     """The memory of a domain.
 
@@ -251,6 +281,7 @@ def remember(
     trains : binary train interactions of every domain
     links : rows of the users that each ordered pair of domains shares
     neighbours : of the domain's items, a modality each; weighed as MICRec does
+    regression : as in ``fit``
     """
     n = trains[d].shape[1]
     s = (
@@ -258,7 +289,8 @@ def remember(
         if neighbours
         else _csr((n, n))
     )
-    return fit(trains[d], taken_elsewhere(trains, links, d), s, _csr((n, n)), constants)
+    there = taken_elsewhere(trains, links, d)
+    return fit(trains[d], there, s, _csr((n, n)), constants, regression)
 
 
 def _through(users: csr_matrix, memory: Memory) -> NDArray[np.floating]:
@@ -317,6 +349,7 @@ class Parts:
     lent : float64 [k, n_targets], by users who took items like them
     alike : float64 [k, n_targets], by plain similarity
     elsewhere : float64 [k_other, n_targets], of what was taken in other domains
+    regressed, regressed_elsewhere : float64 [k, n_targets] and [k_other, n_targets], by regression
     people, people_elsewhere : int64 [k, n_targets] and [k_other, n_targets], who took both
     """
 
@@ -326,6 +359,8 @@ class Parts:
     lent: NDArray[np.float64]
     alike: NDArray[np.float64]
     elsewhere: NDArray[np.float64]
+    regressed: NDArray[np.float64]
+    regressed_elsewhere: NDArray[np.float64]
     people: NDArray[np.int64]
     people_elsewhere: NDArray[np.int64]
 
@@ -365,6 +400,8 @@ def parts(
         together - direct,
         _dense(one @ memory.alike[:, targets]),
         memory.elsewhere * _dense(takers_elsewhere @ memory.tastes @ found),
+        _dense(one @ memory.regressed[:, targets]),
+        _dense(other @ memory.regressed_elsewhere[:, targets]),
         _people(takers, tastes),
         _people(takers_elsewhere, tastes),
     )

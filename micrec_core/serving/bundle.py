@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 TENSORS, ABOUT = "serving.safetensors", "serving.json"
 IDS, ENCODERS = "serving_ids.parquet", "serving_encoders.json"
 # Versions 1 to 3 held parameters and had the embeddings computed when opened; see ``upgrade``.
-# Version 4 knew of no memory.
-VERSION, READABLE = 5, (1, 2, 3, 4, 5)
+# Version 4 knew of no memory, version 5 of no regression in it.
+VERSION, READABLE = 6, (1, 2, 3, 4, 5, 6)
 EMBEDDED = 4
 Tensors = dict[str, NDArray[Any]]
 
@@ -88,6 +88,9 @@ def write_bundle(
         tensors |= {f"encoder.{m}.{name}": value for name, value in arrays.items()}
     about = _about(prepared, model)
     about["memory"] = [m and vars(m.constants) | {"weight": m.weight} for m in memories]
+    for d, held in enumerate(memories):
+        if held is not None and held.regression is not None:
+            tensors |= _pack_rows(f"{d}.regression", held.regression)
     ids = _ids(prepared.dataset)
     tensors = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
     parameters = {name: numpy_of(value) for name, value in model.state_dict().items()}
@@ -320,7 +323,10 @@ def unpack(
         },
         links=links,
         means={m: tensors[f"means.{m}"] for m in modalities},
-        memory=tuple(map(_memory, about.get("memory") or [None] * len(domains))),
+        memory=tuple(
+            _memory(stored, _regression(d, tensors))
+            for d, stored in enumerate(about.get("memory") or [None] * len(domains))
+        ),
         parameters=parameters,
         encoders={m: (dict(encoders[m]), _under(tensors, f"encoder.{m}.")) for m in modalities},
         personas=tuple(about["personas"]),
@@ -328,11 +334,18 @@ def unpack(
     )
 
 
-def _memory(stored: Mapping[str, float] | None) -> tuple[Constants, float] | None:
-    """Constants and weight of a domain's memory; None where it has none, or of no weight."""
+def _memory(
+    stored: Mapping[str, float] | None, regression: sparse.csr_matrix | None
+) -> tuple[Constants, float, sparse.csr_matrix | None] | None:
+    """A domain's memory but for its counts; None where it has none, or of no weight."""
     values = {name: float(value) for name, value in (stored or {}).items()}
     weight = values.pop("weight", 0.0)
-    return (Constants(**values), weight) if weight else None
+    return (Constants(**values), weight, regression) if weight else None
+
+
+def _regression(d: int, tensors: Mapping[str, NDArray[Any]]) -> sparse.csr_matrix | None:
+    place = f"{d}.regression"
+    return _rows(tensors, place) if f"{place}.data" in tensors else None
 
 
 def unpack_links(tensors: Mapping[str, NDArray[Any]]) -> Links:

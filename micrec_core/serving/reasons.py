@@ -90,10 +90,12 @@ def _rows_of_memory(bundle: Bundle, d: int, memory: Parts) -> list[dict[str, NDA
     starts = np.cumsum([0, *(bundle.domains[s].train.shape[1] for s in others)])
     place = np.searchsorted(starts, memory.taken_elsewhere, side="right") - 1
     paths = [(d, memory.taken, memory.direct, memory.people)]
+    regressed = [(d, memory.taken, memory.regressed[:, 0])]
     for at, s in enumerate(others):
         here = place == at
         items = memory.taken_elsewhere[here] - starts[at]
         paths.append((s, items, memory.elsewhere[here], memory.people_elsewhere[here]))
+        regressed.append((s, items, memory.regressed_elsewhere[here, 0]))
     out = []
     for s, items, values, people in paths:
         for n in np.unique(people[:, 0]):
@@ -105,7 +107,17 @@ def _rows_of_memory(bundle: Bundle, d: int, memory: Parts) -> list[dict[str, NDA
     rows = memory.taken.astype(np.int64)
     lent = Block(MEMORY, "taken with items alike", np.empty((len(rows), 0)), "item", d, rows)
     alike = (memory.lent + memory.alike)[:, 0].astype(float)
-    return [*out, _rows(bundle, lent, alike, "user")]
+    out.append(_rows(bundle, lent, alike, "user"))
+    return [*out, *(_foretold(bundle, s, rows, values) for s, rows, values in regressed)]
+
+
+def _foretold(
+    bundle: Bundle, s: int, items: NDArray[np.integer], values: NDArray[np.float64]
+) -> dict[str, NDArray[Any]]:
+    """What each item taken in domain ``s`` brings by regression."""
+    via, rows = "regression on all that was taken", items.astype(np.int64)
+    block = Block(MEMORY, via, np.empty((len(rows), 0)), "item", s, rows)
+    return _rows(bundle, block, values.astype(float), "user")
 
 
 def popularity_explanation(degree: float, score: float, note: str) -> Explanation:

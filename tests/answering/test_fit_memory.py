@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import sparse
 
+from micrec_core.answering import fit_memory
 from micrec_core.answering.answers import (
     VALID,
     MicrecAnswerer,
@@ -59,6 +61,44 @@ def held(answerer: MicrecAnswerer, d: int) -> Remembered:
     found = answerer.memories[d]
     assert found is not None
     return found
+
+
+def test_a_regression_is_taken_where_it_helps_by_more_than_chance(
+    answerer: MicrecAnswerer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = validation_questions(answerer.prepared, CHOSEN_ON)[0]
+    taken = Taken.of(answerer.taken(asked), asked.place)
+    own = answerer.users[asked.place][asked.users] @ answerer.items[asked.place].T
+    told: list[sparse.csr_matrix] = []
+
+    def stub(train: sparse.csr_matrix, there: sparse.csr_matrix, _: float) -> sparse.csr_matrix:
+        told.append(there)
+        return weights
+
+    def chosen(per_item: float, transfers: bool = True) -> Remembered:
+        monkeypatch.setattr(fit_memory, "PER_ITEM", per_item)
+        return choose_memory(answerer.prepared.knowledge, asked, own, taken, transfers)
+
+    monkeypatch.setattr(fit_memory, "regression", stub)
+    n, n_other = taken.here.shape[1], taken.elsewhere.shape[1]
+    weights = sparse.csr_matrix((n + n_other, n))
+    counted = chosen(np.inf)
+    assert not told
+    assert chosen(0).regression is None  # it says nothing
+    # It knows what is asked for.
+    weights = sparse.csr_matrix(sparse.hstack([taken.here, taken.elsewhere]).T @ asked.positives)
+    found = chosen(0)
+    assert found.regression is weights
+    without, beside = (
+        fit_memory._by_user(asked, own + memory.scores(taken)) for memory in (counted, found)
+    )
+    gain = beside - without
+    assert gain.mean() > gain.std() / len(gain) ** 0.5
+    # What is counted weighs what it weighed, and other domains are asked only where they may be.
+    assert found.weight * found.constants.counts == pytest.approx(counted.weight)
+    assert told[-1].nnz
+    chosen(0, transfers=False)
+    assert not told[-1].nnz
 
 
 def test_nothing_tried_ranks_validation_better(answerer: MicrecAnswerer) -> None:

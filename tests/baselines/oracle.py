@@ -306,6 +306,19 @@ def ease(world: Any, d: int, taken: list[Array], penalty: float) -> Array:
     return taken[d] @ autoencoder(train.T @ train, penalty)
 
 
+def ease_joint(world: Any, d: int, taken: list[Array], penalty: float) -> Array:
+    """The domain's users, each with what it took in the other one."""
+    person, trains = persons(world), [base.interactions(world, e) for e in (0, 1)]
+    there = dict(zip(person[1 - d], trains[1 - d], strict=True))
+    nothing = np.zeros(trains[1 - d].shape[1])
+    rows = np.array(
+        [[*row, *there.get(p, nothing)] for p, row in zip(person[d], trains[d], strict=True)]
+    )
+    n = trains[d].shape[1]
+    weights = autoencoder(rows.T @ rows, penalty)[:, :n]
+    return np.hstack([taken[d], taken[1 - d]]) @ weights
+
+
 def cease(world: Any, d: int, taken: list[Array], penalty: float, weight: float) -> Array:
     train, out = base.interactions(world, d), np.zeros(taken[d].shape)
     kept = train.sum(0) > 0
@@ -402,6 +415,7 @@ SOLVED = {
     "ease": ease,
     "als": als,
     "als-joint": als_joint,
+    "ease-joint": ease_joint,
     "content-profile": content_profile,
     "cease": cease,
     "memory-alone": memory_alone,

@@ -27,6 +27,7 @@ SOLVED: dict[str, list[dict[str, float]]] = {
     # More and fewer factors than most take items: both ways to solve.
     "als": [_ALS, _ALS | {"factors": 7}],
     "als-joint": [_ALS, _ALS | {"factors": 9}],
+    "ease-joint": [{"penalty": 5.0}],
     "content-profile": [{"dense": 0, "only": 0}, {"dense": 1, "only": 0}, {"dense": 0, "only": 2}],
     "cease": [{"penalty": 5.0, "weight": 3.0}],
     "memory-alone": [_MEMORY | {"content": 0.2}],

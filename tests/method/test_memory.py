@@ -13,7 +13,7 @@ from micrec_core.method import memory
 from micrec_core.method.memory import Constants
 
 Array = NDArray[np.float64]
-CONSTANTS = Constants(0.3, 0.6, 0.4, 0.2, 0.15, 0.25)
+CONSTANTS = Constants(0.3, 0.6, 0.4, 0.2, 0.15, 0.25, counts=0.8, regress=0.7)
 N_USERS, N, N_OTHER = 15, 9, 7
 NEW = [2, 5]
 
@@ -28,12 +28,17 @@ def drawn(seed: int = 0) -> SimpleNamespace:
     cosines[:, NEW] = 0
     cosines[7] = 0
     neighbours = cosines / np.maximum(cosines.sum(1, keepdims=True), 1e-12)
-    return SimpleNamespace(x=x, other=other, neighbours=neighbours, cosines=cosines)
+    weights = rng.normal(size=(N + N_OTHER, N)) * (rng.random((N + N_OTHER, N)) < 0.6)
+    weights[NEW], weights[:, NEW] = 0, 0
+    return SimpleNamespace(
+        x=x, other=other, neighbours=neighbours, cosines=cosines, weights=weights
+    )
 
 
 def fitted(world: SimpleNamespace, constants: Constants = CONSTANTS) -> memory.Memory:
     parts = (world.x, world.other, world.neighbours, world.cosines)
-    return memory.fit(*(sparse.csr_matrix(part) for part in parts), constants)
+    weights = sparse.csr_matrix(world.weights)
+    return memory.fit(*(sparse.csr_matrix(part) for part in parts), constants, weights)
 
 
 def power(x: Array, exponent: float) -> Array:
@@ -56,7 +61,8 @@ def oracle(
     smoothed = degree + c.lend * world.neighbours.T @ degree
     seen, popular = np.diag(power(smoothed, -c.seen)), np.diag(power(smoothed, -c.popular))
     found = taken @ r @ seen @ r.T @ together + c.elsewhere * elsewhere @ across
-    found = found @ r @ popular
+    found = c.counts * found @ r @ popular
+    found += c.regress * np.hstack([taken, elsewhere]) @ world.weights
     for i in NEW:
         found[:, i] = found @ world.neighbours[i]
     return found + c.content * taken @ near**2
@@ -69,7 +75,10 @@ def asked(seed: int = 1) -> tuple[Array, Array]:
     return taken, elsewhere
 
 
-@pytest.mark.parametrize("change", [{}, {"lend": 0.0}, {"content": 0.0}, {"activity": 1.0}])
+@pytest.mark.parametrize(
+    "change",
+    [{}, {"lend": 0.0}, {"content": 0.0}, {"activity": 1.0}, {"regress": 0.0}, {"counts": 0.0}],
+)
 def test_scores_are_those_of_the_formula(change) -> None:
     constants = Constants(**(vars(CONSTANTS) | change))
     world, (taken, elsewhere) = drawn(), asked()
@@ -95,7 +104,10 @@ def test_all_parts_add_up_to_the_score() -> None:
     for x, other in zip(taken, elsewhere, strict=True):
         row, there = sparse.csr_matrix(x[None]), sparse.csr_matrix(other[None])
         parts = memory.parts(found, row, targets, there)
-        total = sum(p.sum(0) for p in (parts.direct, parts.lent, parts.alike, parts.elsewhere))
+        both = (parts.regressed, parts.regressed_elsewhere)
+        total = sum(
+            p.sum(0) for p in (parts.direct, parts.lent, parts.alike, parts.elsewhere, *both)
+        )
         score = memory.scores(found, row, there)[0, targets]
         np.testing.assert_allclose(total, score, rtol=1e-4, atol=1e-6)
         for k, j in enumerate(parts.taken):
@@ -149,6 +161,7 @@ def test_relabelling_changes_no_score() -> None:
         other=world.other[users][:, others],
         neighbours=world.neighbours[items][:, items],
         cosines=world.cosines[items][:, items],
+        weights=world.weights[np.concatenate([items, N + others])][:, items],
     )
     rows = sparse.csr_matrix(taken[:, items]), sparse.csr_matrix(elsewhere[:, others])
     after = memory.scores(fitted(moved), *rows)

@@ -16,8 +16,9 @@ from micrec_core.method.bridge import Bridge, fit_bridge
 from micrec_core.method.inductive import alone_users, encode
 from micrec_core.method.inputs import ModelInputs
 from micrec_core.method.knowledge import Knowledge
-from micrec_core.method.memory import Constants, Remembered, remember
+from micrec_core.method.memory import Constants, Remembered, remember, taken_elsewhere
 from micrec_core.method.micrec import Encoded, MICRec
+from micrec_core.method.regression import regression
 from micrec_core.modalities.dataset import encode_dataset
 from micrec_core.names import PARAMETERS
 from micrec_core.runs import Run, RunWriter, open_run
@@ -78,11 +79,13 @@ def trained(make_run: Callable[..., Trained]) -> Trained:
 
 def remembered(knowledge: Knowledge, d: int) -> Remembered:
     """A memory of about the embeddings' weight, with a part of every sort."""
-    constants = Constants(lend=0.3, elsewhere=0.2, content=0.0)
+    constants = Constants(lend=0.3, elsewhere=0.2, content=0.0, regress=2.0, penalty=20.0)
     trains = [part.train for part in knowledge.domains]
     near = list(knowledge.domains[d].item_neighbours.values())
-    memory = remember(trains, knowledge.links, d, near, 0.2, constants)
-    return Remembered(memory, constants, 0.5)
+    there = taken_elsewhere(trains, knowledge.links, d)
+    weights = regression(trains[d], there, constants.penalty)
+    memory = remember(trains, knowledge.links, d, near, 0.2, constants, weights)
+    return Remembered(memory, constants, 0.5, weights)
 
 
 def _train(
