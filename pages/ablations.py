@@ -35,7 +35,7 @@ def show_variants(variants: pd.DataFrame) -> None:
     rows = figures.labelled(pick(rows, cohort=cohort))
     labels = {d: name for d, name in this.labels.items() if d in set(rows["domain"])}
     asked = PROTOCOLS[protocol].question if protocol in PROTOCOLS else ""
-    st.subheader(f"{metric_label(metric)}, measured", anchor=False, help=words("variant", "NDCG"))
+    st.header(f"{metric_label(metric)}, measured", anchor=False, help=words("variant", "NDCG"))
     chart(
         figures.scores(rows, labels),
         rows,
@@ -45,7 +45,7 @@ def show_variants(variants: pd.DataFrame) -> None:
         "and variants of it; grey: other models. Dotted line: the full model.",
     )
     if rows["diff"].notna().any():
-        st.subheader("Difference from the full model", anchor=False, help=words("interval"))
+        st.header("Difference from the full model", anchor=False, help=words("interval"))
         chart(
             figures.differences(rows, labels),
             rows[rows["diff"].notna()],
@@ -60,7 +60,7 @@ def show_variants(variants: pd.DataFrame) -> None:
     # Of all trainings: what was chosen above must not change what they cost.
     table = figures.cost(figures.labelled(variants))
     if len(table) and table.drop(columns="row").notna().any(axis=None):
-        st.subheader("What it costs", anchor=False)
+        st.header("What it costs", anchor=False)
         chart(
             figures.cost_bars(table),
             table,

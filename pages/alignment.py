@@ -94,7 +94,7 @@ def maps() -> None:
 
 maps()
 if metrics is not None:
-    st.subheader("Over the training", anchor=False)
+    st.header("Over the training", anchor=False)
     for column, name in zip(cells(2, 340), ("paired_cosine", "mrr"), strict=True):
         rows = metrics[metrics["metric"] == name]
         if len(rows):

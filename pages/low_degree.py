@@ -21,7 +21,7 @@ items = this.frame(DEGREE_ITEMS)
 
 
 def show_bins(degree: pd.DataFrame) -> None:
-    st.subheader("Found, by how known the item is", anchor=False, help=words("degree", "Recall"))
+    st.header("Found, by how known the item is", anchor=False, help=words("degree", "Recall"))
     rows = pick(degree, variant="full")
     chart(
         figures.recall_by_bin(rows, this.labels),
@@ -33,7 +33,7 @@ def show_bins(degree: pd.DataFrame) -> None:
         "items, read with care.",
     )
     if "diff" in rows and rows["diff"].notna().any():
-        st.subheader("Difference from MICRec", anchor=False, help=words("interval"))
+        st.header("Difference from MICRec", anchor=False, help=words("interval"))
         chart(
             figures.differences_by_bin(rows, this.labels),
             rows[rows["diff"].notna()],
@@ -45,7 +45,7 @@ def show_bins(degree: pd.DataFrame) -> None:
 
 
 def show_beyond(beyond: pd.DataFrame) -> None:
-    st.subheader("Beyond accuracy", anchor=False)
+    st.header("Beyond accuracy", anchor=False)
     rows = pick(beyond, variant="full")
     chart(
         figures.beyond_accuracy(rows, this.labels),

@@ -28,7 +28,7 @@ def show_weights(weights: pd.DataFrame) -> None:
     whole = figures.all_of(data.names)
     left, right = cells(2, 360)
     with left:
-        st.subheader(figures.against(data.names), anchor=False, help=words("modality"))
+        st.header(figures.against(data.names), anchor=False, help=words("modality"))
         if len(data.spread):
             chart(
                 figures.distributions(data.spread, this.labels),
@@ -48,7 +48,7 @@ def show_weights(weights: pd.DataFrame) -> None:
     if serve.remembers(this):
         about += " They are of what the vectors score; the memory adds its part beside them."
     with right:
-        st.subheader("Where the score comes from", anchor=False)
+        st.header("Where the score comes from", anchor=False)
         chart(
             figures.shares(data.marks, this.labels, data.names),
             data.marks[["entity", "domain", "id", *(f"share_{s}" for s in sources)]],
@@ -61,7 +61,7 @@ def show_weights(weights: pd.DataFrame) -> None:
 
 
 def show_effect(names: Sequence[str]) -> None:
-    st.subheader("Weight is not effect", anchor=False, help=words("variant", "interval"))
+    st.header("Weight is not effect", anchor=False, help=words("variant", "interval"))
     st.markdown(
         "A high weight says where the model looks, not that looking there helps. The effect is "
         "what a model loses that was **trained without** the modality:"
@@ -94,5 +94,5 @@ if weights is None:
 else:
     show_weights(weights)
 show_effect([*MODALITIES] if weights is None else figures.names(weights))
-st.subheader("Look at one", anchor=False)
+st.header("Look at one", anchor=False)
 explore(this, weights)

@@ -42,7 +42,7 @@ def show_findings() -> None:
     if not cards:
         missing(this.run.path, "findings", "metrics/")
         return
-    st.subheader("What was found", anchor=False, help=words("NDCG", "Recall", "interval"))
+    st.header("What was found", anchor=False, help=words("NDCG", "Recall", "interval"))
     grid = st.grid(3, min_column_width=250, border=True)
     for finding in cards:
         with grid.cell():
@@ -53,7 +53,7 @@ def show_findings() -> None:
 
 
 def show_data() -> None:
-    st.subheader("The data", anchor=False)
+    st.header("The data", anchor=False)
     table = domain_table(data["domains"])
     st.dataframe(
         table,
@@ -81,7 +81,7 @@ def show_data() -> None:
 
 
 def show_training() -> None:
-    st.subheader("The training", anchor=False)
+    st.header("The training", anchor=False)
     history = this.run.history()
     if this.is_comparison:
         st.caption("A comparison keeps the results of its trainings, not their epochs.")

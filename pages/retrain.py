@@ -107,7 +107,7 @@ try:
         # On a clock of their own: drawing charts must not delay the button that stops it all.
         st.fragment(show_curves, run_every="3s" if running else None)()
     if not running:
-        st.subheader("New training", anchor=False)
+        st.header("New training", anchor=False)
         settings()
         link("data", "Use your own tables")
 except MicrecError as error:

@@ -25,6 +25,7 @@ from micrec_core.method.search import Index, Query, softmax_weights
 Vectors = NDArray[np.float64]
 NO_ROWS = np.zeros(0, np.int64)
 TEMPLATE = "template of your item"
+TEMPLATES, NEIGHBOURS, CONTENT, PROPAGATION = "templates", "neighbours", "content", "propagation"
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Block:
     kind : whose ``rows`` these are, ``item`` or ``user``, or empty for none
     domain : of the contributors
     rows : int64 [n], or empty
+    part : of the method: ``templates``, ``neighbours``, ``content`` or ``propagation``; kept where
+        a bridge takes the vectors elsewhere
     """
 
     source: str
@@ -47,6 +50,7 @@ class Block:
     kind: str = ""
     domain: int = -1
     rows: Rows = field(default_factory=lambda: NO_ROWS)
+    part: str = ""
 
     def times(self, factor: float) -> Block:
         """The same, scaled."""
@@ -190,14 +194,15 @@ class FoldIn:
             # Someone new has no vector of their own where vectors are per user.
             return [Block("id", "no vector of their own", np.zeros((1, model.dim)))]
         scale = (len(items) + 1.0) ** -model.alpha
-        everyone = Block("id", "what all users share", scale * part.any_user[None].astype(float))
+        shared = scale * part.any_user[None].astype(float)
+        everyone = Block("id", "what all users share", shared, part=TEMPLATES)
         if not len(items):
             return [everyone]
         vectors = scale * part.item_templates[items].astype(np.float64)
-        blocks = [Block("id", TEMPLATE, vectors, "item", d, items), everyone]
+        blocks = [Block("id", TEMPLATE, vectors, "item", d, items, TEMPLATES), everyone]
         for m, brought in self._refinements(d, items).items():
             via = f"items alike by {m}, through your item"
-            blocks.append(Block(m, via, scale * brought, "item", d, items))
+            blocks.append(Block(m, via, scale * brought, "item", d, items, NEIGHBOURS))
         return blocks
 
     def _refinements(self, d: int, items: Rows) -> dict[str, Vectors]:
@@ -276,13 +281,15 @@ class FoldIn:
             found = near[m] = self._near_users(user, d, m, profiles[m], others)
             weight = float(weights[place])
             brought = part.initial_users[found.rows] * (weight * found.weights)[:, None]
-            blocks.append(Block(m, f"user alike by {m}", brought, "user", d, found.rows))
+            via = f"user alike by {m}"
+            blocks.append(Block(m, via, brought, "user", d, found.rows, NEIGHBOURS))
             project = model.project[m].astype(np.float64) * (weight / (1.0 + degree))
             for evidence, content in profiles[m].shares():
                 words = f"what your {m} says" if evidence.domain < 0 else f"{m} of your item"
                 kind = "item" if len(evidence.rows) else ""
                 vectors = content @ project.T
-                blocks.append(Block(m, words, vectors, kind, evidence.domain, evidence.rows))
+                told = Block(m, words, vectors, kind, evidence.domain, evidence.rows, CONTENT)
+                blocks.append(told)
         return weights, signals[0], near, blocks
 
     def _near_users(
@@ -330,7 +337,7 @@ class FoldIn:
         return (
             *(block.times(mean) for block in blocks),
             *(
-                Block(source, via, received[:, place], kind, d, rows)
+                Block(source, via, received[:, place], kind, d, rows, PROPAGATION)
                 for place, source in enumerate(self.model.sources)
             ),
         )
@@ -344,9 +351,10 @@ class FoldIn:
         scale = (n + 1.0) ** -model.alpha if model.templates else 1.0
         if n and model.templates:
             vectors = scale * part.user_templates[users].astype(np.float64)
-            blocks.append(Block("id", "template of its user", vectors, "user", d, users))
+            of_users = Block("id", "template of its user", vectors, "user", d, users, TEMPLATES)
+            blocks.append(of_users)
         everyone = scale * part.any_item[None].astype(np.float64)
-        blocks.append(Block("id", "what all items share", everyone))
+        blocks.append(Block("id", "what all items share", everyone, part=TEMPLATES))
         weights, signals, near, messages = self._new_item_messages(d, documents, n)
         made = tuple(blocks + messages)
         if n:
@@ -386,10 +394,11 @@ class FoldIn:
                 continue
             weight = float(weights[place])
             brought = part.initial_items[near[m].rows] * (weight * near[m].weights)[:, None]
-            blocks.append(Block(m, f"item alike by {m}", brought, "item", d, near[m].rows))
+            via = f"item alike by {m}"
+            blocks.append(Block(m, via, brought, "item", d, near[m].rows, NEIGHBOURS))
             content = model.project[m].astype(np.float64) @ queries[m].dense
             content *= weight / (1.0 + degree)
-            blocks.append(Block(m, f"what its {m} says", content[None, :]))
+            blocks.append(Block(m, f"what its {m} says", content[None, :], part=CONTENT))
         return weights, signals[0], near, blocks
 
     def item(self, d: int, row: int) -> Folded:
@@ -404,9 +413,12 @@ class FoldIn:
             shared = mean * (degree + 1.0) ** -model.alpha * part.any_item.astype(np.float64)
             template = (mean * part.own_template) * part.item_templates[row].astype(np.float64)
             users = aggregated[0] - shared - template
-            blocks.append(Block("id", "templates of its users", users[None, :]))
-            blocks.append(Block("id", "its own template", template[None, :]))
-            blocks.append(Block("id", "what all items share", shared[None, :]))
+            for via, vector in (
+                ("templates of its users", users),
+                ("its own template", template),
+                ("what all items share", shared),
+            ):
+                blocks.append(Block("id", via, vector[None, :], part=TEMPLATES))
         else:
             blocks.append(Block("id", "own trained vector", aggregated[0][None, :]))
         signals, has = self._item_signals(d, np.array([row]))
@@ -415,21 +427,19 @@ class FoldIn:
             found = near[m] = self._near(x.item_neighbours, row)
             scale = (mean * weights[place] * found.weights)[:, None]
             brought = part.initial_items[found.rows] * scale
-            blocks.append(Block(m, f"item alike by {m}", brought, "item", d, found.rows))
+            via = f"item alike by {m}"
+            blocks.append(Block(m, via, brought, "item", d, found.rows, NEIGHBOURS))
             rest = aggregated[1 + place] - brought.sum(axis=0)
-            blocks.append(Block(m, f"what its {m} says", rest[None, :]))
+            blocks.append(Block(m, f"what its {m} says", rest[None, :], part=CONTENT))
         if degree:
             for place, source in enumerate(model.sources):
                 passed = (final[place] - aggregated[place])[None, :]
-                blocks.append(Block(source, "through its users", passed))
+                blocks.append(Block(source, "through its users", passed, part=PROPAGATION))
         return Folded(d, tuple(blocks), degree, weights, signals[0], near)
 
-    def item_weights(self, d: int, row: int) -> Floats:
-        """Gate weights of an item of the catalogue, [n_modalities]."""
-        weights: Floats = self.model.domains[d].item_gate(*self._item_signals(d, np.array([row])))[
-            0
-        ]
-        return weights
+    def item_weights(self, d: int, rows: Rows) -> Floats:
+        """Gate weights of items of the catalogue, [n, n_modalities]."""
+        return self.model.domains[d].item_gate(*self._item_signals(d, rows))
 
     def _item_signals(self, d: int, rows: Rows) -> tuple[Floats, NDArray[np.bool_]]:
         """What the gate looks at, [n, n_modalities, signals], and what the items have."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +36,8 @@ from micrec_core.serving.new_items import (
 from micrec_core.serving.reasons import Explanation, explain, popularity_explanation
 from micrec_core.serving.steps import Step, make_steps
 from micrec_core.serving.users import Directory, User, assemble, make_user
+from micrec_core.serving.what_if import checked, items_without, scores_without, switches
+from micrec_core.serving.what_if import without as without_parts
 
 if TYPE_CHECKING:
     from micrec_core.modalities.base import Encoder
@@ -150,16 +152,32 @@ class Recommender:
     # Lists ---------------------------------------------------------------------------------------
 
     def recommend(
-        self, user: User, domain: str, k: int = 10, exclude: Iterable[str] = ()
+        self,
+        user: User,
+        domain: str,
+        k: int = 10,
+        exclude: Iterable[str] = (),
+        without: Collection[str] = (),
     ) -> Recommendation:
-        """The ``k`` best items for a user, without their likes in the domain and ``exclude``."""
+        """The ``k`` best items for a user, without their likes in the domain and ``exclude``.
+
+        ``without`` : parts of the model to leave out, of ``switches``; exact, at inference
+
+        Raises
+        ------
+        ConfigError
+            The list is to have no items, or there is no such part.
+        """
         started = time.perf_counter()
         if k < 1:
             raise ConfigError(f"the length of a list is {k}; give 1 or more")
         d = self._directory.domain(domain)
+        off = checked(self.bundle, d, without)
         folded = self._folded(user, d)
         memory = self._memory(user, folded)
-        scores = self._scores(folded) + memory
+        if MEMORY in off:
+            memory = np.zeros_like(memory)
+        scores = self._scores(folded, off) + memory
         scores[~self._allowed[d]] = -np.inf
         scores[user.items[d]] = -np.inf
         scores[[self._directory.item(d, i) for i in exclude]] = -np.inf
@@ -169,8 +187,9 @@ class Recommender:
             parts = np.zeros((len(rows), len(self.sources)))
             parts[:, 0] = scores[rows]
         else:
-            final = self.bundle.domains[d].items_by_source(rows)
-            parts = split_by_source(folded.by_source(self.bundle.sources), final)
+            final = items_without(self._fold, d, rows, off)
+            kept = without_parts(folded, off)
+            parts = split_by_source(kept.by_source(self.bundle.sources), final)
             if MEMORY in self.sources:
                 parts = np.column_stack([parts, memory[rows]])
         frame["score"] = parts.sum(axis=1)
@@ -215,12 +234,19 @@ class Recommender:
             return part.user_ids[known], part.users[known]
         raise ConfigError(f"there are no embeddings of '{kind}'; use 'users' or 'items'")
 
-    def _scores(self, folded: Folded) -> NDArray[np.float32]:
+    def switches(self, domain: str) -> tuple[str, ...]:
+        """What ``recommend`` can leave out in a domain."""
+        return switches(self.bundle, self._directory.domain(domain))
+
+    def _scores(self, folded: Folded, off: Collection[str] = ()) -> NDArray[np.float32]:
         """float32 [n_items], equal for equal items; popularity where nothing is known."""
         part = self.bundle.domains[folded.domain]
         if folded.empty:
             return np.log1p(part.item_degree)
-        scores = part.items @ folded.vector().astype(np.float32)
+        if off:
+            scores = scores_without(self._fold, folded, off)
+        else:
+            scores = part.items @ folded.vector().astype(np.float32)
         first, later = self._repeated[folded.domain]
         scores[later] = scores[first]
         return scores
@@ -340,7 +366,8 @@ class Recommender:
     def item_weights(self, domain: str, item_id: str) -> dict[str, float]:
         """Gate weight of each modality for an item; 0 where it has none of it."""
         d = self._directory.domain(domain)
-        weights = self._fold.item_weights(d, self._directory.item(d, item_id))
+        rows = np.array([self._directory.item(d, item_id)])
+        weights = self._fold.item_weights(d, rows)[0]
         return dict(zip(self.modalities, map(float, weights), strict=True))
 
     def neighbours(

@@ -38,7 +38,7 @@ def _beside_full(frame: pd.DataFrame, key: str) -> pd.DataFrame:
 @st.fragment
 def show_cutoff(opened: Opened, cutoff: pd.DataFrame) -> None:
     """A metric against the length of the list, with one variant beside the full model."""
-    st.subheader("Does it depend on the length of the list?", anchor=False)
+    st.header("Does it depend on the length of the list?", anchor=False)
     metrics = sorted(cutoff["metric"].unique(), key=lambda m: (m != "ndcg", m))
     metric = choose_one("Metric", metrics, "abl_curve", metrics[0], metric_label)
     rows = _beside_full(pick(cutoff, metric=metric), "abl_curve_variant")
@@ -54,7 +54,7 @@ def show_cutoff(opened: Opened, cutoff: pd.DataFrame) -> None:
 @st.fragment
 def show_stress(opened: Opened, frame: pd.DataFrame, stress: str) -> None:
     """NDCG@20 of models trained on less: ``stress`` is a key of ``CURVES``."""
-    st.subheader(CURVES[stress].question, anchor=False)
+    st.header(CURVES[stress].question, anchor=False)
     rows, key = pick(frame, metric="ndcg@20"), f"abl_{stress}"
     names = {
         "protocol": ("Question", "known", PROTOCOL_LABELS),

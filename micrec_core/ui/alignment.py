@@ -209,7 +209,7 @@ def key_numbers(metrics: pd.DataFrame) -> None:
 
 def show_distances(opened: Opened, first: int, final: int) -> None:
     """Distances of true pairs against random pairs at two epochs."""
-    st.subheader("How far apart the two vectors of one person are", anchor=False)
+    st.header("How far apart the two vectors of one person are", anchor=False)
     both = {}
     for name, epoch in (("Before", first), ("After", final)):
         vectors = library.snapshot(opened, epoch)
@@ -227,7 +227,7 @@ def show_distances(opened: Opened, first: int, final: int) -> None:
 def show_nearest(opened: Opened, users: pd.DataFrame, epoch: int) -> None:
     """One person's nearest neighbours in the other domain, in all dimensions."""
     a, b = opened.pair_labels.values()
-    st.subheader(f"Who in {plain(b)} is nearest to one person of {plain(a)}", anchor=False)
+    st.header(f"Who in {plain(b)} is nearest to one person of {plain(a)}", anchor=False)
     ids = users["user_id"]
     chosen = [st.session_state.get("user"), *session().lit]
     some = dict.fromkeys([*(u for u in chosen if u in set(ids)), *ids.iloc[:_PEOPLE]])

@@ -24,7 +24,7 @@ def pasts(opened: Opened, user_id: str, known: list[str]) -> None:
     model = serve.recommender(opened)
     for cell, domain in zip(cells(len(opened.labels), 300), opened.labels, strict=True):
         with cell:
-            st.subheader(plain(opened.labels[domain]), anchor=False)
+            st.header(plain(opened.labels[domain]), anchor=False)
             if domain not in known:
                 st.caption("Took nothing here in training: the list is made from elsewhere.")
                 continue
@@ -62,7 +62,7 @@ def explain(opened: Opened, user: Any, found: dict[str, pd.DataFrame]) -> None:
     if not choices:
         return
     follow()
-    st.subheader("Why this item?", anchor=False)
+    st.header("Why this item?", anchor=False)
     current = next((c for c in choices if c[1] == st.session_state.get("item")), None)
     if current is not None:
         st.session_state["rec_item"] = current
@@ -145,7 +145,7 @@ def _without_one(opened: Opened, user: Any, domain: str, item_id: str) -> None:
 @st.fragment
 def compare(opened: Opened, user_id: str, found: dict[str, pd.DataFrame], k: int) -> None:
     """The same user's lists in another run, with the places joined."""
-    st.subheader("Beside another run", anchor=False)
+    st.header("Beside another run", anchor=False)
     others = [
         name
         for name, found in listings().items()

@@ -16,7 +16,7 @@ from micrec_core.ui.widgets import cells, choose_domain, choose_one
 @st.fragment
 def show_items(opened: Opened, items: pd.DataFrame) -> None:
     """Items of one bin of one domain, those found most often first."""
-    st.subheader("Which items", anchor=False)
+    st.header("Which items", anchor=False)
     left, right = cells(2, 240)
     with left:
         domain = choose_domain(opened.labels, "low_domain", opened.pair[0], bind=True)

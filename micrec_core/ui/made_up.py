@@ -11,6 +11,7 @@ from micrec_core.errors import MicrecError
 from micrec_core.figures.recommendations import rank_moves, reasons, sources
 from micrec_core.ui import serve
 from micrec_core.ui.cards import gallery, legend, recommendation_cards
+from micrec_core.ui.components import announce
 from micrec_core.ui.library import Opened
 from micrec_core.ui.state import session
 from micrec_core.ui.widgets import cells, chart, choose_domain, plain, problem, show_table
@@ -31,7 +32,7 @@ def show_lists(opened: Opened, k: int) -> Any:
     meaning = st.container()
     for column, domain in zip(cells(len(opened.labels), 250), opened.labels, strict=True):
         with column:
-            st.subheader(plain(opened.labels[domain]), anchor=False)
+            st.header(plain(opened.labels[domain]), anchor=False)
             try:
                 answer = model.recommend(user, domain, k=k)
             except MicrecError as error:
@@ -50,8 +51,17 @@ def show_lists(opened: Opened, k: int) -> Any:
             "The bar's parts add up to the score exactly; pale parts to the left count against the "
             "item. Places that moved since your last change are marked."
         )
+    _announce(opened, found)
     _tables(opened, found)
     return user
+
+
+def _announce(opened: Opened, found: dict[str, pd.DataFrame]) -> None:
+    """The new lists' heads for who cannot see them; the next like has the focus of one gone."""
+    heads = [
+        f"{opened.labels[d]}: {', '.join(items['title'].head(3))}" for d, items in found.items()
+    ]
+    announce("New lists. " + ". ".join(heads), '[class*="st-key-cold_remove_"] button')
 
 
 def _moves(domain: str, signature: str, ids: list[str]) -> list[str] | None:

@@ -14,7 +14,7 @@ from micrec_core.ui.cards import GRID, LINE, thumbnail, title_of
 from micrec_core.ui.finder import find_items
 from micrec_core.ui.library import Opened, catalogue, item
 from micrec_core.ui.state import MadeUp, session
-from micrec_core.ui.widgets import choose_domain, plain, problem
+from micrec_core.ui.widgets import choose_domain, named, plain, problem
 
 _GALLERY = 12
 _PICTURE_BYTES = 10 * 2**20
@@ -112,7 +112,7 @@ def _likes(opened: Opened) -> None:
             with st.container():
                 st.text(title_of(row, item_id))
             st.button(
-                "",
+                named("", f"Take back {title_of(row, item_id)}"),
                 icon=":material/close:",
                 key=f"cold_remove_{domain}_{item_id}",
                 help="Take this like back and watch the places move",
@@ -143,7 +143,7 @@ def _add_items(opened: Opened) -> None:
                 thumbnail(row, GRID)
                 st.caption(plain(short(title_of(row, item_id))))
                 st.button(
-                    "Liked" if liked else "Like",
+                    named("Liked" if liked else "Like", title_of(row, item_id)),
                     key=f"cold_like_{domain}_{item_id}",
                     icon=":material/favorite:" if liked else ":material/favorite_border:",
                     type="primary" if liked else "secondary",

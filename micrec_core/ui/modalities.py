@@ -76,7 +76,7 @@ def look_at_mark() -> None:
 @st.fragment
 def show_groups(opened: Opened, data: Prepared) -> None:
     """Mean weights by degree and by what is missing, of users or of items, per domain."""
-    st.subheader("For whom", anchor=False, help=words("degree", "interval"))
+    st.header("For whom", anchor=False, help=words("degree", "interval"))
     have = [e for e in ENTITIES if e in set(data.by_having["entity"])]
     names = " and of ".join(data.names)
     entity = choose_one("Of", have, "mo_entity", have[0], lambda e: f"{e.capitalize()}s")

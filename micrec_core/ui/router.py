@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from micrec_core.errors import MicrecError
+from micrec_core.ui.looks import CSS
 from micrec_core.ui.navigation import is_home, pages
 from micrec_core.ui.serve import warm_up
 from micrec_core.ui.sidebar import sidebar
@@ -12,8 +13,7 @@ from micrec_core.ui.tour import banner, lead
 from micrec_core.ui.widgets import problem
 
 st.set_page_config(page_title="MICRec Explorer", page_icon=":material/hub:", layout="wide")
-# Streamlit leaves 6 rem above every title and 5 beside it: much of a laptop's first screen.
-st.html("<style>.stMainBlockContainer{padding:3.5rem clamp(1rem, 3vw, 5rem) 3rem}</style>")
+st.html(f"<style>{CSS}</style>")
 page = st.navigation(pages(), position="sidebar", expanded=True)
 if not is_home(page):
     lead(page)

@@ -32,6 +32,11 @@ def plain(text: object) -> str:
     return _MARKDOWN.sub(r"\\\1", str(text)).replace("\n", " ")
 
 
+def named(label: str, what: str) -> str:
+    """A label that says to a screen reader what it is about too, where many look the same."""
+    return f"{label} *{plain(what)}*".strip()
+
+
 def dark() -> bool:
     """Whether the visitor sees the dark theme."""
     return st.context.theme.type == "dark"
@@ -84,7 +89,7 @@ def chart(
     )
     if caption:
         st.caption(caption)
-    table_and_csv(table, key, column_config)
+    table_and_csv(table, key, column_config, about=alt)
 
 
 @st.fragment
@@ -93,8 +98,10 @@ def table_and_csv(
     key: str,
     column_config: Mapping[str, Any] | None = None,
     label: str = "Table and CSV",
+    about: str = "",
 ) -> None:
     """The numbers behind a chart; drawn only when opened."""
+    label = named(label, about) if about else label
     box = st.expander(label, icon=":material/table:", key=f"{key}-table", on_change="rerun")
     if not box.open:
         return
@@ -151,7 +158,7 @@ def metric(
 def empty(title: str, why: str, command: str | None = None, see: str | None = None) -> None:
     """What is missing here, in words, and how to get it."""
     with st.container(border=True):
-        st.markdown(f"##### :material/inbox: {title}")
+        st.markdown(f"## :material/inbox: {title}")
         st.markdown(why)
         if command:
             st.code(command, language="bash", wrap_lines=True)

@@ -46,7 +46,7 @@ def app(monkeypatch, tmp_path):
 
 def words(test: AppTest) -> str:
     """Everything that the page says in text."""
-    kinds = ("markdown", "caption", "title", "subheader", "error", "success", "warning", "info")
+    kinds = ("markdown", "caption", "title", "header", "error", "success", "warning", "info")
     said = [str(element.value) for kind in kinds for element in getattr(test, kind)]
     return "\n".join([*said, *(str(code.value) for code in test.code)])
 

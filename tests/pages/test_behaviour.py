@@ -39,7 +39,7 @@ def texts(test):
 def test_a_first_visit_to_cold_start_shows_lists_in_both_domains(app, full_run):
     test = app(full_run, "cold_start")
     said = words(test)
-    assert [s.value for s in test.subheader] == ["Food", "Kitchen"]
+    assert [s.value for s in test.header] == ["Food", "Kitchen"]
     assert "0 of 12,345 parameters changed" in said
     assert "**warm**:" in said and "**cold**:" in said and " ms" in said
     assert any(t.startswith("1. Food item") for t in texts(test))
@@ -64,7 +64,7 @@ def test_starting_over_and_one_sentence(app, full_run):
     assert "Nobody made up yet" in words(test)
     test.text_area(key="cold_text").set_value("dark roast coffee").run()
     healthy(test)
-    assert [s.value for s in test.subheader] == ["Food", "Kitchen"]
+    assert [s.value for s in test.header] == ["Food", "Kitchen"]
 
 
 def test_choosing_another_persona_replaces_the_likes(app, full_run):
@@ -144,7 +144,7 @@ def test_choosing_a_protocol_that_lacks_differences(app, full_run):
     test = app(full_run, "ablations")
     test.selectbox(key="abl_metric").set_value("recall@10").run()
     healthy(test)
-    assert "Recall@10, measured" in [s.value for s in test.subheader]
+    assert "Recall@10, measured" in [s.value for s in test.header]
 
 
 def test_opening_a_table_offers_csv(app, full_run):

@@ -47,7 +47,7 @@ def test_page(open_page, page):
 
 def test_everyone_gets_lists_in_both_domains(open_page):
     test = open_page("cold_start")
-    assert [s.value for s in test.subheader] == ["Food", "Kitchen"]
+    assert [s.value for s in test.header] == ["Food", "Kitchen"]
     assert " parameters changed" in words(test)
     assert "**0 of " in words(test)
     places = [t.value for t in test.text if t.value.startswith("1. ")]

@@ -1,0 +1,35 @@
+"""What Streamlit has no widget for: small pieces of plain JavaScript beside this file, no network.
+
+Each is a ``NAME.js`` and, where it has looks of its own, a ``NAME.css``; what it shows comes as
+JSON.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+_HERE = Path(__file__).parent
+
+
+def _component(name: str) -> Any:
+    css = _HERE / f"{name}.css"
+    return st.components.v2.component(
+        f"micrec.{name}",
+        js=(_HERE / f"{name}.js").read_text(encoding="utf-8"),
+        css=css.read_text(encoding="utf-8") if css.is_file() else None,
+        isolate_styles=False,
+    )
+
+
+announcer = _component("announce")
+
+
+def announce(say: str, focus: str = "") -> None:
+    """Say something to who cannot see that it changed.
+
+    ``focus`` is a CSS selector: its first element takes the focus where what had it is gone.
+    """
+    announcer(data={"say": say, "focus": focus}, key="micrec_announce")

@@ -1,0 +1,20 @@
+// A region that outlives reruns, so that a screen reader notices when its words change.
+export default function ({ data, parentElement }) {
+  let region = parentElement.querySelector("[role=status]");
+  if (!region) {
+    region = document.createElement("div");
+    region.setAttribute("role", "status");
+    region.style.cssText =
+      "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)";
+    parentElement.append(region);
+  }
+  if (region.textContent !== data.say) region.textContent = data.say;
+  if (data.focus) setTimeout(() => keepFocus(data.focus), AFTER);
+}
+
+// What was acted on is taken away after the last part of the page has arrived.
+const AFTER = 400;
+
+function keepFocus(selector) {
+  if (document.activeElement === document.body) document.querySelector(selector)?.focus();
+}
