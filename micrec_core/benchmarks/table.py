@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from micrec_core.errors import DataError
+from micrec_core.runs.files import write_out
 
 BEGIN, END = "<!-- benchmarks -->", "<!-- end of benchmarks -->"
 Stored = dict[str, dict[str, Any]]
@@ -37,8 +38,7 @@ def write_reports(path: Path, reports: Iterable[dict[str, Any]]) -> Stored:
     kept = read_reports(path)
     kept |= {report["benchmark"]: report for report in reports}
     text = json.dumps({"benchmarks": list(kept.values())}, indent=1, allow_nan=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text + "\n", encoding="utf-8")
+    write_out(path, text + "\n")
     return kept
 
 

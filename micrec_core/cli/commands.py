@@ -76,6 +76,7 @@ def check(
 ) -> None:
     """Validate a dataset: counts, overlap, what is missing."""
     from micrec_core.data import check_images, describe, read_dataset
+    from micrec_core.errors import DataError
     from micrec_core.modalities.dataset import items_saying
 
     dataset = read_dataset(path, unknown_items=unknown_items)
@@ -90,6 +91,8 @@ def check(
         rows.append([d["name"], *(d[k] for k in keys), *(missing[m] for m in said)])
     overlap = [f"{o['n_users']:,} users train both {o['a']} and {o['b']}" for o in about["overlap"]]
     answer(as_json, about, [about["name"], *aligned(rows), *overlap, *about["notes"]])
+    if about["refusal"]:
+        raise DataError(about["refusal"])
 
 
 @app.command("features")

@@ -109,5 +109,10 @@ def _lines(made: dict[str, Any]) -> list[str]:
         f"description, {d['without_image']:,} without picture, {d['titled_by_id']:,} titled by id"
         for name, d in made["domains"].items()
     ]
+    pictures = [
+        f"{name}: {', '.join(f'{n:,} pictures {what}' for what, n in d['pictures'].items() if n)}"
+        for name, d in made["domains"].items()
+        if "pictures" in d
+    ]
     overlap = f"{made['overlap']:,} users are in two domains; written to {made['out']}"
-    return [*aligned(rows), *missing, *made["notes"], overlap]
+    return [*aligned(rows), *missing, *pictures, *made["notes"], overlap]

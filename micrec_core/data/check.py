@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from micrec_core.data.assign import MIN_TO_SPLIT
+from micrec_core.data.picture_files import image_problem
 from micrec_core.data.schema import counted, listed, quote
-from micrec_core.data.types import TEST, TRAIN, VALID, Dataset, Domain, in_two
+from micrec_core.data.splits import make_split
+from micrec_core.data.types import TEST, TRAIN, VALID, Dataset, Domain, Split, in_two
 from micrec_core.errors import DataError
 
-MAX_PIXELS = 50_000_000
-MAX_IMAGE_BYTES = 64 << 20
-IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 _QUANTILES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 1.0)
 
 
@@ -33,7 +30,8 @@ def describe(
         (``modalities.dataset.items_saying``); counted are those that do not, and, as ``both``,
         those that say nothing in any
 
-    Degrees are over train interactions and overlapping users are those with train interactions in
+    ``refusal`` says why ``train`` would refuse the dataset, None where it would not. Degrees are
+    over train interactions and overlapping users are those with train interactions in
     both domains of a pair; density is over all interactions.
     """
     trained = [d.ids_of(d.edges[d.split == TRAIN]) for d in dataset.domains]
@@ -61,16 +59,41 @@ def describe(
             }
             for a, b in combinations(range(len(trained)), 2)
         ],
-        "notes": list(dataset.notes),
+        "notes": [*dataset.notes, *training_doubts(dataset)],
+        "refusal": training_refusal(dataset),
     }
 
 
-def check_images(dataset: Dataset, max_pixels: int = MAX_PIXELS) -> dict[str, int]:
-    """Open every picture of a dataset once.
+def training_refusal(dataset: Dataset, split: Split | None = None) -> str | None:
+    """Why nothing can be trained on a dataset, as ``train`` and ``check`` say it; None if it can.
 
     Parameters
     ----------
-    max_pixels : a picture that claims more is refused before it is decoded
+    split : how it is shown to training; ``known`` by default
+    """
+    valid = [len(part.valid) for part in (split or make_split(dataset, "known")).domains]
+    if any(valid):
+        return None
+    few = sum(int((np.bincount(d.edges.user) < MIN_TO_SPLIT).sum()) for d in dataset.domains)
+    most = sum(d.n_users for d in dataset.domains)
+    return (
+        f"dataset '{dataset.name}' has no validation interaction, by which the best epoch is "
+        f"chosen ({few:,} of {most:,} users of a domain have fewer than {MIN_TO_SPLIT} "
+        "interactions there); mark some as valid, or give more interactions a user"
+    )
+
+
+def training_doubts(dataset: Dataset) -> list[str]:
+    """What training would accept and its user would not: domains that cannot be measured."""
+    return [
+        f"Nothing can be measured in the domain {d.name}: it has no test interaction."
+        for d in dataset.domains
+        if not (d.split == TEST).any()
+    ]
+
+
+def check_images(dataset: Dataset) -> dict[str, int]:
+    """Open every picture of a dataset once.
 
     Returns
     -------
@@ -88,7 +111,7 @@ def check_images(dataset: Dataset, max_pixels: int = MAX_PIXELS) -> dict[str, in
         names = sorted(set(domain.images) - {""})
         opened[domain.name] = len(names)
         for name in names:
-            problem = None if name in bad else image_problem(dataset.root / name, max_pixels)
+            problem = None if name in bad else image_problem(dataset.root / name)
             if problem:
                 bad[name] = problem
     if not bad:
@@ -99,34 +122,6 @@ def check_images(dataset: Dataset, max_pixels: int = MAX_PIXELS) -> dict[str, in
     raise DataError(
         f"the picture {quote(name, 80)} {problem}{more}; replace it or leave the field empty"
     )
-
-
-def image_problem(path: Path, max_pixels: int = MAX_PIXELS) -> str | None:
-    """What is wrong with a picture, as the end of a sentence; None if it opens and decodes."""
-    try:
-        size = path.stat().st_size
-        if size > MAX_IMAGE_BYTES:
-            return f"has {size >> 20:,} MiB where {MAX_IMAGE_BYTES >> 20} are allowed"
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            # The header alone gives the size; nothing is decoded before it is checked.
-            with Image.open(path, formats=IMAGE_FORMATS) as image:
-                pixels = image.width * image.height
-                if pixels > max_pixels:
-                    return _bomb(pixels, max_pixels)
-                image.load()
-    except Image.DecompressionBombError:
-        return _bomb(2 * int(Image.MAX_IMAGE_PIXELS or 0), max_pixels)
-    except Image.UnidentifiedImageError:
-        return "is not a picture that can be read (JPEG, PNG, WebP, GIF, BMP or TIFF)"
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
-        return f"does not decode ({reason})"
-    return None
-
-
-def _bomb(pixels: int, max_pixels: int) -> str:
-    return f"is an image bomb: {pixels:,} pixels or more where {max_pixels:,} are allowed"
 
 
 def _describe_domain(domain: Domain, saying: Mapping[str, NDArray[np.bool_]]) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,15 @@ from micrec_core.errors import DataError
 
 _CONTROL = r"[\p{Cc}\p{Zl}\p{Zp}]"
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+_UTC_WORD = re.compile(r"\s*(UTC|GMT|Zulu)$", re.IGNORECASE)
+_ZONE_WORD = re.compile(r"[A-Za-z]{3,5}$")
+# Times since 1970 from 1973 to 2286, as seconds and finer units write them: no two of these meet.
+_UNITS = {
+    "seconds": (1e8, 1e10),
+    "milliseconds": (1e11, 1e13),
+    "microseconds": (1e14, 1e16),
+    "nanoseconds": (1e17, 1e19),
+}
 # `--like DOMAIN:ITEM` and `--domain NAME=FILES` must read back as they were written.
 _DOMAIN_MARKS = ":=/\\,"
 
@@ -88,21 +99,69 @@ def numbers(table: Table, column: str) -> NDArray[np.float64]:
 
 
 def times(table: Table) -> NDArray[np.float64]:
-    """The ``timestamp`` column [n_rows]: numbers of any unit, or ISO 8601 dates, in nanoseconds."""
+    """The ``timestamp`` column [n_rows]: numbers of one unit, or ISO 8601 dates, in nanoseconds.
+
+    Dates may end in ``UTC`` or ``GMT``; those without a zone are taken for UTC.
+
+    Raises
+    ------
+    DataError
+        At the first row that is none of these, or a number of another unit than those before.
+    """
     values = table.columns["timestamp"]
     if pa.types.is_integer(values.type) or _looks_numeric(values[0].as_py()):
-        return numbers(table, "timestamp")
-    parsed = pd.to_datetime(
-        pd.Series(values.to_numpy(zero_copy_only=False), dtype=object),
-        format="ISO8601",
-        utc=True,
-        errors="coerce",
-    )
-    missing = parsed.isna().to_numpy()
+        found = numbers(table, "timestamp")
+        _refuse_two_units(table, found)
+        return found
+    coded = encode(values)
+    words = coded.words()
+    found = _nanoseconds(words)[coded.codes]
+    missing = np.isnan(found)
     if missing.any():
+        row = int(np.argmax(missing))
         mend = "write seconds since 1970 or dates like 2014-05-31 in all rows"
-        raise _no_number(table, "timestamp", int(np.argmax(missing)), mend)
-    return parsed.astype("int64").to_numpy().astype(np.float64)
+        if zone := _ZONE_WORD.search(values[row].as_py()):
+            mend = f"write the zone {quote(zone[0])} as hours from UTC, such as +01:00"
+        raise _no_number(table, "timestamp", row, mend)
+    return found
+
+
+def _refuse_two_units(table: Table, found: NDArray[np.float64]) -> None:
+    """A column of seconds and, say, milliseconds: all of the one would be later than the other."""
+    first = {
+        unit: int(np.argmax(here))
+        for unit, (low, high) in _UNITS.items()
+        if (here := (found >= low) & (found < high)).any()
+    }
+    if len(first) < 2:
+        return
+    (one, row), (other, later) = sorted(first.items(), key=lambda pair: pair[1])[:2]
+    raise table.refuse(
+        later,
+        f"timestamp is {found[later]:.0f}, as {other} since 1970 are, and {found[row]:.0f}, as "
+        f"{one} are, in {table.place(row)}; write all in {one}",
+    )
+
+
+def _nanoseconds(words: NDArray[np.object_]) -> NDArray[np.float64]:
+    """Dates as nanoseconds since 1970; NaN where there is none."""
+    plain = pd.Series([_UTC_WORD.sub("+00:00", word) for word in words], dtype=object)
+    parsed = pd.to_datetime(plain, format="ISO8601", utc=True, errors="coerce")
+    step = {"s": 1e9, "ms": 1e6, "us": 1e3, "ns": 1.0}[parsed.dt.unit]
+    out = parsed.astype("int64").to_numpy() * step
+    for k in np.flatnonzero(parsed.isna().to_numpy()):
+        out[k] = _far(plain[k])
+    return out
+
+
+def _far(word: str) -> float:
+    """A date that nanoseconds in 64 bits cannot hold, such as 9999-12-31; NaN where it is none."""
+    try:
+        moment = datetime.fromisoformat(word)
+    except ValueError:
+        return math.nan
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1) * 1e3
 
 
 def splits(table: Table) -> NDArray[np.int8]:

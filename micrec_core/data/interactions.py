@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from micrec_core.data import columns
 from micrec_core.data.items import Catalogue, unknown_domain
+from micrec_core.data.lookalikes import differing, twin
 from micrec_core.data.schema import counted, listed, quote
 from micrec_core.data.text_table import Coded, Table
 from micrec_core.errors import DataError
@@ -129,9 +130,16 @@ def _unknown_items(
         f"{catalogues[domain[r]].name}:{item.values[item.codes[r]].as_py()}" for r in bad[first[:5]]
     )
     what = f"{counted(len(bad), 'interaction')} with {counted(len(first), 'such item')}"
+    name = item.values[item.codes[bad[0]]].as_py()
+    if similar := twin(name, catalogues[domain[bad[0]]].item_ids):
+        return table.refuse(
+            int(bad[0]),
+            f"the items {differing(name, similar)} look the same, and only the second is in "
+            f"{items_name} ({what}); write the id alike in both tables",
+        )
     return table.refuse(
         int(bad[0]),
-        f"the item {quote(item.values[item.codes[bad[0]]].as_py())} is not in {items_name} "
+        f"the item {quote(name)} is not in {items_name} "
         f"({what}: {listed(shown, len(first))}); add the items, or drop such interactions "
         "(--unknown-items drop)",
     )

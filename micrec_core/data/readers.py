@@ -14,6 +14,7 @@ from micrec_core.data.fingerprint import fingerprint
 from micrec_core.data.interactions import Log, drop_low_ratings, drop_unknown, read_log
 from micrec_core.data.items import Catalogue, read_catalogues
 from micrec_core.data.kcore import core_mask
+from micrec_core.data.lookalikes import twins_note
 from micrec_core.data.schema import INTERACTIONS, ITEMS, counted, quote
 from micrec_core.data.sources import find_sources
 from micrec_core.data.table_files import read_atomic, read_table, table_of_frame
@@ -114,6 +115,9 @@ def _from_tables(
         for column in table.unused
     ]
     log = read_log(interactions, catalogues, items.name, reading.unknown_items == "drop")
+    alike = [twins_note(log.users, interactions.name, "user")]
+    alike += [twins_note(c.item_ids, f"{items.name}, domain {c.name},", "item") for c in catalogues]
+    notes += [note for note in alike if note]
     log = drop_unknown(log, notes)
     log = drop_low_ratings(log, reading.rating_threshold, notes, interactions.name)
     notes.append(_split_note(log, reading.seed))

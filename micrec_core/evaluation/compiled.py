@@ -16,7 +16,9 @@ from typing import Any
 import numba
 import numpy as np
 
-_JIT: dict[str, Any] = {"cache": True, "nogil": True, "boundscheck": False}
+from micrec_core.compiling import kernel
+
+_JIT: dict[str, Any] = {"nogil": True, "boundscheck": False}
 
 
 @numba.njit(inline="always")
@@ -25,7 +27,7 @@ def _worse(score_a, row_a, score_b, row_b):
     return score_a < score_b or (score_a == score_b and row_a > row_b)
 
 
-@numba.njit(**_JIT)
+@kernel(**_JIT)
 def _sift_down(scores, rows, size):
     """Restore the heap (worst entry at 0) after its root was replaced."""
     score, row = scores[0], rows[0]
@@ -43,7 +45,7 @@ def _sift_down(scores, rows, size):
     scores[place], rows[place] = score, row
 
 
-@numba.njit(**_JIT)
+@kernel(**_JIT)
 def _sift_up(scores, rows, place):
     """Restore the heap (worst entry at 0) after an entry was appended at ``place``."""
     score, row = scores[place], rows[place]
@@ -56,7 +58,7 @@ def _sift_up(scores, rows, place):
     scores[place], rows[place] = score, row
 
 
-@numba.njit(**_JIT)
+@kernel(**_JIT)
 def _sort_heap(scores, rows, size):
     """Turn the heap into a list, best first."""
     for end in range(size - 1, 0, -1):
@@ -65,7 +67,7 @@ def _sort_heap(scores, rows, size):
         _sift_down(scores, rows, end)
 
 
-@numba.njit(**_JIT)
+@kernel(**_JIT)
 def select_top(scores, first, last, mask_rows, indptr, indices, allowed, out):
     """Fill out[first:last] with the rows of the best scores, best first, -1 where there are none.
 
@@ -107,7 +109,7 @@ def select_top(scores, first, last, mask_rows, indptr, indices, allowed, out):
             rows[rest] = -1
 
 
-@numba.njit(**_JIT)
+@kernel(**_JIT)
 def copy_columns(scores, source, target):
     """scores[:, target] = scores[:, source], in place; source and target [m]."""
     for r in range(scores.shape[0]):
@@ -116,7 +118,7 @@ def copy_columns(scores, source, target):
             row[target[j]] = row[source[j]]
 
 
-@numba.njit(**_JIT)
+@kernel(**_JIT)
 def find_hits(ranked, indptr, indices, hits):
     """hits[r, j] = whether ranked[r, j] is among the sorted indices of row r; -1 is never one."""
     for r in range(ranked.shape[0]):
@@ -132,7 +134,7 @@ def find_hits(ranked, indptr, indices, hits):
             hits[r, j] = low < indptr[r + 1] and indices[low] == item
 
 
-@numba.njit(**_JIT)
+@kernel(**_JIT)
 def find_places(scores, own, places):
     """places[r] = place, from 1, of own[r, 0], a score of row r, by falling score.
 
@@ -157,7 +159,7 @@ def _mix(state):
     return z ^ (z >> np.uint64(31))
 
 
-@numba.njit(**_JIT)
+@kernel(**_JIT)
 def resample_counts(seeds, counts):
     """counts[b, i] = how often resample b draws i, n draws with replacement; counts [B, n]."""
     n = counts.shape[1]
@@ -171,7 +173,7 @@ def resample_counts(seeds, counts):
             row[np.int64((draw * np.uint64(n)) >> np.uint64(32))] += 1.0
 
 
-@numba.njit(**_JIT)
+@kernel(**_JIT)
 def random_signs(seeds, signs):
     """signs[b, i] = +1 or -1 with equal chance; signs [B, n]."""
     n = signs.shape[1]

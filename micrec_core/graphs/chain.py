@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TypeAlias
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
+
+from micrec_core.compiling import kernel
 
 # Unsigned: numba asks of a signed place whether it counts from the end.
 Index: TypeAlias = NDArray[np.uint32]
@@ -42,7 +43,7 @@ def _unsigned(numbers: NDArray[np.integer]) -> Index:
     return found
 
 
-@njit(cache=True, nogil=True)
+@kernel(nogil=True)
 def _multiply(
     starts_a: Index, columns_a: Index, a: Floats,
     starts_b: Index, columns_b: Index, b: Floats,

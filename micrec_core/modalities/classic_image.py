@@ -20,10 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from micrec_core.data.picture_files import ImageInput
 from micrec_core.errors import DataError
 from micrec_core.features import FeatureMatrix, l2_normalise
 from micrec_core.modalities.base import Encoder, OnUnreadable, State
-from micrec_core.modalities.images import ImageInput, load_images
+from micrec_core.modalities.images import load_images
 
 SIDE = 64
 Floats = NDArray[np.float32]

@@ -23,12 +23,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from micrec_core.data.picture_files import ImageInput
 from micrec_core.errors import ConfigError
 from micrec_core.features import FeatureMatrix
 from micrec_core.modalities.base import Encoder, OnUnreadable, State
 from micrec_core.modalities.hashing import hash_file, hash_files
 from micrec_core.modalities.hub import hub_has, hub_revision
-from micrec_core.modalities.images import ImageInput, load_images
+from micrec_core.modalities.images import load_images
 
 _BATCH = 64
 _PRECISIONS = ("auto", "fp32", "fp16", "bf16")

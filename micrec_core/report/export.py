@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from micrec_core.errors import ConfigError, DataError
+from micrec_core.errors import ConfigError
 from micrec_core.names import LAYOUTS
 from micrec_core.runs import Run, open_run
-from micrec_core.runs.files import replacing
+from micrec_core.runs.files import write_out
 
 FORMATS = ("html", "tsv", "projector")
 _VECTORS, _METADATA = "vectors.tsv", "metadata.tsv"
@@ -62,15 +62,8 @@ def export_run(path: Path | str, kind: str, out: Path | str) -> list[Path]:
                 target / _VECTORS: _tsv(rows, header=False),
                 target / _METADATA: _tsv(items, header=True),
             }
-    try:
-        for file, text in texts.items():
-            file.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(file) as temporary:
-                temporary.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise DataError(
-            f"'{target}' cannot be written ({error.strerror}); choose another --out"
-        ) from None
+    for file, text in texts.items():
+        write_out(file, text)
     return list(texts)
 
 

@@ -35,6 +35,7 @@ from micrec_core.report.stored_runs import (
 )
 from micrec_core.report.summary import summary
 from micrec_core.runs import Run, open_run
+from micrec_core.runs.files import write_out
 
 METRICS = ("ndcg@10", "ndcg@20", "recall@10", "recall@20")
 
@@ -70,7 +71,7 @@ def write_results(
         pooled=cold_users_together([open_run(path) for path in draws], folder),
         metrics=METRICS,
     )
-    out.write_text(text, encoding="utf-8")
+    write_out(out, text)
 
 
 def _section(group: Group, folder: Path, notes: Mapping[str, str]) -> dict[str, Any]:

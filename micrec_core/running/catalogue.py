@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from micrec_core.data.picture_files import load_image
 from micrec_core.data.progress import Progress
 from micrec_core.errors import DataError
 from micrec_core.evaluation.parallel import n_cores
 from micrec_core.modalities.dataset import DatasetFeatures
 from micrec_core.modalities.image import item_images
-from micrec_core.modalities.images import load_image
 from micrec_core.modalities.registry import MODALITIES, in_order
 from micrec_core.training.prepare import Prepared
 

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from micrec_core.answering.answers import array
+from micrec_core.compiling import placed
 from micrec_core.data.progress import Progress
 from micrec_core.evaluation.alignment import alignment_metrics, retrieval_places
 from micrec_core.method.micrec import Encoded
@@ -177,8 +178,13 @@ def umap_layouts(
     as ``pca_layouts``
     """
     progress("loading UMAP", 0, 0)
-    from umap import UMAP
 
+    def load() -> type:
+        from umap import UMAP
+
+        return UMAP
+
+    UMAP = placed(load)
     out: list[NDArray[np.float32]] = []
     start: NDArray[np.float32] = _spread(pca_layouts(stages[:1])[0])
     for place, stage in enumerate(stages):

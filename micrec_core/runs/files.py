@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import stat
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from micrec_core.errors import RunError
+from micrec_core.errors import DataError, RunError
 
 _MAX_JSON_BYTES = 256 * 2**20
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}", re.ASCII)
@@ -62,6 +63,34 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
         raise
     sync(path.parent)
+
+
+def write_out(path: Path, text: str) -> None:
+    """Write what a user asked for to the file they named, whatever stands there.
+
+    A link stays one and what it points to is replaced; a pipe gets the text; nothing but a file is
+    ever replaced.
+
+    Raises
+    ------
+    DataError
+        A device or a socket is there, or the file cannot be written.
+    """
+    try:
+        there = path.stat().st_mode if path.exists() else None
+        if there is not None and stat.S_ISFIFO(there):
+            path.write_text(text, encoding="utf-8")
+            return
+        if there is not None and not (stat.S_ISREG(there) or stat.S_ISDIR(there)):
+            raise DataError(f"'{path}' is a device or a socket; give a file or a pipe")
+        target = Path(os.path.realpath(path))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(target) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise DataError(
+            f"'{path}' cannot be written ({error.strerror}); choose another --out"
+        ) from None
 
 
 def partial_path(path: Path) -> Path:

@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from micrec_core.errors import ConfigError, RunError
+from micrec_core.errors import RunError
 from micrec_core.names import CURVE_COLUMNS, TABLES, curve_file
 from micrec_core.protocols import CURVES
 from micrec_core.runs import files
-from micrec_core.runs.run_names import check_run_name
 from micrec_core.runs.schema import RunInfo, parse_manifest
 from micrec_core.runs.writer import read_history
 
@@ -158,7 +157,9 @@ def list_runs(*folders: Path) -> list[RunListing]:
         except OSError:
             continue
         for path in entries:
-            if path.is_dir() and not path.name.startswith(".") and path.name not in listings:
+            if path.name.startswith(".") or path.name in listings:
+                continue
+            if path.is_dir() or path.is_symlink():
                 listings[path.name] = _listing(path)
     return list(listings.values())
 
@@ -176,10 +177,8 @@ def live_history(path: Path | str) -> pd.DataFrame:
 
 
 def _read_info(root: Path) -> RunInfo:
-    try:
-        check_run_name(root.name)
-    except ConfigError as error:
-        raise RunError(str(error)) from None
+    if not root.name.isprintable():
+        raise RunError(f"The run {root.name!r} has a control character in its name: rename it.")
     where = f"Run '{root.name}'"
     if root.is_symlink():
         raise RunError(f"{where} is a link, and links are not followed: copy the run here.")

@@ -15,6 +15,7 @@ from scipy.sparse import csr_matrix
 
 from micrec_core.config import ModelSettings, RunSettings, TrainSettings
 from micrec_core.data import Dataset, Reading, Split, make_split, read_dataset
+from micrec_core.data.check import training_refusal
 from micrec_core.data.types import shared_rows
 from micrec_core.errors import ConfigError, DataError
 from micrec_core.evaluation.questions import Question, questions, training_catalogue
@@ -103,7 +104,7 @@ def cache_folder() -> Path | None:
     None where that cannot be written.
     """
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    folder = Path(os.environ.get("MICREC_CACHE") or Path(base) / "micrec")
+    folder = Path(os.environ.get("MICREC_CACHE") or Path(base) / "micrec").expanduser()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:
@@ -136,11 +137,8 @@ def load_dataset(source: Dataset | Path | str, settings: RunSettings) -> tuple[D
             "read it anew"
         )
     split = make_split(dataset, settings.split, settings.split_seed)
-    if not any(len(part.valid) for part in split.domains):
-        raise DataError(
-            f"dataset '{dataset.name}' has no validation interaction, by which the best epoch is "
-            "chosen; mark some as valid, or give more interactions a user"
-        )
+    if refusal := training_refusal(dataset, split):
+        raise DataError(refusal)
     return dataset, split
 
 

@@ -26,12 +26,12 @@ _SNAPSHOT = re.compile(r"snapshots/epoch_(\d+)\.safetensors")
 
 def runs_folder() -> Path:
     """Where trained runs are kept: ``MICREC_RUNS``, else ``runs`` in the app's own folder."""
-    return Path(os.environ.get("MICREC_RUNS") or home() / "runs")
+    return Path(os.environ.get("MICREC_RUNS") or home() / "runs").expanduser()
 
 
 def bundled_folder() -> Path:
     """Where the run that comes with the app lies (``MICREC_BUNDLED`` is for tests)."""
-    return Path(os.environ.get("MICREC_BUNDLED") or RUNS)
+    return Path(os.environ.get("MICREC_BUNDLED") or RUNS).expanduser()
 
 
 def listings() -> dict[str, RunListing]:

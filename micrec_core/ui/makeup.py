@@ -183,7 +183,7 @@ def _sentence_and_picture() -> None:
 
 def checked_picture(content: bytes) -> bytes:
     """The upload if it is a picture within the limits, decoded once to be sure; else DataError."""
-    from micrec_core.modalities.images import load_image
+    from micrec_core.data.picture_files import load_image
 
     if len(content) > _PICTURE_BYTES:
         raise DataError(f"the picture is larger than {_PICTURE_BYTES >> 20} MB; make it smaller")

@@ -16,7 +16,7 @@ from micrec_core.bundled import home
 from micrec_core.errors import DataError
 from micrec_core.figures.data import degree_counts, degree_curves, described_table
 from micrec_core.ui.state import session
-from micrec_core.ui.widgets import cells, chart, plain, show_table
+from micrec_core.ui.widgets import cells, chart, plain, problem, show_table
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,10 @@ def check_upload(files: Sequence[Any]) -> Summary:
 def show_summary(summary: Summary) -> None:
     """Counts, overlap, what is missing and how skewed it is."""
     described = summary.described
-    st.success(f"**{plain(described['name'])}** is usable.", icon=":material/check_circle:")
+    if described["refusal"]:
+        problem(described["refusal"])
+    else:
+        st.success(f"**{plain(described['name'])}** is usable.", icon=":material/check_circle:")
     if described["synthetic"]:
         st.badge("sample data (synthetic)", icon=":material/science:", color="orange")
     names = ("n_users", "n_items", "n_interactions", "n_overlap")

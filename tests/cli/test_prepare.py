@@ -54,7 +54,8 @@ def test_one_object_and_a_dataset_that_check_takes(said, tmp_path: Path, domains
     assert made["domains"]["kitchen"]["pictures"]["copied"] == 1
     assert made["overlap"] == 1 and made["notes"] == [] and made["seconds"] >= 0
     code, about, err = said("check", out, "--json")
-    assert (code, err) == (0, "") and not about["synthetic"]
+    assert code == 2 and "no validation interaction" in err  # sound, and too small to train on
+    assert not about["synthetic"] and about["refusal"] == err.strip()
     assert [d["n_interactions"] for d in about["domains"]] == [2, 3]
     assert "ratings of 3 or more; only items with metadata" in about["source"]
 

@@ -266,7 +266,8 @@ def test_pictures_are_copied(tmp_path: Path, form: str) -> None:
     assert (tmp_path / "out" / "images" / "food" / "f0.PNG").read_bytes() == first
     assert check_images(dataset) == {"food": 1, "kitchen": 0}
     about = made["domains"]["food"]
-    assert about["pictures"] == {"copied": 1, "unreadable": 0, "linked": 0, "unnameable": 0}
+    counts = dict.fromkeys(("unreadable", "linked", "unnameable"), 0)
+    assert about["pictures"] == counts | {"copied": 1, "unused": 1}
     assert about["without_image"] == 2 and "pictures" not in made["domains"]["kitchen"]
 
 
@@ -300,9 +301,41 @@ def test_ids_are_no_paths_and_bad_pictures_stay_behind(tmp_path: Path) -> None:
     sources[0] = replace(sources[0], pictures=shots)
     made = prepare("amazon2023", sources, tmp_path / "out")
     counts = made["domains"]["food"]["pictures"]
-    assert counts == {"copied": 2, "unreadable": 1, "linked": 1, "unnameable": 1}
+    # ``...png`` and ``.png`` are hidden files.
+    assert counts == {"copied": 1, "unreadable": 1, "linked": 1, "unnameable": 1, "unused": 0}
     domain = read_dataset(tmp_path / "out").domains[0]
     shown = {i: p for i, p in zip(domain.item_ids, domain.images, strict=True) if p}
-    assert shown == {"..": "images/food/...png", "é&'\"": "images/food/é&'\".png"}
+    assert shown == {"é&'\"": "images/food/é&'\".png"}
     copied = sorted(p.name for p in (tmp_path / "out" / "images").rglob("*") if p.is_file())
-    assert copied == ["...png", "é&'\".png"]
+    assert copied == ["é&'\".png"]
+
+
+@pytest.mark.parametrize("place", ["010/{}.jpg", "a/b/{}.JPEG", "{}.avif"])
+def test_pictures_are_found_in_folders_below(tmp_path: Path, place: str) -> None:
+    sources = write_raw(tmp_path / "raw", "recbole")
+    file = tmp_path / "shots" / place.format("f0")
+    file.parent.mkdir(parents=True)
+    Image.new("RGB", (8, 8)).save(file, "AVIF" if place.endswith("avif") else "JPEG")
+    file.with_name("._f1.jpg").write_bytes(b"what a Mac leaves behind")
+    sources[0] = replace(sources[0], pictures=tmp_path / "shots")
+    counts = prepare("recbole", sources, tmp_path / "out")["domains"]["food"]["pictures"]
+    assert counts == dict.fromkeys(counts, 0) | {"copied": 1}
+    assert read_dataset(tmp_path / "out").domains[0].images[0] == f"images/food/{file.name}"
+
+
+@pytest.mark.parametrize("name", ["F0.jpg", "photo.jpg", "f0.txt"])
+def test_pictures_of_which_none_is_taken_are_refused(
+    tmp_path: Path, name: str, one_sentence
+) -> None:
+    sources = write_raw(tmp_path / "raw", "recbole")
+    shots = tmp_path / "shots"
+    shots.mkdir()
+    Image.new("RGB", (8, 8)).save(shots / name, "JPEG")
+    sources[0] = replace(sources[0], pictures=shots)
+    with pytest.raises(DataError) as caught:
+        prepare("recbole", sources, tmp_path / "out")
+    one_sentence(str(caught.value))
+    found = "holds no .jpg" if name.endswith("txt") else f"(there is '{name}', and an item 'f0')"
+    assert found in str(caught.value) and not (tmp_path / "out").exists()
+    (shots / name).rename(shots / "f0.jpg")  # the mend
+    assert prepare("recbole", sources, tmp_path / "out")["domains"]["food"]["pictures"]["copied"]

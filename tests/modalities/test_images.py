@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from micrec_core.data import picture_files
+from micrec_core.data.picture_files import load_image
 from micrec_core.errors import DataError
-from micrec_core.modalities import images
-from micrec_core.modalities.images import load_image, load_images
+from micrec_core.modalities.images import load_images
 
 
 def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -74,7 +75,7 @@ def test_bomb_is_refused_from_its_header(size: tuple[int, int]) -> None:
 
 
 def test_too_many_bytes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(images, "MAX_BYTES", 1000)
+    monkeypatch.setattr(picture_files, "MAX_BYTES", 1000)
     data = encoded(Image.effect_noise((90, 90), 50), "PNG")
     path = tmp_path / "large.png"
     path.write_bytes(data)

@@ -171,7 +171,7 @@ def test_snapshots_hold_what_was_validated(
 
 
 def test_the_catalogue_shows_all_items_with_small_pictures(run: Run, place: Path) -> None:
-    from micrec_core.modalities.images import load_image
+    from micrec_core.data.picture_files import load_image
 
     catalogue = run.frame("catalogue.parquet")
     dataset = read_dataset(place / "tiny")

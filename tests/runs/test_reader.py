@@ -183,10 +183,29 @@ def test_a_run_that_is_a_link(run_path: Path, tmp_path: Path) -> None:
     refused(tmp_path / "linked", "is a link")
 
 
-def test_a_directory_with_a_name_no_run_may_have(run_path: Path) -> None:
-    run_path.rename(run_path.with_name("Tiny Run"))
-    refused(run_path.with_name("Tiny Run"), "cannot name a run")
+@pytest.mark.parametrize("name", ["tiny copy", "tiny (1)", "Tiny", "täglich", "a" * 90, "-x", "a..b"])
+def test_a_copy_opens_under_whatever_name_a_file_manager_gives(run_path: Path, name: str) -> None:
+    shutil.copytree(run_path, run_path.with_name(name))
+    assert open_run(run_path.with_name(name)).info.name == name
+    listed = {listing.name: listing.problem for listing in list_runs(run_path.parent)}
+    assert listed == {"tiny": None, name: None}
+
+
+def test_a_name_that_would_break_a_line_is_refused(run_path: Path) -> None:
+    run_path.rename(run_path.with_name("tiny\nrun"))
+    refused(run_path.with_name("tiny\nrun"), "control character")
     refused(run_path, "There is no run at")
+
+
+def test_runs_that_are_links_are_listed_with_the_reason(run_path: Path, tmp_path: Path) -> None:
+    folder = run_path.parent
+    (folder / "linked").symlink_to(run_path)
+    (folder / "dangling").symlink_to(tmp_path / "nowhere")
+    problems = {listing.name: listing.problem for listing in list_runs(folder)}
+    assert problems.pop("tiny") is None
+    assert problems.keys() == {"linked", "dangling"}
+    assert all("is a link" in str(said) and "copy the run here" in str(said)
+               for said in problems.values())
 
 
 class Trap:

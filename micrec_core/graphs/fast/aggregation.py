@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from micrec_core.compiling import kernel
 from micrec_core.graphs.fast.simd import WIDTH, fused, load, store, zeros
 from micrec_core.graphs.fast.sums import JIT, array, entries, place, sum_row, sum_rows
 
@@ -77,7 +78,7 @@ class _Aggregate(torch.autograd.Function):
         return own, sent, weighed, None, said, None
 
 
-@numba.njit(**JIT)
+@kernel(**JIT)
 def _aggregate(
     bounds, indptr, indices, values, senders, start, weight, content, share, message, out
 ):  # fmt: skip
@@ -93,7 +94,7 @@ def _aggregate(
                 store(out, r, column, fused(weight[r], total, load(start, r, column)))
 
 
-@numba.njit(fastmath=True, **JIT)
+@kernel(fastmath=True, **JIT)
 def _row_products(a, b, out):
     """out[r] = a[r] . b[r]; a and b [n, dim]."""
     for r in numba.prange(a.shape[0]):

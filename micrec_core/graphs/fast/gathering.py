@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numba
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from micrec_core.compiling import kernel
 
 Given = list[tuple[Tensor, Tensor]]
 
@@ -79,7 +80,7 @@ class _Taken(torch.autograd.Function):
         return None, None, None
 
 
-@numba.njit(fastmath=True, cache=True, nogil=True, boundscheck=False)
+@kernel(fastmath=True, nogil=True, boundscheck=False)
 def _add_rows(
     rows: NDArray[np.int64], given: NDArray[np.float32], out: NDArray[np.float32]
 ) -> None:

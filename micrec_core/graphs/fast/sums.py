@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from micrec_core.compiling import kernel
 from micrec_core.graphs.fast.simd import WIDTH, fused, load, plus, prefetch, store, zeros
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _AHEAD = np.uint64(32)
 _ONE = np.uint64(1)
 # Pieces of a sum that threads take; enough that uneven ones even out.
 _N_PARTS = 64
-JIT: dict[str, Any] = {"parallel": True, "cache": True, "nogil": True, "boundscheck": False}
+JIT: dict[str, Any] = {"parallel": True, "nogil": True, "boundscheck": False}
 
 
 def bounds(indptr: NDArray[np.int32]) -> NDArray[np.int64]:
@@ -87,7 +88,7 @@ def sum_row(total, first, end, indices, values, x, column):
     return total
 
 
-@numba.njit(**JIT)
+@kernel(**JIT)
 def _sum_rows(bounds, indptr, indices, values, x, start, also, scale, onto, only, thin, out):
     """``thin``: values of 0 are many; the others of a part are listed first, without a branch
     that half of them would mislead."""

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import csr_matrix
 
+from micrec_core.compiling import kernel
 from micrec_core.errors import is_out_of_memory
 from micrec_core.graphs.neighbours import Features, Neighbours, inverted_file
 from micrec_core.graphs.neighbours.nn_descent import descend, offer
@@ -228,7 +229,7 @@ def _nearest_sparse(
     return Neighbours(rows, similarity)
 
 
-@numba.njit(parallel=True, cache=True, nogil=True, boundscheck=False)
+@kernel(parallel=True, nogil=True, boundscheck=False)
 def _nearest_inverted(
     q_ptr: NDArray[np.int32],
     q_ind: NDArray[np.int32],
@@ -257,7 +258,7 @@ def _nearest_inverted(
             scores[:] = 0.0
 
 
-@numba.njit(parallel=True, cache=True, nogil=True, boundscheck=False)
+@kernel(parallel=True, nogil=True, boundscheck=False)
 def _select(
     scores: NDArray[np.float32],
     own: NDArray[np.int64],
@@ -274,7 +275,7 @@ def _select(
             _keep_best(scores[q], rows[q], out[q])
 
 
-@numba.njit(cache=True, nogil=True, boundscheck=False)
+@kernel(nogil=True, boundscheck=False)
 def _keep_best(
     scores: NDArray[np.float32], rows: NDArray[np.int32], out: NDArray[np.float32]
 ) -> None:

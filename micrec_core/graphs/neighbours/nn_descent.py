@@ -15,8 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from micrec_core.compiling import kernel
+
 _PARTS = 64
-_JIT = {"parallel": True, "cache": True, "nogil": True, "boundscheck": False}
+_JIT = {"parallel": True, "nogil": True, "boundscheck": False}
 
 
 def descend(
@@ -65,7 +67,7 @@ def _offer(rows, similarity, q, a, value):
     rows[q, place] = a
 
 
-@numba.njit(cache=True, nogil=True, boundscheck=False)
+@kernel(nogil=True, boundscheck=False)
 def offer(queries, anchors, values, rows, similarity):
     """Put what was found for some queries, [m, k] each, into the lists [n, k] of all."""
     for place in range(queries.shape[0]):
@@ -88,7 +90,7 @@ def _mark(before, seen, q):
             seen[before[q, place]] = q
 
 
-@numba.njit(**_JIT)
+@kernel(**_JIT)
 def _sparse_round(indptr, indices, data, width, before, rows, similarity):
     n, k = rows.shape
     parts = min(n, _PARTS)
@@ -113,7 +115,7 @@ def _sparse_round(indptr, indices, data, width, before, rows, similarity):
                 own[indices[e]] = 0.0
 
 
-@numba.njit(**_JIT)
+@kernel(**_JIT)
 def _dense_round(features, before, rows, similarity):
     n, k = rows.shape
     parts = min(n, _PARTS)
