@@ -15,6 +15,11 @@ FULL_MODEL = (MICREC, FULL)
 POOLED = -1
 # The source of what memory adds to a score.
 MEMORY = "memory"
+# A difference is shown where its corrected p is below this.
+LEVEL = 0.05
+# A mean over fewer users (or items) is not told as a figure: its interval, resampled from so few,
+# would be too narrow by a tenth and more.
+FEWEST = 20
 # What choices, stopping and headlines go by.
 HEADLINE = "ndcg@20"
 METRICS = {
@@ -42,6 +47,9 @@ DEGREE_BINS = (
     ),
     f"{DEGREE_STARTS[-1]}+",
 )
+
+# Of items that are known by few interactions, but by some.
+LOW_BINS = DEGREE_BINS[1:3]
 
 # What is set beside the models and is none: maps between user spaces, and mean features.
 REFERENCES = {
@@ -84,6 +92,7 @@ VARIANTS = "metrics/variants.parquet"
 COLD = "metrics/cold_domain.parquet"
 DEGREE = "metrics/degree.parquet"
 DEGREE_ITEMS = "metrics/degree_items.parquet"
+LOW_DEGREE = "metrics/low_degree.parquet"
 CUTOFF = "metrics/cutoff.parquet"
 BEYOND = "metrics/beyond.parquet"
 ALIGNMENT = "metrics/alignment.parquet"
@@ -120,6 +129,10 @@ DEGREE_COLUMNS = [
     *(*_WHO, "bin", "n_items", "n_positives", "recall", "low", "high"),
     *("diff", "diff_low", "diff_high"),
 ]
+LOW_DEGREE_COLUMNS = [
+    *("model", "variant", "seed", "domain", "n_items", "n_positives", "recall", "low", "high"),
+    *("diff", "diff_low", "diff_high", "p_holm"),
+]
 CURVE_COLUMNS = [*SUMMARY_COLUMNS, "share"]
 LAYOUT_COLUMNS = ["epoch", "method", "domain", "row", "x", "y"]
 ALIGNMENT_COLUMNS = ["epoch", "a", "b", "metric", "value", "low", "high", "random", "n"]
@@ -131,6 +144,7 @@ TABLES: dict[str, list[str]] = {
     COLD: VARIANT_COLUMNS,
     DEGREE: DEGREE_COLUMNS[:-3],
     DEGREE_ITEMS: ["domain", "item_id", "degree", "bin", "n_positives", "hits"],
+    LOW_DEGREE: LOW_DEGREE_COLUMNS,
     CUTOFF: CUTOFF_COLUMNS,
     BEYOND: list(_WHO),
     ALIGNMENT: ALIGNMENT_COLUMNS[:-1],

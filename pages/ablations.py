@@ -2,6 +2,7 @@ import pandas as pd
 import streamlit as st
 
 from micrec_core.figures import ablations as figures
+from micrec_core.figures import verdicts
 from micrec_core.figures.picking import pick
 from micrec_core.figures.theme import metric_label
 from micrec_core.names import COHORTS, COLD, CUTOFF, SUMMARY, VARIANTS, curve_file
@@ -9,7 +10,7 @@ from micrec_core.protocols import CURVES, PROTOCOL_LABELS, PROTOCOLS
 from micrec_core.ui.ablations import show_cutoff, show_stress
 from micrec_core.ui.glossary import words
 from micrec_core.ui.sidebar import opened
-from micrec_core.ui.widgets import cells, chart, choose_value, missing, page_head
+from micrec_core.ui.widgets import cells, chart, choose_value, missing, page_head, plain
 
 page_head(
     "ablations",
@@ -17,7 +18,8 @@ page_head(
     "same split. All of it was measured here; nothing is quoted from elsewhere.",
 )
 this = opened(needs_model=False)
-variants = this.frame(VARIANTS)
+variants, summary, cold = (this.frame(name) for name in (VARIANTS, SUMMARY, COLD))
+tested = verdicts.tested(variants, cold, summary)
 
 
 def show_variants(variants: pd.DataFrame) -> None:
@@ -32,7 +34,13 @@ def show_variants(variants: pd.DataFrame) -> None:
     rows = pick(rows, metric=metric)
     with columns[2]:
         cohort = choose_value("Users", "abl_cohort", rows["cohort"], "all", COHORTS)
-    rows = figures.labelled(pick(rows, cohort=cohort))
+    rows = pick(rows, cohort=cohort)
+    refused = verdicts.too_few(pick(rows, model="micrec"), this.labels)
+    rows = figures.labelled(verdicts.enough(rows))
+    for sentence in refused:
+        st.caption(f"{plain(sentence)}.")
+    if rows.empty:
+        return
     labels = {d: name for d, name in this.labels.items() if d in set(rows["domain"])}
     asked = PROTOCOLS[protocol].question if protocol in PROTOCOLS else ""
     st.header(f"{metric_label(metric)}, measured", anchor=False, help=words("variant", "NDCG"))
@@ -71,12 +79,9 @@ def show_variants(variants: pd.DataFrame) -> None:
         )
 
 
-summary = this.frame(SUMMARY)
-if variants is not None:
-    show_variants(figures.with_maps(variants, this.frame(COLD)))
-else:
-    if summary is not None:
-        show_variants(figures.from_summary(summary))
+if tested is not None:
+    show_variants(tested)
+if variants is None or pick(variants, model="micrec")["variant"].nunique() < 2:
     missing(this.run.path, "variants", VARIANTS, compared=True)
 cutoff = this.frame(CUTOFF)
 if cutoff is None:

@@ -1,13 +1,14 @@
 import pandas as pd
 import streamlit as st
 
+from micrec_core.figures import findings, verdicts
 from micrec_core.figures import low_degree as figures
 from micrec_core.figures.picking import pick
-from micrec_core.names import BEYOND, DEGREE, DEGREE_ITEMS
+from micrec_core.names import BEYOND, DEGREE, DEGREE_ITEMS, LOW_DEGREE
 from micrec_core.ui.glossary import words
 from micrec_core.ui.low_degree import show_items
 from micrec_core.ui.sidebar import opened
-from micrec_core.ui.widgets import chart, missing, page_head
+from micrec_core.ui.widgets import chart, missing, page_head, plain
 
 page_head(
     "low-degree",
@@ -18,29 +19,38 @@ this = opened(needs_model=False)
 degree = this.frame(DEGREE)
 beyond = this.frame(BEYOND)
 items = this.frame(DEGREE_ITEMS)
+one = verdicts.trainings(this.seed or 0, 1)
 
 
 def show_bins(degree: pd.DataFrame) -> None:
     st.header("Found, by how known the item is", anchor=False, help=words("degree", "Recall"))
     rows = pick(degree, variant="full")
+    found = rows.assign(found=rows["recall"] * rows["n_positives"])
+    drawn, said = verdicts.foremost(found, "found")
     chart(
-        figures.recall_by_bin(rows, this.labels),
+        figures.recall_by_bin(drawn, this.labels),
         rows,
         "low_recall",
         alt="Recall at 20 per degree bin for each model, above the number of items per bin",
         caption="Recall@20 on the item side: of all held-out interactions with the items of a bin, "
         "the share that stands in the user's first 20. 95 % intervals; hatched bars: fewer than 30 "
-        "items, read with care.",
+        f"items, read with care. {one.capitalize()}. {said}",
     )
+    claim = findings.Findings({LOW_DEGREE: this.frame(LOW_DEGREE)}, this.labels, this.seed)
+    if (finding := claim.low_degree()) is not None:
+        st.markdown(f"**{plain(finding.title)}**")
+        for line in finding.lines:
+            st.caption(plain(line))
     if "diff" in rows and rows["diff"].notna().any():
         st.header("Difference from MICRec", anchor=False, help=words("interval"))
         chart(
-            figures.differences_by_bin(rows, this.labels),
+            figures.differences_by_bin(drawn, this.labels),
             rows[rows["diff"].notna()],
             "low_differences",
             alt="Recall of other models minus MICRec's per degree bin, with intervals",
             caption="Paired by item: below the dotted line, the other model finds less. 95 % "
-            "intervals over items.",
+            "intervals over the items of a bin, not corrected for the number of bins and models: "
+            f"what is claimed was tested over all items of few interactions. {said}",
         )
 
 
@@ -53,7 +63,8 @@ def show_beyond(beyond: pd.DataFrame) -> None:
         "low_beyond",
         alt="Coverage, popularity and likeness within lists per model and domain",
         caption="Coverage: share of the catalogue that is in anyone's list. Popularity: mean "
-        "number of interactions of what is recommended. Likeness: mean similarity within a list.",
+        "number of interactions of what is recommended. Likeness: mean similarity within a list. "
+        f"{one.capitalize()}.",
     )
 
 

@@ -1,15 +1,15 @@
 import streamlit as st
 
-from micrec_core.figures import findings, retrain
+from micrec_core.figures import retrain
 from micrec_core.figures.data import degree_counts, degree_curves, domain_table
 from micrec_core.modalities.registry import nouns
 from micrec_core.names import CATALOGUE
 from micrec_core.ui import library
 from micrec_core.ui.glossary import words
-from micrec_core.ui.navigation import link
+from micrec_core.ui.overview import show_findings
 from micrec_core.ui.sidebar import opened
 from micrec_core.ui.tour import start_link
-from micrec_core.ui.widgets import cells, chart, empty, missing, page_head, plain, table_and_csv
+from micrec_core.ui.widgets import cells, chart, empty, page_head, plain, table_and_csv
 
 page_head(
     "overview",
@@ -34,22 +34,6 @@ def made_of() -> None:
         f"with **{names}**; {data['n_overlap']:,} people are known in more than one domain.",
         help=words("run", "variant", "domain", "overlapping user"),
     )
-
-
-def show_findings() -> None:
-    tables = {t: this.frame(f"metrics/{t}.parquet") for t in findings.TABLES}
-    cards = findings.all_findings(tables, this.labels, this.seed)
-    if not cards:
-        missing(this.run.path, "findings", "metrics/")
-        return
-    st.header("What was found", anchor=False, help=words("NDCG", "Recall", "interval"))
-    grid = st.grid(3, min_column_width=250, border=True)
-    for finding in cards:
-        with grid.cell():
-            st.markdown(f"**{plain(finding.title)}**")
-            for line in finding.lines:
-                st.caption(plain(line))
-            link(finding.page, finding.link, **finding.query)
 
 
 def show_data() -> None:
@@ -110,7 +94,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
         on_click="ignore",
     )
     start_link()
-show_findings()
+show_findings(this)
 left, right = cells(2, 380)
 with left:
     show_data()

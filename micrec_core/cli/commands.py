@@ -164,6 +164,9 @@ def train(
     unknown_items: UnknownItems = "error",
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last epoch.")] = False,
     umap: Annotated[bool, typer.Option(help="Lay snapshots out by UMAP too.")] = True,
+    baselines: Annotated[
+        bool, typer.Option(help="Set cheap baselines beside it, in a quarter of its time.")
+    ] = True,
     cache: Cache = None,
     as_json: Json = False,
 ) -> None:
@@ -186,7 +189,7 @@ def train(
     with Progress() as progress:
         done = train_run(
             path, out, settings, device=device, resume=resume, progress=progress,
-            cache=cache or _cache(), umap=umap,
+            cache=cache or _cache(), umap=umap, baselines=baselines,
         )  # fmt: skip
     end = f"{done.run}, best epoch {done.best_epoch}, {done.seconds:.0f} s"
     answer(as_json, asdict(done) | {"run": str(done.run)}, [*metric_lines(done.metrics), end])
@@ -229,6 +232,9 @@ def variants(
     ] = "",
     shares: Shares = "",
     device: Device = "auto",
+    baselines: Annotated[
+        bool, typer.Option(help="Set cheap baselines beside them, in a quarter of a training.")
+    ] = True,
     cache: Cache = None,
     as_json: Json = False,
 ) -> None:
@@ -247,7 +253,7 @@ def variants(
             )
             columns = ["curve", "share", *columns]
         else:
-            table = train_variants(run, dataset, **given)
+            table = train_variants(run, dataset, baselines=baselines, **given)
             columns += ["diff", "p_holm"]
     picked = table[(table["metric"] == "ndcg@20") & (table["cohort"] == "all")]
     lines = aligned([columns, *picked[columns].itertuples(index=False, name=None)])

@@ -32,6 +32,7 @@ from micrec_core.figures.picking import pick
 from micrec_core.names import (
     CATALOGUE,
     EVERYONE,
+    LEVEL,
     POOLED,
     SUMMARY,
     SUMMARY_COLUMNS,
@@ -45,7 +46,6 @@ from micrec_core.runs import RunWriter
 from micrec_core.training.prepare import Prepared
 
 ABOUT = "compare.json"
-LEVEL = 0.05
 
 
 def write_comparison(

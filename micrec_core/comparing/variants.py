@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -23,11 +24,12 @@ from micrec_core.evaluation.metric_frames import summary_table, variants_table
 from micrec_core.evaluation.questions import Outcome, tabulate
 from micrec_core.evaluation.stress import check_stresses, plan_stresses
 from micrec_core.mechanisms import mechanisms
-from micrec_core.names import FULL, FULL_MODEL, MICREC, SUMMARY, VARIANTS
+from micrec_core.names import FULL, FULL_MODEL, LOW_DEGREE, MICREC, REFERENCES, SUMMARY, VARIANTS
 from micrec_core.protocols import CURVES
+from micrec_core.running.beside import Beside, solved_beside
 from micrec_core.running.evaluate import load_model, reopen
 from micrec_core.running.fit import fit
-from micrec_core.running.frames import comparison_frames
+from micrec_core.running.frames import comparison_frames, low_degree_frame
 from micrec_core.running.record import settings_of
 from micrec_core.runs import Run, RunWriter, open_run
 from micrec_core.training.prepare import Prepared
@@ -43,6 +45,7 @@ def train_variants(
     names: Sequence[str] | None = None,
     seeds: Sequence[int] | None = None,
     device: str = "auto",
+    baselines: bool = True,
     progress: Progress = silent,
     cache: Path | None = None,
 ) -> pd.DataFrame:
@@ -56,6 +59,8 @@ def train_variants(
     run_path : of a full micrec
     dataset_path : the tables it was trained on
     names : mechanisms to do without and baselines to train; all by default
+    baselines : set the cheap ones beside all of them (``running.beside``), and the maps between
+        user spaces
     seeds : with more than one, everything is trained with each, the full model too, and rows
         averaged over seeds are added; the run's own seed by default
 
@@ -72,13 +77,21 @@ def train_variants(
     require_full(run)
     full = reopen(run, dataset_path, device, progress, cache)
     wanted = _wanted(names, full.features.modalities)
-    own, beside = _own(run, full)
+    own, others = _own(run, full)
     outcomes, bench = [own], Bench(full.material, full.device)
     for seed in dict.fromkeys((full.settings.seed, *(seeds or ()))):
         trained = wanted if seed == full.settings.seed else [Contender(MICREC), *wanted]
-        outcomes += [_trained(bench, full.settings, seed, c, progress) for c in trained]
+        for contender in trained:
+            outcome, found = _trained(bench, full.settings, seed, contender, progress)
+            outcomes.append(outcome)
+            others += found
+    beside = Beside([])
+    if baselines:
+        beside = solved_beside(full, _seconds(run), progress, [c.name for c in wanted])
+    else:
+        others = [o for o in others if o.model not in REFERENCES]
     progress("comparing", 0, 0)
-    return _add(run, full, outcomes, beside)
+    return _add(run, full, [*outcomes, *others], beside)
 
 
 def train_curves(
@@ -149,13 +162,16 @@ def require_full(run: Run) -> None:
         )
 
 
-def add_frames(run: Run, frames: Mapping[str, pd.DataFrame]) -> None:
-    """Write tables into a complete run; should it be stopped, the run is as it was."""
+def add_frames(run: Run, frames: Mapping[str, pd.DataFrame], **info: Any) -> None:
+    """Write tables into a complete run, and ``info`` into what it says of itself.
+
+    Should it be stopped, the run is as it was.
+    """
     writer = RunWriter.amend(run.path)
     try:
         for relative, frame in frames.items():
             writer.write_parquet(relative, frame)
-        writer.finish()
+        writer.finish(**info)
     except BaseException:
         writer.cancel()
         raise
@@ -191,32 +207,46 @@ def _own(run: Run, full: Prepared) -> tuple[Outcome, list[Outcome]]:
     """The run's own model and its references."""
     answerer = answerer_of(full, load_model(run, full))
     asked = full.material.questions
+    return answerer.outcome(asked, _seconds(run)), references(answerer, asked)
+
+
+def _seconds(run: Run) -> float:
+    """That the run's training took."""
     history = run.history()
-    seconds = float(history["seconds"].sum()) if len(history) else float("nan")
-    return answerer.outcome(asked, seconds), references(answerer, asked)
+    return float(history["seconds"].sum()) if len(history) else float("nan")
 
 
 def _trained(
     bench: Bench, base: RunSettings, seed: int, own: Contender, progress: Progress
-) -> Outcome:
-    """The answers of a contender, with the settings of the run's model otherwise."""
+) -> tuple[Outcome, list[Outcome]]:
+    """The answers of a contender, with the settings of the run's model otherwise.
+
+    With those of a full model of another seed come the references to it.
+    """
     fitted = fit(bench.prepared(own.like(base, seed)), progress, f"{own.label}, seed {seed}")
-    return fitted.answerer.outcome(bench.material.questions, fitted.seconds)
+    asked = bench.material.questions
+    outcome = fitted.answerer.outcome(asked, fitted.seconds)
+    is_full = (outcome.model, outcome.variant) == FULL_MODEL
+    return outcome, references(fitted.answerer, asked) if is_full else []
 
 
-def _add(
-    run: Run, full: Prepared, outcomes: Sequence[Outcome], beside: Sequence[Outcome]
-) -> pd.DataFrame:
+def _add(run: Run, full: Prepared, outcomes: Sequence[Outcome], beside: Beside) -> pd.DataFrame:
     """Write the comparison into the run."""
-    popular = beside[0]
-    # Popularity knows no seed: it stands beside the models of each.
-    of_seeds = [replace(popular, seed=seed) for seed in sorted({o.seed for o in outcomes})]
+    seed = full.settings.seed
+    # What is solved knows no seed: it stands beside the models of each.
+    of_seeds = [
+        replace(solved, seed=other)
+        for solved in beside.outcomes
+        for other in sorted({o.seed for o in outcomes})
+    ]
     variants = tabulate(variants_table, [*outcomes, *of_seeds], pool=True)
-    same_seed = [o for o in outcomes if o.seed == full.settings.seed]
+    same_seed = [o for o in [*outcomes, *beside.outcomes] if o.seed == seed]
     plain = [o for o in same_seed if o.variant == FULL]
+    known = [o for o in same_seed if o.model not in REFERENCES]
     frames = {
         VARIANTS: variants,
-        SUMMARY: tabulate(summary_table, [*plain, *beside]),
-    } | comparison_frames(full, [*same_seed, popular])
-    add_frames(run, frames)
+        SUMMARY: tabulate(summary_table, plain),
+        LOW_DEGREE: low_degree_frame(full, known),
+    } | comparison_frames(full, known)
+    add_frames(run, frames, baselines=beside.seconds, left_out=beside.left_out)
     return variants

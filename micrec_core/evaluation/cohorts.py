@@ -14,8 +14,8 @@ from scipy import sparse
 
 from micrec_core.evaluation.metrics import hit_matrix
 from micrec_core.evaluation.ranking import sorted_rows
-from micrec_core.evaluation.significance import bootstrap_sums, percentiles
-from micrec_core.names import DEGREE_BINS, DEGREE_STARTS
+from micrec_core.evaluation.significance import bootstrap_sums, percentiles, sign_flip_p_values
+from micrec_core.names import DEGREE_BINS, DEGREE_STARTS, LOW_BINS
 
 
 def degree_bins(degree: ArrayLike) -> NDArray[np.object_]:
@@ -95,6 +95,44 @@ def degree_differences(items: pd.DataFrame, reference: pd.DataFrame) -> pd.DataF
     return _by_bin(both, "diff")
 
 
+def low_degree_test(items: pd.DataFrame, reference: pd.DataFrame | None) -> dict[str, float]:
+    """Recall of items with few train interactions, but some (LOW_BINS), and its test.
+
+    The test is of the difference from another model on the same items: the paired permutation
+    test, an item's sign being drawn, since items are what is sampled.
+
+    Returns
+    -------
+    dict
+        n_items, n_positives, recall, low, high; diff, diff_low, diff_high and the uncorrected p,
+        NaN without a reference or items
+    """
+    few = items[items["bin"].isin(LOW_BINS)]
+    untested = dict.fromkeys(("diff", "diff_low", "diff_high", "p"), np.nan)
+    own = _shares(few["hits"], few["n_positives"])
+    out = {
+        "n_items": len(few),
+        "n_positives": int(few["n_positives"].sum()),
+        **dict(zip(("recall", "low", "high"), own, strict=True)),
+    }
+    if reference is None or few.empty:
+        return out | untested
+    both = few.merge(reference[["item_row", "hits"]], on="item_row", suffixes=("", "_reference"))
+    gain = both["hits"] - both["hits_reference"]
+    found = _shares(gain, both["n_positives"])
+    p = sign_flip_p_values(gain.to_numpy(np.float64)[:, None], seed=1)
+    return out | dict(zip(("diff", "diff_low", "diff_high", "p"), (*found, float(p[0]))))
+
+
+def _shares(counts: pd.Series, totals: pd.Series, seed: int = 0) -> tuple[float, float, float]:
+    """Sum of counts / sum of totals, and its bootstrap interval over the items; NaN without any."""
+    if not len(totals):
+        return np.nan, np.nan, np.nan
+    sums = bootstrap_sums(np.column_stack([counts, totals]), seed=seed)
+    low, high = percentiles(sums[:, 0] / sums[:, 1])
+    return float(counts.sum() / totals.sum()), float(low), float(high)
+
+
 def _by_bin(items: pd.DataFrame, name: str, seed: int = 0) -> pd.DataFrame:
     """(hits - hits of the reference, where there is one) / positives, and its interval."""
     rows: list[tuple] = []
@@ -104,8 +142,5 @@ def _by_bin(items: pd.DataFrame, name: str, seed: int = 0) -> pd.DataFrame:
             rows.append((label, 0, 0, np.nan, np.nan, np.nan))
             continue
         gain, total = part["hits"] - part.get("hits_reference", 0), part["n_positives"]
-        sums = bootstrap_sums(np.column_stack([gain, total]), seed=seed)
-        low, high = percentiles(sums[:, 0] / sums[:, 1])
-        share = float(gain.sum() / total.sum())
-        rows.append((label, len(part), int(total.sum()), share, float(low), float(high)))
+        rows.append((label, len(part), int(total.sum()), *_shares(gain, total, seed)))
     return pd.DataFrame(rows, columns=["bin", "n_items", "n_positives", name, "low", "high"])

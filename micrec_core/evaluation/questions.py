@@ -8,7 +8,7 @@ each protocol asks, ``protocols.PROTOCOLS`` says.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -61,6 +61,17 @@ class Question:
         """What its users are known by, as ``Protocol.known_by``; of validation, training."""
         return PROTOCOLS[self.protocol].known_by if self.protocol in PROTOCOLS else "training"
 
+    def of(self, rows: NDArray[np.int64]) -> Question:
+        """The same of some of its users, by their places in it."""
+        return replace(
+            self,
+            users=self.users[rows],
+            user_ids=self.user_ids[rows],
+            positives=self.positives[rows],
+            mask=None if self.mask is None else self.mask[rows],
+            cohort=None if self.cohort is None else self.cohort[rows],
+        )
+
     def answer(
         self,
         users: NDArray[np.floating],
@@ -88,6 +99,13 @@ class Answer:
 
     question: Question
     ranked: NDArray[np.int32]
+
+    def of(self, question: Question) -> Answer:
+        """The lists of the users of a question that asks some of this one's."""
+        if len(question) == len(self.question):
+            return self
+        rows = np.searchsorted(self.question.users, question.users)
+        return Answer(self.question.of(rows), self.ranked[rows])
 
     def users(self) -> pd.DataFrame:
         """The users frame (see ``tables``) of these lists."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from micrec_core.figures import theme
+from micrec_core.figures import theme, verdicts
 from micrec_core.figures.dots import dot, interval_error, name_rows, rows_height, zero_line
 from micrec_core.figures.picking import own_seed, pick
 from micrec_core.mechanisms import MECHANISMS, variant_label
@@ -16,12 +15,6 @@ from micrec_core.names import FULL, POOLED
 from micrec_core.protocols import CURVES
 
 _ORDER = [FULL, *MECHANISMS]
-
-
-def from_summary(summary: pd.DataFrame) -> pd.DataFrame:
-    """A table like ``variants`` from what a run measured of itself, without differences."""
-    empty = ("diff", "diff_low", "diff_high", "p_holm", "seconds", "n_parameters")
-    return summary.assign(**dict.fromkeys(empty, np.nan))
 
 
 def labelled(variants: pd.DataFrame) -> pd.DataFrame:
@@ -35,14 +28,6 @@ def labelled(variants: pd.DataFrame) -> pd.DataFrame:
     place = out["variant"].map({v: i for i, v in enumerate(_ORDER)}).fillna(len(_ORDER))
     out["_place"] = place.where(ours, 100 + out.groupby("model").ngroup())
     return out.sort_values(["_place", "seed"]).drop(columns="_place").reset_index(drop=True)
-
-
-def with_maps(variants: pd.DataFrame, cold: pd.DataFrame | None) -> pd.DataFrame:
-    """The variants, and the maps between user spaces that ``cold`` sets beside them."""
-    if cold is None:
-        return variants
-    known = set(variants["model"])
-    return pd.concat([variants, cold[~cold["model"].isin(known)]], ignore_index=True)
 
 
 def _main(variants: pd.DataFrame) -> pd.Series:
@@ -103,7 +88,7 @@ def scores(variants: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
 
 
 def differences(variants: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
-    """Paired difference of every row from the full model; hollow where Holm's p is above 0.05.
+    """Paired difference of every row from the full model; hollow where ``verdicts`` show none.
 
     Differences pooled over seeds are drawn alone where they are stored. Popularity is so far off
     that it would hide the rest; it is left to the table.
@@ -116,7 +101,10 @@ def differences(variants: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
     for index, domain in enumerate(labels):
         for model, rows in pick(frame, domain=domain).groupby("model", sort=False):
             shape = theme.model_symbol(str(model), index, "x")
-            sure = rows["p_holm"].fillna(1.0) < 0.05
+            shown = [
+                verdicts.verdict(-row.diff, row.p_holm) in ("better", "worse")
+                for row in rows.itertuples()
+            ]
             trace = dot(
                 rows,
                 _places(rows, names),
@@ -124,7 +112,7 @@ def differences(variants: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
                 low="diff_low",
                 high="diff_high",
                 colour=_colour(str(model), index),
-                symbols=[shape if s else f"{shape}-open" for s in sure],
+                symbols=[shape if s else f"{shape}-open" for s in shown],
                 digits=4,
             )
             figure.add_trace(trace, 1, index + 1)

@@ -1,33 +1,68 @@
-"""The sentences of the Overview page: each says one thing, with its interval, n and its evidence.
+"""The findings of the Overview page: each says one thing, with its interval, n and its evidence.
 
-A finding is worded by what the numbers are. Where an interval includes zero it says so, and a table
-that a run does not have gives no finding.
+A finding claims what the corrected test of its question carries (``verdicts``), names the strongest
+model that the question was asked of, and says so where nothing was tested or too few were asked. A
+table that a run does not have gives no finding.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import pandas as pd
 
-from micrec_core.figures.picking import own_seed, pick
+from micrec_core.figures import verdicts
+from micrec_core.figures.picking import pick
+from micrec_core.figures.theme import metric_label
+from micrec_core.figures.verdicts import Compared
+from micrec_core.mechanisms import ALL, MECHANISMS, variant_label
 from micrec_core.modalities.registry import nouns
-from micrec_core.names import DEGREE_BINS, DEGREE_STARTS, HEADLINE, is_baseline, model_label
+from micrec_core.names import (
+    ALIGNMENT,
+    COLD,
+    DEGREE_STARTS,
+    EVERYONE,
+    FEWEST,
+    FULL,
+    FULL_LIST,
+    HEADLINE,
+    LEVEL,
+    LOW_DEGREE,
+    MICREC,
+    POOLED,
+    SUMMARY,
+    VARIANTS,
+    model_label,
+)
 from micrec_core.protocols import PROTOCOL_LABELS
 
-TABLES = ("variants", "summary", "degree", "alignment")
-_LOW = list(DEGREE_BINS[1:3])
-NO_DIFFERENCE = "not clearly different from"
+TABLES = (VARIANTS, COLD, SUMMARY, LOW_DEGREE, ALIGNMENT)
+POPULARITY = "popularity"
+HOW_TESTED = (
+    "Each claim is what the test of its question carries, the same as on the pages it links to: "
+    "paired by user, 95 % intervals, p corrected (Holm) over all models, variants and domains of "
+    f"the question, shown below {LEVEL}. The model named is the strongest that was asked."
+)
+# A question, how a claim about it begins, and the words of the link.
+ASKED = {
+    "known": ("For known users", "See all models and variants"),
+    "new-users": ("For new users", "See all models on it"),
+    "cold-domain": ("For users it never saw in a domain", "See all models on it"),
+}
 
 
 @dataclass(frozen=True)
 class Finding:
     """One claim of the run.
 
-    ``title`` is the claim in a sentence, ``lines`` the numbers behind it (one per domain), ``page``
-    the url path of the page that shows the evidence, ``link`` the words of the link, ``query`` what
-    is to be chosen on that page.
+    Attributes
+    ----------
+    title : the claim in a sentence
+    lines : the numbers behind it, mostly one a domain
+    page, link, query : the page that shows the evidence, the link's words, what is chosen there
+    compared : what the claim was made from
     """
 
     title: str
@@ -35,6 +70,7 @@ class Finding:
     page: str
     link: str
     query: Mapping[str, str] = field(default_factory=dict)
+    compared: tuple[Compared, ...] = ()
 
 
 def interval_text(mean: float, low: float, high: float, digits: int = 3) -> str:
@@ -42,223 +78,274 @@ def interval_text(mean: float, low: float, high: float, digits: int = 3) -> str:
     return f"{mean:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
-def verdict(low: float, high: float) -> str:
-    """How a difference with this interval compares with zero, in words."""
-    if low > 0:
-        return "above"
-    return "below" if high < 0 else NO_DIFFERENCE
+def how_tested(left_out: Mapping[str, str]) -> str:
+    """How claims come about, and which baselines were not measured beside the run and why."""
+    missing = [f"{model_label(name)} ({why})" for name, why in left_out.items()]
+    return HOW_TESTED + (f" Not measured: {'; '.join(missing)}." if missing else "")
 
 
-def _claim(setting: str, words: list[str], baseline: str) -> str:
-    """One sentence for all domains where they agree, else the honest mix."""
-    kinds = set(words)
-    if kinds == {"above"}:
-        return f"{setting}, MICRec beats {baseline} (NDCG@20)."
-    if kinds == {"below"}:
-        return f"{setting}, MICRec falls short of {baseline} (NDCG@20)."
-    if kinds == {NO_DIFFERENCE}:
-        return f"{setting}, MICRec is not clearly different from {baseline} (NDCG@20)."
-    if "above" not in kinds:
-        return f"{setting}, MICRec falls short of {baseline} in some domains (NDCG@20)."
-    return f"{setting}, MICRec beats {baseline} in some domains but not in all (NDCG@20)."
+@dataclass(frozen=True)
+class Findings:
+    """What a run's tables allow to say.
 
+    Attributes
+    ----------
+    tables : by their path, those of ``TABLES``; None where the run has none
+    labels : domain -> words shown
+    seed : of the run
+    variant : of the run's model
+    """
 
-def known_users(
-    variants: pd.DataFrame, labels: Mapping[str, str], seed: int | None
-) -> Finding | None:
-    """The full model against the strongest baseline of each domain, by paired differences."""
-    frame = own_seed(pick(variants, metric=HEADLINE, cohort="all", protocol="known"), seed)
-    words, lines, names = [], [], []
-    for domain, label in labels.items():
-        rows = pick(frame, domain=domain)
-        full = pick(rows, model="micrec", variant="full")
-        baselines = rows[rows["model"].map(is_baseline)].dropna(subset=["diff"])
-        if full.empty or baselines.empty:
-            continue
-        baseline = baselines.loc[baselines["mean"].idxmax()]
-        gain, low, high = -baseline["diff"], -baseline["diff_high"], -baseline["diff_low"]
-        name = model_label(baseline["model"])
-        words.append(verdict(low, high))
-        names.append(name)
-        share = f" ({gain / baseline['mean']:+.0%})" if baseline["mean"] > 0 else ""
-        lines.append(
-            f"{label}: {gain:+.3f} [{low:+.3f}, {high:+.3f}]{share} against {name}, "
-            f"from {baseline['mean']:.3f} to {full.iloc[0]['mean']:.3f}; "
-            f"n\u00a0=\u00a0{int(baseline['n']):,} users"
+    tables: Mapping[str, pd.DataFrame | None]
+    labels: Mapping[str, str]
+    seed: int | None
+    variant: str = FULL
+
+    @property
+    def subject(self) -> tuple[str, str]:
+        return MICREC, self.variant
+
+    @property
+    def name(self) -> str:
+        """What claims call the run's model."""
+        own = model_label(MICREC)
+        return own if self.variant == FULL else f"{own} {variant_label(self.variant)}"
+
+    def every(self) -> list[Finding]:
+        """All there are, known users first."""
+        found = [self.question(protocol) for protocol in ASKED]
+        found += [self.new_items(), self.low_degree(), self.content(), self.aligned_users()]
+        return [finding for finding in found if finding is not None]
+
+    @cached_property
+    def _tested(self) -> pd.DataFrame | None:
+        frames = [self.tables.get(t) for t in (VARIANTS, COLD, SUMMARY)]
+        return verdicts.tested(*(f if f is None else f[f["metric"] == HEADLINE] for f in frames))
+
+    def _asked(self, protocol: str, cohort: str = EVERYONE) -> pd.DataFrame:
+        """The rows to quote of a question, NDCG@20."""
+        if self._tested is None:
+            return pd.DataFrame(columns=["model", "variant", "domain", "n"])
+        rows = pick(self._tested, cohort=cohort, protocol=protocol)
+        return verdicts.quoted(rows, self.seed)
+
+    def _n_seeds(self, protocol: str) -> int:
+        assert self._tested is not None
+        rows = pick(self._tested, protocol=protocol, model=MICREC, variant=self.variant)
+        return int(rows.loc[rows["seed"] != POOLED, "seed"].nunique())
+
+    def question(self, protocol: str) -> Finding | None:
+        """The model against the strongest other one of each domain."""
+        rows = self._asked(protocol)
+        setting, link = ASKED[protocol]
+        query = {} if protocol == "known" else {"abl_protocol": PROTOCOL_LABELS[protocol]}
+        found = verdicts.strongest(verdicts.enough(rows), self.labels, self.subject)
+        refused = verdicts.too_few(pick(rows, model=MICREC), self.labels)
+        if not found and not refused:
+            return None
+        lines = [self._line(one, protocol) for one in found] + refused
+        title = f"{setting}, fewer than {FEWEST} were asked: no claim."
+        if found:
+            title = self._claim(setting, found)
+        return Finding(title, tuple(lines), "ablations", link, query, tuple(found))
+
+    def _claim(self, setting: str, found: Sequence[Compared]) -> str:
+        """No claim where the strongest there is gives everyone the same list."""
+        if all(one.model == POPULARITY and one.n_others == 1 for one in found):
+            return f"{setting}, nothing but popularity was measured beside {self.name}: no claim."
+        return verdicts.claim(setting, found, metric_label(HEADLINE), self.name)
+
+    def _line(self, one: Compared, protocol: str, what: str = "") -> str:
+        among = f"strongest of {one.n_others} others" if one.n_others > 1 else "the only other"
+        return (
+            f"{one.label}{what}: {one.own:.3f} against {one.other:.3f} of {one.name}, {among}; "
+            f"{one.difference}; n\u00a0=\u00a0{one.n:,} users, "
+            f"{verdicts.trainings(one.seed, self._n_seeds(protocol))}"
         )
-    if not lines:
-        return None
-    best = names[0] if len(set(names)) == 1 else "the best baseline"
-    title = _claim("For known users", words, best)
-    return Finding(title, tuple(lines), "ablations", "See every variant")
 
-
-def known_against_popularity(
-    summary: pd.DataFrame, labels: Mapping[str, str], seed: int | None
-) -> Finding | None:
-    """What a run that was compared with nothing else can say of known users."""
-    return _against(summary, labels, seed, "known", "For known users")
-
-
-def cold_domain(
-    summary: pd.DataFrame, labels: Mapping[str, str], seed: int | None
-) -> Finding | None:
-    """Users whose interactions in a domain were hidden, against popularity there."""
-    setting = "For users it never saw in a domain"
-    return _against(summary, labels, seed, "cold-domain", setting, also="ridge")
-
-
-def new_items(summary: pd.DataFrame, labels: Mapping[str, str], seed: int | None) -> Finding | None:
-    """Items that were held out, known by their content alone, against INMO or popularity."""
-    asked = "new-items", "For items without any interaction"
-    return _against(summary, labels, seed, *asked, "inmo") or _against(
-        summary, labels, seed, *asked
-    )
-
-
-def _against(
-    summary: pd.DataFrame,
-    labels: Mapping[str, str],
-    seed: int | None,
-    protocol: str,
-    setting: str,
-    baseline: str = "popularity",
-    also: str | None = None,
-) -> Finding | None:
-    """Our model against another one on a protocol; its evidence is on the Ablations page."""
-    frame = own_seed(pick(summary, metric=HEADLINE, cohort="all", protocol=protocol), seed)
-    words, lines = [], []
-    for domain, label in labels.items():
-        rows = pick(frame, domain=domain)
-        ours, others = pick(rows, model="micrec", variant="full"), pick(rows, model=baseline)
-        if ours.empty or others.empty:
-            continue
-        mine, theirs = ours.iloc[0], others.loc[others["mean"].idxmax()]
-        # Only the separate intervals are stored; that they do not overlap is a strict criterion.
-        words.append(verdict(mine["low"] - theirs["high"], mine["high"] - theirs["low"]))
-        extra = pick(rows, model=also) if also else rows[:0]
-        tail = f", {model_label(str(also))} {extra.iloc[0]['mean']:.3f}" if len(extra) else ""
-        lines.append(
-            f"{label}: {interval_text(mine['mean'], mine['low'], mine['high'])} against "
-            f"{model_label(baseline)} "
-            f"{interval_text(theirs['mean'], theirs['low'], theirs['high'])}{tail}; "
-            f"n\u00a0=\u00a0{int(mine['n']):,} users"
+    def new_items(self) -> Finding | None:
+        """Items known by their content alone, among themselves and among all items."""
+        rows, listed = self._asked("new-items"), self._asked("new-items", FULL_LIST)
+        if rows.empty:
+            return None
+        unable = unable_to_rank(rows)
+        found = verdicts.strongest(
+            verdicts.enough(rows), self.labels, self.subject, leave_out=unable
         )
-    if not lines:
-        return None
-    title = _claim(setting, words, baseline if baseline == "popularity" else model_label(baseline))
-    if protocol == "known":
-        return Finding(title, tuple(lines), "ablations", "See all that was measured")
-    asked = {"abl_protocol": PROTOCOL_LABELS[protocol]}
-    return Finding(title, tuple(lines), "ablations", "See all models on it", asked)
-
-
-def aligned_users(alignment: pd.DataFrame) -> Finding | None:
-    """Whether the same person's two vectors lie closer than two strangers' do."""
-    frame = pick(alignment, metric="paired_cosine").sort_values("epoch", kind="stable")
-    if frame.empty:
-        return None
-    # Of several pairs of domains, the one that the maps are of.
-    frame = pick(frame, a=frame.iloc[0]["a"], b=frame.iloc[0]["b"])
-    first, last = frame.iloc[0], frame.iloc[-1]
-    apart = last["low"] > last["random"]
-    title = (
-        "The same person's two vectors lie closer together than two strangers' do."
-        if apart
-        else "The same person's two vectors do not lie clearly closer than two strangers' do."
-    )
-    line = (
-        f"Cosine of true pairs {interval_text(last['value'], last['low'], last['high'], 2)} at "
-        f"epoch {int(last['epoch'])}, random pairs {last['random']:.2f}"
-    )
-    if len(frame) > 1:
-        line += f"; it was {first['value']:.2f} at epoch {int(first['epoch'])}"
-    return Finding(title, (line + ".",), "alignment", "See before and after")
-
-
-def low_degree(degree: pd.DataFrame, labels: Mapping[str, str]) -> Finding | None:
-    """Recall of items with few train interactions, but some, against the best baseline."""
-    frame = pick(degree, bin=_LOW, variant="full")
-    frame = frame[frame["n_positives"] > 0]
-    words, lines = [], []
-    for domain, label in labels.items():
-        pooled = _pool_bins(pick(frame, domain=domain))
-        baselines = pooled[pooled.index.map(is_baseline)]
-        if "micrec" not in pooled.index or baselines.empty:
-            continue
-        ours, baseline = pooled.loc["micrec"], baselines.loc[baselines["recall"].idxmax()]
-        words.append(verdict(ours["low"] - baseline["high"], ours["high"] - baseline["low"]))
-        lines.append(
-            f"{label}: recall@20 {interval_text(ours['recall'], ours['low'], ours['high'])} "
-            f"against {model_label(str(baseline.name))} "
-            f"{interval_text(baseline['recall'], baseline['low'], baseline['high'])}; "
-            f"{int(ours['n_items']):,} items, n\u00a0=\u00a0{int(ours['n_positives']):,} held-out "
-            "interactions"
+        among_all = verdicts.strongest(
+            verdicts.enough(listed), self.labels, self.subject, leave_out=unable
         )
-    if not lines:
-        return None
-    asked = f"On items with 1 to {DEGREE_STARTS[3] - 1} interactions"
-    title = _claim(asked, words, "the best baseline")
-    title = title.replace("NDCG@20", "recall@20")
-    return Finding(title, tuple(lines), "low-degree", "See all degree bins")
+        query = {"abl_protocol": PROTOCOL_LABELS["new-items"]}
+        setting, link = "For items without any interaction", "See all models on it"
+        refused = verdicts.too_few(pick(rows, model=MICREC), self.labels)
+        if not found:
+            own = verdicts.enough(pick(rows, model=MICREC, variant=self.variant))
+            lines = self._alone(own, " among new items") + self._alone(
+                verdicts.enough(pick(listed, model=MICREC, variant=self.variant)),
+                " among all items",
+            )
+            title = f"{setting}, no other model that ranks them was measured: no claim."
+            told = tuple(lines + refused)
+            return Finding(title, told, "ablations", link, query) if told else None
+        lines = [self._line(one, "new-items", " among new items") for one in found]
+        lines += [self._line(one, "new-items", " among all items") for one in among_all]
+        title = self._claim(f"{setting}, ranked among new items", found)
+        if among_all:
+            title += " " + self._claim("Ranked among all items", among_all)
+        return Finding(
+            title, tuple(lines + refused), "ablations", link, query, (*found, *among_all)
+        )
+
+    def _alone(self, rows: pd.DataFrame, what: str) -> list[str]:
+        """The model's own figures."""
+        return [
+            f"{self.labels[row.domain]}{what}: {interval_text(row.mean, row.low, row.high)}; "
+            f"n\u00a0=\u00a0{int(row.n):,} users, "
+            f"{verdicts.trainings(int(row.seed), self._n_seeds('new-items'))}"
+            for row in rows.itertuples()
+            if row.domain in self.labels
+        ]
+
+    def low_degree(self) -> Finding | None:
+        """Recall of items with few train interactions, but some, against the strongest there."""
+        table = self.tables.get(LOW_DEGREE)
+        if table is None:
+            return None
+        rows = table.assign(n=table["n_items"], mean=table["recall"])
+        found = verdicts.strongest(verdicts.enough(rows), self.labels, self.subject)
+        refused = [
+            f"{said.replace(' users', ' items')}"
+            for said in verdicts.too_few(pick(rows, model=MICREC), self.labels)
+        ]
+        if not found and not refused:
+            return None
+        held_out = rows.drop_duplicates("domain").set_index("domain")["n_positives"]
+        at = {self.labels[d]: int(n) for d, n in held_out.items() if d in self.labels}
+        lines = [
+            f"{one.label}: {one.own:.3f} against {one.other:.3f} of {one.name}, strongest of "
+            f"{one.n_others} others; {one.difference}; {one.n:,} items, n\u00a0=\u00a0"
+            f"{at[one.label]:,} held-out interactions, {verdicts.trainings(one.seed, 1)}"
+            for one in found
+        ]
+        setting = f"On items with 1 to {DEGREE_STARTS[3] - 1} interactions"
+        title = f"{setting}, there are too few to tell."
+        if found:
+            title = verdicts.claim(setting, found, "recall@20", self.name)
+        lines += refused
+        return Finding(
+            title, tuple(lines), "low-degree", "See all degree bins", compared=tuple(found)
+        )
+
+    def _without(self, protocol: str, names: Sequence[str]) -> list[tuple[str, Compared]]:
+        """The full model beside itself without something, in every domain that is enough for it."""
+        rows = verdicts.enough(pick(self._asked(protocol), model=MICREC))
+        return [
+            (variant_label(name), one)
+            for name in names
+            for domain, label in self.labels.items()
+            for one in verdicts.compared(
+                pick(rows, domain=domain, variant=[self.variant, name]), label, self.subject
+            )
+            if one.verdict != "untested"
+        ]
+
+    @property
+    def _variants(self) -> list[str]:
+        """That the model was also trained as."""
+        rows = pick(self._asked("known"), model=MICREC)
+        return [v for v in rows["variant"].unique() if v != self.variant]
+
+    def content(self) -> Finding | None:
+        """What taking modalities away costs known users."""
+        # A modality that a dataset brings is no mechanism of every model.
+        brought = [v for v in self._variants if v not in MECHANISMS]
+        found = self._without(
+            "known", [*(n for n, m in MECHANISMS.items() if m.modality), *brought]
+        )
+        if self.variant != FULL or not found:
+            return None
+        lines = [
+            f"{one.label} {what}: {-one.gain:+.3f} [{-one.high:+.3f}, {-one.low:+.3f}] "
+            f"{metric_label(HEADLINE)}, {verdicts.p_text(one.p)}; n\u00a0=\u00a0{one.n:,} users, "
+            f"{verdicts.trainings(one.seed, self._n_seeds('known'))}"
+            for what, one in found
+        ]
+        title = verdicts.without("Of known users", found)
+        lines += [said] if (said := _more_than_all(found)) else []
+        compared = tuple(one for _, one in found)
+        return Finding(title, tuple(lines), "ablations", "See the model without them", {}, compared)
+
+    def mechanisms(self) -> Finding | None:
+        """In one sentence, which mechanisms show an effect on known users and which show none."""
+        names = [n for n, m in MECHANISMS.items() if not m.modality]
+        found = self._without("known", names)
+        if self.variant != FULL or not found:
+            return None
+        title = verdicts.without("Of known users", found)
+        compared = tuple(one for _, one in found)
+        return Finding(title, (), "ablations", "See every variant", {}, compared)
+
+    def aligned_users(self) -> Finding | None:
+        """Whether the same person's two vectors lie closer than two strangers' do."""
+        alignment = self.tables.get(ALIGNMENT)
+        if alignment is None:
+            return None
+        frame = pick(alignment, metric="paired_cosine").sort_values("epoch", kind="stable")
+        if frame.empty:
+            return None
+        # Of several pairs of domains, the one that the maps are of.
+        frame = pick(frame, a=frame.iloc[0]["a"], b=frame.iloc[0]["b"])
+        first, last = frame.iloc[0], frame.iloc[-1]
+        apart = last["low"] > last["random"]
+        title = (
+            "The same person's two vectors lie closer together than two strangers' do."
+            if apart
+            else "The same person's two vectors do not lie clearly closer than two strangers' do."
+        )
+        line = (
+            f"Cosine of true pairs {interval_text(last['value'], last['low'], last['high'], 2)} at "
+            f"epoch {int(last['epoch'])}, random pairs {last['random']:.2f}"
+        )
+        if len(frame) > 1:
+            line += f"; it was {first['value']:.2f} at epoch {int(first['epoch'])}"
+        return Finding(title, (line + ".",), "alignment", "See before and after")
 
 
-def _pool_bins(rows: pd.DataFrame) -> pd.DataFrame:
-    """Per model, bins pooled by their positives; the bounds so pooled are wider than needed."""
-    weight = rows["n_positives"]
-    sums = {c: rows[c] * weight for c in ("recall", "low", "high")}
-    grouped = rows.assign(**sums).groupby("model")[
-        ["recall", "low", "high", "n_positives", "n_items"]
+def unable_to_rank(rows: pd.DataFrame) -> set[str]:
+    """Models that give every new item the same score: popularity, and whatever ranks as it does.
+
+    ``rows`` : of new items among new items
+    """
+    means = rows.groupby(["model", "domain"])["mean"].first().unstack("model")
+    if POPULARITY not in means:
+        return {POPULARITY}
+    same = (means.sub(means[POPULARITY], axis=0).abs() < 1e-12).any()
+    return {POPULARITY, *same.index[same]}
+
+
+def _more_than_all(found: Sequence[tuple[str, Compared]]) -> str:
+    """What it means where going without one modality costs more than going without all."""
+    everything = variant_label(next(n for n, m in MECHANISMS.items() if m.modality == ALL))
+    whole = {one.label: one.gain for what, one in found if what == everything}
+    more = [
+        f"{what} ({one.label})"
+        for what, one in found
+        if what != everything and one.gain > max(whole.get(one.label, one.gain), 0)
     ]
-    out = grouped.sum()
-    for column in ("recall", "low", "high"):
-        out[column] = out[column] / out["n_positives"]
-    return out
-
-
-def content_matters(
-    variants: pd.DataFrame, labels: Mapping[str, str], seed: int | None
-) -> Finding | None:
-    """What taking all modalities away costs, by paired differences."""
-    frame = own_seed(pick(variants, metric=HEADLINE, cohort="all", protocol="known"), seed)
-    rows = pick(frame, model="micrec", variant="modality", domain=list(labels)).dropna(
-        subset=["diff"]
+    if not more:
+        return ""
+    return (
+        f"Larger than the loss {everything}: {', '.join(more)}. Each is a model trained anew: one "
+        f"that never had {nouns('or')} leans on interactions instead, and one that keeps a single "
+        "modality leans on that, so that losses do not add up."
     )
-    if rows.empty:
-        return None
-    lines, words = [], []
-    for _, row in rows.iterrows():
-        words.append(verdict(-row["diff_high"], -row["diff_low"]))
-        lines.append(
-            f"{labels[row['domain']]}: {row['diff']:+.3f} [{row['diff_low']:+.3f}, "
-            f"{row['diff_high']:+.3f}] NDCG@20 without them; n\u00a0=\u00a0{int(row['n']):,} users"
-        )
-    content = nouns().capitalize()
-    title = f"{content} help known users in some domains, not in all."
-    if set(words) == {"above"}:
-        title = f"{content} help: taking them away costs accuracy."
-    elif "above" not in words:
-        title = f"{content} do not clearly help known users here."
-    return Finding(title, tuple(lines), "ablations", "See the model without them")
 
 
 def all_findings(
-    tables: Mapping[str, pd.DataFrame | None], labels: Mapping[str, str], seed: int | None
+    tables: Mapping[str, pd.DataFrame | None],
+    labels: Mapping[str, str],
+    seed: int | None,
+    variant: str = FULL,
 ) -> list[Finding]:
-    """What the tables of ``TABLES`` that a run has allow to say, the strongest claims first."""
-    found: list[Finding | None] = []
-    variants, summary = tables.get("variants"), tables.get("summary")
-    degree, alignment = tables.get("degree"), tables.get("alignment")
-    if variants is not None:
-        found.append(known_users(variants, labels, seed))
-    elif summary is not None:
-        found.append(known_against_popularity(summary, labels, seed))
-    if summary is not None:
-        found += [cold_domain(summary, labels, seed), new_items(summary, labels, seed)]
-    if degree is not None:
-        found.append(low_degree(degree, labels))
-    if variants is not None:
-        found.append(content_matters(variants, labels, seed))
-    if alignment is not None:
-        found.append(aligned_users(alignment))
-    return [f for f in found if f is not None]
+    """What the tables of ``TABLES`` that a run has allow to say, known users first."""
+    return Findings(tables, labels, seed, variant).every()

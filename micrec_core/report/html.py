@@ -19,6 +19,7 @@ from micrec_core.figures import (
     modalities,
     retrain,
     theme,
+    verdicts,
 )
 from micrec_core.figures.data import domain_table
 from micrec_core.figures.picking import of_pair, own_seed, pick
@@ -27,6 +28,9 @@ from micrec_core.names import (
     BEYOND,
     CUTOFF,
     DEGREE,
+    EVERYONE,
+    FULL,
+    HEADLINE,
     LAYOUTS,
     SNAPSHOT_USERS,
     VARIANTS,
@@ -64,13 +68,16 @@ def html_report(
     vectors : gives ``a`` and ``b`` [n, D] of a snapshot's epoch; without it there is no map
     """
     labels = {d["name"]: d["label"] or d["name"] for d in info["dataset"]["domains"]}
-    tables = {t: frame(f"metrics/{t}.parquet") for t in findings.TABLES}
+    tables = {name: frame(name) for name in findings.TABLES}
+    found = findings.Findings(tables, labels, info.get("seed"), info.get("variant", FULL))
     sections = list(_sections(info, frame, history, vectors, labels))
     return render(
         "run.html",
         info=info,
         labels=labels,
-        findings=findings.all_findings(tables, labels, info.get("seed")),
+        findings=found.every(),
+        mechanisms=found.mechanisms(),
+        how_tested=findings.how_tested(info.get("left_out") or {}),
         domains=domain_table(list(info["dataset"]["domains"])),
         sections=sections,
         # The first brings the script that draws all of them.
@@ -98,19 +105,20 @@ def _sections(
             history,
             "Validation NDCG@20 over the epochs; the best epoch is kept.",
         )
-    yield from _ablation_sections(frame, labels)
+    one = verdicts.trainings(info.get("seed") or 0, 1).capitalize()
+    yield from _ablation_sections(frame, labels, one)
     yield from _stress_sections(frame, labels)
-    yield from _degree_sections(frame, labels)
+    yield from _degree_sections(frame, labels, one)
     yield from _weight_sections(frame, labels)
     if vectors is not None:
         yield from _alignment_sections(frame, vectors, labels)
 
 
-def _ablation_sections(frame: Frame, labels: Mapping[str, str]) -> Iterator[Section]:
+def _ablation_sections(frame: Frame, labels: Mapping[str, str], one: str) -> Iterator[Section]:
     variants = frame(VARIANTS)
     if variants is not None:
-        rows = pick(variants, protocol="known", cohort="all", metric=findings.HEADLINE)
-        rows = ablations.labelled(rows)
+        rows = pick(variants, protocol="known", cohort=EVERYONE, metric=HEADLINE)
+        rows = ablations.labelled(verdicts.enough(rows))
         yield Section(
             "Variants and baselines",
             ablations.scores(rows, labels),
@@ -128,11 +136,13 @@ def _ablation_sections(frame: Frame, labels: Mapping[str, str]) -> Iterator[Sect
     if cutoff is not None:
         first = "ndcg" if (cutoff["metric"] == "ndcg").any() else cutoff["metric"].iloc[0]
         rows = pick(cutoff, metric=first, variant="full")
+        drawn, said = verdicts.foremost(rows, "mean")
         yield Section(
             "By length of the list",
-            ablations.cutoff_curves(rows, labels),
+            ablations.cutoff_curves(drawn, labels),
             rows,
-            f"{theme.metric_label(str(rows['metric'].iloc[0]))} against the list length K.",
+            f"{theme.metric_label(str(rows['metric'].iloc[0]))} against the list length K. {one}. "
+            f"{said}",
         )
 
 
@@ -142,7 +152,7 @@ def _stress_sections(frame: Frame, labels: Mapping[str, str]) -> Iterator[Sectio
         table = frame(curve_file(stress))
         if table is None:
             continue
-        rows = pick(table, metric=findings.HEADLINE, protocol="known", cohort="all", variant="full")
+        rows = pick(table, metric=HEADLINE, protocol="known", cohort=EVERYONE, variant=FULL)
         for lost in dict.fromkeys(rows["modality"]) if "modality" in rows else [None]:
             part = rows if lost is None else pick(rows, modality=lost)
             named = {d: label for d, label in labels.items() if d in set(part["domain"])}
@@ -155,19 +165,21 @@ def _stress_sections(frame: Frame, labels: Mapping[str, str]) -> Iterator[Sectio
                 )
 
 
-def _degree_sections(frame: Frame, labels: Mapping[str, str]) -> Iterator[Section]:
+def _degree_sections(frame: Frame, labels: Mapping[str, str], one: str) -> Iterator[Section]:
     degree, beyond = frame(DEGREE), frame(BEYOND)
     if degree is not None:
         rows = pick(degree, variant="full")
+        found = rows.assign(found=rows["recall"] * rows["n_positives"])
+        drawn, said = verdicts.foremost(found, "found")
         yield Section(
             "By how known the item is",
-            low_degree.recall_by_bin(rows, labels),
+            low_degree.recall_by_bin(drawn, labels),
             rows,
-            "Item-side recall@20 with 95 % intervals; hatched: fewer than 30 items.",
+            f"Item-side recall@20 with 95 % intervals; hatched: fewer than 30 items. {one}. {said}",
         )
     if beyond is not None:
         rows = pick(beyond, variant="full")
-        note = "Coverage of the catalogue, popularity of the lists, likeness within them."
+        note = f"Coverage of the catalogue, popularity of lists, likeness within them. {one}."
         yield Section("Beyond accuracy", low_degree.beyond_accuracy(rows, labels), rows, note)
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from micrec_core.comparing.comparison import LEVEL
 from micrec_core.figures.picking import pick
+from micrec_core.figures.verdicts import verdict
 from micrec_core.mechanisms import MECHANISMS
-from micrec_core.names import ALIGNMENT, MICREC, TESTS, VARIANTS
+from micrec_core.names import ALIGNMENT, LEVEL, MICREC, TESTS, VARIANTS
 from micrec_core.protocols import PROTOCOLS
 from micrec_core.report.stored_runs import (
     MAIN,
@@ -55,9 +55,8 @@ class Finding:
     @property
     def verdict(self) -> str:
         """``better`` (the full model), ``worse``, or ``open``: no difference can be shown."""
-        if not self.p < LEVEL:
-            return "open"
-        return "better" if self.full > self.other else "worse"
+        found = verdict(self.full - self.other, self.p)
+        return "open" if found == "untested" else found
 
     @property
     def where(self) -> str:

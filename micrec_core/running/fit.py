@@ -84,7 +84,7 @@ def fit(
     questions = validation_questions(prepared, prepared.training.validation_users)
     if isinstance(model, ClosedForm):
         progress(label, 0, 0)
-        seconds = _solve(model, prepared)
+        seconds = solve(model, prepared)
         on_epoch({"epoch": 0, "seconds": seconds})
         answerer = answerer_of(prepared, model)
         return Fitted(answerer, 0, seconds, validate(answerer, questions)["score"])
@@ -168,7 +168,7 @@ def restore(prepared: Prepared, stored: Callable[[], Mapping[str, NDArray]], whe
     settings = prepared.settings
     model = build_any(settings.model, prepared.inputs, settings.seed)
     if isinstance(model, ClosedForm):
-        _solve(model, prepared)
+        solve(model, prepared)
         return model
     state = {name: torch.from_numpy(value) for name, value in stored().items()}
     try:
@@ -181,8 +181,8 @@ def restore(prepared: Prepared, stored: Callable[[], Mapping[str, NDArray]], whe
     return model
 
 
-def _solve(model: ClosedForm, prepared: Prepared) -> float:
-    """Solve it; the seconds that took."""
+def solve(model: ClosedForm, prepared: Prepared) -> float:
+    """Solve a model that is not trained; the seconds that took."""
     started = time.perf_counter()
     model.solve(prepared.knowledge, prepared.device)
     return time.perf_counter() - started

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -12,7 +12,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
-from micrec_core.evaluation.cohorts import degree_differences, degree_table, item_recall
+from micrec_core.evaluation.cohorts import (
+    degree_differences,
+    degree_table,
+    item_recall,
+    low_degree_test,
+)
 from micrec_core.evaluation.metric_frames import (
     beyond_table,
     cutoff_table,
@@ -20,6 +25,7 @@ from micrec_core.evaluation.metric_frames import (
     variants_table,
 )
 from micrec_core.evaluation.questions import Answer, Outcome, tabulate
+from micrec_core.evaluation.significance import holm
 from micrec_core.figures.picking import pick
 from micrec_core.names import (
     BEYOND_COLUMNS,
@@ -30,10 +36,14 @@ from micrec_core.names import (
     EVERYONE,
     FULL_LIST,
     FULL_MODEL,
+    LOW_DEGREE,
+    LOW_DEGREE_COLUMNS,
     SUMMARY,
+    VARIANTS,
     users_file,
 )
 from micrec_core.protocols import PROTOCOLS
+from micrec_core.running.beside import few_answers
 from micrec_core.training.prepare import Prepared
 
 # Of each list, what "beyond accuracy" and the degree bins look at.
@@ -42,7 +52,7 @@ COLD_REFERENCES = "metrics/users_cold-domain-references.parquet"
 
 
 def own_frames(
-    prepared: Prepared, own: Outcome, others: Sequence[Outcome]
+    prepared: Prepared, own: Outcome, others: Sequence[Outcome], beside: Sequence[Outcome] = ()
 ) -> dict[str, pd.DataFrame]:
     """Every metrics file of one model, by its path in the run.
 
@@ -50,8 +60,9 @@ def own_frames(
     ----------
     own : the run's model
     others : references on the same questions
+    beside : baselines, asked of some of the same users; with any, all are tested against ``own``
     """
-    everyone = [own, *others]
+    everyone = [own, *others, *beside]
     frames = {SUMMARY: tabulate(summary_table, everyone)}
     for protocol in PROTOCOLS:
         users = own.users(protocol)
@@ -61,12 +72,17 @@ def own_frames(
     if len(listed):
         frames["metrics/users_new-items-full-list.parquet"] = listed
     if own.of("cold-domain"):
-        frames[COLD] = _cold(everyone)
+        frames[COLD] = _cold([own, *others])
         asked = [o.users("cold-domain").assign(model=o.model) for o in others]
         if asked:
             frames[COLD_REFERENCES] = pd.concat(asked, ignore_index=True)
     if own.of("known"):
         frames[DEGREE_ITEMS] = _degree_items(prepared, own)
+        frames[LOW_DEGREE] = low_degree_frame(prepared, everyone)
+    if beside:
+        tested = [own, *(few_answers(o) for o in others), *beside]
+        reference = own.model, own.variant
+        frames[VARIANTS] = tabulate(partial(variants_table, reference=reference), tested)
     return frames | comparison_frames(prepared, everyone)
 
 
@@ -85,17 +101,12 @@ def comparison_frames(prepared: Prepared, outcomes: Sequence[Outcome]) -> dict[s
 
     Bins of each other model hold its difference from the full MICRec, where that is among them.
     """
-    answers = [
-        (outcome, a, _items(prepared, a)) for outcome in outcomes for a in outcome.of("known")
-    ]
-    full = {a.question.place: items for outcome, a, items in answers if _is_full(outcome)}
     parts: dict[str, list[pd.DataFrame]] = {"degree": [], "cutoff": [], "beyond": []}
-    for outcome, answer, items in answers:
+    for outcome, answer, items, reference in _of_items(prepared, outcomes):
         q = answer.question
         who: Any = {"model": outcome.model, "variant": outcome.variant, "domain": q.domain}
         degree = _degree(prepared, answer)
-        bins = _bins(items, None if _is_full(outcome) else full.get(q.place))
-        parts["degree"].append(bins.assign(**who)[DEGREE_COLUMNS])
+        parts["degree"].append(_bins(items, reference).assign(**who)[DEGREE_COLUMNS])
         parts["cutoff"].append(cutoff_table(answer.ranked, q.positives, **who))
         parts["beyond"].append(
             beyond_table(
@@ -110,6 +121,41 @@ def comparison_frames(prepared: Prepared, outcomes: Sequence[Outcome]) -> dict[s
         else pd.DataFrame(columns=columns[name])
         for name, frames in parts.items()
     }
+
+
+def low_degree_frame(prepared: Prepared, outcomes: Sequence[Outcome]) -> pd.DataFrame:
+    """Recall of items with few train interactions, tested against the full MICRec among them.
+
+    Holm's correction runs over all models, variants and domains.
+
+    Returns
+    -------
+    DataFrame
+        LOW_DEGREE_COLUMNS
+    """
+    rows = []
+    for outcome, answer, items, reference in _of_items(prepared, outcomes):
+        who = {"model": outcome.model, "variant": outcome.variant, "seed": outcome.seed}
+        tested = low_degree_test(items, reference)
+        rows.append(who | {"domain": answer.question.domain} | tested)
+    table = pd.DataFrame(rows, columns=[*LOW_DEGREE_COLUMNS[:-1], "p"])
+    return table.assign(p_holm=holm(table["p"]))[LOW_DEGREE_COLUMNS]
+
+
+def _of_items(
+    prepared: Prepared, outcomes: Sequence[Outcome]
+) -> Iterator[tuple[Outcome, Answer, pd.DataFrame, pd.DataFrame | None]]:
+    """Lists for known users, the hits of each item in them, and those of the full MICRec.
+
+    The latter are of the same users, some of whom a baseline may have been asked about; None for
+    the full MICRec itself and where it is not among the outcomes.
+    """
+    full = {a.question.place: a for o in outcomes if _is_full(o) for a in o.of("known")}
+    for outcome in outcomes:
+        for answer in outcome.of("known"):
+            beside = None if _is_full(outcome) else full.get(answer.question.place)
+            reference = None if beside is None else _items(prepared, beside.of(answer.question))
+            yield outcome, answer, _items(prepared, answer), reference
 
 
 def headline(summary: pd.DataFrame, model: str, variant: str) -> dict[str, Any]:

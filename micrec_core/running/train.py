@@ -15,7 +15,8 @@ from micrec_core.data.progress import Progress, silent
 from micrec_core.evaluation.leaks import require_disjoint
 from micrec_core.method.inductive import encode
 from micrec_core.modalities.registry import nouns
-from micrec_core.names import CATALOGUE, PARAMETERS, SUMMARY, WEIGHTS
+from micrec_core.names import CATALOGUE, MICREC, PARAMETERS, SUMMARY, WEIGHTS
+from micrec_core.running.beside import Beside, solved_beside
 from micrec_core.running.catalogue import catalogue_frame
 from micrec_core.running.cost import Clock
 from micrec_core.running.ending import marked_at_its_end, stop_on_sigterm
@@ -59,6 +60,7 @@ def train_run(
     progress: Progress = silent,
     cache: Path | None = None,
     umap: bool = True,
+    baselines: bool = True,
 ) -> TrainResult:
     """Train, evaluate and write a run; one of a baseline has nothing that serves it.
 
@@ -74,6 +76,7 @@ def train_run(
     progress : told what is being done
     cache : folder of encoded features; None keeps none
     umap : lay snapshots out by UMAP too, where umap-learn is installed
+    baselines : set cheap baselines beside a MICRec (``running.beside``)
 
     Raises
     ------
@@ -106,7 +109,11 @@ def train_run(
                 aligned = not settings.model.is_baseline
                 snapshots = Snapshots(writer, prepared) if aligned else None
                 fitted = _fit(writer, prepared, snapshots, resume, progress)
-            return _write(writer, prepared, fitted, snapshots, umap, clock, progress)
+            beside = Beside([])
+            if baselines and settings.model.name == MICREC:
+                with clock.part("baselines"):
+                    beside = solved_beside(prepared, fitted.seconds, progress)
+            return _write(writer, prepared, fitted, snapshots, beside, umap, clock, progress)
 
 
 def _fit(
@@ -142,6 +149,7 @@ def _write(
     prepared: Prepared,
     fitted: Fitted,
     snapshots: Snapshots | None,
+    beside: Beside,
     umap: bool,
     clock: Clock,
     progress: Progress,
@@ -162,7 +170,7 @@ def _write(
     with clock.part("evaluate"):
         progress("evaluating", 0, 0)
         own = answerer.outcome(asked, fitted.seconds)
-        frames = own_frames(prepared, own, references(answerer, asked))
+        frames = own_frames(prepared, own, references(answerer, asked), beside.outcomes)
         if isinstance(answerer, MicrecAnswerer):
             frames[WEIGHTS] = weights_frame(prepared, answerer.model, by_source)
         for relative, frame in frames.items():
@@ -178,6 +186,8 @@ def _write(
         peak_mb=clock.peak_mb,
         timings={name: round(seconds, 3) for name, seconds in clock.timings.items()},
         unreadable_images=len(prepared.features.unreadable),
+        baselines=beside.seconds,
+        left_out=beside.left_out,
     )
     metrics = headline(frames[SUMMARY], own.model, own.variant)
     return TrainResult(writer.path, own.model, own.variant, metrics, clock.total, fitted.best_epoch)

@@ -92,6 +92,9 @@ class RunInfo(_Record):
     device: str = ""
     versions: dict[str, str] = Field(default_factory=dict)
     timings: dict[str, float] = Field(default_factory=dict)
+    # CPU seconds of each baseline that was trained beside it; why others were not.
+    baselines: dict[str, dict[str, float]] = Field(default_factory=dict)
+    left_out: dict[str, str] = Field(default_factory=dict)
     best_epoch: int | None = None
     n_parameters: int | None = None
     error: str | None = None

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from micrec_core.figures import ablations as figures
+from micrec_core.figures import verdicts
 from micrec_core.figures.picking import pick
 from micrec_core.figures.theme import metric_label, source_label
 from micrec_core.mechanisms import variant_label
@@ -42,12 +43,14 @@ def show_cutoff(opened: Opened, cutoff: pd.DataFrame) -> None:
     metrics = sorted(cutoff["metric"].unique(), key=lambda m: (m != "ndcg", m))
     metric = choose_one("Metric", metrics, "abl_curve", metrics[0], metric_label)
     rows = _beside_full(pick(cutoff, metric=metric), "abl_curve_variant")
+    drawn, said = verdicts.foremost(rows, "mean")
     chart(
-        figures.cutoff_curves(rows, opened.labels, f"{metric_label(metric)} at K"),
+        figures.cutoff_curves(drawn, opened.labels, f"{metric_label(metric)} at K"),
         rows,
         "abl_cutoff",
         alt=f"{metric_label(metric)} against the list length for each model and domain",
-        caption="The order of the models should not depend on where the list is cut.",
+        caption="The order of the models should not depend on where the list is cut. "
+        f"{verdicts.trainings(opened.seed or 0, 1).capitalize()}. {said}",
     )
 
 

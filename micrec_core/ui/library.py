@@ -17,7 +17,7 @@ import streamlit as st
 
 from micrec_core.bundled import RUNS, home
 from micrec_core.errors import RunError
-from micrec_core.names import CATALOGUE, LAYOUTS, SNAPSHOT_USERS
+from micrec_core.names import CATALOGUE, LAYOUTS, SNAPSHOT_USERS, model_label
 from micrec_core.runs import Run, RunListing, list_runs, open_run
 from micrec_core.runs.files import flat
 
@@ -190,6 +190,12 @@ def facts(opened: Opened) -> pd.DataFrame:
         **{f"setting {k}": v for k, v in flat(info["config"]).items()},
         **{f"version of {k}": v for k, v in info["versions"].items()},
         **{f"seconds, {k}": round(v, 1) for k, v in info["timings"].items()},
+        **{
+            f"CPU seconds, {model_label(k)}": f"{v['solving']:.1f} to solve, "
+            f"{v['answering']:.1f} to answer"
+            for k, v in info["baselines"].items()
+        },
+        **{f"left out, {model_label(k)}": v for k, v in info["left_out"].items()},
         **{f"note {i}": note for i, note in enumerate(info["dataset"]["notes"], start=1)},
     }
     return pd.DataFrame({"fact": list(named), "value": [str(v) for v in named.values()]})

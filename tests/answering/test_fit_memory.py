@@ -178,8 +178,9 @@ def test_a_run_serves_what_was_evaluated(place: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(module, lambda *told: replace(choose_memory(*told), weight=3.0))
     settings = RunSettings(split="inductive", training=TRAINING)
     done = train_run(
-        place / "tiny", place / "run", settings, device="cpu", cache=place / "cache", umap=False
-    )
+        place / "tiny", place / "run", settings, device="cpu", cache=place / "cache",
+        umap=False, baselines=False,
+    )  # fmt: skip
     served = Recommender.open(open_run(done.run))
     prepared = made(place)
     again = answerer_of(prepared, load_model(open_run(done.run), prepared))

@@ -177,7 +177,10 @@ def test_mistakes_are_told_before_anything_is_read(place) -> None:
 @pytest.fixture(scope="module")
 def run_path(place: Path) -> Path:
     where = place / "run"
-    train_run(place / "tiny", where, BASE, device="cpu", cache=place / "cache", umap=False)
+    train_run(
+        place / "tiny", where, BASE, device="cpu", cache=place / "cache", umap=False,
+        baselines=False,
+    )  # fmt: skip
     return where
 
 

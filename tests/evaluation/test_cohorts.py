@@ -11,6 +11,7 @@ from micrec_core.evaluation.cohorts import (
     degree_differences,
     degree_table,
     item_recall,
+    low_degree_test,
 )
 from micrec_core.names import DEGREE_BINS
 
@@ -88,6 +89,25 @@ def test_degree_differences_are_paired_by_item():
     pd.testing.assert_series_equal(diff["diff"], own["recall"], check_names=False)
     same = degree_differences(items, items).set_index("bin").loc["1-2"]
     assert (same["diff"], same["low"], same["high"]) == (0, 0, 0)
+
+
+def test_items_of_few_interactions_are_tested_together():
+    """Against every pattern of signs: an item's difference is as likely as its negative."""
+    bins = pd.Categorical(["1-2"] * 5 + ["3-5"] * 4 + ["0", "21+"], categories=DEGREE_BINS)
+    hits, before = [2, 1, 2, 0, 1, 3, 2, 1, 2, 9, 9], [0, 0, 1, 1, 0, 1, 1, 1, 0, 0, 0]
+    items = pd.DataFrame(
+        {"item_row": range(11), "bin": bins, "n_positives": [3] * 11, "hits": hits}
+    )
+    found = low_degree_test(items, items.assign(hits=before))
+    assert (found["n_items"], found["n_positives"]) == (9, 27)
+    assert found["recall"] == pytest.approx(14 / 27) and found["diff"] == pytest.approx(9 / 27)
+    gains = np.array(hits[:9]) - before[:9]
+    signs = 1 - 2 * ((np.arange(2**9)[:, None] >> np.arange(9)) & 1)
+    assert found["p"] == pytest.approx(np.mean(np.abs(signs @ gains) >= gains.sum()))
+    assert found["diff_low"] < found["diff"] < found["diff_high"]
+    alone = low_degree_test(items, None)
+    assert alone["recall"] == found["recall"] and np.isnan(alone["p"])
+    assert np.isnan(low_degree_test(items[9:], items)["recall"])
 
 
 def test_coverage_and_popularity_by_hand():

@@ -15,6 +15,7 @@ from micrec_core.figures import (
     recommendations,
     retrain,
     theme,
+    verdicts,
 )
 from micrec_core.figures.picking import own_seed, pick
 from micrec_core.modalities.registry import MODALITIES
@@ -302,7 +303,7 @@ def test_the_report_of_a_run_that_lacks_tables():
 
 
 def test_a_run_on_its_own_is_shown_without_differences():
-    own = ablations.from_summary(pick(ui_run._summary(RNG), metric="ndcg@20"))
+    own = verdicts.tested(None, None, pick(ui_run._summary(RNG), metric="ndcg@20"))
     assert own["diff"].isna().all()
     rows = ablations.labelled(pick(own, protocol="cold-domain"))
     assert rows["row"].unique().tolist() == ["Full model", "Popularity", "Ridge map"]
@@ -345,7 +346,8 @@ def test_maps_stand_beside_the_variants_of_cold_users():
     variants = ui_run._variants(RNG).assign(protocol="cold-domain")
     variants = pd.concat([variants, pick(variants, seed=0).assign(seed=-1)])
     cold = pick(variants, model="popularity", seed=0)
-    both = ablations.with_maps(variants, pd.concat([cold, cold.assign(model="ridge")]))
+    maps = pd.concat([cold, cold.assign(model="ridge")])
+    both = verdicts.tested(variants, maps, cold.assign(model="lightgcn"))
     assert len(both) == len(variants) + len(cold), "what the variants have is not taken twice"
     rows = ablations.labelled(pick(both, metric="ndcg@20"))
     large = [t for t in ablations.scores(rows, LABELS).data if t.marker.size == 11]
@@ -353,7 +355,9 @@ def test_maps_stand_beside_the_variants_of_cold_users():
     assert "Without small marks: one training." in ablations.seeds_said(rows)
     drawn = ablations.differences(rows, LABELS)
     assert "Ridge map" in drawn.layout.yaxis.ticktext
-    assert ablations.with_maps(variants, None) is variants
+    pd.testing.assert_frame_equal(
+        verdicts.tested(variants, None, None), variants.reset_index(drop=True)
+    )
 
 
 @pytest.mark.parametrize("stress", CURVES)

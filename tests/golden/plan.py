@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 # Of every training on the small dataset; what differs by model follows.
-TRAINING = ("--split", "inductive", "--seed", "0", "--epochs", "2", "--set", "steps=8")
+TRAINING = (
+    *("--split", "inductive", "--seed", "0", "--epochs", "2", "--set", "steps=8"),
+    "--no-baselines",
+)
 # What was recorded knew of no memory: without it everything is as it was.
 _BEFORE = ("--set", "memory=false")
 TRAININGS: dict[str, tuple[str, ...]] = {
@@ -34,7 +37,7 @@ TRAININGS: dict[str, tuple[str, ...]] = {
 # Runs that can be served; their lists and explanations are recorded too.
 SERVED = ("micrec", "micrec-without-cross-domain-templates", "inmo", "lightgcn")
 # Variants that are added to the run of ``micrec``, and a comparison of its own.
-VARIANTS = ("--names", "itemknn,image", "--seeds", "0")
+VARIANTS = ("--names", "itemknn,image", "--seeds", "0", "--no-baselines")
 COMPARISON = (*_BEFORE, "--models", "itemknn,ease", "--seeds", "0", "--budget", "2")
 # Of the real data, which is no part of the project.
 REAL = (*_BEFORE, "--text", "classic", "--image", "none", "--seed", "0")

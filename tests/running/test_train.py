@@ -10,21 +10,28 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from micrec_core.answering.answers import answerer_of
 from micrec_core.comparing.variants import train_variants
 from micrec_core.config import RunSettings, TrainSettings
 from micrec_core.data import TEST, read_dataset
+from micrec_core.data.progress import silent
 from micrec_core.errors import ConfigError, RunError
 from micrec_core.method.inductive import encode
 from micrec_core.method.inputs import ModelInputs
 from micrec_core.method.micrec import Encoded, MICRec
 from micrec_core.report.export import export_run
-from micrec_core.running.evaluate import evaluate_run
+from micrec_core.running import beside
+from micrec_core.running.beside import CHEAP
+from micrec_core.running.evaluate import evaluate_run, load_model, reopen
+from micrec_core.running.frames import comparison_frames
 from micrec_core.running.train import TrainResult, train_run
 from micrec_core.runs import Run, live_history, open_run
 from micrec_core.sample.generate import generate_sample
@@ -56,8 +63,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def known(place: Path) -> TrainResult:
     return train_run(
-        place / "tiny", place / "known", settings(), device="cpu", cache=place / "cache", umap=False
-    )
+        place / "tiny", place / "known", settings(), device="cpu", cache=place / "cache",
+        umap=False, baselines=False,
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +124,51 @@ def test_every_protocol_is_answered_with_references(
     assert set(known.metrics) == {"known"}
 
 
+def test_cheap_baselines_stand_beside_a_run(run: Run, known: TrainResult) -> None:
+    """Each asked what it answers, and tested against the run's own model over the same users."""
+    table = run.frame("metrics/variants.parquet")
+    rows = table[(table["metric"] == "ndcg@20") & (table["cohort"] == "all")]
+    asked = rows.groupby("protocol")["model"].agg(set)
+    assert set(CHEAP) | {"micrec", "popularity"} == asked["known"]
+    assert {"content-profile", "memory-alone"} <= asked["new-items"]
+    assert {"als-joint", "ridge", "nearest"} <= asked["cold-domain"]
+    own = rows[rows["model"] == "micrec"].set_index(["protocol", "domain"])["mean"]
+    for row in rows[rows["model"] != "micrec"].itertuples():
+        assert row.diff == pytest.approx(row.mean - own[row.protocol, row.domain], abs=1e-12)
+        assert 0 < row.p_holm <= 1
+    low = run.frame("metrics/low_degree.parquet")
+    assert set(low["model"]) == set(CHEAP) | {"micrec", "popularity"}
+    assert low.loc[low["model"] != "micrec", "p_holm"].notna().all()
+    assert set(run.info.baselines) == set(CHEAP) and run.info.left_out == {}
+    assert all(cost["solving"] >= 0 for cost in run.info.baselines.values())
+    alone = open_run(known.run)
+    assert alone.info.baselines == {} and not alone.has("metrics/variants.parquet")
+
+
+def test_what_does_not_fit_is_left_out_and_says_why(
+    run: Run, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared = reopen(run, place / "tiny", "cpu", silent, place / "cache")
+    monkeypatch.setattr(beside, "MOST_ITEMS", {"bm25": 20})
+    monkeypatch.setattr(beside, "LEAST_SECONDS", 0.0)
+    monkeypatch.setattr(beside, "MOST_USERS", 30)
+    found = beside.solved_beside(prepared, 0.0, silent, skip=["als"])
+    assert list(found.seconds) == ["content-profile"]
+    assert found.left_out["bm25"].endswith("are more than the 20 that it takes here")
+    assert found.left_out["ease"] == "the 0 seconds that baselines may take were spent"
+    assert set(found.left_out) == {*CHEAP} - {"content-profile", "als"}
+    # So many users are enough, the same of every model, and are compared with themselves.
+    own = answerer_of(prepared, load_model(run, prepared)).outcome(prepared.material.questions)
+    few = beside.few_answers(own)
+    for answer, other in zip(few.of("known"), found.outcomes[0].of("known"), strict=True):
+        assert len(answer.question) == 30
+        assert answer.question.user_ids.tolist() == other.question.user_ids.tolist()
+    frames = comparison_frames(prepared, [own, replace(few, model="few")])
+    degree = frames["metrics/degree.parquet"]
+    twins = degree[(degree["model"] == "few") & (degree["n_items"] > 0)]
+    assert len(twins) and (twins["diff"] == 0).all()
+
+
 def test_history_snapshots_and_alignment_tell_the_same_epochs(run: Run) -> None:
     history = run.history()
     assert history["epoch"].tolist() == list(range(1, EPOCHS + 1))
@@ -155,7 +208,7 @@ def test_snapshots_hold_what_was_validated(
         monkeypatch.setattr(f"micrec_core.{place_used}", counted)
     done = train_run(
         place / "tiny", tmp_path / "run", settings(epochs=epochs), device="cpu",
-        cache=place / "cache", umap=False,
+        cache=place / "cache", umap=False, baselines=False,
     )  # fmt: skip
     best, run = done.best_epoch, open_run(done.run)
     assert len(made) == 1 + epochs + (best < epochs)
@@ -223,7 +276,7 @@ def test_variants_are_added_to_the_run(known: TrainResult, place: Path) -> None:
     key = open_run(known.run).key
     table = train_variants(
         known.run, place / "tiny", names=["image", "lightgcn"], seeds=[0, 1], device="cpu",
-        cache=place / "cache",
+        baselines=False, cache=place / "cache",
     )  # fmt: skip
     run = open_run(known.run)
     assert run.key != key
@@ -303,8 +356,9 @@ def test_corrupting_every_test_interaction_changes_no_parameter(
     spoilt = as_table(
         place / "tiny", tmp_path / "spoilt", lambda taken: rng.choice(np.flatnonzero(~taken))
     )
+    without: dict[str, Any] = {"device": "cpu", "umap": False, "baselines": False}
     runs = [
-        train_run(data, tmp_path / f"run-{data.name}", settings(), device="cpu", umap=False)
+        train_run(data, tmp_path / f"run-{data.name}", settings(), **without)
         for data in (clean, spoilt)
     ]
     first, second = ((r.run / "model.safetensors").read_bytes() for r in runs)
@@ -340,8 +394,9 @@ def test_killed_and_resumed_ends_in_the_same_parameters(place: Path, tmp_path: P
     long = 8
     wanted = settings(epochs=long, patience=100, steps=LONG)
     whole = train_run(
-        place / "tiny", tmp_path / "whole", wanted, device="cpu", cache=place / "cache", umap=False
-    )
+        place / "tiny", tmp_path / "whole", wanted, device="cpu", cache=place / "cache",
+        umap=False, baselines=False,
+    )  # fmt: skip
     out = tmp_path / "killed"
     words = command(place / "tiny", out, "--epochs", str(long))
     child = started(words, out, 3, place / "cache")
@@ -351,8 +406,9 @@ def test_killed_and_resumed_ends_in_the_same_parameters(place: Path, tmp_path: P
         open_run(out)
     assert len(live_history(out)) < long
     resumed = train_run(
-        place / "tiny", out, wanted, device="cpu", resume=True, cache=place / "cache", umap=False
-    )
+        place / "tiny", out, wanted, device="cpu", resume=True, cache=place / "cache",
+        umap=False, baselines=False,
+    )  # fmt: skip
     assert resumed.best_epoch == whole.best_epoch and resumed.metrics == whole.metrics
     files = ["model.safetensors", "serving.safetensors", "metrics/alignment.parquet"]
     for name in files:

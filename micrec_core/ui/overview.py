@@ -1,0 +1,38 @@
+"""The findings of the Overview page as cards, each with its evidence a click away."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from micrec_core.figures.findings import TABLES, Finding, Findings, how_tested
+from micrec_core.ui.glossary import words
+from micrec_core.ui.library import Opened
+from micrec_core.ui.navigation import link
+from micrec_core.ui.widgets import missing, plain
+
+
+def show_findings(opened: Opened) -> None:
+    """A card a finding, and below them what the single mechanisms are worth."""
+    cards, mechanisms = _findings(opened.run.key, opened)
+    if not cards:
+        missing(opened.run.path, "findings", "metrics/")
+        return
+    st.header("What was found", anchor=False, help=words("NDCG", "Recall", "interval"))
+    st.caption(plain(how_tested(opened.info["left_out"])))
+    grid = st.grid(3, min_column_width=250, border=True)
+    for finding in cards:
+        with grid.cell():
+            st.markdown(f"**{plain(finding.title)}**")
+            for line in finding.lines:
+                st.caption(plain(line))
+            link(finding.page, finding.link, **finding.query)
+    if mechanisms is not None:
+        st.markdown(f"**Switched off one by one.** {plain(mechanisms.title)}")
+        link(mechanisms.page, mechanisms.link)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _findings(key: str, _opened: Opened) -> tuple[list[Finding], Finding | None]:
+    tables = {name: _opened.frame(name) for name in TABLES}
+    found = Findings(tables, _opened.labels, _opened.seed, _opened.info["variant"])
+    return found.every(), found.mechanisms()
