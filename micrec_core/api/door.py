@@ -17,8 +17,8 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from micrec_core.api.meter import Meter
+from micrec_core.data.picture_files import MAX_BYTES
 from micrec_core.errors import ConfigError
-from micrec_core.modalities.images import MAX_BYTES
 
 KEYS, ADMIN_KEYS = "MICREC_API_KEYS", "MICREC_API_ADMIN_KEYS"
 # A picture of the largest size in base64, and what stands around it.

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, create_model
 
-from micrec_core.modalities.images import MAX_BYTES
+from micrec_core.data.picture_files import MAX_BYTES
 from micrec_core.modalities.registry import spoken_to
 from micrec_core.runs import DatasetInfo
 

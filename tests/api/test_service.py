@@ -20,8 +20,8 @@ from micrec_core.api.messages import MAX_LIST, MAX_PEOPLE
 from micrec_core.api.service import make_service
 from micrec_core.api.shelf import Shelf, places_of
 from micrec_core.bundled import SAMPLE_RUN
+from micrec_core.data.picture_files import MAX_PIXELS
 from micrec_core.errors import ConfigError, RunError
-from micrec_core.modalities.images import MAX_PIXELS
 from micrec_core.serving import Recommender
 
 LIKES = {"food": ["food-0001", "food-0206"]}
