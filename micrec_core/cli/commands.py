@@ -11,7 +11,13 @@ from typing import Annotated, Any
 
 import typer
 
-from micrec_core.cli.modality_options import specs, with_documents, with_encoders
+from micrec_core.cli.modality_options import (
+    dialect_of,
+    specs,
+    with_dialect,
+    with_documents,
+    with_encoders,
+)
 from micrec_core.cli.output import Progress, aligned, answer, metric_lines
 from micrec_core.cli.parsing import changes, numbers, shares_of, sizes, words
 from micrec_core.mechanisms import MECHANISMS
@@ -68,18 +74,28 @@ def sample(
 
 
 @app.command()
+@with_dialect
 def check(
     path: Data,
     unknown_items: UnknownItems = "error",
+    *,
+    tables: dict[str, Any],
     pictures: Annotated[bool, typer.Option(help="Open every picture once.")] = True,
     as_json: Json = False,
 ) -> None:
-    """Validate a dataset: counts, overlap, what is missing."""
+    """Validate a dataset: counts, overlap, what is missing.
+
+    How its tables are written (--map and its like) is remembered in its dataset.toml.
+    """
     from micrec_core.data import check_images, describe, read_dataset
+    from micrec_core.data.about import remember
     from micrec_core.errors import DataError
     from micrec_core.modalities.dataset import items_saying
 
-    dataset = read_dataset(path, unknown_items=unknown_items)
+    dialect = dialect_of(tables)
+    dataset = read_dataset(path, unknown_items=unknown_items, dialect=dialect or None)
+    if dialect:
+        remember(path, dialect)
     if pictures:
         check_images(dataset)
     said = items_saying(dataset)

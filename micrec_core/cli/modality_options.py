@@ -6,13 +6,16 @@ import inspect
 from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from micrec_core.cli.parsing import named
 from micrec_core.modalities.modality import NO_ENCODER, PRECOMPUTED, Modality
 from micrec_core.modalities.registry import MODALITIES, spoken_to
+
+if TYPE_CHECKING:
+    from micrec_core.data.dialect import Dialect
 
 _FEATURES = "features"
 
@@ -73,6 +76,37 @@ def _spread(
     parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
     call.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     return call
+
+
+def with_dialect(command: Callable[..., None]) -> Callable[..., None]:
+    """Options that say how tables are written, collected in the parameter ``tables``."""
+    words = {
+        "columns": (list[str] | None, "--map", "OURS=THEIRS", "Another name of a column."),
+        "separator": (
+            str | None,
+            "--separator",
+            None,
+            "tab, comma, semicolon, bar, or it.",
+        ),
+        "encoding": (str | None, "--encoding", None, "Of text tables, such as cp1252."),
+        "decimal": (str | None, "--decimal", None, "The mark of fractions, . or a comma."),
+    }
+    return _spread(
+        command,
+        "tables",
+        [
+            _option(name, kind, None, typer.Option(option, metavar=form, help=said))
+            for name, (kind, option, form, said) in words.items()
+        ],
+    )
+
+
+def dialect_of(tables: Mapping[str, Any]) -> Dialect:
+    """What ``with_dialect`` collects; ConfigError where a word is not usable."""
+    from micrec_core.data.dialect import Dialect
+
+    given = {name: value for name, value in tables.items() if value is not None}
+    return Dialect.of(**given)
 
 
 def specs(features: Mapping[str, Any]) -> dict[str, str]:

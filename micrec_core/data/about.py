@@ -9,11 +9,13 @@
     kitchen = "Kitchen"
 
 ``domains = ["food", "kitchen"]`` gives the order alone. Without it, domains are in sorted order.
-A table called ``generator`` is free for whatever made the dataset and is not read.
+A table called ``generator`` is free for whatever made the dataset and is not read; ``tables`` says
+how its tables are written (``dialect.py``).
 """
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Mapping
@@ -21,11 +23,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from micrec_core.data.dialect import PLAIN, Dialect
 from micrec_core.data.schema import nearest, quote
-from micrec_core.errors import DataError
+from micrec_core.errors import ConfigError, DataError
 
 FILE = "dataset.toml"
-_KEYS = ("name", "synthetic", "source", "licence", "domains", "generator")
+_KEYS = ("name", "synthetic", "source", "licence", "domains", "generator", "tables")
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class About:
     source: str = ""
     licence: str = ""
     domains: Mapping[str, str] = field(default_factory=dict)
+    dialect: Dialect = PLAIN
 
 
 def read_about(root: Path) -> About:
@@ -59,7 +63,60 @@ def read_about(root: Path) -> About:
     texts = {k: _typed(data, k, str, "text in double quotes") for k in ("source", "licence")}
     name = _typed(data, "name", str, "text in double quotes") or root.resolve().name
     synthetic = bool(_typed(data, "synthetic", bool, "true or false"))
-    return About(name, synthetic, texts["source"], texts["licence"], _domains(data))
+    dialect = _dialect(data)
+    return About(name, synthetic, texts["source"], texts["licence"], _domains(data), dialect)
+
+
+def remember(root: Path, dialect: Dialect) -> None:
+    """Have ``dataset.toml`` say how the tables are written, in the place of what it said.
+
+    Raises
+    ------
+    DataError
+        It cannot be written.
+    """
+    path = root / FILE
+    text = path.read_bytes().decode("utf-8-sig") if path.exists() else ""
+    kept: list[str] = []
+    ours = False
+    for line in text.splitlines():
+        if head := re.match(r"\s*\[\s*([\w-]+)", line):
+            ours = head[1] == "tables"
+        if not ours:
+            kept.append(line)
+    words = dialect.told()
+    columns = words.pop("columns", {})
+    told = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in words.items()]
+    names = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in columns.items()]
+    lines = [*kept, "[tables]", *told, *(["[tables.columns]"] if names else []), *names]
+    try:
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise DataError(
+            f"{FILE} cannot be written ({error.strerror}), so how the tables are read is not "
+            "remembered; copy the dataset to a folder that can be written"
+        ) from error
+
+
+def _dialect(data: Mapping[str, Any]) -> Dialect:
+    given = _typed(data, "tables", dict, "a table, [tables]")
+    for key in given:
+        if key not in ("separator", "encoding", "decimal", "columns"):
+            raise DataError(
+                f"{FILE}: there is no setting {quote(key)} of [tables]; use separator, encoding, "
+                "decimal and columns"
+            )
+    marks = [
+        _typed(given, k, str, "text in double quotes") for k in ("separator", "encoding", "decimal")
+    ]
+    columns = _typed(given, "columns", dict, "a table, [tables.columns]")
+    names = {k: tuple(v) if isinstance(v, list) else (v,) for k, v in columns.items()}
+    if not all(isinstance(name, str) for several in names.values() for name in several):
+        raise DataError(f'{FILE}: a column is not named by text; write lines like user_id = "uid"')
+    try:
+        return Dialect(names, *marks)
+    except ConfigError as error:
+        raise DataError(f"{FILE}: {error}") from error
 
 
 def _parse(path: Path) -> dict[str, Any]:

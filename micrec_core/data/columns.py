@@ -20,6 +20,7 @@ from micrec_core.errors import DataError
 
 _CONTROL = r"[\p{Cc}\p{Zl}\p{Zp}]"
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+_COMMA = re.compile(r"[+-]?\d+,\d+")
 _UTC_WORD = re.compile(r"\s*(UTC|GMT|Zulu)$", re.IGNORECASE)
 _ZONE_WORD = re.compile(r"[A-Za-z]{3,5}$")
 # Times since 1970 from 1973 to 2286, as seconds and finer units write them: no two of these meet.
@@ -89,13 +90,18 @@ def numbers(table: Table, column: str) -> NDArray[np.float64]:
     values = table.columns[column]
     if pa.types.is_integer(values.type):
         return np.asarray(values).astype(np.float64)
+    if table.decimal == ",":
+        values = pc.replace_substring(values, ",", ".")
     good = mask(pc.match_substring_regex(values, _NUMBER))
     if good.all():
         out = pc.cast(values, pa.float64()).to_numpy(zero_copy_only=False)
         good = np.isfinite(out)
         if good.all():
             return out
-    raise _no_number(table, column, int(np.argmin(good)), "write a finite number")
+    row = int(np.argmin(good))
+    comma = _COMMA.fullmatch(table.columns[column][row].as_py())
+    mend = "write a finite number" + (", or say --decimal , if that is its mark" if comma else "")
+    raise _no_number(table, column, row, mend)
 
 
 def times(table: Table) -> NDArray[np.float64]:

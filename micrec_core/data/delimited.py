@@ -8,20 +8,27 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
 
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
-from micrec_core.data.schema import MAX_TEXT, Schema, quote
-from micrec_core.data.sources import line_at
+from micrec_core.data.dialect import PLAIN, Dialect
+from micrec_core.data.schema import MAX_TEXT, Schema, counted, quote
+from micrec_core.data.sources import BOM, NOT_UTF8, line_at
 from micrec_core.data.text_table import Table, check_header
+from micrec_core.data.vocabulary import synonym
 from micrec_core.errors import DataError
 
 _ATOMIC_TYPES = ("token", "token_seq", "float", "float_seq")
-_ATOMIC_TITLES = ("item_title", "movie_title", "item_name", "name")
 _SEPARATORS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "vertical bars"}
+# What Excel writes above the header where the separator is not the one of the country.
+_SEP_LINE = re.compile(rb"sep=(.)\r?\n")
+_OPTION = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar", " ": "space"}
+_SAMPLE = 200
 
 
 def read_delimited(
@@ -31,7 +38,8 @@ def read_delimited(
     delimiter: str,
     *,
     quoted: bool = True,
-    rename: Callable[[str, Sequence[str]], list[str]] | None = None,
+    atomic: bool = False,
+    dialect: Dialect = PLAIN,
 ) -> Table:
     """Parse separated text.
 
@@ -40,21 +48,29 @@ def read_delimited(
     data : the whole file
     name : the file's name, for messages
     schema : the columns looked for; others are left out and listed in ``Table.unused``
-    delimiter : one character
+    delimiter : one character, as the file's name says; where the header shows that Excel wrote
+        semicolons, those
     quoted : whether double quotes enclose fields (RFC 4180)
-    rename : (place, header) -> column names, for headers that carry types
+    atomic : whether the header carries RecBole's types
+    dialect : names of columns, and a separator in the place of ``delimiter``
 
     Raises
     ------
     DataError
         Names the line and what is wrong on it.
     """
+    data, delimiter, notes = _without_extras(data, name, dialect.separator or delimiter)
     text = _Text(data, name, delimiter, quoted)
     line, header = text.header()
     where = f"{name}, line {line}"
-    _check_separator(where, header, delimiter)
-    names = rename(where, header) if rename else header
-    check_header(where, names, schema)
+    if quoted and not dialect.separator and len(header) == 1 and delimiter == ",":
+        text, delimiter, more = _as_excel(text)
+        header, notes = text.header()[1], [*notes, *more]
+    refuse_separator(where, header, delimiter)
+    theirs = atomic_names(where, header) if atomic else list(header)
+    names = dialect.renamed(where, theirs, schema)
+    names = understood(names, schema) if atomic else names
+    check_header(where, names, schema, lambda: text.sample(names))
     wanted = {n: h for n, h in zip(names, header, strict=True) if n in schema.columns}
     if quoted and b'"' in data:
         # pyarrow takes a quote that is never closed, or closed mid-field, for a very long field.
@@ -82,7 +98,40 @@ def read_delimited(
     columns = {n: parsed.column(h).combine_chunks() for n, h in wanted.items()}
     if parsed.num_rows == 0:
         raise DataError(f"{where}: there is a header but no row below it; add rows")
-    return Table(name, columns, parsed.num_rows, schema.unused(names), text.place)
+    decimal = dialect.decimal or ("," if delimiter == ";" else ".")
+    return Table(
+        name, columns, parsed.num_rows, schema.unused(names), text.place, tuple(notes), decimal,
+        tuple(theirs),
+    )  # fmt: skip
+
+
+def _without_extras(data: bytes, name: str, delimiter: str) -> tuple[bytes, str, list[str]]:
+    """Without what Excel and joining files bring in, as empty lines, so that lines keep their
+    numbers: ``sep=;``, byte order marks at the start of lines, and the header once more.
+    """
+    notes = []
+    if said := _SEP_LINE.match(data):
+        delimiter, data = said[1].decode("latin-1"), b"\n" + data[said.end() :]
+    if b"\n" + BOM in data:
+        data = data.replace(b"\n" + BOM, b"\n")
+    header = data.lstrip(b"\r\n").split(b"\n", 1)[0]
+    again = b"\n" + header + b"\n"
+    body = data.find(header) + len(header)
+    if header.strip() and (n := data.count(again, body)):
+        while again in data[body:]:
+            data = data[:body] + data[body:].replace(again, b"\n\n")
+        notes.append(f"Left out {counted(n, 'line')} of {name} that repeat its header.")
+    return data, delimiter, notes
+
+
+def _as_excel(text: _Text) -> tuple[_Text, str, list[str]]:
+    """Separated by semicolons, where that gives several columns: what Excel calls csv in countries
+    with a decimal comma.
+    """
+    other = replace(text, delimiter=";")
+    if len(other.header()[1]) < 2:
+        return text, text.delimiter, []
+    return other, ";", [f"The columns of {text.name} are separated by semicolons."]
 
 
 @dataclass(frozen=True)
@@ -112,6 +161,11 @@ class _Text:
         except csv.Error as error:
             raise DataError(f"{self.name}, line {last + 1}: {_problem(str(error))}") from error
 
+    def sample(self, names: Sequence[str]) -> dict[str, list[str]]:
+        """Some values of each column."""
+        rows = [fields for _, fields in islice(self.records(), 1, _SAMPLE)]
+        return {n: [r[k] for r in rows if k < len(r)] for k, n in enumerate(names)}
+
     def header(self) -> tuple[int, list[str]]:
         """The first record."""
         for line, fields in self.records():
@@ -124,9 +178,7 @@ class _Text:
             self.data.decode("utf-8")
         except UnicodeDecodeError as error:
             line = line_at(self.data, error.start)
-            raise DataError(
-                f"{self.name}, line {line}: the text is not UTF-8; save it as UTF-8"
-            ) from error
+            raise DataError(f"{self.name}, line {line}: {NOT_UTF8}") from error
         quote_it = "put a field that holds the separator in double quotes"
         for line, fields in self.records(strict=True):
             if len(fields) != width:
@@ -156,19 +208,38 @@ def _problem(said: str) -> str:
     return f"the line cannot be parsed ({said}); write it anew"
 
 
-def _check_separator(where: str, header: Sequence[str], delimiter: str) -> None:
+def refuse_separator(where: str, header: Sequence[str], delimiter: str) -> None:
+    """Refuse a header that is one field, in which another separator stands.
+
+    Raises
+    ------
+    DataError
+        Names both separators.
+    """
     if len(header) > 1:
         return
-    found = [s for s in _SEPARATORS if s != delimiter and s in header[0]]
+    found = next((s for s in _SEPARATORS if s != delimiter and s in header[0]), None)
+    if found is None and len(header[0].split()) > 1:
+        found = " "
     if found:
         raise DataError(
-            f"{where}: the columns are separated by {_SEPARATORS[found[0]]}; "
-            f"separate them by {_SEPARATORS[delimiter]}"
+            f"{where}: the columns are separated by {_SEPARATORS.get(found, 'spaces')}; separate "
+            f"them by {_SEPARATORS.get(delimiter, quote(delimiter))}, or say --separator "
+            f"{_OPTION[found]}"
         )
 
 
+def understood(names: Sequence[str], schema: Schema) -> list[str]:
+    """The names of RecBole's fields, which a dataset may choose, as ours where we lack one."""
+    out = list(names)
+    for column in schema.required:
+        if column not in out and (found := synonym(column, schema.unused(out))):
+            out[out.index(found)] = column
+    return out
+
+
 def atomic_names(where: str, header: Sequence[str]) -> list[str]:
-    """``user_id``, ... of RecBole's ``user_id:token``, ...; its usual words for a title are taken.
+    """``user_id``, ... of RecBole's ``user_id:token``, ...
 
     Raises
     ------
@@ -184,7 +255,4 @@ def atomic_names(where: str, header: Sequence[str]) -> list[str]:
                 f"write NAME:TYPE with a type out of {', '.join(_ATOMIC_TYPES)}"
             )
         names.append(name)
-    if "title" not in names:
-        found = next((n for n in names if n in _ATOMIC_TITLES), None)
-        names = ["title" if n == found else n for n in names]
     return names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,16 +11,18 @@ from numpy.typing import NDArray
 
 from micrec_core.data.about import About, read_about
 from micrec_core.data.assign import MIN_TO_SPLIT, assign_split, stream
+from micrec_core.data.dialect import Dialect
 from micrec_core.data.fingerprint import fingerprint
 from micrec_core.data.interactions import Log, drop_low_ratings, drop_unknown, read_log
 from micrec_core.data.items import Catalogue, read_catalogues
 from micrec_core.data.kcore import core_mask
 from micrec_core.data.lookalikes import twins_note
-from micrec_core.data.schema import INTERACTIONS, ITEMS, counted, quote
-from micrec_core.data.sources import find_sources
-from micrec_core.data.table_files import read_atomic, read_table, table_of_frame
-from micrec_core.data.text_table import Table
+from micrec_core.data.schema import INTERACTIONS, ITEMS, Schema, counted, quote
+from micrec_core.data.sources import domain_of, find_sources
+from micrec_core.data.table_files import items_of, read_atomic, read_tables, table_of_frame
+from micrec_core.data.text_table import Table, encode, join_tables
 from micrec_core.data.types import TRAIN, Dataset, Domain, Edges, Reading, in_two
+from micrec_core.data.vocabulary import synonym
 from micrec_core.errors import ConfigError, DataError
 
 
@@ -31,11 +34,13 @@ def read_dataset(
     k_core: int = 0,
     seed: int = 0,
     min_domains: int = 2,
+    dialect: Dialect | None = None,
 ) -> Dataset:
     """Read and check a dataset folder.
 
-    ``interactions`` and ``items`` as .csv, .csv.gz, .tsv, .tsv.gz, .parquet or .jsonl, or RecBole's
-    ``NAME.inter`` with ``NAME.item``, and an optional ``dataset.toml``. What reading changed stands
+    ``interactions`` and ``items`` as .csv, .csv.gz, .tsv, .tsv.gz, .parquet or .jsonl, or a folder
+    of such parts, or RecBole's ``NAME.inter`` with or without ``NAME.item``, and an optional
+    ``dataset.toml``. What reading changed stands
     in ``Dataset.notes``. Ratings under the threshold go first, then repeated interactions are
     merged (the earliest stays), then the k-core is taken, then the split is made.
 
@@ -44,6 +49,7 @@ def read_dataset(
     path : the folder
     unknown_items, rating_threshold, k_core, seed : as in ``Reading``
     min_domains : refuse fewer; 2 for a cross-domain model
+    dialect : how the tables are written, in the place of what ``dataset.toml`` says
 
     Returns
     -------
@@ -59,15 +65,39 @@ def read_dataset(
     """
     reading = Reading(unknown_items, rating_threshold, k_core, seed)
     root = Path(path)
-    sources = find_sources(root)
     about = read_about(root)
-    if sources.atomic:
-        items = read_atomic(sources.items, ITEMS)
-        interactions = read_atomic(sources.interactions, INTERACTIONS)
-    else:
-        items = read_table(sources.items[0], ITEMS)
-        interactions = read_table(sources.interactions[0], INTERACTIONS)
+    if dialect is not None:
+        about = replace(about, dialect=dialect)
+    interactions, items = read_both(root, about.dialect)
     return _from_tables(interactions, items, about, root, reading, min_domains)
+
+
+def read_both(root: Path, dialect: Dialect) -> tuple[Table, Table]:
+    """The tables of interactions and of items of a dataset folder.
+
+    Raises
+    ------
+    DataError
+        As ``read_dataset``.
+    """
+    sources = find_sources(root)
+    read = read_atomic if sources.atomic else read_tables
+    items = [read(sources.items, ITEMS, dialect)] if sources.items else []
+    interactions = read(sources.interactions, INTERACTIONS, dialect)
+    if sources.atomic:
+        known = {d for table in items for d in encode(table.columns["domain"]).words()}
+        items += [made] if (made := items_of(interactions, known)) else []
+    both = interactions, join_tables(items)
+    dialect.refuse_unmatched({name for table in both for name in table.names})
+    return both
+
+
+def read_items(root: Path) -> Table:
+    """The table of items of a dataset folder alone; DataError as ``read_dataset``."""
+    sources, dialect = find_sources(root), read_about(root).dialect
+    if sources.atomic and len(sources.items) < len({*map(domain_of, sources.interactions)}):
+        return read_both(root, dialect)[1]
+    return (read_atomic if sources.atomic else read_tables)(sources.items, ITEMS, dialect)
 
 
 def dataset_of_frames(
@@ -109,9 +139,10 @@ def _from_tables(
             f"{items.name} has {counted(len(catalogues), 'domain')} where at least {min_domains} "
             "are needed; add items and interactions of another domain"
         )
-    notes = [
-        f"The column {quote(column)} of {table.name} is not used."
-        for table in (items, interactions)
+    notes = [note for table in (items, interactions) for note in table.notes]
+    notes += [
+        _unused_note(column, table, schema)
+        for table, schema in ((items, ITEMS), (interactions, INTERACTIONS))
         for column in table.unused
     ]
     log = read_log(interactions, catalogues, items.name, reading.unknown_items == "drop")
@@ -247,6 +278,14 @@ def _compact(
         (np.cumsum(items) - 1)[edges.item].astype(np.int32),
     )
     return renumbered, user_ids[users], catalogue.take(items)
+
+
+def _unused_note(column: str, table: Table, schema: Schema) -> str:
+    """That a column is left out, and what it may be meant for: nothing goes unsaid."""
+    free = [c for c in schema.optional if not table.has(c)]
+    meant = next((ours for ours in free if synonym(ours, [column])), None)
+    mend = f": if it is the {meant}, say --map {meant}={column}" if meant else ""
+    return f"The column {quote(column)} of {table.name} is not used{mend}."
 
 
 def _split_note(log: Log, seed: int) -> str:

@@ -6,12 +6,15 @@ import gzip
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 from micrec_core.data.schema import INTERACTIONS, ITEMS, MAX_TABLE_BYTES, Schema
+from micrec_core.data.types import SPLIT_NAMES
 from micrec_core.errors import DataError
 
 SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet", ".jsonl", ".jsonl.gz")
 BOM = b"\xef\xbb\xbf"
+NOT_UTF8 = "the text is not UTF-8; save it as UTF-8, or say its --encoding, such as cp1252"
 _MAGIC = (
     (b"\x1f\x8b", "gzip-compressed", ".gz"),
     (b"PAR1", "a parquet file", ".parquet"),
@@ -23,7 +26,10 @@ _MAGIC = (
 
 @dataclass(frozen=True)
 class Sources:
-    """The files of a dataset; ``atomic`` says that they are RecBole's."""
+    """The files of a dataset, several where a table lies in parts.
+
+    ``atomic`` says that they are RecBole's; there may then be fewer items than interactions.
+    """
 
     interactions: tuple[Path, ...]
     items: tuple[Path, ...]
@@ -43,14 +49,16 @@ def find_sources(root: Path) -> Sources:
     if not root.is_dir():
         raise DataError(f"{root} is a file; give the folder that holds the tables")
     tables = {schema.stem: _candidates(root, schema) for schema in (INTERACTIONS, ITEMS)}
-    atomic = sorted({*root.glob("*.inter"), *root.glob("*/*.inter")})
+    inter = {*root.glob("*.inter"), *root.glob("*/*.inter")}
+    atomic = sorted(path for path in inter if not _hidden(path, root))
     if atomic and tables["interactions"]:
         raise DataError(
             f"{root.name} holds both {tables['interactions'][0].name} and {atomic[0].name}; "
             "keep one kind of table"
         )
     if atomic:
-        return Sources(tuple(atomic), tuple(_beside(path) for path in atomic), True)
+        beside = (_beside(path) for path in atomic)
+        return Sources(tuple(atomic), tuple(dict.fromkeys(b for b in beside if b)), True)
     for stem, found in tables.items():
         if not found:
             raise DataError(
@@ -59,11 +67,11 @@ def find_sources(root: Path) -> Sources:
         if len(found) > 1:
             names = " and ".join(p.name for p in found)
             raise DataError(f"{root.name} holds {names}, and only one can be meant; keep one")
-    return Sources((tables["interactions"][0],), (tables["items"][0],), False)
+    return Sources(_parts(tables["interactions"][0]), _parts(tables["items"][0]), False)
 
 
-def read_bytes(path: Path, limit: int = MAX_TABLE_BYTES) -> bytes:
-    """The bytes of a text table, decompressed, without a byte order mark.
+def read_bytes(path: Path, limit: int = MAX_TABLE_BYTES, *, encoding: str = "") -> bytes:
+    """The bytes of a text table, decompressed, as UTF-8 without a byte order mark.
 
     Raises
     ------
@@ -74,6 +82,8 @@ def read_bytes(path: Path, limit: int = MAX_TABLE_BYTES) -> bytes:
         data = _gunzip(path, limit) if path.suffix == ".gz" else path.read_bytes()
     except OSError as error:
         raise DataError(f"{path.name} cannot be read ({error.strerror}); check the file") from error
+    if encoding:
+        data = _recoded(data, path.name, encoding)
     check_head(data, path.name)
     data = data.removeprefix(BOM)
     if not data.strip():
@@ -98,7 +108,19 @@ def check_head(data: bytes, name: str) -> None:
             mend = f"give its name the ending {suffix}" if suffix else "save it as plain text"
             raise DataError(f"{name}: the content is {what}, not what its name says; {mend}")
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise DataError(f"{name}, line 1: the text is UTF-16, not UTF-8; save it as UTF-8")
+        raise DataError(
+            f"{name}, line 1: the text is UTF-16; save it as UTF-8, or say --encoding utf-16"
+        )
+
+
+def _recoded(data: bytes, name: str, encoding: str) -> bytes:
+    try:
+        return data.decode(encoding).encode("utf-8")
+    except (UnicodeError, LookupError) as error:
+        at = line_at(data, error.start) if isinstance(error, UnicodeDecodeError) else 1
+        raise DataError(
+            f"{name}, line {at}: the text is not {encoding}; say another --encoding"
+        ) from error
 
 
 def line_at(data: bytes, offset: int) -> int:
@@ -130,15 +152,69 @@ def _gunzip(path: Path, limit: int) -> bytes:
 
 
 def _candidates(root: Path, schema: Schema) -> list[Path]:
-    paths = (root / (schema.stem + suffix) for suffix in SUFFIXES)
+    paths = (root / (schema.stem + suffix) for suffix in (*SUFFIXES, ""))
     return [p for p in paths if p.exists() or p.is_symlink()]
 
 
-def _beside(inter: Path) -> Path:
-    items = inter.with_suffix(".item")
-    if not items.exists():
-        raise DataError(f"{inter.name} has no {items.name} beside it; add the item table")
-    return items
+def _parts(table: Path) -> tuple[Path, ...]:
+    """The files of a table: itself, or those in a folder as Spark, Hive and others write it.
+
+    Raises
+    ------
+    DataError
+        The folder holds no table, or tables of several kinds.
+    """
+    if not table.is_dir():
+        return (table,)
+    files = [p for p in sorted(table.rglob("*")) if p.is_file() and not _hidden(p, table)]
+    kinds = {s: [p for p in files if p.name.endswith(s)] for s in (*SUFFIXES, ".arrow")}
+    found = {s: parts for s, parts in kinds.items() if parts}
+    if not found:
+        raise DataError(
+            f"{table.name} is a folder without a table in it; put parts into it, such as "
+            "part-0.parquet, or a file in its place"
+        )
+    if len(found) > 1:
+        raise DataError(
+            f"{table.name} holds parts of several kinds ({', '.join(found)}); keep one kind"
+        )
+    return tuple(next(iter(found.values())))
+
+
+def partitions(part: Path) -> dict[str, str]:
+    """Column -> value of the folders that a part lies in, as Hive names them: ``domain=food``."""
+    pairs = (folder.name.partition("=") for folder in part.parents)
+    return {column: unquote(value) for column, equals, value in pairs if equals}
+
+
+def _hidden(path: Path, root: Path) -> bool:
+    """Whether a system, an editor or Spark made it for itself: ``._a``, ``_SUCCESS``, ``a~``."""
+    names = path.relative_to(root).parts
+    return any(n.startswith((".", "_")) or n.endswith(("~", ".crc")) for n in names)
+
+
+def _beside(inter: Path) -> Path | None:
+    """The items of a file of interactions; of ``a.train.inter`` they are in ``a.item`` too."""
+    return next(
+        (
+            p
+            for p in (inter.with_suffix(".item"), inter.parent / f"{domain_of(inter)}.item")
+            if p.exists()
+        ),
+        None,
+    )
+
+
+def part_of(inter: Path) -> str | None:
+    """The part of RecBole's own split, as in ``NAME.train.inter``; None of other files."""
+    name, _, part = inter.stem.rpartition(".")
+    word = "valid" if part in ("val", "validation", "dev") else part
+    return word if name and word in SPLIT_NAMES else None
+
+
+def domain_of(inter: Path) -> str:
+    """The domain that an atomic file is named after."""
+    return inter.stem.rpartition(".")[0] if part_of(inter) else inter.stem
 
 
 def delimiter_of(path: Path) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -13,50 +14,115 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from micrec_core.data.delimited import atomic_names, read_delimited
-from micrec_core.data.schema import MAX_TABLE_BYTES, Schema, quote
-from micrec_core.data.sources import delimiter_of, read_bytes
-from micrec_core.data.text_table import Table, check_header, join_tables
+from micrec_core.data.delimited import read_delimited
+from micrec_core.data.dialect import PLAIN, Dialect
+from micrec_core.data.schema import MAX_TABLE_BYTES, Schema, counted, quote
+from micrec_core.data.sources import (
+    NOT_UTF8,
+    delimiter_of,
+    domain_of,
+    part_of,
+    partitions,
+    read_bytes,
+)
+from micrec_core.data.text_table import Table, check_header, join_arrays, join_tables
 from micrec_core.data.write import constant
 from micrec_core.errors import DataError
 
 _NO_OBJECT = "the line is not a JSON object; write one on each line"
 
 
-def read_table(path: Path, schema: Schema) -> Table:
-    """Read one table in the format its name says.
+def read_tables(paths: Sequence[Path], schema: Schema, dialect: Dialect = PLAIN) -> Table:
+    """Read one table, which may lie in parts, in the format that the names say.
 
     Raises
     ------
     DataError
         One sentence with the file, the line where there are lines, and the mend.
     """
+    tables = []
+    for path in paths:
+        told = {c: v for c, v in partitions(path).items() if c in schema.columns}
+        table = _read_part(path, _without(schema, *told), dialect)
+        for column, value in told.items():
+            table.columns[column] = constant(value, table.n_rows)
+        tables.append(table)
+    return join_tables(tables, f"{schema.stem} in {counted(len(paths), 'part')}")
+
+
+def _read_part(path: Path, schema: Schema, dialect: Dialect) -> Table:
     if path.name.endswith(".parquet"):
-        return read_parquet(path, schema)
-    data = read_bytes(path)
+        return read_parquet(path, schema, dialect)
+    if path.name.endswith(".arrow"):
+        return _read_arrow(path, schema, dialect)
+    data = read_bytes(path, encoding=dialect.encoding)
     if ".jsonl" in path.suffixes[-2:]:
-        return read_jsonl(data, path.name, schema)
-    return read_delimited(data, path.name, schema, delimiter_of(path))
+        return read_jsonl(data, path.name, schema, dialect)
+    return read_delimited(data, path.name, schema, delimiter_of(path), dialect=dialect)
 
 
-def read_atomic(paths: Sequence[Path], schema: Schema) -> Table:
+def _without(schema: Schema, *columns: str) -> Schema:
+    """The schema where some columns are not in the file."""
+    required = tuple(c for c in schema.required if c not in columns)
+    return replace(schema, required=required, optional=(*schema.optional, *columns))
+
+
+def read_atomic(paths: Sequence[Path], schema: Schema, dialect: Dialect = PLAIN) -> Table:
     """Read RecBole's atomic files, one domain a file named after it unless there is a column.
 
     Typed headers (``user_id:token``); tabs between fields; quotes have no meaning.
+    ``NAME.train.inter`` and its like are one domain with its split.
     """
-    optional = (*schema.optional, "domain")
-    bare = Schema(schema.stem, tuple(c for c in schema.required if c != "domain"), optional)
+    bare = _without(schema, "domain")
     tables = []
     for path in paths:
-        data = read_bytes(path)
-        table = read_delimited(data, path.name, bare, "\t", quoted=False, rename=atomic_names)
+        data = read_bytes(path, encoding=dialect.encoding)
+        table = read_delimited(
+            data, path.name, bare, "\t", quoted=False, atomic=True, dialect=dialect
+        )
         if not table.has("domain"):
-            table.columns["domain"] = constant(path.stem, table.n_rows)
+            table.columns["domain"] = constant(domain_of(path), table.n_rows)
+        if "split" in schema.columns and (part := part_of(path)):
+            table.columns["split"] = constant(part, table.n_rows)
         tables.append(table)
+    _refuse_half_a_split(paths, tables)
     return join_tables(tables)
 
 
-def read_jsonl(data: bytes, name: str, schema: Schema) -> Table:
+def _refuse_half_a_split(paths: Sequence[Path], tables: Sequence[Table]) -> None:
+    """Files of a split beside one that has none: which part would it be?"""
+    has = [table.has("split") for table in tables]
+    if any(has) and not all(has):
+        without, with_it = paths[has.index(False)], paths[has.index(True)]
+        raise DataError(
+            f"{without.name} has no split beside {with_it.name}, which is a part of one; remove "
+            "the one or the other"
+        )
+
+
+def items_of(interactions: Table, domains: Collection[str]) -> Table | None:
+    """Items that are known from interactions alone, titled by their ids; None where there are none.
+
+    Parameters
+    ----------
+    domains : those that have items of their own
+    """
+    pairs = pa.table(
+        {c: interactions.columns[c].cast(pa.large_string()) for c in ("item_id", "domain")}
+    )
+    mine = pc.invert(pc.is_in(pairs["domain"], pa.array(list(domains), pa.large_string())))
+    pairs = pairs.filter(mine).group_by(["item_id", "domain"], use_threads=False).aggregate([])
+    if not pairs.num_rows:
+        return None
+    columns = {c: pairs[c].combine_chunks() for c in ("item_id", "domain")}
+    note = f"{counted(pairs.num_rows, 'item')} without an item table are titled by their ids."
+    return Table(
+        interactions.name, columns | {"title": columns["item_id"]}, pairs.num_rows, (),
+        lambda row: f"{interactions.name}, item {row + 1}", (note,),
+    )  # fmt: skip
+
+
+def read_jsonl(data: bytes, name: str, schema: Schema, dialect: Dialect = PLAIN) -> Table:
     """Parse JSON Lines: one object a line; an absent or null value is missing."""
     rows: list[dict[str, Any]] = []
     lines: list[int] = []
@@ -64,10 +130,18 @@ def read_jsonl(data: bytes, name: str, schema: Schema) -> Table:
         if raw.strip():
             rows.append(_json_object(raw, f"{name}, line {line}"))
             lines.append(line)
-    names = list(dict.fromkeys(k for row in rows for k in row))
+    theirs = list(dict.fromkeys(k for row in rows for k in row))
+    names = dialect.renamed(name, theirs, schema)
+    if names != theirs:
+        called = dict(zip(theirs, names, strict=True))
+        rows = [{called[k]: v for k, v in row.items()} for row in rows]
+
+    def sample() -> dict[str, list[str]]:
+        return {n: [str(v) for row in rows[:200] if (v := row.get(n)) is not None] for n in names}
+
     for line, row in zip(lines, rows, strict=True):
         if any(c not in row for c in schema.required):
-            check_header(f"{name}, line {line}", list(row), schema)
+            check_header(f"{name}, line {line}", list(row), schema, sample)
     columns = {}
     for column in (c for c in schema.columns if c in names):
         values = [row.get(column) for row in rows]
@@ -78,8 +152,9 @@ def read_jsonl(data: bytes, name: str, schema: Schema) -> Table:
             ]
         columns[column] = _json_array(values, column, name, lines)
     return Table(
-        name, columns, len(rows), schema.unused(names), lambda row: f"{name}, line {lines[row]}"
-    )
+        name, columns, len(rows), schema.unused(names), lambda row: f"{name}, line {lines[row]}",
+        names=tuple(theirs),
+    )  # fmt: skip
 
 
 class _Repeated(ValueError):
@@ -90,7 +165,7 @@ def _json_object(raw: bytes, where: str) -> dict[str, Any]:
     try:
         value = json.loads(raw.decode("utf-8"), object_pairs_hook=_unique)
     except UnicodeDecodeError as error:
-        raise DataError(f"{where}: the text is not UTF-8; save it as UTF-8") from error
+        raise DataError(f"{where}: {NOT_UTF8}") from error
     except _Repeated as error:
         raise DataError(f"{where}: the key {error} is there twice; remove one") from error
     except (ValueError, RecursionError) as error:
@@ -131,7 +206,41 @@ def _json_array(
         ) from error
 
 
-def read_parquet(path: Path, schema: Schema) -> Table:
+def _read_arrow(path: Path, schema: Schema, dialect: Dialect) -> Table:
+    """Read an Arrow file, streamed or not, such as Hugging Face's ``datasets`` keep on disk."""
+    try:
+        with pa.memory_map(str(path)) as file:
+            try:
+                found = pa.ipc.open_stream(file).read_all()
+            except pa.ArrowInvalid:
+                found = pa.ipc.open_file(file).read_all()
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{path.name} is not a readable Arrow file; write it again") from error
+    return _arrow_table(found, path.name, schema, dialect)
+
+
+def _arrow_table(found: pa.Table, name: str, schema: Schema, dialect: Dialect = PLAIN) -> Table:
+    names = dialect.renamed(name, found.column_names, schema)
+    check_header(name, names, schema, lambda: _sample(found.rename_columns(names)))
+    if found.num_rows == 0:
+        raise DataError(f"{name} has columns but no row; add rows")
+    columns = {
+        c: _parquet_array(found.column(k), c, name, schema)
+        for k, c in enumerate(names)
+        if c in schema.columns
+    }
+    place = f"{name}, row "
+    return Table(
+        name, columns, found.num_rows, schema.unused(names), lambda row: f"{place}{row + 1}",
+        names=tuple(found.column_names),
+    )  # fmt: skip
+
+
+def _sample(found: pa.Table) -> dict[str, list[str]]:
+    return {n: [str(v) for v in found.column(n)[:200].to_pylist()] for n in found.column_names}
+
+
+def read_parquet(path: Path, schema: Schema, dialect: Dialect = PLAIN) -> Table:
     """Read a parquet file; it has rows and no lines, so messages name the row.
 
     A row group is read at a time, and what is repeated in it kept as codes: of two hundred million
@@ -140,13 +249,14 @@ def read_parquet(path: Path, schema: Schema) -> Table:
     name = path.name
     try:
         with pq.ParquetFile(path) as file:
-            names = list(file.schema_arrow.names)
-            check_header(name, names, schema)
+            theirs = list(file.schema_arrow.names)
+            names = dialect.renamed(name, theirs, schema)
+            check_header(name, names, schema, lambda: _head(file, names))
             groups = (file.metadata.row_group(k) for k in range(file.num_row_groups))
             if sum(g.total_byte_size for g in groups) > MAX_TABLE_BYTES:
                 raise DataError(f"{name} unpacks to more than 8 GiB; split the dataset")
             n_rows = file.metadata.num_rows
-            wanted = [c for c in schema.columns if c in names]
+            wanted = {c: theirs[names.index(c)] for c in schema.columns if c in names}
             if n_rows == 0:
                 raise DataError(f"{name} has columns but no row; add rows")
             columns = _parquet_columns(file, wanted, name, schema)
@@ -156,7 +266,10 @@ def read_parquet(path: Path, schema: Schema) -> Table:
         raise DataError(
             f"{name} is not a readable parquet file, though its name says so; write it again"
         ) from error
-    return Table(name, columns, n_rows, schema.unused(names), lambda row: f"{name}, row {row + 1}")
+    return Table(
+        name, columns, n_rows, schema.unused(names), lambda row: f"{name}, row {row + 1}",
+        names=tuple(theirs),
+    )  # fmt: skip
 
 
 def table_of_frame(frame: pd.DataFrame, schema: Schema) -> Table:
@@ -174,27 +287,24 @@ def table_of_frame(frame: pd.DataFrame, schema: Schema) -> Table:
     return Table(name, columns, len(frame), schema.unused(names), lambda row: f"{name}.iloc[{row}]")
 
 
+def _head(file: pq.ParquetFile, names: Sequence[str]) -> dict[str, list[str]]:
+    """Some values of each column."""
+    batch = next(file.iter_batches(batch_size=200), None)
+    return {} if batch is None else _sample(pa.table(batch).rename_columns(list(names)))
+
+
 def _parquet_columns(
-    file: pq.ParquetFile, names: Sequence[str], name: str, schema: Schema
+    file: pq.ParquetFile, names: Mapping[str, str], name: str, schema: Schema
 ) -> dict[str, pa.Array]:
-    """Columns of all row groups, as ``Table`` holds them."""
+    """Columns of all row groups, as ``Table`` holds them; ``names``: ours -> the file's."""
     parts: dict[str, list[pa.Array]] = {column: [] for column in names}
     for group in range(file.num_row_groups):
         if file.metadata.row_group(group).num_rows == 0:
             continue
-        parsed = file.read_row_group(group, columns=list(names))
+        parsed = file.read_row_group(group, columns=list(names.values()))
         for column, chunks in parts.items():
-            chunks.append(_parquet_array(parsed.column(column), column, name, schema))
-    return {column: _joined(parts.pop(column)) for column in names}
-
-
-def _joined(parts: list[pa.Array]) -> pa.Array:
-    kinds = {part.type for part in parts}
-    if len(kinds) > 1:  # whole numbers in one row group, a missing one in another
-        parts = [part.cast(pa.large_string()) for part in parts]
-    if pa.types.is_dictionary(parts[0].type):
-        parts = pa.chunked_array(parts).unify_dictionaries().chunks
-    return pa.concat_arrays(parts)
+            chunks.append(_parquet_array(parsed.column(names[column]), column, name, schema))
+    return {column: join_arrays(parts.pop(column)) for column in names}
 
 
 def _parquet_array(column: pa.ChunkedArray, name: str, file: str, schema: Schema) -> pa.Array:

@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from micrec_core.data.schema import Schema, nearest, quote
+from micrec_core.data.schema import Schema, quote
+from micrec_core.data.vocabulary import Sample, guesses, options
 from micrec_core.data.write import constant
 from micrec_core.errors import DataError
 
@@ -29,6 +30,9 @@ class Table:
     n_rows : int
     unused : column names of the file that the schema does not know
     place : row -> ``interactions.csv, line 7``; dear, so only called to word a refusal
+    notes : sentences on how the file was read, where that is not as its name says
+    decimal : the mark of fractions in its texts
+    names : of all columns, as the file calls them
     """
 
     name: str
@@ -36,6 +40,9 @@ class Table:
     n_rows: int
     unused: tuple[str, ...]
     place: Callable[[int], str]
+    notes: tuple[str, ...] = ()
+    decimal: str = "."
+    names: tuple[str, ...] = ()
 
     def refuse(self, row: int, problem: str) -> DataError:
         """The error that names the file and line of ``row``."""
@@ -86,7 +93,17 @@ def encode(array: pa.LargeStringArray | pa.DictionaryArray) -> Coded:
     return Coded(renumbered[codes], coded.dictionary.take(pa.array(order)))
 
 
-def join_tables(tables: Sequence[Table]) -> Table:
+def join_arrays(parts: Sequence[pa.Array]) -> pa.Array:
+    """Parts of one column below each other, as ``Table`` holds it."""
+    kinds = {part.type for part in parts}
+    if len(kinds) > 1:  # whole numbers in one part, a missing one in another; codes and texts
+        parts = [part.cast(pa.large_string()) for part in parts]
+    if pa.types.is_dictionary(parts[0].type):
+        parts = pa.chunked_array(parts).unify_dictionaries().chunks
+    return pa.concat_arrays(parts)
+
+
+def join_tables(tables: Sequence[Table], name: str = "") -> Table:
     """Tables of one kind below each other; a column one of them lacks is empty there."""
     if len(tables) == 1:
         return tables[0]
@@ -97,13 +114,22 @@ def join_tables(tables: Sequence[Table]) -> Table:
         return tables[k].place(row - (ends[k - 1] if k else 0))
 
     names = list(dict.fromkeys(c for t in tables for c in t.columns))
-    columns = {c: pa.concat_arrays([t.text(c) for t in tables]) for c in names}
+    columns = {c: join_arrays([t.text(c) for t in tables]) for c in names}
     unused = tuple(dict.fromkeys(c for t in tables for c in t.unused))
-    return Table(" and ".join(t.name for t in tables), columns, ends[-1], unused, place)
+    notes = tuple(dict.fromkeys(note for t in tables for note in t.notes))
+    called = name or " and ".join(t.name for t in tables)
+    theirs = tuple(dict.fromkeys(name for t in tables for name in t.names))
+    return Table(called, columns, ends[-1], unused, place, notes, tables[0].decimal, theirs)
 
 
-def check_header(where: str, names: Sequence[str], schema: Schema) -> None:
-    """Refuse a header with a column twice or without a required one.
+def check_header(
+    where: str, names: Sequence[str], schema: Schema, sample: Sample | None = None
+) -> None:
+    """Refuse a header with a column twice or without a required one, and offer what is like it.
+
+    Parameters
+    ----------
+    sample : gives some values a column, for guesses
 
     Raises
     ------
@@ -116,8 +142,11 @@ def check_header(where: str, names: Sequence[str], schema: Schema) -> None:
     missing = [c for c in schema.required if c not in names]
     if not missing:
         return
-    meant = next((n for n in schema.unused(names) if nearest(n, missing[:1])), None)
-    mend = f"rename {quote(meant)}" if meant else "add it"
+    found = guesses(schema, names, sample)
+    if missing[0] in found:
+        mend = f"rename {quote(found[missing[0]])}, which looks like it, or say {options(found)}"
+    else:
+        mend = f"add it, or say which it is by --map {missing[0]}=NAME"
     raise DataError(
         f"{where}: there is no column '{missing[0]}' among {_some(names)}; {mend}"
         f" ({', '.join(schema.required)} are needed)"

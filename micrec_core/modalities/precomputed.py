@@ -16,9 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from micrec_core.data.schema import ITEMS
-from micrec_core.data.sources import find_sources
-from micrec_core.data.table_files import read_atomic, read_table
+from micrec_core.data.readers import read_items
 from micrec_core.data.types import Dataset
 from micrec_core.errors import ConfigError, DataError
 from micrec_core.features import FeatureMatrix, l2_normalise
@@ -158,10 +156,7 @@ def _read_npy(path: Path, root: Path) -> tuple[list[tuple[str, str]], NDArray[np
 
 def _item_keys(root: Path) -> list[tuple[str, str]]:
     """(domain, item id) of each line of the item table, in file order."""
-    sources = find_sources(root)
-    table = (
-        read_atomic(sources.items, ITEMS) if sources.atomic else read_table(sources.items[0], ITEMS)
-    )
+    table = read_items(root)
     return list(
         zip(table.text("domain").to_pylist(), table.text("item_id").to_pylist(), strict=True)
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from micrec_core.data.delimited import atomic_names
+from micrec_core.data.delimited import atomic_names, refuse_separator, understood
 from micrec_core.data.raw import texts
 from micrec_core.data.raw.lines import BadLine, Interaction, Item, Lines, decoded
 from micrec_core.data.schema import Schema, quote
@@ -62,7 +62,8 @@ def _header(lines: Lines, schema: Schema) -> list[str]:
         header = _split(line)
     except BadLine as error:
         raise lines.refuse(str(error)) from error
-    names = atomic_names(where, header)
+    refuse_separator(where, header, "\t")
+    names = understood(atomic_names(where, header), schema)
     check_header(where, names, schema)
     return names
 
