@@ -392,6 +392,31 @@ class Recommender:
         """
         return self.serving.recommend_all(domain, k)
 
+    def recommend_many(self, users: Iterable[str], domain: str, k: int = 10) -> pd.DataFrame:
+        """As ``recommend_all``, for some users in the order of their ids.
+
+        Raises
+        ------
+        RunError
+            A user has no train interactions in the domain, beside the errors of ``recommend_all``.
+        """
+        return self.serving.recommend_many(users, domain, k)
+
+    def write_all(self, path: Path | str, domain: str, k: int = 10) -> int:
+        """Write what ``recommend_all`` gives to a Parquet file, a part of the users at a time.
+
+        Returns
+        -------
+        int
+            For how many users.
+
+        Raises
+        ------
+        RunError, ConfigError
+            As ``recommend_all``; nothing can be written there.
+        """
+        return self.serving.write_all(Path(path), domain, k)
+
     def explain(
         self,
         item: str,

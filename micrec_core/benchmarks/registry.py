@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from micrec_core.benchmarks import (
+    everyone,
     gpu,
     neighbours,
     propagation,
@@ -25,6 +26,7 @@ BENCHMARKS: dict[str, Callable[[Options], Report]] = {
     "ranking": ranking.measure,
     "serving": serving.measure_30k,
     "serving-million": serving.measure_million,
+    "lists": everyone.measure,
     "starting": starting.measure,
     "neighbours": neighbours.measure,
     "scale": scale.measure,

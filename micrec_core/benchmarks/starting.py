@@ -16,34 +16,44 @@ package = time.perf_counter()
 from micrec_core.runs import open_run
 from micrec_core.serving import Recommender
 serving = time.perf_counter()
+try:
+    with open("/proc/self/status") as status:
+        held = [int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM")]
+except OSError:
+    held = []
 Recommender.open(open_run(sys.argv[1]))
 opened = time.perf_counter()
-print(json.dumps([package - begun, serving - package, opened - serving]))
+print(json.dumps([package - begun, serving - package, opened - serving, *held]))
 """
 NAMES = ("import micrec_core", "import micrec_core.serving", "open the run")
+HELD = "memory with serving imported"
 
 
 def measure(options: Options) -> Report:
     """Import and opening, each time in a fresh process; the first, which warms up, is left out."""
     run = options.run or SAMPLE_RUN
-    spent: dict[str, list[float]] = {name: [] for name in NAMES}
-    for number in range(1 + options.rounds(5)):
-        for name, seconds in zip(NAMES, _fresh(run), strict=True):
-            if number:
-                spent[name].append(seconds * 1000)
-    timings = {name: Timing(tuple(values)) for name, values in spent.items()}
+    rounds = [_fresh(run) for _ in range(1 + options.rounds(5))][1:]
+    spent = list(zip(*rounds, strict=True))
+    timings = {
+        name: Timing(tuple(1000 * seconds for seconds in values))
+        for name, values in zip(NAMES, spent, strict=False)
+    }
+    memory = [Timing(values, "MiB") for values in spent[len(NAMES) :]]  # none but on Linux
     imported = timings["import micrec_core"].median / 1000
+    serving = timings["import micrec_core.serving"].median / 1000
     opened = timings["open the run"].median / 1000
     return Report(
         "starting",
-        "Warm import of the package, then of all that serving needs (torch, pandas, numba), then "
+        "Warm import of the package, then of all that serving needs (NumPy, SciPy, pandas), then "
         "opening a run, checksums verified.",
         {"run": run.name},
-        timings,
+        timings | dict(zip([HELD], memory, strict=False)),
         {},
         (
             Target("import micrec_core", imported, 1.5, "s", below=True),
+            Target("import micrec_core.serving", serving, 1.0, "s", below=True),
             Target("opening the run", opened, 1.0, "s", below=True),
+            *(Target(HELD, held.median, 250, "MiB", below=True) for held in memory),
         ),
     )
 

@@ -354,6 +354,23 @@ def recommend(
 
 
 @app.command()
+def recommend_all(
+    run: RunDir,
+    domain: Annotated[str, typer.Option(help="Where to recommend.")],
+    out: Annotated[Path, typer.Option(help="The Parquet file.")],
+    k: Annotated[int, typer.Option(help="Length of the lists.")] = 10,
+    as_json: Json = False,
+) -> None:
+    """The best items for everyone in a domain's training, into a file."""
+    from micrec_core.runs import open_run
+    from micrec_core.serving import Recommender
+
+    users = Recommender.open(open_run(run)).write_all(out, domain, k)
+    told = {"out": str(out), "users": users}
+    answer(as_json, told, [f"{out}: lists of {users:,} users"])
+
+
+@app.command()
 def export(
     run: RunDir,
     out: Annotated[Path, typer.Option(help="The file, or for projector the folder.")],

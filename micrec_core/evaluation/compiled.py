@@ -19,6 +19,9 @@ import numpy as np
 from micrec_core.compiling import kernel
 
 _JIT: dict[str, Any] = {"nogil": True, "boundscheck": False}
+# Scores that are compared with the worst kept at a time: nearly all are below it. Of 32, LLVM makes
+# single comparisons instead of vectors.
+_STRIDE = 64
 
 
 @numba.njit(inline="always")
@@ -67,46 +70,64 @@ def _sort_heap(scores, rows, size):
         _sift_down(scores, rows, end)
 
 
+@numba.njit(inline="always")
+def _any_above(row, first, bound):
+    """Whether one of the ``_STRIDE`` scores from ``first`` on is above the bound.
+
+    Counted without a branch, which is compiled to comparisons of whole vectors.
+    """
+    part, found = row[first : first + _STRIDE], 0
+    for i in range(_STRIDE):
+        found += 1 if part[i] > bound else 0
+    return found > 0
+
+
 @kernel(**_JIT)
-def select_top(scores, first, last, mask_rows, indptr, indices, allowed, out):
+def select_top(scores, first, last, mask_rows, indptr, indices, allowed, out, values):
     """Fill out[first:last] with the rows of the best scores, best first, -1 where there are none.
 
     scores [b, n_items]; mask_rows [b] row of each block row in the CSR mask (indptr, indices,
-    sorted); allowed bool [n_items], or [0] for all. Items are met in ascending row, so that one
-    with a score equal to the worst kept never displaces it: ties go to the lower row. NaN and
-    minus infinity are never ranked.
+    sorted); allowed bool [n_items], or [0] for all; values [b, k], the scores of what is ranked,
+    minus infinity for nothing. Items are met in ascending row, so that one with a score equal to
+    the worst kept never displaces it: ties go to the lower row. NaN and minus infinity are never
+    ranked.
     """
     k = out.shape[1]
     n_items = scores.shape[1]
-    kept = np.empty(k, dtype=scores.dtype)
     all_allowed = allowed.shape[0] == 0
     for r in range(first, last):
         row = scores[r]
         rows = out[r]
+        kept = values[r]
         size = 0
-        bound = -np.inf
+        kept[:] = -np.inf
+        bound = kept[0]
         at = indptr[mask_rows[r]]
         mask_end = indptr[mask_rows[r] + 1]
         i = 0
         while i < n_items:
             stop = indices[at] if at < mask_end else n_items
             while i < stop:
-                if row[i] > bound and (all_allowed or allowed[i]):
-                    if size < k:
-                        kept[size], rows[size] = row[i], i
-                        _sift_up(kept, rows, size)
-                        size += 1
-                    else:
-                        kept[0], rows[0] = row[i], i
-                        _sift_down(kept, rows, size)
-                    if size == k:
-                        bound = kept[0]
-                i += 1
+                if i + _STRIDE <= stop and not _any_above(row, i, bound):
+                    i += _STRIDE
+                    continue
+                end = min(i + _STRIDE, stop)
+                while i < end:
+                    if row[i] > bound and (all_allowed or allowed[i]):
+                        if size < k:
+                            kept[size], rows[size] = row[i], i
+                            _sift_up(kept, rows, size)
+                            size += 1
+                        else:
+                            kept[0], rows[0] = row[i], i
+                            _sift_down(kept, rows, size)
+                        if size == k:
+                            bound = kept[0]
+                    i += 1
             i = stop + 1
             at += 1
         _sort_heap(kept, rows, size)
-        for rest in range(size, k):
-            rows[rest] = -1
+        rows[size:] = -1
 
 
 @kernel(**_JIT)

@@ -40,6 +40,7 @@ def rank_users(
     n_items: int | None = None,
     block_bytes: int = BLOCK_BYTES,
     concurrent: bool = False,
+    scores: NDArray[np.floating] | None = None,
 ) -> NDArray[np.int32]:
     """The k best items of each user, from a function that scores some users against all items.
 
@@ -58,6 +59,7 @@ def rank_users(
     block_bytes : size of a score block that is not exceeded even where memory allows it
     concurrent : whether ``score_block`` may be called from several threads at once; otherwise it is
         called from this thread alone and only the selection is shared among the cores
+    scores : float [n, k], filled with the scores of what is ranked, minus infinity where nothing is
 
     Returns
     -------
@@ -79,28 +81,46 @@ def rank_users(
     workers = n_cores() if concurrent else 1
     row_bytes = max(n_items, 1) * 4
     chunk = max(1, min(memory_bytes // (2 * row_bytes * workers), block_bytes // row_bytes))
-    chunks = [users[start : start + chunk] for start in range(0, len(users), chunk)]
-    threads = 1 if concurrent else n_cores()
-    rank = _ranker(score_block, _Selection.of(mask, candidates, k), n_items, threads)
-    return np.concatenate(map_pieces(rank, chunks) if concurrent else [rank(c) for c in chunks])
+    starts = range(0, len(users), chunk)
+    chunks = [slice(start, min(start + chunk, len(users))) for start in starts]
+    select = _Selection.of(mask, candidates, k, 1 if concurrent else n_cores())
+    out = np.empty((len(users), k), dtype=np.int32)
+    rank = _ranker(score_block, select, users, n_items, out, scores)
+    if concurrent:
+        map_pieces(rank, chunks)
+    else:
+        for piece in chunks:
+            rank(piece)
+    return out
 
 
 def _ranker(
-    score_block: ScoreBlock, select: _Selection, n_items: int, threads: int
-) -> Callable[[NDArray[np.int64]], NDArray[np.int32]]:
-    """A function that ranks one chunk of users, in halves where it does not fit the memory."""
+    score_block: ScoreBlock,
+    select: _Selection,
+    users: NDArray[np.int64],
+    n_items: int,
+    out: NDArray[np.int32],
+    scores: NDArray[np.floating] | None,
+) -> Callable[[slice], None]:
+    """A function that ranks a chunk of the users, in halves where it does not fit the memory."""
 
-    def rank(rows: NDArray[np.int64]) -> NDArray[np.int32]:
+    def rank(piece: slice) -> None:
+        rows = users[piece]
         try:
             block = _as_block(score_block(rows))
             if block.shape != (len(rows), n_items):
                 raise ValueError(f"scores are {block.shape}, not {(len(rows), n_items)}")
-            return select.apply(block, rows, threads)
+            values = select.apply(block, rows, out[piece])
         except (MemoryError, RuntimeError) as error:
             if len(rows) == 1 or not is_out_of_memory(error):
                 raise
-        middle = len(rows) // 2
-        return np.concatenate([rank(rows[:middle]), rank(rows[middle:])])
+        else:
+            if scores is not None:
+                scores[piece] = values
+            return
+        middle = (piece.start + piece.stop) // 2
+        rank(slice(piece.start, middle))
+        rank(slice(middle, piece.stop))
 
     return rank
 
@@ -114,6 +134,7 @@ def rank_embeddings(
     k: int = 50,
     memory_bytes: int = 2**30,
     add: ScoreBlock | None = None,
+    scores: NDArray[np.floating] | None = None,
 ) -> NDArray[np.int32]:
     """The k best items of each user by inner product.
 
@@ -122,7 +143,7 @@ def rank_embeddings(
     users : float [n_users, dim]
     items : float [n_items, dim]
     user_rows : rows of ``users`` (and of ``mask``) to rank for; None for all
-    mask, candidates, k, memory_bytes : as in ``rank_users``
+    mask, candidates, k, memory_bytes, scores : as in ``rank_users``
     add : what comes on top of the products, by rows of ``users``: float [b, n_items]; called from
         several threads at once
 
@@ -156,6 +177,7 @@ def rank_embeddings(
             memory_bytes,
             n_items=len(items),
             concurrent=True,
+            scores=scores,
         )
     if columns is None or len(columns) == 0:
         return ranked
@@ -199,10 +221,11 @@ class _Selection:
     masked: bool
     allowed: NDArray[np.bool_]
     k: int
+    threads: int
 
     @staticmethod
     def of(
-        mask: sparse.csr_matrix | None, candidates: NDArray[np.bool_] | None, k: int
+        mask: sparse.csr_matrix | None, candidates: NDArray[np.bool_] | None, k: int, threads: int
     ) -> _Selection:
         empty = (np.zeros(2, np.int64), np.zeros(0, np.int32))
         indptr, indices = empty if mask is None else sorted_rows(mask)
@@ -213,22 +236,27 @@ class _Selection:
             masked=mask is not None,
             allowed=np.ascontiguousarray(allowed, dtype=bool),
             k=k,
+            threads=threads,
         )
 
     def apply(
-        self, block: NDArray[np.floating], rows: NDArray[np.int64], threads: int
-    ) -> NDArray[np.int32]:
-        """The best k of each row of ``block``; ``rows`` are its users in the mask."""
+        self, block: NDArray[np.floating], rows: NDArray[np.int64], out: NDArray[np.int32]
+    ) -> NDArray[np.floating]:
+        """Put the best k of each row of ``block`` into ``out``, and give their scores [b, k].
+
+        ``rows``: users of the block in the mask.
+        """
         mask_rows = rows if self.masked else np.zeros(len(rows), dtype=np.int64)
-        out = np.empty((len(block), self.k), dtype=np.int32)
-        threads = min(threads, max(1, len(block) // 64))
+        values = np.empty((len(block), self.k), dtype=block.dtype)
+        threads = min(self.threads, max(1, len(block) // 64))
         bounds = np.linspace(0, len(block), threads + 1).astype(np.int64)
+        mask = mask_rows, self.indptr, self.indices
 
         def work(part: tuple[int, int]) -> None:
-            select_top(block, *part, mask_rows, self.indptr, self.indices, self.allowed, out)
+            select_top(block, *part, *mask, self.allowed, out, values)
 
         map_pieces(work, itertools.pairwise(bounds))
-        return out
+        return values
 
 
 def sorted_rows(matrix: sparse.csr_matrix) -> tuple[NDArray[np.integer], NDArray[np.integer]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,19 +116,10 @@ class FoldIn:
 
     def __init__(self, model: ModelArrays):
         self.model = model
-        self._user_index = [
-            {m: Index(part.modalities[m].user_space) for m in model.modalities}
-            for part in model.domains
-        ]
-        self.item_index = [
-            {m: Index(part.modalities[m].features.space) for m in model.modalities}
-            for part in model.domains
-        ]
-        self._overlap = {pair: Index(b.source) for pair, b in model.bridge.items()}
-        self._anchors = [
-            {m: x.features.present & (part.item_degree > 0) for m, x in part.modalities.items()}
-            for part in model.domains
-        ]
+        # Made when somebody is looked for there: of millions they take a while.
+        self._user_index = cache(lambda d, m: Index(model.domains[d].modalities[m].user_space))
+        self.item_index = cache(lambda d, m: Index(model.domains[d].modalities[m].features.space))
+        self._overlap = cache(lambda s, d: Index(model.bridge[s, d].source))
 
     # Users ---------------------------------------------------------------------------------------
 
@@ -250,7 +242,7 @@ class FoldIn:
         """The target embeddings of the users of both domains who are nearest in the source."""
         bridge, (there, here) = self.model.bridge[s, d], self.model.links[s, d]
         own = np.flatnonzero(there == user.rows[s])
-        rows, cosines = self._overlap[s, d].nearest(
+        rows, cosines = self._overlap(s, d).nearest(
             Query(alone / max(float(np.linalg.norm(alone)), 1e-12)),
             NEAREST,
             without=int(own[0]) if len(own) else -1,
@@ -299,7 +291,7 @@ class FoldIn:
         row = user.rows[d]
         if user.unchanged[d] and self._as_trained(user, d, others):
             return self._near(self.model.domains[d].modalities[m].user_neighbours, row)
-        index, k = self._user_index[d][m], self.model.k
+        index, k = self._user_index(d, m), self.model.k
         rows, cosines = index.nearest(profile.query.as_profile(), k, without=row)
         return Near(rows, cosines, softmax_weights(cosines, self.model.temperature))
 
@@ -381,8 +373,8 @@ class FoldIn:
         names, near, queries = model.modalities, {}, {}
         for m in (m for m in names if m in documents):
             queries[m] = Query.of(centre(documents[m], model.means[m][d])).normalised()
-            index, anchors = self.item_index[d][m], self._anchors[d][m]
-            rows, cosines = index.nearest(queries[m], model.k, anchors)
+            anchors = part.modalities[m].features.present & (part.item_degree > 0)
+            rows, cosines = self.item_index(d, m).nearest(queries[m], model.k, anchors)
             near[m] = Near(rows, cosines, softmax_weights(cosines, model.temperature))
         told = [item_statistics(near.get(m, NOBODY).one()) for m in names]
         statistics = columns(told, 1, len(SIGNALS) - 1)

@@ -130,7 +130,14 @@ def repeated_rows(matrix: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     # Adding zero turns -0 into +0, so that equal values are equal bytes.
     rows = np.ascontiguousarray(matrix + np.float32(0))
-    as_bytes = rows.view(np.dtype((np.void, rows.shape[1] * rows.itemsize))).ravel()
+    # Few rows repeat: only those are compared whole whose bytes add up to the same number.
+    words = rows.view(np.uint32).astype(np.uint64) if rows.shape[1] % 2 else rows.view(np.uint64)
+    sums = words @ np.random.default_rng(0).integers(1, 2**64, words.shape[1], np.uint64)
+    ordered = np.sort(sums)
+    some = np.flatnonzero(np.isin(sums, ordered[1:][ordered[1:] == ordered[:-1]]))
+    if not len(some):
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    as_bytes = rows[some].view(np.dtype((np.void, rows.shape[1] * rows.itemsize))).ravel()
     _, first, group = np.unique(as_bytes, return_index=True, return_inverse=True)
-    later = np.flatnonzero(first[group] != np.arange(len(rows)))
-    return first[group][later].astype(np.int64), later.astype(np.int64)
+    later = np.flatnonzero(first[group] != np.arange(len(some)))
+    return some[first[group][later]], some[later]

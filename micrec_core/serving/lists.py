@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from micrec_core.errors import ConfigError
 from micrec_core.method.arrays import Floats
-from micrec_core.method.search import repeated_rows
+from micrec_core.runs.files import replacing
 from micrec_core.serving.contents import DomainPart
 
 NOBODY = "Nothing is known about this user here, so these are the most popular items."
@@ -18,10 +23,8 @@ PER_USER = (
     "This model owns a vector per user and has none for someone new, so these are the most "
     "popular items."
 )
-# Pairs scored at a time.
-_BLOCK = 2**16
-# Users at a time, where there is a memory.
-_USERS = 256
+# Users whose lists are held at a time where they are written to a file.
+_USERS = 2**16
 
 
 @dataclass(frozen=True)
@@ -43,67 +46,72 @@ class Recommendation:
     note: str = ""
 
 
-def lists_of_all(
-    part: DomainPart,
-    allowed: NDArray[np.bool_],
-    k: int,
-    memory: Callable[[NDArray[np.int64]], Floats] | None,
-) -> pd.DataFrame:
-    """The ``k`` best items of every user in training, without those they took.
+@dataclass(frozen=True)
+class Ranking:
+    """How everyone's lists of a domain are made.
 
-    Parameters
+    Attributes
     ----------
     allowed : bool [n_items], what may be recommended
+    k : length of the lists
     memory : what it adds to the scores of some users, by their rows; None where there is none
-
-    Returns
-    -------
-    user_id, rank (from 1), item_id, title, score; users sorted by id, best first
     """
-    # Its kernels take a while to load, and nobody needs them for one list.
-    from micrec_core.evaluation.ranking import rank_embeddings, rank_users
 
-    users, items, known = part.users, part.items, np.flatnonzero(part.user_degree > 0)
-    if memory is None:
-        rows = rank_embeddings(users, items, known, part.train, allowed, k)
-        place, rank = np.nonzero(rows >= 0)
-        scores = _products(users, items, known[place], rows[place, rank])
-    else:
-        # Ranked a piece at a time, whose scores are at hand for the lists.
-        first, later = repeated_rows(items)
-        ranked, listed = [], []
-        for begin in range(0, len(known), _USERS):
-            some = known[begin : begin + _USERS]
-            whole = users[some] @ items.T
-            whole[:, later] = whole[:, first]
-            whole += memory(some)
-            best = rank_users(
-                lambda asked: whole[np.searchsorted(some, asked)],  # noqa: B023
-                some, part.train, allowed, k, n_items=len(items),
-            )  # fmt: skip
-            ranked.append(best)
-            listed.append(np.take_along_axis(whole, np.maximum(best, 0), axis=1))
-        rows = np.concatenate(ranked)
-        place, rank = np.nonzero(rows >= 0)
-        scores = np.concatenate(listed)[place, rank]
-    user, item = known[place], rows[place, rank]
-    return pd.DataFrame(
-        {
-            "user_id": part.user_ids[user],
-            "rank": rank + 1,
-            "item_id": part.item_ids[item],
-            "title": part.titles[item],
-            "score": scores,
+    part: DomainPart
+    allowed: NDArray[np.bool_]
+    k: int
+    memory: Callable[[NDArray[np.int64]], Floats] | None
+
+    def lists(self, users: NDArray[np.int64]) -> pa.Table:
+        """The ``k`` best items of each of some users in training, without those they took.
+
+        Returns
+        -------
+        user_id, rank (from 1), item_id, title, score; users in their order, best first
+        """
+        # Its kernels take a while to load, and nobody needs them for one list.
+        from micrec_core.evaluation.ranking import rank_embeddings
+
+        part, scores = self.part, np.empty((len(users), self.k), np.float32)
+        best = rank_embeddings(
+            part.users, part.items, users, part.train, self.allowed, self.k,
+            add=self.memory, scores=scores,
+        )  # fmt: skip
+        place, rank = np.nonzero(best >= 0)
+        users_of, items_of, titles_of = self._names
+        item = pa.array(best[place, rank])
+        columns = {
+            "user_id": users_of.take(pa.array(users[place])),
+            "rank": pa.array(rank + 1),
+            "item_id": items_of.take(item),
+            "title": titles_of.take(item),
+            "score": pa.array(scores[place, rank]),
         }
-    )
+        return pa.table(columns)
 
+    @cached_property
+    def _names(self) -> tuple[pa.Array, pa.Array, pa.Array]:
+        """Ids of users and items and titles; large, for titles of many may pass 2 GB."""
+        part = self.part
+        named = (part.user_ids, part.item_ids, part.titles)
+        first, second, third = (pa.array(names, pa.large_string()) for names in named)
+        return first, second, third
 
-def _products(
-    users: Floats, items: Floats, user: NDArray[np.int64], item: NDArray[np.int32]
-) -> Floats:
-    """Inner products of pairs of rows, float32 [n]."""
-    out = np.empty(len(user), np.float32)
-    for begin in range(0, len(user), _BLOCK):
-        here = slice(begin, begin + _BLOCK)
-        out[here] = np.einsum("nd,nd->n", users[user[here]], items[item[here]])
-    return out
+    def write(self, users: NDArray[np.int64], path: Path) -> None:
+        """Write their lists to a Parquet file, ``_USERS`` at a time; whole or not at all.
+
+        Raises
+        ------
+        ConfigError
+            Nothing can be written there.
+        """
+        if not path.parent.is_dir() or path.is_dir():
+            raise ConfigError(f"{path} cannot be written: give a file in a folder that there is")
+        begin = range(0, max(len(users), 1), _USERS)
+        tables = (self.lists(users[at : at + _USERS]) for at in begin)
+        with replacing(path) as temporary:
+            first = next(tables)
+            with pq.ParquetWriter(temporary, first.schema, compression="zstd") as writer:
+                writer.write_table(first)
+                for table in tables:
+                    writer.write_table(table)

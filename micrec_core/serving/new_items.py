@@ -51,11 +51,7 @@ def fold_new_item(
         A user is not known, or there is nothing that this run's model can go by.
     """
     bundle = directory.bundle
-    rows = [directory.user_row(d, user) for user in users]
-    for user, row in zip(users, rows, strict=True):
-        if row < 0:
-            name = bundle.domains[d].name
-            raise RunError(f"there is no user '{user}' with interactions in '{name}'")
+    rows = [directory.trained(d, user) for user in users]
     documents = {}
     for m, value in given(said).items():
         matrix = encode(m, value) if m in bundle.modalities else None
@@ -94,4 +90,4 @@ def similar_by_content(fold: FoldIn, d: int, m: str, row: int, k: int) -> Found:
         None if features.sparse is None else features.sparse[[row]],
         features.present[[row]],
     )
-    return fold.item_index[d][m].nearest(Query.of(one), k, without=row)
+    return fold.item_index(d, m).nearest(Query.of(one), k, without=row)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -24,9 +25,10 @@ from micrec_core.method.memory import Remembered, Taken, taken_elsewhere
 from micrec_core.method.search import repeated_rows, top_rows
 from micrec_core.modalities.encoders import load_encoder
 from micrec_core.names import MEMORY
+from micrec_core.runs import Run, open_run
 from micrec_core.serving.bundle import read_bundle
 from micrec_core.serving.contents import Bundle
-from micrec_core.serving.lists import NOBODY, PER_USER, Recommendation, lists_of_all
+from micrec_core.serving.lists import NOBODY, PER_USER, Ranking, Recommendation
 from micrec_core.serving.new_items import (
     NewItem,
     fold_new_item,
@@ -41,7 +43,10 @@ from micrec_core.serving.what_if import without as without_parts
 
 if TYPE_CHECKING:
     from micrec_core.modalities.base import Encoder
-    from micrec_core.runs import Run
+
+
+def _opened(path: Path) -> Recommender:
+    return Recommender.open(open_run(path))
 
 
 class Recommender:
@@ -61,7 +66,8 @@ class Recommender:
         self.personas = bundle.personas
         self._fold = FoldIn(bundle)
         self._directory = Directory(bundle)
-        self._repeated = [repeated_rows(part.items) for part in bundle.domains]
+        # Looked for when somebody asks for a list of the domain.
+        self._repeated = cache(lambda d: repeated_rows(bundle.domains[d].items))
         self._allowed = [self._candidates(d) for d in range(len(bundle.domains))]
         self._encoders: dict[str, Encoder] = {}
         self._lock = threading.Lock()
@@ -76,9 +82,15 @@ class Recommender:
         """Do now what the first questions would wait for: load encoders, count memories."""
         for modality in self.modalities:
             self._encoder(modality)
-        for domain in self.domains:
-            self.recommend(self.user(), domain, k=1)
-            self.bundle.remembered  # noqa: B018
+        for part in self.bundle.domains:
+            popular = str(part.item_ids[int(part.item_degree.argmax())])
+            self.recommend(self.user(likes={part.name: [popular]}), part.name, k=1)
+
+    def __reduce__(self) -> tuple[Callable[[Path], Recommender], tuple[Path]]:
+        """What another process is handed: the run's path, from which it opens the run itself."""
+        if self.run is None:
+            raise TypeError("a recommender without a run cannot be handed to another process")
+        return _opened, (self.run.path,)
 
     def _candidates(self, d: int) -> NDArray[np.bool_]:
         """Items with interactions, or with content that the model can go by (new items)."""
@@ -206,18 +218,47 @@ class Recommender:
         -------
         user_id, rank (from 1), item_id, title, score; the lists are those of ``recommend``
         """
+        d = self._directory.domain(domain)
+        return self._ranking(d, k).lists(self._everyone(d)).to_pandas()
+
+    def recommend_many(self, users: Iterable[str], domain: str, k: int = 10) -> pd.DataFrame:
+        """As ``recommend_all``, for some users of a domain's training in the order of their ids.
+
+        Raises
+        ------
+        RunError
+            The domain is not known, or has no interactions of a user.
+        """
+        d = self._directory.domain(domain)
+        rows = np.array([self._directory.trained(d, user) for user in users], np.int64)
+        return self._ranking(d, k).lists(rows).to_pandas()
+
+    def write_all(self, path: Path, domain: str, k: int = 10) -> int:
+        """Write what ``recommend_all`` gives to a Parquet file; for how many users.
+
+        Memory does not grow with the users.
+        """
+        d = self._directory.domain(domain)
+        everyone = self._everyone(d)
+        self._ranking(d, k).write(everyone, path)
+        return len(everyone)
+
+    def _everyone(self, d: int) -> NDArray[np.int64]:
+        return np.flatnonzero(self.bundle.domains[d].user_degree > 0)
+
+    def _ranking(self, d: int, k: int) -> Ranking:
         if k < 1:
             raise ConfigError(f"the length of a list is {k}; give 1 or more")
-        d = self._directory.domain(domain)
-        held, trains = self.bundle.remembered[d], [part.train for part in self.bundle.domains]
+        part, held = self.bundle.domains[d], self.bundle.remembered[d]
         if held is None:
-            return lists_of_all(self.bundle.domains[d], self._allowed[d], k, None)
+            return Ranking(part, self._allowed[d], k, None)
+        trains = [part.train for part in self.bundle.domains]
         elsewhere = taken_elsewhere(trains, self.bundle.links, d)
 
         def memory(rows: NDArray[np.int64]) -> Floats:
             return held.scores(Taken(trains[d][rows], elsewhere[rows]))
 
-        return lists_of_all(self.bundle.domains[d], self._allowed[d], k, memory)
+        return Ranking(part, self._allowed[d], k, memory)
 
     def embeddings(self, kind: str, domain: str) -> tuple[NDArray[np.object_], Floats]:
         """Ids [n] and final embeddings float32 [n, dim] of a domain's ``users`` or ``items``.
@@ -247,7 +288,7 @@ class Recommender:
             scores = scores_without(self._fold, folded, off)
         else:
             scores = part.items @ folded.vector().astype(np.float32)
-        first, later = self._repeated[folded.domain]
+        first, later = self._repeated(folded.domain)
         scores[later] = scores[first]
         return scores
 
@@ -307,7 +348,7 @@ class Recommender:
             )
         scores = np.zeros(len(self.bundle.domains[d].items), np.float32)
         for m, profile in known.items():
-            scores += self._fold.item_index[d][m].cosines(profile.query.normalised()) / len(known)
+            scores += self._fold.item_index(d, m).cosines(profile.query.normalised()) / len(known)
         scores[user.items[d]] = -np.inf
         rows = top_rows(scores, k)
         return self._listed(d, rows).assign(score=scores[rows])
@@ -346,9 +387,10 @@ class Recommender:
         if len(best) and not folded.empty:
             item_id = str(best["item_id"].iloc[0])
             top = (str(best["title"].iloc[0]), self.explain(user, domain, item_id))
-        # Only encoders with a sparse view have words to show.
+        # Only encoders with a sparse view have words to show; what is stored of one tells them, so
+        # that none need be loaded.
         vocabularies = {
-            m: getattr(self._encoder(m), "vocabulary", None) or ()
+            m: self.bundle.encoders[m][0].get("vocabulary") or ()
             for m, profile in folded.profiles.items()
             if profile.has and profile.query.terms is not None
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -44,8 +45,9 @@ class Directory:
     def __init__(self, bundle: Bundle):
         self.bundle = bundle
         self._domains = {part.name: d for d, part in enumerate(bundle.domains)}
-        self._users = [_places(part.user_ids) for part in bundle.domains]
-        self._items = [_places(part.item_ids) for part in bundle.domains]
+        # Of millions of ids these take a while: made when the first is asked for.
+        self._users = cache(lambda d: _places(bundle.domains[d].user_ids))
+        self._items = cache(lambda d: _places(bundle.domains[d].item_ids))
 
     def domain(self, name: str) -> int:
         """Index of a domain; RunError naming the known ones otherwise."""
@@ -56,7 +58,7 @@ class Directory:
 
     def item(self, d: int, item_id: str) -> int:
         """Row of an item; RunError where there is none."""
-        row = self._items[d].get(str(item_id))
+        row = self._items(d).get(str(item_id))
         if row is None:
             name = self.bundle.domains[d].name
             raise RunError(f"there is no item '{item_id}' in domain '{name}'; search its catalogue")
@@ -64,8 +66,16 @@ class Directory:
 
     def user_row(self, d: int, user_id: str) -> int:
         """Row of a user with train interactions in the domain, -1 for none."""
-        row = self._users[d].get(str(user_id), -1)
+        row = self._users(d).get(str(user_id), -1)
         return row if row >= 0 and self.history(d, row).size else -1
+
+    def trained(self, d: int, user_id: str) -> int:
+        """Row of a user with train interactions in the domain; RunError where there is none."""
+        row = self.user_row(d, user_id)
+        if row < 0:
+            name = self.bundle.domains[d].name
+            raise RunError(f"there is no user '{user_id}' with interactions in '{name}'")
+        return row
 
     def history(self, d: int, row: int) -> NDArray[np.int64]:
         """Item rows of a user's train interactions, sorted."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from micrec_core.cli import main
@@ -215,6 +216,16 @@ def test_recommend_to_anyone(said, place: Path, who: list[str]) -> None:
         assert item["reasons"] and "contribution" in item["reasons"][0]
     code, text, _ = said("recommend", place / "run", "--domain", "food", *words)
     assert code == 0 and len(text.splitlines()) == 12
+
+
+def test_lists_of_everyone_go_to_a_file(said, place: Path) -> None:
+    out = place / "lists.parquet"
+    words = "recommend-all", place / "run", "--domain", "food", "--out", out, "--k", 3
+    code, text, _ = said(*words)
+    lists = pd.read_parquet(out)
+    assert code == 0 and f"lists of {lists['user_id'].nunique()} users" in text
+    assert list(lists.columns) == ["user_id", "rank", "item_id", "title", "score"]
+    assert lists["rank"].max() == 3
 
 
 def test_recommend_refuses_strangers(said, place: Path) -> None:

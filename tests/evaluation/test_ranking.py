@@ -219,3 +219,25 @@ def test_what_is_added_to_the_products_counts(n_candidates: int) -> None:
     whole = users.astype(np.float32) @ items.T + added
     wanted = rank_users(lambda rows: whole[rows], some, mask, candidates, 6)
     np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_long_rows_and_their_scores(dtype) -> None:
+    """Rows of several strides of the kernel: ties, gaps of the mask, NaN and infinities."""
+    rng = np.random.default_rng(4)
+    scores = rng.integers(-40, 40, (6, 301)).astype(dtype)
+    scores[rng.random(scores.shape) < 0.1] = np.nan
+    scores[:, 70:72] = -np.inf, np.inf
+    scores[5] = -np.inf
+    mask = rng.random(scores.shape) < 0.2
+    candidates = rng.random(301) < 0.8
+    told = np.zeros((6, 9), dtype)
+    found = rank_users(
+        lambda rows: scores[rows], np.arange(6), sparse.csr_matrix(mask), candidates, 9, scores=told
+    )
+    for row, mine, ranked, values in zip(scores, mask, found, told, strict=True):
+        rankable = np.flatnonzero(candidates & ~mine & (row > -np.inf))
+        best = rankable[np.argsort(-row[rankable], kind="stable")][:9]
+        assert list(ranked[: len(best)]) == list(best)
+        np.testing.assert_array_equal(values[: len(best)], row[best])
+        assert (ranked[len(best) :] == -1).all() and (values[len(best) :] == -np.inf).all()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -87,22 +84,3 @@ def test_what_a_version_did_not_know_it_goes_without(trained, tmp_path, version)
         check_against(rec.bundle, encode(model, inputs, by_source=True))
     finally:
         model.load_state_dict(kept)
-
-
-def test_todays_runs_are_served_without_torch(trained) -> None:
-    """Nor numba: a process that serves starts in a moment."""
-    words = f"""
-import json, sys
-from micrec_core.runs import open_run
-from micrec_core.serving import Recommender
-rec = Recommender.open(open_run({str(trained.run.path)!r}))
-user = rec.user(likes={{"food": list(rec.bundle.domains[0].item_ids[:3])}}, text="coffee")
-for domain in rec.domains:
-    best = rec.recommend(user, domain).items["item_id"][0]
-    rec.explain(user, domain, best)
-    rec.steps(user, domain)
-    rec.explain(user, domain, rec.new_item(domain, text="tea", users=rec.user_ids(domain)[:2]))
-print(json.dumps(sorted({{"torch", "numba"}} & set(sys.modules))))
-"""
-    done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout) == []
