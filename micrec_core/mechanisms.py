@@ -26,10 +26,12 @@ class Mechanism:
     modality : the modality that is not taken without it, or ``all``
     model : settings of ``method.micrec.Settings`` without it
     training : settings of ``config.TrainSettings`` without it
+    overlap : whether it acts on users in two domains alone
     """
 
     label: str
     modality: str = ""
+    overlap: bool = False
     model: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, float] = field(default_factory=dict)
 
@@ -43,12 +45,15 @@ MECHANISMS: dict[str, Mechanism] = {
     "modality": Mechanism(
         f"without {listed(m.label.lower() for m in MODALITIES.values())}", modality=ALL
     ),
-    "contrast": Mechanism("without contrast", training={"contrast": 0.0}),
+    "contrast": Mechanism("without contrast", overlap=True, training={"contrast": 0.0}),
     "self-enhanced": Mechanism("without self-enhanced loss", training={"self_enhanced": 0.0}),
     "memory": Mechanism("without memory", model={"memory": False}),
     "templates": Mechanism("without templates", model={"templates": False}),
     "cross-domain": Mechanism(
-        "one domain at a time", model={"transfer": False}, training={"contrast": 0.0}
+        "one domain at a time",
+        overlap=True,
+        model={"transfer": False},
+        training={"contrast": 0.0},
     ),
 }
 

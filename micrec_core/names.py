@@ -38,6 +38,12 @@ COHORTS = {
     FULL_LIST: "Ranked among all items",
 }
 
+# Of data with one domain: what has nothing to act on.
+ONE_DOMAIN = (
+    "There is one domain, so nothing is carried across: contrast, cross-domain transfer, the "
+    "bridge, the question of users new in a domain, and alignment are off."
+)
+
 # Bins of train degree: the lowest degree of each, and how they are called.
 DEGREE_STARTS = (0, 1, 3, 6, 11, 21)
 DEGREE_BINS = (

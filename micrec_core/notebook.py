@@ -82,7 +82,7 @@ def dataset(
     Returns
     -------
     Dataset
-        Two domains or more; ``Dataset.notes`` says what was changed on the way.
+        One domain or more; ``Dataset.notes`` says what was changed on the way.
 
     Raises
     ------

@@ -5,7 +5,7 @@ from micrec_core.figures import ablations as figures
 from micrec_core.figures import verdicts
 from micrec_core.figures.picking import pick
 from micrec_core.figures.theme import metric_label
-from micrec_core.names import COHORTS, COLD, CUTOFF, SUMMARY, VARIANTS, curve_file
+from micrec_core.names import COHORTS, COLD, CUTOFF, ONE_DOMAIN, SUMMARY, VARIANTS, curve_file
 from micrec_core.protocols import CURVES, PROTOCOL_LABELS, PROTOCOLS
 from micrec_core.ui.ablations import show_cutoff, show_stress
 from micrec_core.ui.glossary import words
@@ -92,9 +92,16 @@ curves = {name: this.frame(curve_file(name)) for name in CURVES}
 for stress, frame in curves.items():
     if frame is not None:
         show_stress(this, frame, stress)
-absent = [CURVES[name].question for name, frame in curves.items() if frame is None]
+absent = [
+    name
+    for name, frame in curves.items()
+    if frame is None and not (this.one_domain and CURVES[name].touches == "with overlap")
+]
 if absent:
     st.caption(
-        f"Not measured for this run: {' '.join(absent)} Models are trained on less for that, by "
-        f"`variants` or `compare` with `--protocols {','.join(CURVES)}`."
+        f"Not measured for this run: {' '.join(CURVES[name].question for name in absent)} Models "
+        "are trained on less for that, by `variants` or `compare` with "
+        f"`--protocols {','.join(absent)}`."
     )
+if this.one_domain:
+    st.caption(ONE_DOMAIN)

@@ -3,7 +3,7 @@ import streamlit as st
 
 from micrec_core.figures import alignment as figures
 from micrec_core.figures.picking import of_pair
-from micrec_core.names import ALIGNMENT
+from micrec_core.names import ALIGNMENT, ONE_DOMAIN
 from micrec_core.ui import library
 from micrec_core.ui.alignment import (
     METRICS,
@@ -36,6 +36,9 @@ page_head(
     "one person together and keep different people apart: compare before with after.",
 )
 this = opened()
+if this.one_domain:
+    empty("One domain: there is nothing to align", ONE_DOMAIN)
+    st.stop()
 labels = this.pair_labels
 epochs = library.snapshot_epochs(this)
 metrics = this.frame(ALIGNMENT)

@@ -11,7 +11,7 @@ from micrec_core.ui.widgets import empty, needs_recommender, page_head
 
 page_head(
     "cold-start",
-    "Make up a user on the left: the lists on the right are computed at once, in both domains, "
+    "Make up a user on the left: the lists on the right are computed at once, in every domain, "
     "without training. Take a like back and watch the places move.",
 )
 this = opened()

@@ -23,7 +23,7 @@ with st.expander("What the tables look like", icon=":material/help:"):
         language=None,
     )
     st.caption(
-        "Also .csv.gz, .tsv, .parquet, .jsonl and RecBole's .inter and .item; two domains or more.",
+        "Also .csv.gz, .tsv, .parquet, .jsonl and RecBole's .inter and .item; one domain or more.",
         help=words("domain"),
     )
 

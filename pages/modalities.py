@@ -84,7 +84,14 @@ def show_effect(names: Sequence[str]) -> None:
     )
 
 
-if weights is None:
+nothing = weights is not None and not figures.weighs(weights)
+if nothing:
+    empty(
+        "There is nothing to weigh",
+        f"No user and no item of this run has {listed(MODALITIES, 'or')}: the model goes by "
+        "interactions alone, and they have all of every score.",
+    )
+elif weights is None:
     empty(
         "No weights in this run",
         "Weights are written when a model that uses modalities is trained; this run has no "
@@ -93,6 +100,7 @@ if weights is None:
     )
 else:
     show_weights(weights)
-show_effect([*MODALITIES] if weights is None else figures.names(weights))
+if not nothing:
+    show_effect([*MODALITIES] if weights is None else figures.names(weights))
 st.header("Look at one", anchor=False)
-explore(this, weights)
+explore(this, None if nothing else weights)

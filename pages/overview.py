@@ -13,7 +13,7 @@ from micrec_core.ui.widgets import cells, chart, empty, page_head, plain, table_
 
 page_head(
     "overview",
-    f"MICRec recommends across two shops at once, from interactions, {nouns()}, also to "
+    f"MICRec recommends across shops, from interactions, {nouns()}, also to "
     "people and for items it was never trained on. Each finding below links to its evidence.",
 )
 this = opened(needs_model=False)
@@ -31,7 +31,7 @@ def made_of() -> None:
     )
     st.markdown(
         f"Run **{plain(this.run.name)}**: {model}, trained on {kind} **{plain(data['name'])}** "
-        f"with **{names}**; {data['n_overlap']:,} people are known in more than one domain.",
+        f"with **{names}**{this.in_common}",
         help=words("run", "variant", "domain", "overlapping user"),
     )
 

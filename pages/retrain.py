@@ -35,7 +35,7 @@ def settings() -> None:
         )
         return
     wanted = retrain.choose_settings(choices)
-    interactions = retrain.n_interactions(wanted.dataset)
+    interactions = retrain.size(wanted.dataset).interactions
     too_many = interactions > retrain.MAX_INTERACTIONS
     if too_many:
         problem(

@@ -28,7 +28,7 @@ def prepare(
         list[str],
         typer.Option(
             metavar="NAME=REVIEWS,META",
-            help="A domain's two files (recbole: .inter,.item), plain or .gz; twice or more.",
+            help="A domain's two files (recbole: .inter,.item), plain or .gz; once for each.",
         ),
     ],
     out: Annotated[Path, typer.Option(help="A folder that does not exist or is empty.")],
@@ -114,5 +114,6 @@ def _lines(made: dict[str, Any]) -> list[str]:
         for name, d in made["domains"].items()
         if "pictures" in d
     ]
-    overlap = f"{made['overlap']:,} users are in two domains; written to {made['out']}"
-    return [*aligned(rows), *missing, *pictures, *made["notes"], overlap]
+    overlap = f"{made['overlap']:,} users are in two domains; " if len(made["domains"]) > 1 else ""
+    end = f"{overlap}written to {made['out']}"
+    return [*aligned(rows), *missing, *pictures, *made["notes"], end]

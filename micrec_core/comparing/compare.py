@@ -18,6 +18,7 @@ from typing import Any
 
 import pandas as pd
 
+from micrec_core.baselines import families
 from micrec_core.baselines import models as all_models
 from micrec_core.comparing.comparison import write_comparison
 from micrec_core.comparing.curves import curve_frames
@@ -37,7 +38,12 @@ from micrec_core.running.record import first_info, require_same
 from micrec_core.runs import RunWriter
 from micrec_core.runs.files import read_json
 from micrec_core.runs.schema import COMPARISON
-from micrec_core.training.prepare import choose_device, encode_material, load_dataset
+from micrec_core.training.prepare import (
+    choose_device,
+    encode_material,
+    load_dataset,
+    require_acting,
+)
 
 TRAININGS = "trainings"
 _WAIT = 1.0
@@ -67,7 +73,8 @@ def compare(
     ----------
     dataset_path : a folder of tables
     out : the comparison's directory: new, empty, or one to go on with
-    models : names, micrec first of all; all there are by default
+    models : names, micrec first of all; by default all there are, without those across domains
+        where nobody is in two
     without : mechanisms each of which micrec is also trained without
     seeds : of the trainings; the split has its own in ``base``
     budget : how many points of its grid each model may try
@@ -97,6 +104,9 @@ def compare(
     device, out = choose_device(device), Path(out)
     dataset, split = load_dataset(dataset_path, base)
     require_disjoint(dataset, split)
+    require_acting(without, dataset, split)
+    if not models and not split.overlaps(dataset):
+        contenders = tuple(c for c in contenders if c.name not in families()["cross-domain"])
     writer = None if helper else _writer(out, base, first_info(dataset, base, device), dataset)
     if helper:
         require_same(out, base, dataset)

@@ -22,17 +22,16 @@ from micrec_core.data.progress import Progress, silent
 from micrec_core.errors import ConfigError
 from micrec_core.evaluation.metric_frames import summary_table, variants_table
 from micrec_core.evaluation.questions import Outcome, tabulate
-from micrec_core.evaluation.stress import check_stresses, plan_stresses
+from micrec_core.evaluation.stress import check_stresses, curves_of, plan_stresses
 from micrec_core.mechanisms import mechanisms
 from micrec_core.names import FULL, FULL_MODEL, LOW_DEGREE, MICREC, REFERENCES, SUMMARY, VARIANTS
-from micrec_core.protocols import CURVES
 from micrec_core.running.beside import Beside, solved_beside
 from micrec_core.running.evaluate import load_model, reopen
 from micrec_core.running.fit import fit
 from micrec_core.running.frames import comparison_frames, low_degree_frame
 from micrec_core.running.record import settings_of
 from micrec_core.runs import Run, RunWriter, open_run
-from micrec_core.training.prepare import Prepared
+from micrec_core.training.prepare import Prepared, require_acting
 
 # Baselines that are trained where nobody says which.
 BESIDE = ("inmo", "lightgcn")
@@ -76,7 +75,7 @@ def train_variants(
     run = open_run(run_path)
     require_full(run)
     full = reopen(run, dataset_path, device, progress, cache)
-    wanted = _wanted(names, full.features.modalities)
+    wanted = _wanted(names, full)
     own, others = _own(run, full)
     outcomes, bench = [own], Bench(full.material, full.device)
     for seed in dict.fromkeys((full.settings.seed, *(seeds or ()))):
@@ -98,7 +97,7 @@ def train_curves(
     run_path: Path | str,
     dataset_path: Path | str,
     *,
-    protocols: Sequence[str] = tuple(CURVES),
+    protocols: Sequence[str] = (),
     shares: Sequence[float] = (),
     names: Sequence[str] | None = None,
     seeds: Sequence[int] | None = None,
@@ -115,7 +114,7 @@ def train_curves(
     ----------
     run_path : of a full micrec
     dataset_path : the tables it was trained on
-    protocols : of ``protocols.CURVES``
+    protocols : of ``protocols.CURVES``; all that this data has something to take away for
     shares : points of the curves; each protocol has its own by default
     names : mechanisms to do without and baselines beside micrec; INMO and LightGCN by default
     seeds : the run's own by default
@@ -136,7 +135,9 @@ def train_curves(
     beside = contenders_beside(BESIDE if names is None else names, features)
     full = reopen(run, dataset_path, device, progress, cache)
     modalities = full.features.modalities
-    stresses = plan_stresses(full.dataset, full.split, modalities, protocols, shares)
+    require_acting([m for c in beside for m in c.without], full.dataset, full.split)
+    curves = protocols or curves_of(full.dataset, full.split, modalities)
+    stresses = plan_stresses(full.dataset, full.split, modalities, curves, shares)
     if not stresses:
         raise ConfigError("at these shares nothing is taken away; give others")
     contenders = (Contender(MICREC), *sorted(beside, key=lambda c: bool(c.without)))
@@ -194,12 +195,19 @@ def contenders_beside(names: Iterable[str], modalities: Iterable[str]) -> list[C
     return out
 
 
-def _wanted(names: Sequence[str] | None, modalities: tuple[str, ...]) -> list[Contender]:
+def _wanted(names: Sequence[str] | None, full: Prepared) -> list[Contender]:
     """What to train; by default nothing that differs from the full model in name only."""
+    modalities = full.features.modalities
     if names is not None:
-        return contenders_beside(names, modalities)
-    switches = mechanisms(modalities).items()
-    own = [n for n, m in switches if not m.modality or m.lost(modalities)]
+        wanted = contenders_beside(names, modalities)
+        require_acting([m for c in wanted for m in c.without], full.dataset, full.split)
+        return wanted
+    overlaps = full.split.overlaps(full.dataset)
+    own = [
+        name
+        for name, m in mechanisms(modalities).items()
+        if (not m.modality or m.lost(modalities)) and (overlaps or not m.overlap)
+    ]
     return contenders_beside([*own, *BESIDE], modalities)
 
 

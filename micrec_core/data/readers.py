@@ -23,7 +23,8 @@ from micrec_core.data.table_files import items_of, read_atomic, read_tables, tab
 from micrec_core.data.text_table import Table, encode, join_tables
 from micrec_core.data.types import TRAIN, Dataset, Domain, Edges, Reading, in_two
 from micrec_core.data.vocabulary import synonym
-from micrec_core.errors import ConfigError, DataError
+from micrec_core.errors import DataError
+from micrec_core.names import ONE_DOMAIN
 
 
 def read_dataset(
@@ -33,7 +34,6 @@ def read_dataset(
     rating_threshold: float | None = None,
     k_core: int = 0,
     seed: int = 0,
-    min_domains: int = 2,
     dialect: Dialect | None = None,
 ) -> Dataset:
     """Read and check a dataset folder.
@@ -48,7 +48,6 @@ def read_dataset(
     ----------
     path : the folder
     unknown_items, rating_threshold, k_core, seed : as in ``Reading``
-    min_domains : refuse fewer; 2 for a cross-domain model
     dialect : how the tables are written, in the place of what ``dataset.toml`` says
 
     Returns
@@ -69,7 +68,7 @@ def read_dataset(
     if dialect is not None:
         about = replace(about, dialect=dialect)
     interactions, items = read_both(root, about.dialect)
-    return _from_tables(interactions, items, about, root, reading, min_domains)
+    return _from_tables(interactions, items, about, root, reading)
 
 
 def read_both(root: Path, dialect: Dialect) -> tuple[Table, Table]:
@@ -106,7 +105,6 @@ def dataset_of_frames(
     about: About,
     root: str | Path = ".",
     reading: Reading | None = None,
-    min_domains: int = 2,
 ) -> Dataset:
     """Check two tables in memory: the columns, checks and messages are those of ``read_dataset``.
 
@@ -116,7 +114,7 @@ def dataset_of_frames(
     items : item_id, domain, title and, optional, description, image
     about : what ``dataset.toml`` would say
     root : the folder that the paths in ``image`` begin in
-    reading, min_domains : as ``read_dataset`` takes them
+    reading : as ``read_dataset`` takes them
 
     Raises
     ------
@@ -125,20 +123,13 @@ def dataset_of_frames(
         mend.
     """
     tables = (table_of_frame(interactions, INTERACTIONS), table_of_frame(items, ITEMS))
-    return _from_tables(*tables, about, Path(root), reading or Reading(), min_domains)
+    return _from_tables(*tables, about, Path(root), reading or Reading())
 
 
 def _from_tables(
-    interactions: Table, items: Table, about: About, root: Path, reading: Reading, min_domains: int
+    interactions: Table, items: Table, about: About, root: Path, reading: Reading
 ) -> Dataset:
-    if min_domains < 1:
-        raise ConfigError(f"min_domains is {min_domains}; give 1 or more")
     catalogues = read_catalogues(items, about, root)
-    if len(catalogues) < min_domains:
-        raise DataError(
-            f"{items.name} has {counted(len(catalogues), 'domain')} where at least {min_domains} "
-            "are needed; add items and interactions of another domain"
-        )
     notes = [note for table in (items, interactions) for note in table.notes]
     notes += [
         _unused_note(column, table, schema)
@@ -300,8 +291,8 @@ def _split_note(log: Log, seed: int) -> str:
 
 def _overlap_note(domains: tuple[Domain, ...], notes: list[str]) -> None:
     if len(domains) < 2:
-        return
-    if not in_two(d.ids_of(d.edges[d.split == TRAIN]) for d in domains):
+        notes.append(ONE_DOMAIN)
+    elif not in_two(d.ids_of(d.edges[d.split == TRAIN]) for d in domains):
         notes.append(
             "No user has train interactions in two domains: nothing can be carried across; check "
             "that both domains use the same user ids."

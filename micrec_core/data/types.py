@@ -125,7 +125,7 @@ class Reading:
 
 @dataclass(frozen=True, repr=False)
 class Dataset:
-    """Two or more domains that share a space of user ids.
+    """Domains, one or more, that share a space of user ids.
 
     ``fingerprint`` is the SHA-256 (hex) of the parsed content: domains, ids, texts, image bytes,
     interactions and split; the same content in another file format gives the same fingerprint.
@@ -204,6 +204,10 @@ class Split:
         """Ids of the users that training sees, domain by domain."""
         pairs = zip(dataset.domains, self.domains, strict=True)
         return [domain.ids_of(part.train) for domain, part in pairs]
+
+    def overlaps(self, dataset: Dataset) -> bool:
+        """Whether training sees anybody in two domains."""
+        return bool(in_two(self.trained_ids(dataset)))
 
 
 def in_two(groups: Iterable[set[str]]) -> set[str]:

@@ -241,7 +241,8 @@ class _Asker:
         trained = training_catalogue(self.domain, self.part)
         candidates = {"trained": trained, "new": ~trained, "all": np.ones_like(trained)}
         labels = None
-        if asked.cohorts:
+        # Where there is no other domain, all users are of one cohort.
+        if asked.cohorts and self.elsewhere:
             labels = np.array([OVERLAP if u in self.elsewhere else SINGLE for u in ids], object)
         return Question(
             protocol, self.domain.name, self.place, users, ids, hits[users],

@@ -115,9 +115,15 @@ def plan_stresses(
     Raises
     ------
     ConfigError
-        As of ``check_stresses``.
+        As of ``check_stresses``, or there is nothing that a protocol could take away.
     """
     check_stresses(protocols, shares)
+    there = curves_of(dataset, split, modalities)
+    if idle := [name for name in protocols if name not in there]:
+        raise ConfigError(
+            f"dataset '{dataset.name}' has nothing that the curve '{idle[0]}' could take away; "
+            f"leave it out, and ask for {', '.join(there)}"
+        )
     out: list[Stress] = []
     for protocol in dict.fromkeys(protocols):
         curve = CURVES[protocol]
@@ -129,6 +135,19 @@ def plan_stresses(
                 found = [s for i, s in enumerate(found) if sizes[i] not in sizes[:i]]
             out += found
     return out
+
+
+def curves_of(dataset: Dataset, split: Split, modalities: Sequence[str]) -> list[str]:
+    """The curves for which there is something to take away.
+
+    ``modalities`` : that any item has
+    """
+    needs = {
+        "all": True,
+        "with features": bool(modalities),
+        "with overlap": split.overlaps(dataset),
+    }
+    return [name for name, curve in CURVES.items() if needs[curve.touches]]
 
 
 def _whats(curve: Curve, dataset: Dataset, modalities: Sequence[str]) -> list[str]:

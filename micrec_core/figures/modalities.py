@@ -27,6 +27,11 @@ def names(weights: pd.DataFrame) -> tuple[str, ...]:
     return in_order([*used, *spare[: max(2 - len(used), 0)]])
 
 
+def weighs(weights: pd.DataFrame) -> bool:
+    """Whether anything of a run has a modality at all."""
+    return any(weights[c].any() for c in weights.columns if c.startswith("has_"))
+
+
 def against(modalities: Sequence[str]) -> str:
     """``Text against image``."""
     return " against ".join(theme.source_label(m) for m in modalities).capitalize()

@@ -32,6 +32,7 @@ from micrec_core.names import (
     FULL,
     HEADLINE,
     LAYOUTS,
+    ONE_DOMAIN,
     SNAPSHOT_USERS,
     VARIANTS,
     WEIGHTS,
@@ -75,6 +76,7 @@ def html_report(
         "run.html",
         info=info,
         labels=labels,
+        one_domain=ONE_DOMAIN,
         findings=found.every(),
         mechanisms=found.mechanisms(),
         how_tested=findings.how_tested(info.get("left_out") or {}),
@@ -185,7 +187,7 @@ def _degree_sections(frame: Frame, labels: Mapping[str, str], one: str) -> Itera
 
 def _weight_sections(frame: Frame, labels: Mapping[str, str]) -> Iterator[Section]:
     weights = frame(WEIGHTS)
-    if weights is None or weights.empty:
+    if weights is None or not modalities.weighs(weights):
         return
     long = modalities.long_weights(weights)
     whole = modalities.all_of(modalities.names(weights))

@@ -33,6 +33,7 @@ from micrec_core.training.prepare import (
     encode_material,
     load_dataset,
     prepare,
+    require_acting,
 )
 
 _CHECKPOINT = "checkpoint"
@@ -91,6 +92,7 @@ def train_run(
         with clock.part("read"):
             dataset, split = load_dataset(data, settings)
             require_disjoint(dataset, split)
+            require_acting(settings.model.without, dataset, split)
         if resume:
             require_same(Path(out), settings, dataset)
         writer = RunWriter(Path(out), first_info(dataset, settings, device), resume)

@@ -24,6 +24,7 @@ from micrec_core.method.foldin import Folded, FoldIn
 from micrec_core.method.memory import Remembered, Taken, taken_elsewhere
 from micrec_core.method.search import repeated_rows, top_rows
 from micrec_core.modalities.encoders import load_encoder
+from micrec_core.modalities.registry import nouns
 from micrec_core.names import MEMORY
 from micrec_core.runs import Run, open_run
 from micrec_core.serving.bundle import read_bundle
@@ -340,6 +341,10 @@ class Recommender:
             There are no features to go by.
         """
         d = self._directory.domain(domain)
+        if not self.modalities:
+            raise RunError(
+                f"this run goes by interactions alone; train one with {nouns('or')} to compare"
+            )
         folded = self._folded(user, d)
         known = {m: p for m, p in folded.profiles.items() if p.has}
         if not known:

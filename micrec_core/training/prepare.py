@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import permutations
@@ -19,6 +20,7 @@ from micrec_core.data.check import training_refusal
 from micrec_core.data.types import shared_rows
 from micrec_core.errors import ConfigError, DataError
 from micrec_core.evaluation.questions import Question, questions, training_catalogue
+from micrec_core.mechanisms import MECHANISMS
 from micrec_core.method.inputs import ModelInputs, model_inputs
 from micrec_core.method.knowledge import Knowledge, NeighbourSettings, derive_knowledge
 from micrec_core.method.profiles import Links
@@ -140,6 +142,22 @@ def load_dataset(source: Dataset | Path | str, settings: RunSettings) -> tuple[D
     if refusal := training_refusal(dataset, split):
         raise DataError(refusal)
     return dataset, split
+
+
+def require_acting(without: Iterable[str], dataset: Dataset, split: Split) -> None:
+    """Refuse to switch off what has nothing to act on in this data.
+
+    Raises
+    ------
+    ConfigError
+        Names a mechanism that acts on users in two domains, and there is none.
+    """
+    idle = [name for name in without if name in MECHANISMS and MECHANISMS[name].overlap]
+    if idle and not split.overlaps(dataset):
+        raise ConfigError(
+            f"nobody in dataset '{dataset.name}' is in training in two domains, so '{idle[0]}' is "
+            "off in any case; leave it out"
+        )
 
 
 def training_masks(dataset: Dataset, split: Split) -> list[NDArray[np.bool_]]:

@@ -78,9 +78,11 @@ def pick_user(opened: Opened, key: str) -> str | None:
         f"in {opened.labels[a]}": lambda: serve.user_ids(opened, a),
         f"in {opened.labels[b]}": lambda: serve.user_ids(opened, b),
     }
+    if opened.one_domain:
+        del groups["in both"]
     left, middle, right = cells(3, 240)
     with left:
-        group = choose_one("Users known", groups, f"{key}_group", "in both", bind=False)
+        group = choose_one("Users known", groups, f"{key}_group", next(iter(groups)), bind=False)
     query = middle.text_input("Search", key=f"{key}_search", placeholder="part of an id")
     ids = [u for u in groups[group]() if query.lower() in u.lower()]
     current = st.session_state.get("user") or ""

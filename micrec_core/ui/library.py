@@ -17,7 +17,7 @@ import streamlit as st
 
 from micrec_core.bundled import RUNS, home
 from micrec_core.errors import RunError
-from micrec_core.names import CATALOGUE, LAYOUTS, SNAPSHOT_USERS, model_label
+from micrec_core.names import CATALOGUE, LAYOUTS, ONE_DOMAIN, SNAPSHOT_USERS, model_label
 from micrec_core.runs import Run, RunListing, list_runs, open_run
 from micrec_core.runs.files import flat
 
@@ -65,6 +65,19 @@ class Opened:
     def is_comparison(self) -> bool:
         """Whether this holds the tables of several trainings, and no model to ask."""
         return self.run.info.is_comparison
+
+    @property
+    def one_domain(self) -> bool:
+        """Whether there is no other domain that anything could be carried to."""
+        return len(self.labels) < 2
+
+    @property
+    def in_common(self) -> str:
+        """How a sentence that names the domains ends: who is in several, or that there is one."""
+        if self.one_domain:
+            return f". {ONE_DOMAIN}"
+        people = self.info["dataset"]["n_overlap"]
+        return f"; {people:,} people are known in more than one domain."
 
     @property
     def synthetic(self) -> bool:

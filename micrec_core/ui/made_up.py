@@ -109,7 +109,8 @@ def beside_simpler(opened: Opened, user: Any, k: int) -> None:
             try:
                 gallery(opened, domain, make())
             except MicrecError as error:
-                problem(str(error))
+                # A model that has nothing to go by is no fault of the run.
+                st.caption(f"No list: {plain(error)}.")
     with cannot:
         st.markdown("**LightGCN**")
         with st.container(border=True):

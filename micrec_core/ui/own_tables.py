@@ -68,10 +68,11 @@ def show_summary(summary: Summary) -> None:
         st.success(f"**{plain(described['name'])}** is usable.", icon=":material/check_circle:")
     if described["synthetic"]:
         st.badge("sample data (synthetic)", icon=":material/science:", color="orange")
-    names = ("n_users", "n_items", "n_interactions", "n_overlap")
-    words = ("Users", "Items", "Interactions", "Users in two domains")
-    for column, name, word_ in zip(cells(4, 160), names, words, strict=True):
-        column.metric(word_, f"{described[name]:,}", border=True)
+    counts = {"n_users": "Users", "n_items": "Items", "n_interactions": "Interactions"}
+    if len(described["domains"]) > 1:
+        counts["n_overlap"] = "Users in two domains"
+    for column, (name, label) in zip(cells(len(counts), 160), counts.items(), strict=True):
+        column.metric(label, f"{described[name]:,}", border=True)
     show_table(described_table(described["domains"]))
     labels = {d["name"]: d["label"] or d["name"] for d in described["domains"]}
     for pair in described["overlap"]:

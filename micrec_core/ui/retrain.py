@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 import streamlit as st
@@ -16,7 +17,7 @@ from micrec_core.figures.picking import pick
 from micrec_core.jobs.manager import Job, JobManager
 from micrec_core.mechanisms import MECHANISMS
 from micrec_core.method.configurations import RECIPE
-from micrec_core.names import SUMMARY
+from micrec_core.names import ONE_DOMAIN, SUMMARY
 from micrec_core.runs import live_history, open_run
 from micrec_core.ui.glossary import words
 from micrec_core.ui.library import Opened, runs_folder
@@ -79,9 +80,9 @@ def choose_settings(choices: list[Path]) -> Settings:
         dataset = st.selectbox("Dataset", choices, format_func=lambda p: p.name, key="rt_dataset")
         name = st.text_input("Name of the run", placeholder="chosen for you", key="rt_name",
                              max_chars=64, help=words("run"))  # fmt: skip
-        without = st.multiselect(
-            "Switch off", list(MECHANISMS), key="rt_without", help=words("variant")
-        )
+        # What acts on users in two domains is off already where there is one.
+        there = [m for m, how in MECHANISMS.items() if size(dataset).domains > 1 or not how.overlap]
+        without = st.multiselect("Switch off", there, key="rt_without", help=words("variant"))
     with right:
         epochs = st.slider("Epochs", 1, MAX_EPOCHS, min(RECIPE["epochs"], MAX_EPOCHS),
                            key="rt_epochs", help=_EPOCHS)  # fmt: skip
@@ -97,15 +98,23 @@ def choose_settings(choices: list[Path]) -> Settings:
     return Settings(dataset, name.strip(), tuple(without), int(epochs), int(seed), split, umap)
 
 
+class Size(NamedTuple):
+    """How much a dataset holds."""
+
+    domains: int
+    interactions: int
+
+
 @st.cache_data(max_entries=8, show_spinner="Reading the dataset")
-def _size(path: str, stamp: float) -> int:
+def _size(path: str, stamp: float) -> Size:
     from micrec_core.data import read_dataset
 
-    return sum(len(d.edges) for d in read_dataset(path).domains)
+    domains = read_dataset(path).domains
+    return Size(len(domains), sum(len(d.edges) for d in domains))
 
 
-def n_interactions(dataset: Path) -> int:
-    """Interactions in a dataset; DataError where it cannot be read."""
+def size(dataset: Path) -> Size:
+    """Domains and interactions of a dataset; DataError where it cannot be read."""
     newest = max((f.stat().st_mtime for f in dataset.iterdir()), default=0.0)
     return _size(str(dataset), newest)
 
@@ -191,12 +200,15 @@ def curves(job: Job, opened: Opened | None) -> None:
             alt="Validation NDCG@20 over the epochs beside the opened run",
         )
     with right:
-        chart(
-            figures.alignment_curve(history, reference),
-            history,
-            "rt_alignment",
-            alt="Cosine of the same person's two vectors over the epochs",
-        )
+        if any(c.startswith("alignment.") for c in history):
+            chart(
+                figures.alignment_curve(history, reference),
+                history,
+                "rt_alignment",
+                alt="Cosine of the same person's two vectors over the epochs",
+            )
+        elif len(labels) < 2:
+            st.caption(ONE_DOMAIN)
 
 
 def compare(job: Job, opened: Opened | None) -> None:

@@ -13,6 +13,7 @@ from micrec_core.cli import main
 from micrec_core.cli.preparing import sources
 from micrec_core.data.raw import Source
 from micrec_core.errors import ConfigError
+from micrec_core.names import ONE_DOMAIN
 from tests.data.test_raw import write_raw
 from tests.data.test_raw_bad import picture
 
@@ -107,8 +108,15 @@ def test_a_bad_word_is_one_sentence_and_writes_nothing(
 def test_a_missing_domain_or_folder_is_asked_for(said, tmp_path: Path, domains) -> None:
     assert "--domain" in said("prepare", "amazon2023", "--out", tmp_path / "out")[2]
     assert "--out" in said("prepare", "amazon2023", *domains)[2]
-    code, _, err = said("prepare", "amazon2023", *domains[:2], "--out", tmp_path / "out")
-    assert code == 2 and err.startswith("1 domain given where at least 2 are needed")
+
+
+def test_one_domain_is_a_dataset(said, tmp_path: Path, domains) -> None:
+    out = tmp_path / "out"
+    code, lines, _ = said("prepare", "amazon2023", *domains[:2], "--out", out)
+    assert code == 0 and ONE_DOMAIN in lines
+    assert lines.splitlines()[-1] == f"written to {out}"
+    code, lines, _ = said("check", out)
+    assert code == 0 and ONE_DOMAIN in lines and "users train both" not in lines
 
 
 def test_files_with_commas_are_told_apart(tmp_path: Path) -> None:

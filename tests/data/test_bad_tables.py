@@ -209,10 +209,6 @@ BAD = {
     "no rating in one row": (column("rating", "4", 5, ""), f"{LOG}, line 5"),
     "bad position": (column("position", "4", 5, "first"), f"{LOG}, line 5"),
     # domains
-    "one domain only": (
-        both(drop_kitchen(LOG), drop_kitchen(CATALOGUE)),
-        f"{CATALOGUE} has 1 domain",
-    ),
     "a domain without interactions": (drop_kitchen(LOG), f"{LOG} has no interaction"),
     # pictures
     "absolute image": (image("/etc/passwd"), f"{CATALOGUE}, line 2"),
@@ -351,7 +347,6 @@ def test_gzip_bomb_is_refused(shop: Path, monkeypatch: pytest.MonkeyPatch) -> No
         {"unknown_items": "ignore"},
         {"rating_threshold": float("nan")},
         {"k_core": -1},
-        {"min_domains": 0},
         {"seed": -1},
     ],
 )

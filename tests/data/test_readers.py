@@ -17,6 +17,7 @@ from micrec_core.data import TEST, TRAIN, VALID, Dataset, describe, read_dataset
 from micrec_core.data.assign import assign_split
 from micrec_core.data.sources import SUFFIXES
 from micrec_core.modalities.dataset import items_saying
+from micrec_core.names import ONE_DOMAIN
 
 REAL = Path(__file__).resolve().parents[2] / "../shared/data"
 
@@ -261,12 +262,13 @@ def test_unused_columns_and_missing_overlap_are_noted(tmp_path: Path, write, row
     assert any("No user has train interactions in two domains" in n for n in dataset.notes)
 
 
-def test_one_domain_where_one_is_enough(tmp_path: Path, write, rows) -> None:
+def test_one_domain_is_a_dataset_and_what_is_off_is_said(tmp_path: Path, write, rows) -> None:
     items, interactions = ([r for r in part if r["domain"] == "food"] for part in rows)
-    dataset = read_dataset(
-        write(tmp_path / "x", items=items, interactions=interactions), min_domains=1
-    )
-    assert len(dataset.domains) == 1
+    dataset = read_dataset(write(tmp_path / "x", items=items, interactions=interactions))
+    assert [d.name for d in dataset.domains] == ["food"]
+    assert ONE_DOMAIN in dataset.notes
+    about = describe(dataset)
+    assert about["n_overlap"] == 0 and about["overlap"] == []
 
 
 def test_three_domains_and_images_inside_by_a_link(tmp_path: Path, write, rows) -> None:

@@ -94,9 +94,10 @@ def test_an_address_chooses_run_and_page_state(app, full_run):
     assert test.sidebar.selectbox(key="run").value == "tiny"
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_a_run_of_one_domain_by_its_text_alone(app, tmp_path, page):
-    write_run(tmp_path, "one", pictures=False, modalities=("text",), domains=("food",))
+@pytest.mark.parametrize("page", ["overview", "modalities", "cold_start"])
+@pytest.mark.parametrize("modalities", [("image",), ()])
+def test_a_run_of_one_domain_without_text(app, tmp_path, page, modalities):
+    write_run(tmp_path, "one", modalities=modalities, domains=("food",))
     test = app(tmp_path, page)
     healthy(test)
     assert not test.error

@@ -1,4 +1,4 @@
-"""``prepare``: raw files of two domains or more to a dataset folder."""
+"""``prepare``: raw files of domains to a dataset folder."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from micrec_core.data.raw.rows import read_log, read_shelf
 from micrec_core.data.raw.texts import DESCRIPTION_LIMIT, TITLE_LIMIT
 from micrec_core.data.schema import MAX_DOMAIN, counted, nearest, quote
 from micrec_core.errors import ConfigError, DataError
+from micrec_core.names import ONE_DOMAIN
 
 # Beyond these, parquet: read by row groups with ids as codes, where csv is read whole.
 CSV_INTERACTIONS = 5_000_000
@@ -152,11 +153,8 @@ def _check_sources(sources: Sequence[Source]) -> None:
             )
         if name in names[:k]:
             raise ConfigError(f"the domain {quote(name)} is given twice; rename or remove one")
-    if len(names) < 2:
-        raise ConfigError(
-            f"{counted(len(names), 'domain')} given where at least 2 are needed; "
-            "write --domain NAME=REVIEWS,META for each"
-        )
+    if not names:
+        raise ConfigError("no domain is given; write --domain NAME=REVIEWS,META for each")
     for source in sources:
         check_file(source.interactions)
         check_file(source.items)
@@ -267,6 +265,8 @@ def _notes(parts: Sequence[Part], partial: Sequence[str]) -> list[str]:
         f"The column {quote(column)} is left out, since not every domain has it."
         for column in partial
     ]
-    if not _overlap(parts):
+    if len(parts) < 2:
+        notes.append(ONE_DOMAIN)
+    elif not _overlap(parts):
         notes.append("No user is in two domains: nothing can be carried across.")
     return notes

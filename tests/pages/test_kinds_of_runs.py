@@ -1,0 +1,87 @@
+"""Every page on runs of one, three and six domains, with text, pictures, both or neither.
+
+The runs are trained, for a step or two, on the small sample's items dealt out to more domains.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from micrec_core.config import RunSettings
+from micrec_core.names import DEGREE_ITEMS, ONE_DOMAIN
+from micrec_core.running.train import train_run
+from micrec_core.runs import open_run
+from micrec_core.sample.generate import generate_sample
+from tests.pages.conftest import PAGES, ROUTER, healthy, words
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+# Run -> its domains, and what is switched off.
+KINDS: dict[str, tuple[int, tuple[str, ...]]] = {
+    "one": (1, ()),
+    "three-bare": (3, ("text", "image")),
+    "six-by-text": (6, ("image",)),
+}
+
+
+def deal(source: Path, out: Path, n_domains: int) -> Path:
+    """The sample's first items dealt out to so many domains; users stay who they are."""
+    items = pd.read_csv(source / "items.csv", dtype=str, keep_default_na=False)
+    log = pd.read_csv(source / "interactions.csv", dtype=str, keep_default_na=False)
+    if n_domains == 1:
+        items = items[items["domain"] == "food"]
+    places = {item: f"shop{n % n_domains}" for n, item in enumerate(items["item_id"])}
+    log = log[log["item_id"].isin(places)]
+    shutil.copytree(source / "images", out / "images")
+    for frame, name in ((items, "items"), (log, "interactions")):
+        dealt = frame.assign(domain=frame["item_id"].map(places))
+        dealt.to_csv(out / f"{name}.csv", index=False)
+    return out
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("kinds")
+    source = folder / "sample"
+    generate_sample(source, users=90, items=36, seed=3, picture_size=32)
+    for name, (n_domains, without) in KINDS.items():
+        data = deal(source, folder / f"{name}-data", n_domains)
+        settings = RunSettings(
+            model={"without": without, "dim": 8},
+            training={"epochs": 1, "steps": 2},
+            split="inductive",
+        )
+        train_run(data, folder / "runs" / name, settings, device="cpu", umap=False)
+    return folder / "runs"
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in ("data", "retrain")])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_page(kind, page, runs, monkeypatch, tmp_path) -> None:
+    from streamlit.testing.v1 import AppTest
+
+    monkeypatch.setenv("MICREC_BUNDLED", str(tmp_path / "none"))
+    monkeypatch.setenv("MICREC_RUNS", str(runs))
+    test = AppTest.from_file(ROUTER, default_timeout=60)
+    test.query_params["run"] = kind
+    if page == "cold_start":
+        run = open_run(runs / kind, verify=False)
+        first = run.frame(DEGREE_ITEMS).iloc[0]
+        test.query_params["like"] = f"{first['domain']}~{first['item_id']}"
+    test.run()
+    if page != "overview":
+        test.switch_page(f"../../pages/{page}.py").run()
+    healthy(test)
+    assert not test.error, [e.value for e in test.error]
+    said = words(test)
+    if KINDS[kind][0] == 1:
+        assert "Known in both" not in said
+        if page in ("overview", "alignment", "ablations"):
+            assert ONE_DOMAIN in said
+    if kind == "three-bare" and page == "modalities":
+        assert "There is nothing to weigh" in said
+    if page == "cold_start":
+        assert "parameters changed" in said
