@@ -16,7 +16,7 @@ from micrec_core.ui.address import news, say
 from micrec_core.ui.glossary import word
 from micrec_core.ui.library import Opened
 from micrec_core.ui.state import session
-from micrec_core.ui.widgets import cells, chart, choose_one, metric, plain, show_table
+from micrec_core.ui.widgets import cells, chart, choose_one, metric, plain, show_table, unknown
 
 _PEOPLE = 100
 METRICS = {
@@ -229,7 +229,10 @@ def show_nearest(opened: Opened, users: pd.DataFrame, epoch: int) -> None:
     a, b = opened.pair_labels.values()
     st.header(f"Who in {plain(b)} is nearest to one person of {plain(a)}", anchor=False)
     ids = users["user_id"]
-    chosen = [st.session_state.get("user"), *session().lit]
+    user = st.session_state.get("user")
+    if user and user not in set(ids):
+        unknown(f"User {user}", "is not among these people", "another one is shown")
+    chosen = [user, *session().lit]
     some = dict.fromkeys([*(u for u in chosen if u in set(ids)), *ids.iloc[:_PEOPLE]])
     person = st.selectbox(
         "Person",

@@ -10,7 +10,7 @@ import streamlit as st
 from micrec_core.ui import serve
 from micrec_core.ui.library import Opened, catalogue, item
 from micrec_core.ui.state import choose
-from micrec_core.ui.widgets import cells, choose_domain, choose_one
+from micrec_core.ui.widgets import cells, choose_domain, choose_one, unknown
 
 _SHOWN = 50
 
@@ -55,6 +55,8 @@ def pick_item(opened: Opened, key: str) -> tuple[str, pd.Series] | None:
     if found.empty:
         right.caption("No item matches; try fewer words.")
         return None
+    if current and home is None:
+        unknown(f"Item {current}", "is not in this run", "another one is shown")
     rows = dict(zip(found["item_id"].astype(str), found.itertuples(), strict=True))
     if known is not None:
         st.session_state[f"{key}_item"] = current
@@ -87,6 +89,8 @@ def pick_user(opened: Opened, key: str) -> str | None:
     ids = [u for u in groups[group]() if query.lower() in u.lower()]
     current = st.session_state.get("user") or ""
     known = any(current in serve.user_id_set(opened, d) for d in opened.labels)
+    if current and not known:
+        unknown(f"User {current}", "is not in this run", "another one is shown")
     shown = ids[:_SHOWN]
     if known and current not in shown:
         shown = [current, *shown]

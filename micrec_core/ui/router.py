@@ -8,7 +8,7 @@ from micrec_core.errors import MicrecError
 from micrec_core.ui.looks import CSS
 from micrec_core.ui.navigation import is_home, pages
 from micrec_core.ui.serve import warm_up
-from micrec_core.ui.sidebar import sidebar
+from micrec_core.ui.sidebar import say_unknown_run, sidebar
 from micrec_core.ui.tour import banner, lead
 from micrec_core.ui.widgets import problem
 
@@ -19,6 +19,7 @@ if not is_home(page):
     lead(page)
     sidebar()
     banner(page)
+    say_unknown_run()
 try:
     page.run()
 except MicrecError as error:

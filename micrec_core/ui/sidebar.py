@@ -13,16 +13,19 @@ from micrec_core.ui.glossary import word, words
 from micrec_core.ui.library import Opened, is_comparison, listings, open_listed, runs_folder
 from micrec_core.ui.navigation import entry, link
 from micrec_core.ui.state import session
-from micrec_core.ui.widgets import empty, plain, problem
+from micrec_core.ui.widgets import empty, plain, problem, unknown
 
 _OPENED = "micrec_opened"
 _PROBLEM = "micrec_problem"
+_UNKNOWN = "micrec_unknown_run"
 
 
 def sidebar() -> None:
     """Draw the sidebar and open what is chosen; ``opened()`` then gives it to the page."""
     st.session_state[_OPENED] = st.session_state[_PROBLEM] = None
     found = listings()
+    # Read before the picker is drawn, which takes what it does not know out of the address.
+    asked = st.query_params.get("run")
     with st.sidebar:
         if not found:
             st.caption("No run found yet.")
@@ -32,6 +35,8 @@ def sidebar() -> None:
         def label(name: str) -> str:
             return f"{name} ({why})" if (why := _why(found[name])) else name
 
+        if asked is not None and asked not in {*names, *map(label, names)}:
+            st.session_state[_UNKNOWN] = asked
         name = st.selectbox(
             "Run",
             names,
@@ -39,6 +44,7 @@ def sidebar() -> None:
             bind="query-params",
             format_func=label,
             help=word("run"),
+            on_change=lambda: st.session_state.pop(_UNKNOWN, None),
         )
         try:
             chosen = _pick_pair(open_listed(found[name]))
@@ -108,6 +114,16 @@ def _copy_link(run: str) -> None:
         # The opened run is named even where it is the default, which may be another one tomorrow.
         query = {"run": run, **st.query_params.to_dict()}
         box.code(f"{address}?{urlencode(query, doseq=True)}", language=None, wrap_lines=True)
+
+
+def say_unknown_run() -> None:
+    """Say, until another run is chosen, that the address asked for one that is not here."""
+    asked = st.session_state.get(_UNKNOWN)
+    if asked is None:
+        return
+    shown = st.session_state.get("run")
+    instead = f"this is {shown}" if shown else "there is none yet"
+    unknown(f"Run {asked}", "is not in this app", instead)
 
 
 def opened_or_none() -> Opened | None:

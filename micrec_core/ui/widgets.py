@@ -24,6 +24,8 @@ _CHART_CONFIG = {
     "scrollZoom": False,
 }
 _ROWS = 5_000
+# Characters shown of what an address asks for.
+_LONGEST = 60
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~:$])")
 
 
@@ -174,6 +176,15 @@ def problem(sentence: str, mend: str | None = None) -> None:
     st.error(plain(said), icon=":material/error:")
     if mend:
         st.markdown(mend)
+
+
+def unknown(asked: str, missing: str, instead: str) -> None:
+    """That the address, or the sidebar, asks for what is not here, in one sentence.
+
+    ``unknown("User u9", "is not in this run", "another one is shown")``
+    """
+    said = asked if len(asked) <= _LONGEST else f"{asked[:_LONGEST]}…"
+    st.warning(f"{plain(said)} {missing}: {plain(instead)}.", icon=":material/help:")
 
 
 def needs_recommender(run: Run) -> None:

@@ -48,10 +48,38 @@ def test_one_item_for_all_pages(app, full_run):
     assert test.sidebar.text_input(key="item").value == "k20"
 
 
-def test_an_item_that_is_none_shows_another(app, full_run):
+def test_an_item_that_is_none_shows_another_and_says_so(app, full_run):
     test = app(full_run, "modalities", item="../../etc")
     healthy(test)
     assert test.selectbox(key="mo_item").value
+    assert warned(test) == ["Item ../../etc is not in this run: another one is shown."]
+    test.selectbox(key="mo_item").select_index(1).run()
+    assert warned(test) == []
+
+
+def test_a_user_who_is_none_is_said_to_be_none(app, full_run):
+    test = app(full_run, "recommendations", user="*nobody*" * 20)
+    healthy(test)
+    (said,) = warned(test)
+    assert said.startswith("User *nobody**nobody*") and said.endswith(
+        "… is not in this run: another one is shown."
+    )
+    assert len(said) < 130
+    test = app(full_run, "alignment", user="nobody")
+    assert warned(test) == ["User nobody is not among these people: another one is shown."]
+
+
+def test_a_run_that_is_none_is_said_to_be_none_until_another_is_chosen(app, full_run):
+    test = app(full_run, "overview", run="last-week")
+    healthy(test)
+    assert warned(test) == ["Run last-week is not in this app: this is tiny."]
+    assert warned(test.run()) == ["Run last-week is not in this app: this is tiny."]
+    assert warned(test.sidebar.selectbox(key="run").set_value("zweit").run()) == []
+    assert warned(app(full_run, "overview", run="zweit")) == []
+
+
+def warned(test):
+    return [box.value.replace("\\", "") for box in test.main.warning]
 
 
 def test_someone_made_up_is_placed_on_the_map(app, full_run):
