@@ -39,6 +39,7 @@ def write_run(
     n_users: int = N_USERS,
     seed: int = 0,
     kind: str | None = None,
+    model: str = "micrec",
 ) -> Path:
     """Write a made-up run and return its directory.
 
@@ -49,6 +50,7 @@ def write_run(
     leave_out : beginnings of relative paths that are not written
     domains : of ``DOMAINS``; with one there are no overlapping users to keep snapshots of
     n_users : in each domain, all of them in both and in the snapshots
+    model : that the run says it is of
     kind : ``comparison`` for the tables of several trainings, without a model
     """
     if kind == "comparison":
@@ -74,6 +76,7 @@ def write_run(
         "catalogue.parquet": catalogue(rng, pictures, modalities),
     }
     info = _info(modalities, domains, n_users) | ({"kind": kind} if kind else {})
+    info["model"] = model
     writer = RunWriter(folder / name, info)
     wanted = {k: v for k, v in frames.items() if not k.startswith(tuple(leave_out))}
     for relative, frame in wanted.items():

@@ -121,6 +121,10 @@ class StubRecommender:
         near = self._ranked(domain, k, 5)[["item_id", "title"]]
         return near.assign(score=np.linspace(1, 0.5, len(near)))
 
+    def bought_together(self, user: _User, domain: str, k: int = 10) -> pd.DataFrame:
+        near = self._ranked(domain, k, 9)[["item_id", "title"]]
+        return near.assign(score=np.linspace(1, 0.5, len(near)))
+
     def history(self, user_id: str, domain: str) -> pd.DataFrame:
         return self._ranked(domain, 8, 3)[["item_id", "title"]]
 

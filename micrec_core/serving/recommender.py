@@ -14,11 +14,12 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
+from scipy.sparse import csc_matrix, csr_matrix
 
 from micrec_core.errors import ConfigError, RunError
 from micrec_core.features import FeatureMatrix
 from micrec_core.method.arrays import Floats
+from micrec_core.method.cooccurrence import bm25_weights
 from micrec_core.method.explanation import split_by_source
 from micrec_core.method.foldin import Folded, FoldIn
 from micrec_core.method.memory import Remembered, Taken, taken_elsewhere
@@ -71,6 +72,7 @@ class Recommender:
         self._repeated = cache(lambda d: repeated_rows(bundle.domains[d].items))
         self._allowed = [self._candidates(d) for d in range(len(bundle.domains))]
         self._encoders: dict[str, Encoder] = {}
+        self._weighted: dict[int, csc_matrix] = {}
         self._lock = threading.Lock()
         self._kept: WeakKeyDictionary[User, dict[int, Folded]] = WeakKeyDictionary()
 
@@ -357,6 +359,36 @@ class Recommender:
         scores[user.items[d]] = -np.inf
         rows = top_rows(scores, k)
         return self._listed(d, rows).assign(score=scores[rows])
+
+    def bought_together(self, user: User, domain: str, k: int = 10) -> pd.DataFrame:
+        """What was taken together with the user's items, by BM25: item_id, title, score.
+
+        The list of the baseline ``bm25`` with all neighbours of an item instead of the nearest.
+
+        Raises
+        ------
+        RunError
+            The user took nothing here, of which such counts know nothing.
+        """
+        d = self._directory.domain(domain)
+        liked = user.items[d]
+        if not len(liked):
+            raise RunError(
+                "items taken together are counted within one domain, and nothing was liked in this "
+                "one; add a like"
+            )
+        w = self._together(d)
+        scores = np.asarray(w.T @ w[:, liked].sum(axis=1)).ravel()
+        scores[liked] = -np.inf
+        rows = top_rows(scores, k)
+        return self._listed(d, rows).assign(score=scores[rows])
+
+    def _together(self, d: int) -> csc_matrix:
+        """BM25 weights of a domain, made at their first use."""
+        with self._lock:
+            if d not in self._weighted:
+                self._weighted[d] = bm25_weights(self.bundle.domains[d].train)
+        return self._weighted[d]
 
     # Reasons -------------------------------------------------------------------------------------
 

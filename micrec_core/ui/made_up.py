@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from micrec_core.errors import MicrecError
+from micrec_core.errors import MicrecError, RunError
 from micrec_core.figures.recommendations import rank_moves, reasons, sources
+from micrec_core.names import model_label
 from micrec_core.ui import serve
 from micrec_core.ui.cards import gallery, legend, recommendation_cards
 from micrec_core.ui.components import announce
-from micrec_core.ui.library import Opened
+from micrec_core.ui.library import Opened, listings, open_listed
 from micrec_core.ui.state import session
 from micrec_core.ui.widgets import cells, chart, choose_domain, plain, problem, show_table
 
@@ -94,30 +96,57 @@ def _tables(opened: Opened, found: dict[str, pd.DataFrame]) -> None:
 
 @st.fragment
 def beside_simpler(opened: Opened, user: Any, k: int) -> None:
-    """Popularity, content only and a model that cannot, beside ours, in one domain."""
+    """What other models list for the same person in one domain, or why they cannot."""
     model = serve.recommender(opened)
     domain = choose_domain(opened.labels, "cold_beside", opened.pair[-1])
-    lists = {
+    lists: dict[str, Callable[[], pd.DataFrame]] = {
         "MICRec": lambda: model.recommend(user, domain, k=k).items,
         "Popularity": lambda: model.popular(domain, k),
         "Content only": lambda: model.content_only(user, domain, k),
+        "Taken together (BM25)": lambda: model.bought_together(user, domain, k),
+        "LightGCN": lambda: _of_another_run(opened, "lightgcn", domain, k),
+        "BPR-MF": _nobodys_vector,
     }
-    *columns, cannot = cells(len(lists) + 1, 196)
-    for column, (name, make) in zip(columns, lists.items(), strict=True):
+    for column, (name, make) in zip(cells(len(lists), 196), lists.items(), strict=True):
         with column:
             st.markdown(f"**{name}**")
             try:
                 gallery(opened, domain, make())
             except MicrecError as error:
                 # A model that has nothing to go by is no fault of the run.
-                st.caption(f"No list: {plain(error)}.")
-    with cannot:
-        st.markdown("**LightGCN**")
-        with st.container(border=True):
-            st.markdown(
-                ":material/block: **No list.** A model that owns a vector per user (LightGCN, "
-                "matrix factorisation) has none for someone new, until it is trained again."
-            )
+                with st.container(border=True):
+                    st.markdown(f":material/block: **No list.** {plain(str(error))}")
+
+
+def _of_another_run(opened: Opened, name: str, domain: str, k: int) -> pd.DataFrame:
+    """The list of a run of another model on the same data.
+
+    Raises
+    ------
+    RunError
+        There is none, which says nothing of what the model could do.
+    """
+    for listing in listings().values():
+        info = listing.info
+        if listing.problem or info is None or info.model != name or info.dataset is None:
+            continue
+        if info.dataset.fingerprint == opened.info["dataset"]["fingerprint"]:
+            other = serve.recommender(open_listed(listing))
+            user = serve.made_up_user(other, session().made)
+            return other.recommend(user, domain, k=k).items
+    label = model_label(name)
+    raise RunError(
+        f"{label} can list for someone new, by the vectors of what was liked, and no run of it on "
+        f"this data is here. How well it does then, Ablations has under New users. For its list: "
+        f"train with --model {name}"
+    )
+
+
+def _nobodys_vector() -> pd.DataFrame:
+    raise RunError(
+        "matrix factorisation trained by gradient owns a vector per user, and someone new has none "
+        "until it is trained again"
+    )
 
 
 @st.fragment

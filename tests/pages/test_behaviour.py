@@ -399,3 +399,16 @@ def test_the_report_of_a_run(full_run):
     html = library.report(opened).decode()
     assert html.startswith("<!doctype html>")
     assert "The same people in both domains" in html
+
+
+def test_each_model_beside_ours_lists_or_says_why_not(app, full_run, tmp_path):
+    said = words(app(full_run, "cold_start"))
+    assert said.count("No list") == 2
+    assert "LightGCN can list for someone new" in said and "--model lightgcn" in said.replace(
+        "\\", ""
+    )
+    assert "owns a vector per user" in said
+    ui_run.write_run(tmp_path / "two", "tiny")
+    ui_run.write_run(tmp_path / "two", "zz", model="lightgcn")
+    said = words(app(tmp_path / "two", "cold_start", run="tiny"))
+    assert said.count("No list") == 1 and "--model lightgcn" not in said.replace("\\", "")

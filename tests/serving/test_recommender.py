@@ -9,10 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_matrix
 
+from micrec_core.config import ModelSettings
 from micrec_core.errors import ConfigError, DataError, RunError
 from micrec_core.runs import RunWriter, open_run
 from micrec_core.serving import Recommender
+from micrec_core.training.build import build_any
 
 
 def liked(rec, domain: str, n: int = 4) -> dict[str, list[str]]:
@@ -207,6 +210,25 @@ def test_content_only_ranks_by_features(trained) -> None:
     found = rec.content_only(rec.user(text=part.titles[row]), "food", 5)
     assert part.titles[row] in set(found["title"])
     assert (np.diff(found["score"]) <= 1e-6).all()
+
+
+def test_items_taken_together_are_listed_as_the_baseline_lists_them(trained) -> None:
+    """By hand, and by ``bm25`` with room for every neighbour."""
+    rec, likes = trained.recommender, liked(trained.recommender, "food")
+    user = rec.user(likes=likes)
+    found = rec.bought_together(user, "food", 8)
+    settings = ModelSettings(name="bm25", options={"nearest": 1000})
+    model = build_any(settings, trained.inputs, 0)
+    model.solve(trained.knowledge)
+    taken = []
+    for part in rec.bundle.domains:
+        rows = np.isin(part.item_ids, list(likes.get(part.name, ())))
+        taken.append(csr_matrix(rows[None].astype(np.float32)))
+    scores = np.where(taken[0].toarray()[0] > 0, -np.inf, model.scores(0, taken)[0])
+    np.testing.assert_allclose(found["score"], np.sort(scores)[::-1][:8], rtol=1e-5)
+    assert not set(found["item_id"]) & set(likes["food"])
+    with pytest.raises(RunError, match="nothing was liked in this one"):
+        rec.bought_together(user, "kitchen")
 
 
 def test_steps_tell_the_way_from_likes_to_score(trained) -> None:
