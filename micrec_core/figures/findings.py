@@ -143,25 +143,37 @@ class Findings:
         refused = verdicts.too_few(pick(rows, model=MICREC), self.labels)
         if not found and not refused:
             return None
-        lines = [self._line(one, protocol) for one in found] + refused
+        lines = self._told([(self._line(one), one.seed) for one in found], protocol) + refused
         title = f"{setting}, fewer than {FEWEST} were asked: no claim."
         if found:
             title = self._claim(setting, found)
         return Finding(title, tuple(lines), "ablations", link, query, tuple(found))
 
-    def _claim(self, setting: str, found: Sequence[Compared]) -> str:
+    def _claim(
+        self, setting: str, found: Sequence[Compared], metric: str = metric_label(HEADLINE)
+    ) -> str:
         """No claim where the strongest there is gives everyone the same list."""
         if all(one.model == POPULARITY and one.n_others == 1 for one in found):
             return f"{setting}, nothing but popularity was measured beside {self.name}: no claim."
-        return verdicts.claim(setting, found, metric_label(HEADLINE), self.name)
+        return verdicts.claim(setting, found, metric, self.name)
 
-    def _line(self, one: Compared, protocol: str, what: str = "") -> str:
+    def _line(self, one: Compared, what: str = "") -> str:
         among = f"strongest of {one.n_others} others" if one.n_others > 1 else "the only other"
         return (
             f"{one.label}{what}: {one.own:.3f} against {one.other:.3f} of {one.name}, {among}; "
-            f"{one.difference}; n\u00a0=\u00a0{one.n:,} users, "
-            f"{verdicts.trainings(one.seed, self._n_seeds(protocol))}"
+            f"{one.difference}; n\u00a0=\u00a0{one.n:,} users"
         )
+
+    def _told(self, lines: Sequence[tuple[str, int]], protocol: str) -> list[str]:
+        """Lines of figures, and what they are of: said once where it is the same of all.
+
+        ``lines`` : with the seed of the trainings that their figures are of
+        """
+        n_seeds = self._n_seeds(protocol) if lines else 0
+        if len({seed for _, seed in lines}) == 1:
+            last = verdicts.trainings(lines[0][1], n_seeds).capitalize()
+            return [*(line for line, _ in lines), f"{last}."]
+        return [f"{line}, {verdicts.trainings(seed, n_seeds)}" for line, seed in lines]
 
     def new_items(self) -> Finding | None:
         """Items known by their content alone, among themselves and among all items."""
@@ -180,28 +192,27 @@ class Findings:
         refused = verdicts.too_few(pick(rows, model=MICREC), self.labels)
         if not found:
             own = verdicts.enough(pick(rows, model=MICREC, variant=self.variant))
-            lines = self._alone(own, " among new items") + self._alone(
-                verdicts.enough(pick(listed, model=MICREC, variant=self.variant)),
-                " among all items",
-            )
+            every = verdicts.enough(pick(listed, model=MICREC, variant=self.variant))
+            lines = self._alone(own, " among new items") + self._alone(every, " among all items")
             title = f"{setting}, no other model that ranks them was measured: no claim."
-            told = tuple(lines + refused)
+            told = tuple(self._told(lines, "new-items") + refused)
             return Finding(title, told, "ablations", link, query) if told else None
-        lines = [self._line(one, "new-items", " among new items") for one in found]
-        lines += [self._line(one, "new-items", " among all items") for one in among_all]
+        lines = [(self._line(one, " among new items"), one.seed) for one in found]
+        lines += [(self._line(one, " among all items"), one.seed) for one in among_all]
         title = self._claim(f"{setting}, ranked among new items", found)
         if among_all:
             title += " " + self._claim("Ranked among all items", among_all)
-        return Finding(
-            title, tuple(lines + refused), "ablations", link, query, (*found, *among_all)
-        )
+        told = tuple(self._told(lines, "new-items") + refused)
+        return Finding(title, told, "ablations", link, query, (*found, *among_all))
 
-    def _alone(self, rows: pd.DataFrame, what: str) -> list[str]:
-        """The model's own figures."""
+    def _alone(self, rows: pd.DataFrame, what: str) -> list[tuple[str, int]]:
+        """The model's own figures, with the seed that they are of."""
         return [
-            f"{self.labels[row.domain]}{what}: {interval_text(row.mean, row.low, row.high)}; "
-            f"n\u00a0=\u00a0{int(row.n):,} users, "
-            f"{verdicts.trainings(int(row.seed), self._n_seeds('new-items'))}"
+            (
+                f"{self.labels[row.domain]}{what}: {interval_text(row.mean, row.low, row.high)}; "
+                f"n\u00a0=\u00a0{int(row.n):,} users",
+                int(row.seed),
+            )
             for row in rows.itertuples()
             if row.domain in self.labels
         ]
@@ -222,15 +233,15 @@ class Findings:
         held_out = rows.drop_duplicates("domain").set_index("domain")["n_positives"]
         at = {self.labels[d]: int(n) for d, n in held_out.items() if d in self.labels}
         lines = [
-            f"{one.label}: {one.own:.3f} against {one.other:.3f} of {one.name}, strongest of "
-            f"{one.n_others} others; {one.difference}; {one.n:,} items, n\u00a0=\u00a0"
-            f"{at[one.label]:,} held-out interactions, {verdicts.trainings(one.seed, 1)}"
+            f"{self._line(one).replace(' users', ' items')}, {at[one.label]:,} held-out "
+            "interactions"
             for one in found
         ]
+        lines += [f"{verdicts.trainings(found[0].seed, 1).capitalize()}."] if found else []
         setting = f"On items with 1 to {DEGREE_STARTS[3] - 1} interactions"
         title = f"{setting}, there are too few to tell."
         if found:
-            title = verdicts.claim(setting, found, "recall@20", self.name)
+            title = self._claim(setting, found, "recall@20")
         lines += refused
         return Finding(
             title, tuple(lines), "low-degree", "See all degree bins", compared=tuple(found)
@@ -264,12 +275,15 @@ class Findings:
         )
         if self.variant != FULL or not found:
             return None
-        lines = [
-            f"{one.label} {what}: {-one.gain:+.3f} [{-one.high:+.3f}, {-one.low:+.3f}] "
-            f"{metric_label(HEADLINE)}, {verdicts.p_text(one.p)}; n\u00a0=\u00a0{one.n:,} users, "
-            f"{verdicts.trainings(one.seed, self._n_seeds('known'))}"
-            for what, one in found
-        ]
+        lines = self._told(
+            [
+                (f"{label}: {'; '.join(map(_loss, own))}; n\u00a0=\u00a0{own[0][1].n:,} users",
+                 own[0][1].seed)
+                for label in self.labels.values()
+                if (own := [pair for pair in found if pair[1].label == label])
+            ],
+            "known",
+        )  # fmt: skip
         title = verdicts.without("Of known users", found)
         lines += [said] if (said := _more_than_all(found)) else []
         compared = tuple(one for _, one in found)
@@ -309,6 +323,12 @@ class Findings:
         if len(frame) > 1:
             line += f"; it was {first['value']:.2f} at epoch {int(first['epoch'])}"
         return Finding(title, (line + ".",), "alignment", "See before and after")
+
+
+def _loss(found: tuple[str, Compared]) -> str:
+    """``-0.020 [-0.032, -0.008] without text, p = 0.014``."""
+    what, one = found
+    return f"{-one.gain:+.3f} [{-one.high:+.3f}, {-one.low:+.3f}] {what}, {verdicts.p_text(one.p)}"
 
 
 def unable_to_rank(rows: pd.DataFrame) -> set[str]:
