@@ -115,7 +115,7 @@ def beside_simpler(opened: Opened, user: Any, k: int) -> None:
             except MicrecError as error:
                 # A model that has nothing to go by is no fault of the run.
                 with st.container(border=True):
-                    st.markdown(f":material/block: **No list.** {plain(str(error))}")
+                    st.markdown(f":material/block: **No list:** {plain(error)}.")
 
 
 def _of_another_run(opened: Opened, name: str, domain: str, k: int) -> pd.DataFrame:
