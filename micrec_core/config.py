@@ -18,7 +18,7 @@ from pydantic import (
 
 from micrec_core.errors import ConfigError
 from micrec_core.mechanisms import MECHANISMS, mechanisms
-from micrec_core.method.configurations import CONFIGURATIONS
+from micrec_core.method.configurations import CONFIGURATIONS, DENSE_FROM
 from micrec_core.modalities.registry import MODALITIES, default_encoders, in_order, modality
 
 if TYPE_CHECKING:
@@ -127,16 +127,21 @@ class TrainSettings(Settings):
     validation_users: int = Field(10_000, ge=1)
 
 
-def recipe(model: str) -> dict[str, Any]:
-    """The training settings that a model has by default."""
-    own = CONFIGURATIONS[model].recipe if model in CONFIGURATIONS else {}
+def recipe(model: str, kind: str = "sparse") -> dict[str, Any]:
+    """The training settings that a model has by default, by ``RunSettings.recipe``."""
+    if model not in CONFIGURATIONS:
+        return TrainSettings().model_dump()
+    known = CONFIGURATIONS[model]
+    own = known.dense if kind == "dense" and known.dense is not None else known.recipe
     return TrainSettings().model_dump() | dict(own)
 
 
 class RunSettings(Settings):
     """All that ``train`` was told; stored in ``run.json`` and enough to train again.
 
-    What is not said of the training is the model's ``recipe``. ``features`` maps modalities to
+    What is not said of the training is the model's ``recipe``: the one for data where users have
+    few interactions each or many, or whichever the data asks for (``suited``).
+    ``features`` maps modalities to
     specs of their encoders; given and stored, the registered ones stand beside the other settings
     under their own names (``text``, ``image``). ``split_seed`` draws what is
     withheld and ``seed`` the training, so that seeds of a training can be compared on the same
@@ -145,6 +150,7 @@ class RunSettings(Settings):
 
     model: ModelSettings = ModelSettings()
     training: TrainSettings = Field(default_factory=TrainSettings)
+    recipe: Literal["auto", "sparse", "dense"] = "auto"
     features: dict[str, str] = {}
     split: Literal["known", "inductive"] = "known"
     split_seed: int = Field(0, ge=0, lt=2**31)
@@ -197,8 +203,11 @@ class RunSettings(Settings):
     def _by_recipe(self) -> RunSettings:
         """Fill in what was not said of the training; once, since all of it is said after that."""
         said = self.training.model_dump(exclude_unset=True)
-        filled = TrainSettings(**recipe(self.model.name) | said)
-        object.__setattr__(self, "training", filled)
+        filled = TrainSettings(**recipe(self.model.name, self.recipe) | said)
+        # It still knows what was said, and what its recipe added.
+        whole = TrainSettings.model_construct(set(said), **filled.model_dump())
+        object.__setattr__(self, "training", whole)
+        object.__setattr__(self, "model", _of_recipe(self.model, filled, self.recipe))
         if self.model.name == "micrec" and self.model.echo and not filled.leave_out:
             raise ValueError(
                 "an item's own template would tell what is to be predicted unless the batch is "
@@ -208,10 +217,35 @@ class RunSettings(Settings):
 
     def of(self, model: ModelSettings, seed: int) -> RunSettings:
         """The same for another model: what differs from this one's recipe differs there too."""
-        was, now = recipe(self.model.name), self.training.model_dump()
+        was, now = recipe(self.model.name, self.recipe), self.training.model_dump()
         changed = {key: value for key, value in now.items() if value != was[key]}
-        training = TrainSettings(**recipe(model.name) | changed)
+        training = TrainSettings(**recipe(model.name, self.recipe) | changed)
+        model = _of_recipe(model, training, self.recipe)
         return self.model_copy(update={"model": model, "training": training, "seed": seed})
+
+    def suited(self, per_user: float) -> RunSettings:
+        """The same with the recipe for data of so many train interactions a user, if none is said.
+
+        A recipe takes its epochs: where fewer were asked for, the other one is better.
+        """
+        if self.recipe != "auto":
+            return self
+        name, now = self.model.name, self.training.model_dump()
+        dense = CONFIGURATIONS[name].dense if name in CONFIGURATIONS else None
+        said = self.training.model_fields_set
+        short = dense and "epochs" in said and self.training.epochs < dense["epochs"]
+        kind = "dense" if dense and not short and per_user >= DENSE_FROM else "sparse"
+        training = TrainSettings(**recipe(name, kind) | {key: now[key] for key in said})
+        model = _of_recipe(self.model, training, kind)
+        return self.model_copy(update={"recipe": kind, "training": training, "model": model})
+
+
+def _of_recipe(model: ModelSettings, training: TrainSettings, kind: str) -> ModelSettings:
+    """The recipe for dense data leaves nothing out, and so goes without an item's own template."""
+    told = model.name != "micrec" or "echo" in model.model_fields_set
+    if told or training.leave_out or kind != "dense":
+        return model
+    return model.model_copy(update={"echo": False})
 
 
 S = TypeVar("S", bound=Settings)

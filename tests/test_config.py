@@ -18,7 +18,7 @@ from micrec_core.config import (
     recipe,
 )
 from micrec_core.errors import ConfigError
-from micrec_core.method.configurations import RECIPE
+from micrec_core.method.configurations import DENSE, DENSE_FROM, SPARSE
 from micrec_core.running.record import settings_of
 from micrec_core.runs import open_run
 
@@ -29,7 +29,7 @@ MODELS = tuple(models())
 
 def test_the_full_model_has_its_recipe_and_every_other_the_plain_one() -> None:
     full = RunSettings().training
-    assert {key: getattr(full, key) for key in RECIPE} == RECIPE
+    assert {key: getattr(full, key) for key in SPARSE} == SPARSE
     assert full.negatives == PLAIN.negatives
     for name in MODELS[1:]:
         assert RunSettings(model=ModelSettings(name=name)).training == PLAIN
@@ -39,7 +39,7 @@ def test_what_is_said_stands_even_where_it_is_the_plain_default() -> None:
     plain = ModelSettings(echo=False)
     said = RunSettings(model=plain, training=TrainSettings(schedule="constant", leave_out=False))
     assert said.training.schedule == "constant" and not said.training.leave_out
-    assert said.training.learning_rate == RECIPE["learning_rate"]
+    assert said.training.learning_rate == SPARSE["learning_rate"]
 
 
 def test_an_own_template_is_refused_where_nothing_is_left_out() -> None:
@@ -70,9 +70,27 @@ def test_another_model_takes_what_was_changed_and_its_own_recipe_for_the_rest() 
     assert recipe("inmo") == PLAIN.model_dump()
 
 
+def test_data_decides_the_recipe_where_none_is_said() -> None:
+    assert RunSettings().suited(DENSE_FROM - 1) == RunSettings(recipe="sparse")
+    dense = RunSettings().suited(DENSE_FROM)
+    assert dense == RunSettings(recipe="dense")
+    assert dense.training == PLAIN.model_copy(update=dict(DENSE)) and not dense.model.echo
+    assert RunSettings.model_validate(dense.model_dump(mode="json")) == dense
+    assert RunSettings(recipe="sparse").suited(DENSE_FROM).recipe == "sparse"
+    # What was said stays, and a recipe that is not given its epochs is not taken.
+    said = RunSettings(training=TrainSettings(dropout=0.25, views=0.3)).suited(DENSE_FROM)
+    assert said.training == PLAIN.model_copy(update=DENSE | {"dropout": 0.25, "views": 0.3})
+    short = RunSettings(training=TrainSettings(epochs=SPARSE["epochs"])).suited(DENSE_FROM)
+    assert short.recipe == "sparse" and short.training == RunSettings().training
+    # Others have one recipe, and variants that of the full model.
+    assert dense.of(ModelSettings(name="inmo"), seed=0).training == PLAIN
+    variant = dense.of(ModelSettings(without=("text",)), seed=0)
+    assert variant.training == dense.training and not variant.model.echo
+
+
 def test_a_comparison_trains_to_the_end_of_the_recipe_or_until_validation_stops() -> None:
     base = RunSettings()
-    assert at_point(base, Contender("micrec"), {}, 0).training.epochs == RECIPE["epochs"]
+    assert at_point(base, Contender("micrec"), {}, 0).training.epochs == SPARSE["epochs"]
     assert at_point(base, Contender("mgcn"), {}, 0).training.epochs == CONVERGED
     short = RunSettings(training=TrainSettings(epochs=3))
     grids = {name: models()[name].grid for name in ("micrec", "mgcn")}

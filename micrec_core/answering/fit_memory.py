@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from micrec_core.method.memory import (
     remember,
     taken_elsewhere,
 )
-from micrec_core.method.regression import regression
+from micrec_core.method.regression import EXACT, regression
 
 CHOSEN_ON = 1000
 # What is tried of each constant, the others at the first of theirs.
@@ -30,10 +31,11 @@ ELSEWHERE = 0.1
 SHARES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
 _CUTOFF = 20
 # Below so many interactions an item there is too little to estimate a weight for each pair of.
-PER_ITEM = 10
+PER_ITEM = 30
+# The first alone where each is solved for item by item.
 PENALTIES = (500.0, 100.0)
 # As ``SHARES``, of the regression.
-REGRESSED = (0.5, 1.0, 2.0, 4.0, 8.0)
+REGRESSED = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 
 
 def choose_memory(
@@ -98,26 +100,26 @@ def _choose_regression(
     transfers: bool,
     counted: Remembered,
 ) -> Remembered:
-    """With the regression that helps most; as it was if that is no more than its standard error."""
+    """With the regression that helps most, beside what is counted or in its place; or with none."""
     d, trains = asked.place, [part.train for part in knowledge.domains]
     there = taken_elsewhere(trains, knowledge.links, d)
     there = there if transfers else csr_matrix(there.shape)
     spread = float(by_embedding.std(axis=1).mean())
-    without = by_embedding + counted.scores(taken)
-    before = _by_user(asked, without)
-    best, chosen = before, counted
-    for penalty in PENALTIES:
+    rest = [(counted, by_embedding + counted.scores(taken))]
+    rest += [(replace(counted, weight=0.0), by_embedding)] if counted.weight else []
+    best, chosen = _ndcg(asked, rest[0][1]), counted
+    n = trains[d].shape[1] + there.shape[1]
+    for penalty in PENALTIES if n <= EXACT else PENALTIES[:1]:
         weights = regression(trains[d], there, penalty)
         alone = Constants(counts=0.0, content=0.0, regress=1.0, penalty=penalty)
         one = Remembered(_solved(knowledge, d, alone, weights), alone, 1.0, weights)
         by_regression = one.scores(taken)
         unit = spread / max(float(by_regression.std(axis=1).mean()), 1e-12)
-        for share in REGRESSED:
-            found = _by_user(asked, without + (share * unit) * by_regression)
-            if found.mean() > best.mean():
-                best, chosen = found, _beside(counted, one, share * unit)
-    gain = best - before
-    if chosen is counted or gain.mean() <= gain.std() / np.sqrt(len(gain)):
+        for (kept, without), share in product(rest, REGRESSED):
+            found = _ndcg(asked, without + (share * unit) * by_regression)
+            if found > best:
+                best, chosen = found, _beside(kept, one, share * unit)
+    if chosen is counted:
         return counted
     memory = _solved(knowledge, d, chosen.constants, chosen.regression)
     return replace(chosen, memory=memory)
@@ -140,15 +142,11 @@ def _solved(
     return remember(trains, knowledge.links, d, *told)
 
 
-def _ndcg(asked: Question, scores: NDArray[np.float32]) -> float:
-    return float(_by_user(asked, scores).mean())
-
-
-def _by_user(asked: Question, scores: NDArray[np.floating]) -> NDArray[np.float64]:
+def _ndcg(asked: Question, scores: NDArray[np.floating]) -> float:
     rows = np.arange(len(asked))
     ranked = rank_users(lambda r: scores[r], rows, asked.mask, asked.candidates, _CUTOFF)
     found = ranking_metrics(ranked, asked.positives, (_CUTOFF,))
-    return np.asarray(found[f"ndcg@{_CUTOFF}"], np.float64)
+    return float(found[f"ndcg@{_CUTOFF}"].mean())
 
 
 def _first(tried: tuple[float, Remembered]) -> float:

@@ -107,6 +107,7 @@ def compare(
     require_acting(without, dataset, split)
     if not models and not split.overlaps(dataset):
         contenders = tuple(c for c in contenders if c.name not in families()["cross-domain"])
+    base = base.suited(split.per_user)
     writer = None if helper else _writer(out, base, first_info(dataset, base, device), dataset)
     if helper:
         require_same(out, base, dataset)

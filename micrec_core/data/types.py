@@ -200,6 +200,13 @@ class Split:
     seed: int
     domains: tuple[DomainSplit, ...]
 
+    @property
+    def per_user(self) -> float:
+        """Train interactions of a user of a domain that has any there, on average."""
+        trains = [part.train for part in self.domains]
+        n_users = sum(len(np.unique(train.user)) for train in trains)
+        return sum(len(train) for train in trains) / max(n_users, 1)
+
     def trained_ids(self, dataset: Dataset) -> list[set[str]]:
         """Ids of the users that training sees, domain by domain."""
         pairs = zip(dataset.domains, self.domains, strict=True)

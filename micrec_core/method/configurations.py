@@ -13,8 +13,8 @@ from typing import Any
 # What a grid of tuning tries beside the defaults: settings of training or model, or options.
 Point = Mapping[str, float | str]
 
-# How the full model and its variants are trained where nothing else is said.
-RECIPE: dict[str, Any] = {
+# How the full model and its variants are trained where users have few interactions each.
+SPARSE: dict[str, Any] = {
     "epochs": 5,
     "batch_size": 4096,
     "steps": 60,
@@ -27,17 +27,22 @@ RECIPE: dict[str, Any] = {
     "validate_every": 1,
     "patience": 5,
 }
-# Where users have many interactions there is less to overfit, and more to be learned: what
-# validation chose on MovieLens, and nothing of the recipe (docs/notes/2026-11-21-training.md).
-_DENSE: Point = {
+# And where they have many: there is less to overfit, and more to be learned. It is what validation
+# chose on MovieLens, and nothing of the other recipe (docs/notes/2026-11-21-training.md).
+DENSE: dict[str, Any] = {
+    "learning_rate": 5e-3,
+    "epochs": 60,
+    "user_weight": 0.0,
+}
+# Mean train interactions a user from which on the second is taken where neither is asked for.
+DENSE_FROM = 20.0
+# The same as a point of a grid, whatever it is set against.
+_DENSE_POINT: Point = DENSE | {
     "echo": 0,
     "leave_out": 0,
     "views": 0,
     "weight_decay": 0,
-    "user_weight": 0,
     "schedule": "constant",
-    "learning_rate": 5e-3,
-    "epochs": 60,
     "batch_size": 8192,
     "steps": 20,
     "validate_every": 2,
@@ -45,7 +50,7 @@ _DENSE: Point = {
 }
 # What of the full model's recipe others can have, with the epochs that MGCN needs of it.
 _SHARED = ("learning_rate", "schedule", "weight_decay", "batch_size", "steps")
-FALLING: Point = {key: RECIPE[key] for key in _SHARED} | {"epochs": 10, "patience": 10}
+FALLING: Point = {key: SPARSE[key] for key in _SHARED} | {"epochs": 10, "patience": 10}
 _TEMPLATES: tuple[Point, ...] = ({}, {"l2": 1e-3}, FALLING, {"dropout": 0.3})
 
 
@@ -59,7 +64,8 @@ class Configuration:
     without : the mechanisms that it never has
     model : settings of ``method.micrec.Settings`` that it always has
     training : settings of ``config.TrainSettings`` that it always has
-    recipe : its defaults of the others, over those of every model
+    recipe, dense : its defaults of the others, over those of every model; where users have many
+        interactions ``dense``, if it has any
     grid : what ``compare`` tries, the defaults first
     """
 
@@ -69,6 +75,7 @@ class Configuration:
     model: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     recipe: Mapping[str, Any] = field(default_factory=dict)
+    dense: Mapping[str, Any] | None = None
 
 
 # As published: no content, domains apart, items that do not take their own template in.
@@ -80,8 +87,9 @@ _EVEN = {"user_weight": 0.0}
 CONFIGURATIONS: dict[str, Configuration] = {
     "micrec": Configuration(
         family=None,
-        grid=({}, _DENSE, {"dropout": 0.3}, {"contrast": 0.1}),
-        recipe=RECIPE,
+        grid=({}, _DENSE_POINT, {"dropout": 0.3}, {"contrast": 0.1}),
+        recipe=SPARSE,
+        dense=DENSE,
     ),
     "inmo": Configuration("inductive", _TEMPLATES, _BARE, _PLAIN, _EVEN),
     "inmo-mf": Configuration("inductive", _TEMPLATES, _BARE, {**_PLAIN, "layers": 0}, _EVEN),

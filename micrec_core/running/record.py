@@ -108,7 +108,8 @@ def settings_of(info: RunInfo) -> RunSettings:
         training = TrainSettings().model_dump() | info.config["training"]
         model = {"echo": False, "memory": False} | info.config["model"]
         config = dict.fromkeys(MODALITIES, NO_ENCODER) | info.config
-        return RunSettings.model_validate(config | {"training": training, "model": model})
+        told = {"training": training, "model": model}
+        return RunSettings.model_validate({"recipe": "sparse"} | config | told)
     except (ValueError, KeyError, TypeError):
         raise RunError(
             f"run '{info.name}' was trained with settings that this version does not know; "

@@ -93,6 +93,7 @@ def train_run(
             dataset, split = load_dataset(data, settings)
             require_disjoint(dataset, split)
             require_acting(settings.model.without, dataset, split)
+            settings = settings.suited(split.per_user)
         if resume:
             require_same(Path(out), settings, dataset)
         writer = RunWriter(Path(out), first_info(dataset, settings, device), resume)

@@ -16,7 +16,7 @@ from micrec_core.figures import retrain as figures
 from micrec_core.figures.picking import pick
 from micrec_core.jobs.manager import Job, JobManager
 from micrec_core.mechanisms import MECHANISMS
-from micrec_core.method.configurations import RECIPE
+from micrec_core.method.configurations import SPARSE
 from micrec_core.names import ONE_DOMAIN, SUMMARY
 from micrec_core.runs import live_history, open_run
 from micrec_core.ui.glossary import words
@@ -84,7 +84,7 @@ def choose_settings(choices: list[Path]) -> Settings:
         there = [m for m, how in MECHANISMS.items() if size(dataset).domains > 1 or not how.overlap]
         without = st.multiselect("Switch off", there, key="rt_without", help=words("variant"))
     with right:
-        epochs = st.slider("Epochs", 1, MAX_EPOCHS, min(RECIPE["epochs"], MAX_EPOCHS),
+        epochs = st.slider("Epochs", 1, MAX_EPOCHS, min(SPARSE["epochs"], MAX_EPOCHS),
                            key="rt_epochs", help=_EPOCHS)  # fmt: skip
         seed = st.number_input("Seed", 0, 2**31 - 1, 0, key="rt_seed")
         split = st.selectbox(
