@@ -254,7 +254,10 @@ def test_evaluating_anew_gives_what_the_run_holds(run: Run, place: Path) -> None
     before = {p: p.stat().st_mtime_ns for p in run.path.rglob("*")}
     stored = evaluate_run(run.path)
     anew = evaluate_run(run.path, place / "tiny", device="cpu", cache=place / "cache")
-    pd.testing.assert_frame_equal(stored.summary, anew.summary, rtol=1e-6)
+    # What stands beside the model is not solved anew.
+    asked = stored.summary["model"].isin(anew.summary["model"].unique())
+    held = stored.summary[asked].reset_index(drop=True)
+    pd.testing.assert_frame_equal(held, anew.summary, rtol=1e-6)
     assert stored.metrics == evaluate_run(run.path, protocol="all").metrics
     assert set(evaluate_run(run.path, protocol="new-items").metrics) == {"new-items"}
     assert {p: p.stat().st_mtime_ns for p in run.path.rglob("*")} == before
