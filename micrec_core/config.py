@@ -145,7 +145,7 @@ class RunSettings(Settings):
     specs of their encoders; given and stored, the registered ones stand beside the other settings
     under their own names (``text``, ``image``). ``split_seed`` draws what is
     withheld and ``seed`` the training, so that seeds of a training can be compared on the same
-    split.
+    split. ``mask`` is of ``protocols.MASKS``: what test lists leave out; training goes without it.
     """
 
     model: ModelSettings = ModelSettings()
@@ -153,6 +153,7 @@ class RunSettings(Settings):
     recipe: Literal["auto", "sparse", "dense"] = "auto"
     features: dict[str, str] = {}
     split: Literal["known", "inductive"] = "known"
+    mask: Literal["all", "train"] = "all"
     split_seed: int = Field(0, ge=0, lt=2**31)
     seed: int = Field(0, ge=0, lt=2**31)
     rating_threshold: float | None = None

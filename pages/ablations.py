@@ -50,7 +50,7 @@ def show_variants(variants: pd.DataFrame) -> None:
         "abl_scores",
         alt=f"{metric_label(metric)} of every variant and baseline per domain, with intervals",
         caption=f"{asked} {figures.seeds_said(rows)} 95 % intervals over users. Coloured: MICRec "
-        "and variants of it; grey: other models. Dotted line: the full model.",
+        f"and variants of it; grey: other models. Dotted line: the full model. {this.masked}",
     )
     if rows["diff"].notna().any():
         st.header("Difference from the full model", anchor=False, help=words("interval"))
@@ -61,7 +61,7 @@ def show_variants(variants: pd.DataFrame) -> None:
             alt="Paired difference from the full model per row and domain, with intervals",
             caption="Paired by user: left of the dotted line, doing without it hurts. Filled: "
             "significant after Holm's correction (p < 0.05); hollow: not. Popularity is far to the "
-            "left and only in the table.",
+            f"left and only in the table. {this.masked}",
         )
     else:
         st.caption("No paired differences from the full model were stored for this choice.")

@@ -34,7 +34,7 @@ def show_bins(degree: pd.DataFrame) -> None:
         alt="Recall at 20 per degree bin for each model, above the number of items per bin",
         caption="Recall@20 on the item side: of all held-out interactions with the items of a bin, "
         "the share that stands in the user's first 20. 95 % intervals; hatched bars: fewer than 30 "
-        f"items, read with care. {one.capitalize()}. {said}",
+        f"items, read with care. {one.capitalize()}. {said} {this.masked}",
     )
     claim = findings.Findings({LOW_DEGREE: this.frame(LOW_DEGREE)}, this.labels, this.seed)
     if (finding := claim.low_degree()) is not None:
@@ -50,7 +50,7 @@ def show_bins(degree: pd.DataFrame) -> None:
             alt="Recall of other models minus MICRec's per degree bin, with intervals",
             caption="Paired by item: below the dotted line, the other model finds less. 95 % "
             "intervals over the items of a bin, not corrected for the number of bins and models: "
-            f"what is claimed was tested over all items of few interactions. {said}",
+            f"what is claimed was tested over all items of few interactions. {said} {this.masked}",
         )
 
 
@@ -64,7 +64,7 @@ def show_beyond(beyond: pd.DataFrame) -> None:
         alt="Coverage, popularity and likeness within lists per model and domain",
         caption="Coverage: share of the catalogue that is in anyone's list. Popularity: mean "
         "number of interactions of what is recommended. Likeness: mean similarity within a list. "
-        f"{one.capitalize()}.",
+        f"{one.capitalize()}. {this.masked}",
     )
 
 

@@ -80,7 +80,8 @@ def show_effect(names: Sequence[str]) -> None:
         "mo_effect",
         alt=f"Paired difference in NDCG@20 without {', '.join(names)} or {figures.all_of(names)}",
         caption="NDCG@20 minus that of the full model, paired by user, 95 % interval. Left of the "
-        "dotted line: leaving it out hurts. Hollow: not significant after Holm's correction.",
+        "dotted line: leaving it out hurts. Hollow: not significant after Holm's correction. "
+        f"{this.masked}",
     )
 
 

@@ -22,7 +22,7 @@ from micrec_core.cli.output import Progress, aligned, answer, metric_lines
 from micrec_core.cli.parsing import changes, numbers, shares_of, sizes, words
 from micrec_core.mechanisms import MECHANISMS
 from micrec_core.modalities.registry import nouns
-from micrec_core.protocols import CURVES, PROTOCOLS
+from micrec_core.protocols import CURVES, MASKS, PROTOCOLS
 
 app = typer.Typer(
     add_completion=False,
@@ -38,6 +38,9 @@ Data = Annotated[Path, typer.Argument(metavar="DIR", help="A folder of tables.")
 RunDir = Annotated[Path, typer.Argument(metavar="RUN", help="A run's directory.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 SplitKind = Annotated[str, typer.Option(help="known, or inductive to withhold.")]
+Mask = Annotated[
+    str, typer.Option(help="What test lists leave out: all, or train as public benchmarks do.")
+]
 UnknownItems = Annotated[str, typer.Option(help="error or drop.")]
 Protocols = Annotated[
     str, typer.Option(help=f"Also train on less: {','.join(CURVES)}, or some of them.")
@@ -171,6 +174,7 @@ def train(
     *,
     features: dict[str, Any],
     split: SplitKind = "known",
+    mask: Mask = "all",
     device: Device = "auto",
     seed: Annotated[int, typer.Option(help="Of the training.")] = 0,
     epochs: Annotated[int | None, typer.Option(help="At most so many.")] = None,
@@ -195,6 +199,7 @@ def train(
             "training": {} if epochs is None else {"epochs": epochs},
             "features": specs(features),
             "split": split,
+            "mask": mask,
             "seed": seed,
             "unknown_items": unknown_items,
         },
@@ -208,7 +213,8 @@ def train(
             cache=cache or _cache(), umap=umap, baselines=baselines,
         )  # fmt: skip
     end = f"{done.run}, best epoch {done.best_epoch}, {done.seconds:.0f} s"
-    answer(as_json, asdict(done) | {"run": str(done.run)}, [*metric_lines(done.metrics), end])
+    lines = [*metric_lines(done.metrics), MASKS[mask], end]
+    answer(as_json, asdict(done) | {"run": str(done.run)}, lines)
 
 
 @app.command()
@@ -217,6 +223,9 @@ def evaluate(
     protocol: Annotated[str, typer.Option(help=f"{', '.join(PROTOCOLS)} or all.")] = "all",
     dataset: Annotated[
         Path | None, typer.Option(help="The run's tables, to measure anew instead of reading.")
+    ] = None,
+    mask: Annotated[
+        str | None, typer.Option(help="all or train, the run's own by default; needs the tables.")
     ] = None,
     device: Device = "auto",
     cache: Cache = None,
@@ -227,11 +236,11 @@ def evaluate(
 
     with Progress() as progress:
         found = evaluate_run(
-            run, dataset, protocol=protocol, device=device, progress=progress,
+            run, dataset, protocol=protocol, mask=mask, device=device, progress=progress,
             cache=cache or _cache(),
         )  # fmt: skip
     about = asdict(found) | {"run": str(found.run), "summary": found.summary.to_dict("records")}
-    answer(as_json, about, metric_lines(found.metrics))
+    answer(as_json, about, [*metric_lines(found.metrics), MASKS[found.mask]])
 
 
 @app.command()
@@ -290,6 +299,7 @@ def compare(
     *,
     features: dict[str, Any],
     split: SplitKind = "known",
+    mask: Mask = "all",
     epochs: Annotated[
         int | None, typer.Option(help="At most; by default of micrec its own, else 200.")
     ] = None,
@@ -314,6 +324,7 @@ def compare(
             "training": {} if epochs is None else {"epochs": epochs},
             "features": specs(features),
             "split": split,
+            "mask": mask,
         },
         changes(set_),
     )
@@ -328,7 +339,7 @@ def compare(
         return
     columns = ["model", "variant", "protocol", "domain", "metric", "mean", "diff", "p_holm"]
     rows = [[row[c] for c in (*columns, "verdict")] for row in found["tests"]]
-    answer(as_json, found, [*aligned([[*columns, "verdict"], *rows]), str(out)])
+    answer(as_json, found, [*aligned([[*columns, "verdict"], *rows]), MASKS[mask], str(out)])
 
 
 @app.command()

@@ -136,7 +136,7 @@ class Bench:
             return self
         if self._under is None or self._under[0] != stress:
             whole = self.material
-            left = Material(*stress.apply(whole.dataset, whole.split, whole.features))
+            left = Material(*stress.apply(whole.dataset, whole.split, whole.features), whole.mask)
             require_disjoint(left.dataset, left.split)
             self._under = stress, Bench(left, self.device)
         return self._under[1]

@@ -156,13 +156,16 @@ class Outcome:
         return out
 
 
-def questions(dataset: Dataset, split: Split) -> list[Question]:
-    """Every question that a split can be asked; those without users are left out."""
+def questions(dataset: Dataset, split: Split, mask: str = "all") -> list[Question]:
+    """Every question that a split can be asked; those without users are left out.
+
+    ``mask`` : of ``protocols.MASKS``
+    """
     trained = split.trained_ids(dataset)
     out: list[Question] = []
     for place, (domain, part) in enumerate(zip(dataset.domains, split.domains, strict=True)):
         elsewhere = set().union(*(ids for d, ids in enumerate(trained) if d != place))
-        asker = _Asker(place, domain, part, elsewhere)
+        asker = _Asker(place, domain, part, elsewhere, mask)
         out += [asker.ask(name, a) for name, protocol in PROTOCOLS.items() for a in protocol.asked]
     return [q for q in out if len(q)]
 
@@ -219,12 +222,13 @@ def tabulate(
 
 @dataclass(frozen=True)
 class _Asker:
-    """A domain, its split, and the ids of users trained on in another domain."""
+    """A domain, its split, the ids of users trained on in another domain, and the mask."""
 
     place: int
     domain: Domain
     part: DomainSplit
     elsewhere: set[str]
+    mask: str
 
     def matrix(self, *edges: Edges) -> sparse.csr_matrix:
         """Binary CSR [n_users, n_items] of some edges together."""
@@ -235,7 +239,7 @@ class _Asker:
 
     def ask(self, protocol: str, asked: Asked) -> Question:
         """The question about all users who have positives."""
-        hits, hidden = self.matrix(asked.hits(self.part)), asked.hidden(self.part)
+        hits, hidden = self.matrix(asked.hits(self.part)), asked.masked(self.part, self.mask)
         users = np.flatnonzero(np.diff(hits.indptr)).astype(np.int64)
         ids = self.domain.user_ids[users]
         trained = training_catalogue(self.domain, self.part)

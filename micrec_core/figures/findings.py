@@ -36,7 +36,7 @@ from micrec_core.names import (
     VARIANTS,
     model_label,
 )
-from micrec_core.protocols import PROTOCOL_LABELS
+from micrec_core.protocols import MASKS, PROTOCOL_LABELS
 
 TABLES = (VARIANTS, COLD, SUMMARY, LOW_DEGREE, ALIGNMENT)
 POPULARITY = "popularity"
@@ -78,10 +78,15 @@ def interval_text(mean: float, low: float, high: float, digits: int = 3) -> str:
     return f"{mean:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
-def how_tested(left_out: Mapping[str, str]) -> str:
-    """How claims come about, and which baselines were not measured beside the run and why."""
+def how_tested(left_out: Mapping[str, str], mask: str) -> str:
+    """How claims come about, and which baselines were not measured beside the run and why.
+
+    ``mask`` : of ``protocols.MASKS``
+    """
     missing = [f"{model_label(name)} ({why})" for name, why in left_out.items()]
-    return HOW_TESTED + (f" Not measured: {'; '.join(missing)}." if missing else "")
+    return f"{HOW_TESTED} {MASKS[mask]}" + (
+        f" Not measured: {'; '.join(missing)}." if missing else ""
+    )
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ from micrec_core.names import (
     WEIGHTS,
     curve_file,
 )
-from micrec_core.protocols import CURVES
+from micrec_core.protocols import CURVES, MASKS
 from micrec_core.report.render import render
 
 Frame = Callable[[str], pd.DataFrame | None]
@@ -48,12 +48,16 @@ _MAX_ROWS = 300
 
 @dataclass(frozen=True)
 class Section:
-    """A chart of the report with what it shows in words and its numbers."""
+    """A chart of the report with what it shows in words and its numbers.
+
+    ``tested`` : whether it shows figures on test interactions
+    """
 
     title: str
     figure: go.Figure
     table: pd.DataFrame
     note: str
+    tested: bool = False
 
 
 def html_report(
@@ -71,6 +75,7 @@ def html_report(
     labels = {d["name"]: d["label"] or d["name"] for d in info["dataset"]["domains"]}
     tables = {name: frame(name) for name in findings.TABLES}
     found = findings.Findings(tables, labels, info.get("seed"), info.get("variant", FULL))
+    mask = info.get("mask", "all")
     sections = list(_sections(info, frame, history, vectors, labels))
     return render(
         "run.html",
@@ -79,7 +84,8 @@ def html_report(
         one_domain=ONE_DOMAIN,
         findings=found.every(),
         mechanisms=found.mechanisms(),
-        how_tested=findings.how_tested(info.get("left_out") or {}),
+        how_tested=findings.how_tested(info.get("left_out") or {}, mask),
+        masked=MASKS[mask],
         domains=domain_table(list(info["dataset"]["domains"])),
         sections=sections,
         # The first brings the script that draws all of them.
@@ -126,6 +132,7 @@ def _ablation_sections(frame: Frame, labels: Mapping[str, str], one: str) -> Ite
             ablations.scores(rows, labels),
             rows,
             f"NDCG@20 of known users, 95 % intervals over users. {ablations.seeds_said(rows)}",
+            tested=True,
         )
         if rows["diff"].notna().any():
             yield Section(
@@ -133,6 +140,7 @@ def _ablation_sections(frame: Frame, labels: Mapping[str, str], one: str) -> Ite
                 ablations.differences(rows, labels),
                 rows[rows["diff"].notna()],
                 "Paired by user; hollow: not significant after Holm's correction.",
+                tested=True,
             )
     cutoff = frame(CUTOFF)
     if cutoff is not None:
@@ -145,6 +153,7 @@ def _ablation_sections(frame: Frame, labels: Mapping[str, str], one: str) -> Ite
             rows,
             f"{theme.metric_label(str(rows['metric'].iloc[0]))} against the list length K. {one}. "
             f"{said}",
+            tested=True,
         )
 
 
@@ -164,6 +173,7 @@ def _stress_sections(frame: Frame, labels: Mapping[str, str]) -> Iterator[Sectio
                     ablations.stress_curves(part, stress, named),
                     own_seed(part),
                     f"NDCG@20 of models trained anew. {curve.note}",
+                    tested=True,
                 )
 
 
@@ -178,11 +188,13 @@ def _degree_sections(frame: Frame, labels: Mapping[str, str], one: str) -> Itera
             low_degree.recall_by_bin(drawn, labels),
             rows,
             f"Item-side recall@20 with 95 % intervals; hatched: fewer than 30 items. {one}. {said}",
+            tested=True,
         )
     if beyond is not None:
         rows = pick(beyond, variant="full")
         note = f"Coverage of the catalogue, popularity of lists, likeness within them. {one}."
-        yield Section("Beyond accuracy", low_degree.beyond_accuracy(rows, labels), rows, note)
+        figure = low_degree.beyond_accuracy(rows, labels)
+        yield Section("Beyond accuracy", figure, rows, note, tested=True)
 
 
 def _weight_sections(frame: Frame, labels: Mapping[str, str]) -> Iterator[Section]:

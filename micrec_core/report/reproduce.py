@@ -16,7 +16,7 @@ from micrec_core.runs import Run
 # The folder of tables, which a run does not know.
 TABLES = "TABLES"
 # Settings that are options of their own.
-_OPTIONS = (*MODALITIES, "split", "seed", "unknown_items")
+_OPTIONS = (*MODALITIES, "split", "mask", "seed", "unknown_items")
 _COMPARE_SEEDS = [0, 1, 2]
 
 

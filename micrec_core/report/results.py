@@ -53,11 +53,12 @@ def write_results(
     notes : dataset name -> a sentence that must stand above its tables
     draws : runs of the full model that are put together in tables over several draws of a split
     """
-    runs: dict[tuple[str, str, str, int], list[Run]] = defaultdict(list)
+    runs: dict[tuple[str, str, str, int, str], list[Run]] = defaultdict(list)
     for path in paths:
         run = open_run(path)
         data = dataset_of(run)
-        runs[data.name, data.fingerprint, run.info.split, split_seed(run)].append(run)
+        drawn = run.info.split, split_seed(run), run.info.mask
+        runs[data.name, data.fingerprint, *drawn].append(run)
     folder = out.parent / out.stem
     folder.mkdir(parents=True, exist_ok=True)
     groups = [

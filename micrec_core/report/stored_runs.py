@@ -35,10 +35,10 @@ def split_seed(run: Run) -> int:
 
 
 def title(run: Run) -> str:
-    """Dataset, its size and split."""
+    """Dataset, its size and split, and the mask where it is that of public benchmarks."""
     drawn = f"{run.info.split}, drawn with seed {split_seed(run)}"
     split = "trained on everything" if run.info.split == "known" else drawn
-    return f"{dataset_of(run).name}, {size(run)}, {split}"
+    return f"{dataset_of(run).name}, {size(run)}, {split}{_mask(run)}"
 
 
 def size(run: Run) -> str:
@@ -51,7 +51,12 @@ def slug(run: Run) -> str:
     """What the files of a run's tables begin with: dataset, its version, split and draw."""
     name = "".join(c if c.isalnum() else "-" for c in dataset_of(run).name.lower())
     drawn = f"-{split_seed(run)}" if split_seed(run) else ""
-    return f"{name}-{dataset_of(run).fingerprint[:6]}-{run.info.split}{drawn}"
+    masked = "" if run.info.mask == "all" else f"-mask-{run.info.mask}"
+    return f"{name}-{dataset_of(run).fingerprint[:6]}-{run.info.split}{drawn}{masked}"
+
+
+def _mask(run: Run) -> str:
+    return "" if run.info.mask == "all" else ", train items alone masked"
 
 
 def n_items(run: Run) -> int:

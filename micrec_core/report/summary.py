@@ -79,7 +79,8 @@ def findings(group: Group) -> list[Finding]:
 def _short(run: Run) -> str:
     """What the tables of the head call a run's data."""
     drawn = f" {split_seed(run)}" if run.info.split != "known" else ""
-    return f"{dataset_of(run).name} ({n_items(run):,} items), {run.info.split}{drawn}"
+    masked = "" if run.info.mask == "all" else ", train alone masked"
+    return f"{dataset_of(run).name} ({n_items(run):,} items), {run.info.split}{drawn}{masked}"
 
 
 def _of_single(group: Group) -> Iterator[Finding]:

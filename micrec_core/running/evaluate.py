@@ -18,7 +18,7 @@ from micrec_core.evaluation.metric_frames import summary_table
 from micrec_core.evaluation.questions import Outcome, Question, tabulate
 from micrec_core.modalities.registry import nouns
 from micrec_core.names import PARAMETERS, SUMMARY
-from micrec_core.protocols import PROTOCOLS
+from micrec_core.protocols import MASKS, PROTOCOLS
 from micrec_core.running.fit import restore
 from micrec_core.running.frames import headline
 from micrec_core.running.record import settings_of
@@ -34,7 +34,10 @@ from micrec_core.training.prepare import (
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was measured; ``metrics`` as ``headline`` gives them, ``summary`` with references."""
+    """What was measured; ``metrics`` as ``headline`` gives them, ``summary`` with references.
+
+    ``mask`` is of ``protocols.MASKS``.
+    """
 
     run: Path
     model: str
@@ -42,6 +45,7 @@ class Evaluation:
     summary: pd.DataFrame
     seconds: float
     best_epoch: int
+    mask: str
 
 
 def evaluate_run(
@@ -49,6 +53,7 @@ def evaluate_run(
     dataset_path: Path | str | None = None,
     *,
     protocol: str = "all",
+    mask: str | None = None,
     device: str = "auto",
     progress: Progress = silent,
     cache: Path | None = None,
@@ -59,11 +64,13 @@ def evaluate_run(
     ----------
     dataset_path : the tables it was trained on, to measure anew; None reads what the run holds
     protocol : one of PROTOCOLS, or all
+    mask : of MASKS; the run's own by default, another is measured anew
 
     Raises
     ------
     ConfigError
-        The protocol is unknown, or the run's split does not withhold what it asks about.
+        The protocol or mask is unknown, the run's split does not withhold what is asked about, or
+        its figures are under another mask and there is no dataset.
     RunError
         The run is damaged, or the dataset is another.
     """
@@ -71,12 +78,20 @@ def evaluate_run(
         raise ConfigError(
             f"there is no protocol '{protocol}'; there are: {', '.join(PROTOCOLS)} and all"
         )
+    if mask is not None and mask not in MASKS:
+        raise ConfigError(f"there is no mask '{mask}'; there are: {' and '.join(MASKS)}")
     started = time.perf_counter()
     run = open_run(path)
+    mask = mask or run.info.mask
+    if dataset_path is None and mask != run.info.mask:
+        raise ConfigError(
+            f"run '{run.name}' holds figures under the mask '{run.info.mask}'; give --dataset to "
+            f"measure under '{mask}'"
+        )
     if dataset_path is None:
         summary = run.frame(SUMMARY)
     else:
-        prepared = reopen(run, dataset_path, device, progress, cache)
+        prepared = reopen(run, dataset_path, device, progress, cache, mask)
         asked = [q for q in prepared.material.questions if protocol in ("all", q.protocol)]
         progress("evaluating", 0, 0)
         summary = tabulate(summary_table, _outcomes(run, prepared, asked))
@@ -95,6 +110,7 @@ def evaluate_run(
         summary,
         time.perf_counter() - started,
         int(run.info.best_epoch or 0),
+        mask,
     )
 
 
@@ -105,9 +121,14 @@ def _outcomes(run: Run, prepared: Prepared, asked: Sequence[Question]) -> list[O
 
 
 def reopen(
-    run: Run, dataset_path: Path | str, device: str, progress: Progress, cache: Path | None
+    run: Run,
+    dataset_path: Path | str,
+    device: str,
+    progress: Progress,
+    cache: Path | None,
+    mask: str | None = None,
 ) -> Prepared:
-    """Everything that the run's model was trained on.
+    """Everything that the run's model was trained on, asked under ``mask`` or the run's own.
 
     Raises
     ------
@@ -115,6 +136,7 @@ def reopen(
         The dataset is not the one of the run.
     """
     settings = settings_of(run.info)
+    settings = settings.model_copy(update={"mask": mask or settings.mask})
     device = choose_device(device)
     dataset, split = load_dataset(dataset_path, settings)
     if run.info.dataset is None or run.info.dataset.fingerprint != dataset.fingerprint:

@@ -30,6 +30,7 @@ def first_info(dataset: Dataset, settings: RunSettings, device: str) -> dict[str
         "without": settings.model.without,
         "seed": settings.seed,
         "split": settings.split,
+        "mask": settings.mask,
         "dataset": dataset_info(dataset),
         "config": settings.model_dump(mode="json"),
         "device": device_name(device),
@@ -129,7 +130,8 @@ def require_same(path: Path, settings: RunSettings, dataset: Dataset) -> None:
     if not (path / "run.json").is_file():
         raise RunError(f"there is no run at {path} to resume; leave --resume out to start it")
     info = RunInfo.parse(read_json(path / "run.json", where), where)
-    before, now = flat(info.config), flat(settings.model_dump(mode="json"))
+    # Before there was a choice of masks, there was this one.
+    before, now = {"mask": "all"} | flat(info.config), flat(settings.model_dump(mode="json"))
     for key in sorted(before.keys() | now.keys()):
         if before.get(key) != now.get(key):
             raise RunError(

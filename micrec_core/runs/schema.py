@@ -86,6 +86,7 @@ class RunInfo(_Record):
     without: tuple[str, ...] = ()
     seed: int = 0
     split: Literal["known", "inductive"] = "known"
+    mask: Literal["all", "train"] = "all"
     dataset: DatasetInfo | None = None
     encoders: dict[str, str] = Field(default_factory=dict)
     config: dict[str, Any] = Field(default_factory=dict)

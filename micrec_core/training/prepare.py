@@ -31,16 +31,20 @@ from micrec_core.training.build import effective_training, used_modalities
 
 @dataclass(frozen=True)
 class Material:
-    """A dataset, split and encoded: the same for every model and variant trained on it."""
+    """A dataset, split and encoded: the same for every model and variant trained on it.
+
+    ``mask`` is of ``protocols.MASKS``.
+    """
 
     dataset: Dataset
     split: Split
     features: DatasetFeatures
+    mask: str = "all"
 
     @cached_property
     def questions(self) -> list[Question]:
         """What every model trained on this split is asked."""
-        return questions(self.dataset, self.split)
+        return questions(self.dataset, self.split, self.mask)
 
     @cached_property
     def catalogues(self) -> list[NDArray[np.bool_]]:
@@ -177,7 +181,7 @@ def encode_material(
         cache=cache,
         device=device,
     )
-    return Material(dataset, split, features)
+    return Material(dataset, split, features, settings.mask)
 
 
 def prepare(material: Material, settings: RunSettings, device: str) -> Prepared:

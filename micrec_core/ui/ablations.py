@@ -50,7 +50,8 @@ def show_cutoff(opened: Opened, cutoff: pd.DataFrame) -> None:
         "abl_cutoff",
         alt=f"{metric_label(metric)} against the list length for each model and domain",
         caption="The order of the models should not depend on where the list is cut. "
-        f"{verdicts.trainings(opened.seed or 0, 1).capitalize()}. {said}",
+        f"{verdicts.trainings(opened.seed or 0, 1).capitalize()}. {said} "
+        f"{opened.masked}",
     )
 
 
@@ -78,7 +79,7 @@ def show_stress(opened: Opened, frame: pd.DataFrame, stress: str) -> None:
         key,
         alt=f"NDCG@20 against: {CURVES[stress].axis.lower()}, for each model and domain",
         caption="Every mark is a model trained anew and asked the same; 95 % intervals over users. "
-        + CURVES[stress].note,
+        f"{CURVES[stress].note} {opened.masked}",
     )
 
 

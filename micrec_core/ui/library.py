@@ -18,6 +18,7 @@ import streamlit as st
 from micrec_core.bundled import RUNS, home
 from micrec_core.errors import RunError
 from micrec_core.names import CATALOGUE, LAYOUTS, ONE_DOMAIN, SNAPSHOT_USERS, model_label
+from micrec_core.protocols import MASKS
 from micrec_core.runs import Run, RunListing, list_runs, open_run
 from micrec_core.runs.files import flat
 
@@ -70,6 +71,11 @@ class Opened:
     def one_domain(self) -> bool:
         """Whether there is no other domain that anything could be carried to."""
         return len(self.labels) < 2
+
+    @property
+    def masked(self) -> str:
+        """What the test lists of all its figures leave out, in a sentence."""
+        return MASKS[self.info["mask"]]
 
     @property
     def in_common(self) -> str:
@@ -198,7 +204,10 @@ def facts(opened: Opened) -> pd.DataFrame:
     """How the run was made: seed, device, settings, versions, timings and notes, one row each."""
     info = opened.info
     named = {
-        **{k: info[k] for k in ("created", "finished", "seed", "split", "device", "n_parameters")},
+        **{
+            k: info[k]
+            for k in ("created", "finished", "seed", "split", "mask", "device", "n_parameters")
+        },
         **{f"encoder of {k}": v for k, v in info["encoders"].items()},
         **{f"setting {k}": v for k, v in flat(info["config"]).items()},
         **{f"version of {k}": v for k, v in info["versions"].items()},

@@ -18,7 +18,7 @@ def show_findings(opened: Opened) -> None:
         missing(opened.run.path, "findings", "metrics/")
         return
     st.header("What was found", anchor=False, help=words("NDCG", "Recall", "interval"))
-    st.caption(plain(how_tested(opened.info["left_out"])))
+    st.caption(plain(how_tested(opened.info["left_out"], opened.info["mask"])))
     grid = st.grid(3, min_column_width=250, border=True)
     for finding in cards:
         with grid.cell():

@@ -218,11 +218,12 @@ def compare(job: Job, opened: Opened | None) -> None:
         return
     run = open_run(job.candidate, verify=False)
     told, data = run.info.model_dump(), opened.info["dataset"]
-    if (told["dataset"]["fingerprint"], told["split"]) != (
-        data["fingerprint"],
-        opened.info["split"],
-    ):
-        st.caption("Trained on other data or another split than the opened run: not comparable.")
+    asked = told["dataset"]["fingerprint"], told["split"], told["mask"]
+    if asked != (data["fingerprint"], opened.info["split"], opened.info["mask"]):
+        st.caption(
+            "Trained on other data or another split than the opened run, or asked under another "
+            "mask: not comparable."
+        )
     elif run.has(SUMMARY):
         st.markdown(f"**NDCG@20 on the test data, beside run {plain(opened.run.name)}**",
                     help=words("NDCG", "interval"))  # fmt: skip

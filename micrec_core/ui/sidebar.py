@@ -102,7 +102,10 @@ def _facts(chosen: Opened) -> None:
         st.badge("comparison: tables, no model", icon=":material/table_chart:", color="gray")
     encoders = info.get("encoders") or {}
     seen = ", ".join(f"{m}: {plain(e)}" for m, e in encoders.items()) or "none"
-    st.caption(f"Encoders: {seen}. Split: {info.get('split', 'known')}. Seed {info.get('seed')}.")
+    st.caption(
+        f"Encoders: {seen}. Split: {info.get('split', 'known')}. Seed {info.get('seed')}. "
+        f"{chosen.masked}"
+    )
 
 
 def _copy_link(run: str) -> None:

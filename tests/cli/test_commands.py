@@ -14,7 +14,7 @@ import pytest
 
 from micrec_core.cli import main
 from micrec_core.errors import Stopped
-from micrec_core.protocols import PROTOCOLS, Asked, Protocol
+from micrec_core.protocols import MASKS, PROTOCOLS, Asked, Protocol
 from micrec_core.sample.generate import generate_sample
 from tests.data.conftest import write_dataset
 from tests.data.test_bad_tables import BAD
@@ -189,7 +189,17 @@ def test_train_and_evaluate_print_the_shape_of_the_design(
     assert set(value) == {"mean", "low", "high", "n"} and 0 <= value["low"] <= value["high"] <= 1
     code, measured, _ = said("evaluate", out, "--json")
     assert code == 0 and measured["metrics"] == made["metrics"]
+    code, measured, _ = said("evaluate", out, "--dataset", place / "tiny", "--mask", "train",
+                             "--json", "--device", "cpu")  # fmt: skip
+    lower = measured["metrics"]["known"]["food"]["ndcg@20"]
+    assert code == 0 and measured["mask"] == "train" and lower["mean"] < value["mean"]
+    assert json.loads((out / "run.json").read_text())["mask"] == "all", "the run stays as it is"
+    code, _, err = said("evaluate", out, "--mask", "train")
+    assert code == 2 and "give --dataset to measure under 'train'" in err
+    code, _, err = said("evaluate", out, "--mask", "test")
+    assert code == 2 and "there is no mask 'test'; there are: all and train" in err
     code, lines, _ = said("evaluate", place / "run", "--protocol", "cold-domain")
+    assert MASKS["all"] in lines
     assert code == 0 and "cold-domain" in lines and "known" not in lines
     code, _, err = said(*words)
     assert code == 2 and "exists already" in err

@@ -43,6 +43,22 @@ def pairs(question: Question, matrix) -> set[tuple[int, int]]:
     return set(zip(question.users[rows].tolist(), items.tolist(), strict=True))
 
 
+def test_the_mask_of_public_benchmarks_leaves_validation_items_in(asked: Asked) -> None:
+    """Only known users of training have validation items; what else is asked stays as it is."""
+    public = questions(asked[0], asked[1], "train")
+    assert len(public) == len(asked[2])
+    for ours, theirs in zip(asked[2], public, strict=True):
+        part = asked[1].domains[ours.place]
+        same = (ours.positives != theirs.positives).nnz == 0
+        assert same and (ours.candidates == theirs.candidates).all()
+        if ours.protocol == "known" or ours.scope == FULL_LIST:
+            kept = set(theirs.users.tolist())
+            assert pairs(theirs, theirs.mask) == {p for p in edge_set(part.train) if p[0] in kept}
+            assert pairs(ours, ours.mask) - pairs(theirs, theirs.mask)
+        elif ours.mask is not None:
+            assert (ours.mask != theirs.mask).nnz == 0
+
+
 def edge_set(*edges) -> set[tuple[int, int]]:
     return {p for e in edges for p in zip(e.user.tolist(), e.item.tolist(), strict=True)}
 

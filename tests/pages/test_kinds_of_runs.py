@@ -13,17 +13,19 @@ import pytest
 
 from micrec_core.config import RunSettings
 from micrec_core.names import DEGREE_ITEMS, ONE_DOMAIN
+from micrec_core.protocols import MASKS
+from micrec_core.report.export import export_run
 from micrec_core.running.train import train_run
 from micrec_core.runs import open_run
 from micrec_core.sample.generate import generate_sample
 from tests.pages.conftest import PAGES, ROUTER, healthy, words
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-# Run -> its domains, and what is switched off.
-KINDS: dict[str, tuple[int, tuple[str, ...]]] = {
-    "one": (1, ()),
-    "three-bare": (3, ("text", "image")),
-    "six-by-text": (6, ("image",)),
+# Run -> its domains, what is switched off, and what test lists leave out.
+KINDS: dict[str, tuple[int, tuple[str, ...], str]] = {
+    "one": (1, (), "train"),
+    "three-bare": (3, ("text", "image"), "all"),
+    "six-by-text": (6, ("image",), "all"),
 }
 
 
@@ -47,12 +49,13 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("kinds")
     source = folder / "sample"
     generate_sample(source, users=90, items=36, seed=3, picture_size=32)
-    for name, (n_domains, without) in KINDS.items():
+    for name, (n_domains, without, mask) in KINDS.items():
         data = deal(source, folder / f"{name}-data", n_domains)
         settings = RunSettings(
             model={"without": without, "dim": 8},
             training={"epochs": 1, "steps": 2},
             split="inductive",
+            mask=mask,
         )
         train_run(data, folder / "runs" / name, settings, device="cpu", umap=False)
     return folder / "runs"
@@ -77,6 +80,8 @@ def test_a_page(kind, page, runs, monkeypatch, tmp_path) -> None:
     healthy(test)
     assert not test.error, [e.value for e in test.error]
     said = words(test)
+    mask = KINDS[kind][2]
+    assert [m for m in MASKS if MASKS[m] in said] == [mask]
     if KINDS[kind][0] == 1:
         assert "Known in both" not in said
         if page in ("overview", "alignment", "ablations"):
@@ -85,3 +90,25 @@ def test_a_page(kind, page, runs, monkeypatch, tmp_path) -> None:
         assert "There is nothing to weigh" in said
     if page == "cold_start":
         assert "parameters changed" in said
+
+
+def test_measured_charts_say_what_test_lists_leave_out(runs, monkeypatch, tmp_path) -> None:
+    from streamlit.testing.v1 import AppTest
+
+    monkeypatch.setenv("MICREC_BUNDLED", str(tmp_path / "none"))
+    monkeypatch.setenv("MICREC_RUNS", str(runs))
+    test = AppTest.from_file(ROUTER, default_timeout=60)
+    test.query_params["run"] = "one"
+    test.run()
+    for page, charts in (("ablations", 3), ("low_degree", 3)):
+        test.switch_page(f"../../pages/{page}.py").run()
+        captions = [c.value for c in test.main.caption]
+        assert sum(MASKS["train"] in caption for caption in captions) == charts, captions
+
+
+def test_reports_say_it_too(runs, tmp_path) -> None:
+    for kind, (n_domains, _, mask) in KINDS.items():
+        (file,) = export_run(runs / kind, "html", tmp_path / f"{kind}.html")
+        text = file.read_text(encoding="utf-8")
+        assert [m for m in MASKS if MASKS[m] in text] == [mask]
+        assert (ONE_DOMAIN in text) == (n_domains == 1)

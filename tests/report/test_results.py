@@ -13,6 +13,7 @@ from micrec_core.baselines import families, models
 from micrec_core.cli import main as command_line
 from micrec_core.config import RunSettings
 from micrec_core.errors import ConfigError
+from micrec_core.report import results
 from micrec_core.report.reproduce import train_command
 from micrec_core.report.results import write_results
 from micrec_core.report.stored_runs import Group
@@ -40,6 +41,19 @@ def test_every_figure_comes_from_the_run(tmp_path: Path) -> None:
         assert f"{row.mean:.4f} [{row.low:.4f}, {row.high:.4f}]" in text
     table = pd.read_csv(next((tmp_path / "results").glob("*.csv")))
     assert set(table["protocol"]) >= {"new-items", "cold-domain", "new-users"}
+
+
+def test_figures_under_two_masks_stand_apart_and_say_so(tmp_path: Path, monkeypatch) -> None:
+    run = open_run(RUN)
+    public = replace(run, info=run.info.model_copy(update={"mask": "train"}))
+    stored = {"ours": run, "public": public}
+    monkeypatch.setattr(results, "open_run", lambda path: stored[path.name])
+    out = tmp_path / "results.md"
+    write_results([Path("ours"), Path("public")], out)
+    headings = [line for line in out.read_text().splitlines() if line.startswith("## ")]
+    assert sum(line.endswith(", train items alone masked") for line in headings) == 1
+    assert len(headings) == 3, "in short, and a section for each mask"
+    assert len([p for p in (tmp_path / "results").iterdir() if "mask-train" in p.name]) >= 1
 
 
 def test_head_tells_who_is_best_and_what_each_mechanism_earns(tmp_path: Path) -> None:
