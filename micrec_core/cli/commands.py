@@ -77,7 +77,7 @@ def sample(
 
 
 @app.command()
-@with_dialect
+@with_dialect("tables")
 def check(
     path: Data,
     unknown_items: UnknownItems = "error",

@@ -78,8 +78,8 @@ def _spread(
     return call
 
 
-def with_dialect(command: Callable[..., None]) -> Callable[..., None]:
-    """Options that say how tables are written, collected in the parameter ``tables``."""
+def with_dialect(into: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Options that say how tables are written, collected in a parameter of the command."""
     words = {
         "columns": (list[str] | None, "--map", "OURS=THEIRS", "Another name of a column."),
         "separator": (
@@ -91,14 +91,11 @@ def with_dialect(command: Callable[..., None]) -> Callable[..., None]:
         "encoding": (str | None, "--encoding", None, "Of text tables, such as cp1252."),
         "decimal": (str | None, "--decimal", None, "The mark of fractions, . or a comma."),
     }
-    return _spread(
-        command,
-        "tables",
-        [
-            _option(name, kind, None, typer.Option(option, metavar=form, help=said))
-            for name, (kind, option, form, said) in words.items()
-        ],
-    )
+    options = [
+        _option(name, kind, None, typer.Option(option, metavar=form, help=said))
+        for name, (kind, option, form, said) in words.items()
+    ]
+    return lambda command: _spread(command, into, options)
 
 
 def dialect_of(tables: Mapping[str, Any]) -> Dialect:

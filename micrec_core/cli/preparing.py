@@ -9,6 +9,7 @@ import typer
 
 from micrec_core.cli.benchmarking import app  # with the commands that are there so far
 from micrec_core.cli.commands import Json
+from micrec_core.cli.modality_options import dialect_of, with_dialect
 from micrec_core.cli.output import Progress, aligned, answer
 from micrec_core.cli.parsing import named
 from micrec_core.errors import ConfigError
@@ -22,13 +23,20 @@ __all__ = ["app"]
 
 
 @app.command()
+@with_dialect("tables_")
 def prepare(
-    format: Annotated[str, typer.Argument(help="amazon2023, amazon2018, amazon2014 or recbole.")],
+    format: Annotated[
+        str,
+        typer.Argument(
+            help="amazon2023, amazon2018, amazon2014, recbole, mmrec, movielens, movielens1m, "
+            "goodreads, yelp, hm, steam, mind or csv."
+        ),
+    ],
     domain: Annotated[
         list[str],
         typer.Option(
-            metavar="NAME=REVIEWS,META",
-            help="A domain's two files (recbole: .inter,.item), plain or .gz; once for each.",
+            metavar="NAME=REVIEWS[,META]",
+            help="A domain's files (recbole: .inter,.item), plain or .gz; once for each.",
         ),
     ],
     out: Annotated[Path, typer.Option(help="A folder that does not exist or is empty.")],
@@ -49,13 +57,16 @@ def prepare(
     tables: Annotated[
         str, typer.Option(help="csv or parquet; auto takes parquet for millions of rows.")
     ] = "auto",
+    *,
+    tables_: dict[str, Any],
     as_json: Json = False,
 ) -> None:
-    """Turn raw Amazon Reviews or RecBole files into a dataset; nothing is downloaded."""
+    """Turn files of public data into a dataset; nothing is downloaded (docs/recipes.md)."""
     from micrec_core.data.raw import Options
     from micrec_core.data.raw import prepare as run
 
-    options = Options(min_rating, k_core, unknown_items, bad_lines, tables)
+    dialect = dialect_of(tables_)
+    options = Options(min_rating, k_core, unknown_items, bad_lines, tables, dialect)
     with Progress() as progress:
         made = run(format, sources(domain, images or []), out, options, progress)
     answer(as_json, made, _lines(made))
@@ -83,11 +94,15 @@ def sources(domains: Sequence[str], images: Sequence[str]) -> list[Source]:
         if name in folders:
             raise ConfigError(f"--images is there twice for {quote(name)}; put all in one folder")
         folders[name] = Path(folder).expanduser()
-    return [Source(name, *_two_files(text), folders.get(name)) for name, text in files]
+    return [Source(name, *_files(text), folders.get(name)) for name, text in files]
 
 
-def _two_files(text: str) -> tuple[Path, Path]:
-    """The files on both sides of the comma; of several commas, the one between files that exist."""
+def _files(text: str) -> tuple[Path, Path | None]:
+    """One file, or those on both sides of the comma; of several commas, that between files that
+    exist.
+    """
+    if "," not in text or Path(text).expanduser().is_file():
+        return Path(text).expanduser(), None
     places = [k for k, letter in enumerate(text) if letter == ","]
     pairs = [(Path(text[:k]).expanduser(), Path(text[k + 1 :]).expanduser()) for k in places]
     if len(pairs) > 1:

@@ -132,16 +132,24 @@ def times(table: Table) -> NDArray[np.float64]:
     return found
 
 
-def _refuse_two_units(table: Table, found: NDArray[np.float64]) -> None:
-    """A column of seconds and, say, milliseconds: all of the one would be later than the other."""
-    first = {
-        unit: int(np.argmax(here))
+def two_units(found: NDArray[np.float64]) -> list[tuple[int, str]] | None:
+    """The first row and the name of each of the first two units that times [n] are in; None of one.
+
+    In a column of seconds and, say, milliseconds all of the one would be later than the other.
+    """
+    first = [
+        (int(np.argmax(here)), unit)
         for unit, (low, high) in _UNITS.items()
         if (here := (found >= low) & (found < high)).any()
-    }
-    if len(first) < 2:
+    ]
+    return sorted(first)[:2] if len(first) > 1 else None
+
+
+def _refuse_two_units(table: Table, found: NDArray[np.float64]) -> None:
+    units = two_units(found)
+    if units is None:
         return
-    (one, row), (other, later) = sorted(first.items(), key=lambda pair: pair[1])[:2]
+    (row, one), (later, other) = units
     raise table.refuse(
         later,
         f"timestamp is {found[later]:.0f}, as {other} since 1970 are, and {found[row]:.0f}, as "

@@ -82,7 +82,7 @@ def test_lines_for_people(said, tmp_path: Path, domains) -> None:
         (["--domain", "food=b.jsonl,m.jsonl"], "'food' is given twice"),
         (["--domain", "a/b=b.jsonl,m.jsonl"], "cannot be called 'a/b'"),
         (["--domain", "books"], "not of the form --domain NAME=REVIEWS,META"),
-        (["--domain", "books=b.jsonl"], "not two files"),
+        (["--domain", "books=b.jsonl"], "'b.jsonl' does not exist"),
         (["--domain", "books=b.jsonl,"], "not two files"),
         (["--domain", "books=b,c,d"], "not two files"),
         (["--images", "fod=."], "write 'food'"),

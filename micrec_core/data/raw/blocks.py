@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from micrec_core.data.progress import Progress
 from micrec_core.data.raw.filters import Part
+from micrec_core.data.types import SPLIT_NAMES
 from micrec_core.data.write import TEXT, constant, table_writer
 
 _BLOCK = 1 << 18
@@ -33,7 +34,10 @@ def write_interactions(
     complete = {c: [v for v in values if v is not None] for c, values in numbers.items()}
     complete = {c: values for c, values in complete.items() if len(values) == len(parts)}
     kinds = {c: _kind(values) for c, values in complete.items()}
+    with_split = all(p.split is not None for p in parts)
     columns = dict.fromkeys(("user_id", "item_id", "domain"), TEXT) | kinds
+    columns |= {"split": TEXT} if with_split else {}
+    words = pa.array(SPLIT_NAMES, TEXT)
     total, done = sum(len(p) for p in parts), 0
     with table_writer(root / "interactions", columns, _SUFFIXES[tables]) as add:
         for k, part in enumerate(parts):
@@ -42,11 +46,15 @@ def write_interactions(
                 domain = constant(part.name, len(part.user.codes[rows]))
                 arrays = [part.user.rows(rows), part.item.rows(rows), domain]
                 arrays += [pa.array(complete[c][k][rows]).cast(kinds[c]) for c in kinds]
+                if with_split:
+                    assert part.split is not None
+                    arrays.append(words.take(pa.array(part.split[rows])))
                 add(arrays)
                 done += len(domain)
                 progress("writing interactions", done, total)
-    left = [c for c in numbers if c not in kinds]
-    return tuple(c for c in left if any(v is not None for v in numbers[c]))
+    left = [c for c in numbers if c not in kinds and any(v is not None for v in numbers[c])]
+    some = any(p.split is not None for p in parts) and not with_split
+    return (*left, *(["split"] if some else []))
 
 
 def write_items(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -28,6 +30,8 @@ class Part:
     rows : int64 [n_items], rows of the shelf; -1 for an item without metadata
     dropped : reason -> number of interactions
     skipped : lines of the file of interactions
+    split : int8 [n], or None
+    names : of the columns of its files, as they call them
     """
 
     name: str
@@ -40,6 +44,8 @@ class Part:
     rows: NDArray[np.int64]
     dropped: dict[str, int]
     skipped: Skipped
+    split: NDArray[np.int8] | None = None
+    names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.user.codes)
@@ -65,7 +71,7 @@ def filter_log(name: str, log: RawLog, shelf: Shelf, rules: Rules) -> Part:
         Nothing would be left, there is no rating for the threshold, or no item has metadata.
     """
     shelved = shelf.first_rows(log.item.values)
-    if (shelved < 0).all():
+    if len(shelf.ids) and (shelved < 0).all():
         raise DataError(
             f"no item of {log.name} is in {shelf.name}; check that the two files belong together"
         )
@@ -85,6 +91,8 @@ def filter_log(name: str, log: RawLog, shelf: Shelf, rules: Rules) -> Part:
         shelved[known],
         dropped,
         log.skipped,
+        None if log.split is None else log.split[kept],
+        (*log.names, *shelf.names),
     )
 
 
@@ -110,7 +118,9 @@ def _kept(
                 f"no item of {log.name} that is rated well enough is in {shelf.name}; lower "
                 "--min-rating or keep unknown items"
             )
-    keep("repeated", _earliest(kept, user, item, len(log.item.values), log.time))
+    # Of equally early ones the one in train stays: a pair that was trained on is no test pair.
+    orders = [order for order in (log.time, log.split) if order is not None]
+    keep("repeated", _earliest(kept, user, item, len(log.item.values), orders))
     if rules.k_core > 1:
         edges = Edges(user[kept], item[kept])
         core = core_mask(edges, rules.k_core, len(log.user.values), len(log.item.values))
@@ -137,12 +147,12 @@ def _earliest(
     user: NDArray[np.int32],
     item: NDArray[np.int32],
     n_items: int,
-    time: NDArray[np.float64] | None,
+    orders: Sequence[NDArray[Any]],
 ) -> NDArray[np.int64]:
     """The rows, in order, without those that repeat an earlier pair."""
     pair = user[rows].astype(np.int64) * n_items + item[rows]
     # A stable sort: of equally early rows the first stays in front.
-    order = np.lexsort((pair,) if time is None else (time[rows], pair))
+    order = np.lexsort((*(o[rows] for o in reversed(orders)), pair))
     first = np.r_[True, pair[order[1:]] != pair[order[:-1]]]
     return np.sort(rows[order[first]])
 

@@ -3,38 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import Protocol
 
-from micrec_core.data.raw import recbole
-from micrec_core.data.raw.amazon import AMAZON_2014, AMAZON_2018, AMAZON_2023, Keys
+from micrec_core.data.raw import mind
+from micrec_core.data.raw.amazon import AMAZON_2014, AMAZON_2018, AMAZON_2023
 from micrec_core.data.raw.lines import Interaction, Item, Lines
+from micrec_core.data.raw.mmrec import MMREC
+from micrec_core.data.raw.public import GOODREADS, HM, MOVIELENS, MOVIELENS_1M, STEAM, TABLES, YELP
+from micrec_core.data.raw.recbole import RECBOLE
 
 
-@dataclass(frozen=True)
-class Format:
+class Format(Protocol):
     """How lines become rows; each function may first take a header from the lines.
-
-    Attributes
-    ----------
-    interactions : lines -> what turns one into (user id, item id, rating, time); the last two NaN
-        where the file has none
-    items : lines -> what turns one into (item id, title, description); texts are clean
 
     What they return raises ``BadLine``.
     """
 
-    label: str
-    interactions: Callable[[Lines], Callable[[bytes], Interaction]]
-    items: Callable[[Lines], Callable[[bytes], Item]]
+    @property
+    def label(self) -> str:
+        """What the format is called in sentences."""
+
+    def interactions(self, lines: Lines) -> Callable[[bytes], Interaction | list[Interaction]]:
+        """What turns a line into (user id, item id, rating, time), the last two NaN where the file
+        has none, and perhaps a number of ``types.SPLIT_NAMES``; or into several.
+        """
+
+    def items(self, lines: Lines) -> Callable[[bytes], Item]:
+        """What turns a line into (item id, title, description); texts are clean."""
 
 
-def _amazon(keys: Keys) -> Format:
-    return Format(keys.label, keys.interactions, keys.items)
-
-
-FORMATS = {
-    "amazon2023": _amazon(AMAZON_2023),
-    "amazon2018": _amazon(AMAZON_2018),
-    "amazon2014": _amazon(AMAZON_2014),
-    "recbole": Format("RecBole atomic files", recbole.interactions, recbole.items),
+FORMATS: dict[str, Format] = {
+    "amazon2023": AMAZON_2023,
+    "amazon2018": AMAZON_2018,
+    "amazon2014": AMAZON_2014,
+    "recbole": RECBOLE,
+    "mmrec": MMREC,
+    "movielens": MOVIELENS,
+    "movielens1m": MOVIELENS_1M,
+    "goodreads": GOODREADS,
+    "yelp": YELP,
+    "hm": HM,
+    "steam": STEAM,
+    "mind": mind,
+    "csv": TABLES,
 }

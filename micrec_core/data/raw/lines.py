@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from micrec_core.data.dialect import PLAIN, Dialect
 from micrec_core.data.schema import quote
-from micrec_core.data.sources import BOM, check_head
+from micrec_core.data.sources import BOM, NOT_UTF8, check_head
 from micrec_core.errors import DataError
 
 # A line beyond this is no review and no item, but a file without line ends or a bomb.
@@ -19,9 +20,9 @@ _BUFFER = 1 << 20
 _GZIP = b"\x1f\x8b"
 
 
-# (user id, item id, rating, time), the last two NaN where a file has none; (item id, title,
-# description), the texts clean.
-Interaction = tuple[str, str, float, float]
+# (user id, item id, rating, time), the last two NaN where a file has none, and a split where it has
+# one; (item id, title, description), the texts clean.
+Interaction = tuple[str, str, float, float] | tuple[str, str, float, float, float]
 Item = tuple[str, str, str]
 
 
@@ -34,7 +35,7 @@ def decoded(line: bytes) -> str:
     try:
         return line.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise BadLine("the text is not UTF-8; save it as UTF-8") from error
+        raise BadLine(NOT_UTF8) from error
 
 
 def check_file(path: Path) -> None:
@@ -54,10 +55,15 @@ class Lines:
     ----------
     name : the file's name, for messages
     number : 1-based line that was given last
+    dialect : names of columns and marks that were given for it
+    header : names of its columns as it calls them, once they were read; none of records
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, dialect: Dialect = PLAIN) -> None:
         """Open the file; DataError where that cannot be."""
+        self.dialect = dialect
+        self.header: tuple[str, ...] = ()
+        self._peeked: bytes | None = None
         check_file(path)
         self.name = path.name
         self.number = 0
@@ -89,6 +95,9 @@ class Lines:
         try:
             if self.number == 0:
                 self._head()
+            if self._peeked is not None:
+                line, self._peeked = self._peeked, None
+                yield line
             while line := self._text.readline(MAX_LINE + 1):
                 self.number += 1
                 if len(line) > MAX_LINE:
@@ -97,7 +106,7 @@ class Lines:
                     )
                 if not line.isspace():
                     self._given += 1
-                    yield line
+                    yield self._recoded(line) if self.dialect.encoding else line
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             # What was unpacked but not yet given is lost: the damage is there or later.
             raise DataError(
@@ -109,6 +118,20 @@ class Lines:
             raise self.refuse(problem) from error
         if not self._given:
             raise DataError(f"{self.name} is empty; give a file with a line for each row")
+
+    def peek(self) -> bytes:
+        """The next line that is not blank, which stays the next one."""
+        if self._peeked is None:
+            self._peeked = next(iter(self))
+        return self._peeked
+
+    def _recoded(self, line: bytes) -> bytes:
+        try:
+            return line.decode(self.dialect.encoding).encode("utf-8")
+        except UnicodeError as error:
+            raise self.refuse(
+                f"the text is not {self.dialect.encoding}; say another --encoding"
+            ) from error
 
     def refuse(self, problem: str) -> DataError:
         """The error that names the file and the line given last."""

@@ -15,15 +15,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from micrec_core.data.about import FILE, label_of
+from micrec_core.data.dialect import PLAIN, Dialect
 from micrec_core.data.folders import new_folder
 from micrec_core.data.progress import Progress, silent
+from micrec_core.data.raw import mmrec
 from micrec_core.data.raw.blocks import write_interactions, write_items
 from micrec_core.data.raw.filters import Part, Rules, filter_log
 from micrec_core.data.raw.formats import FORMATS, Format
 from micrec_core.data.raw.lines import check_file
 from micrec_core.data.raw.picture_folder import copy_pictures
-from micrec_core.data.raw.rows import read_log, read_shelf
+from micrec_core.data.raw.rows import empty_shelf, read_log, read_shelf, split_of
 from micrec_core.data.raw.texts import DESCRIPTION_LIMIT, TITLE_LIMIT
+from micrec_core.data.raw.vectors import write_vectors
 from micrec_core.data.schema import MAX_DOMAIN, counted, nearest, quote
 from micrec_core.errors import ConfigError, DataError
 from micrec_core.names import ONE_DOMAIN
@@ -36,11 +39,14 @@ _NAME = re.compile(r"[^\W_][\w.-]*")
 
 @dataclass(frozen=True)
 class Source:
-    """The files of one domain; ``pictures`` is a folder of files called by item id."""
+    """The files of one domain; ``pictures`` is a folder of files called by item id.
+
+    Without a file of items, they are titled by their ids.
+    """
 
     name: str
     interactions: Path
-    items: Path
+    items: Path | None = None
     pictures: Path | None = None
 
 
@@ -55,6 +61,7 @@ class Options:
     unknown_items : ``keep`` items without metadata, their id for a title, or ``drop`` them
     bad_lines : ``error``, or ``skip`` and count lines that are not what they must be
     tables : ``csv``, ``parquet``, or ``auto`` by the number of rows
+    dialect : names of columns and marks of the files
     """
 
     min_rating: float | None = None
@@ -62,6 +69,7 @@ class Options:
     unknown_items: str = "keep"
     bad_lines: str = "error"
     tables: str = "auto"
+    dialect: Dialect = PLAIN
 
 
 def prepare(
@@ -98,15 +106,18 @@ def prepare(
     chosen = options or Options()
     reader = _format(form)
     _check_options(chosen)
-    _check_sources(sources)
+    _check_sources(sources, chosen)
     with new_folder(Path(out), "the dataset") as work:
         parts = [_part(reader, s, work, chosen, progress) for s in sources]
         tables = _tables(chosen.tables, parts)
+        if there := {name for part in parts for name in part.names}:
+            chosen.dialect.refuse_unmatched(there)
         pictures, copied = _pictures(sources, parts, work, progress)
         blanks = write_items(work, parts, pictures, tables)
         partial = write_interactions(work, parts, tables, progress)
         for part in parts:
             part.shelf.path.unlink()
+        found = write_vectors(work, [_vectors(form, s) for s in sources], parts)
         about = _about(reader, sources, chosen)
         (work / FILE).write_text(about, encoding="utf-8", newline="\n")
     domains = {
@@ -119,7 +130,7 @@ def prepare(
         "tables": tables,
         "domains": domains,
         "overlap": _overlap(parts),
-        "notes": _notes(parts, partial),
+        "notes": [*_notes(parts, partial), *found],
         "seconds": round(time.perf_counter() - started, 3),
     }
 
@@ -139,7 +150,7 @@ def _check_options(options: Options) -> None:
         raise ConfigError(f"--k-core is {options.k_core}; give 0 to keep all, or a positive number")
 
 
-def _check_sources(sources: Sequence[Source]) -> None:
+def _check_sources(sources: Sequence[Source], options: Options) -> None:
     """All of them before the first is read, which may take long.
 
     Names become folders, words of the command line and keys of ``dataset.toml``.
@@ -156,8 +167,15 @@ def _check_sources(sources: Sequence[Source]) -> None:
     if not names:
         raise ConfigError("no domain is given; write --domain NAME=REVIEWS,META for each")
     for source in sources:
-        check_file(source.interactions)
-        check_file(source.items)
+        for file, _ in split_of(source.interactions):
+            check_file(file)
+        if source.items is not None:
+            check_file(source.items)
+        elif options.unknown_items == "drop":
+            raise ConfigError(
+                f"the domain {quote(source.name)} has no file of items, so --unknown-items drop "
+                "would leave nothing; give the file or leave the option out"
+            )
         if source.pictures is not None and not source.pictures.is_dir():
             raise DataError(
                 f"{quote(source.pictures, 200)} is no folder of pictures; check the path"
@@ -174,12 +192,20 @@ def _format(name: str) -> Format:
 
 def _part(reader: Format, source: Source, work: Path, options: Options, tell: Progress) -> Part:
     skip = options.bad_lines == "skip"
-    log = read_log(source.interactions, reader, skip, tell)
+    log = read_log(source.interactions, reader, skip, tell, options.dialect)
     scratch = work / f"{source.name}.arrow"
-    shelf = read_shelf(source.items, reader, skip, scratch, tell)
+    if source.items is None:
+        shelf = empty_shelf("no file of items", scratch)
+    else:
+        shelf = read_shelf(source.items, reader, skip, scratch, tell, options.dialect)
     tell(f"filtering {source.name}", 0, 0)
     rules = Rules(options.min_rating, options.unknown_items == "drop", options.k_core)
     return filter_log(source.name, log, shelf, rules)
+
+
+def _vectors(form: str, source: Source) -> dict[str, Path]:
+    """Files of vectors that a format keeps beside its interactions."""
+    return mmrec.vectors(source.interactions) if form == "mmrec" else {}
 
 
 def _tables(wanted: str, parts: Sequence[Part]) -> str:
@@ -209,10 +235,14 @@ def _pictures(
 def _about(reader: Format, sources: Sequence[Source], options: Options) -> str:
     """``dataset.toml``: the name, that it is real, the order of domains, and where it is from."""
     files = "; ".join(
-        f"{s.name} from {quote(s.interactions.name, 80)} and {quote(s.items.name, 80)}"
+        f"{s.name} from {quote(s.interactions.name, 80)}"
+        + (f" and {quote(s.items.name, 80)}" if s.items else "")
         for s in sources
     )
     how = [f"{reader.label}: {files}"]
+    how += [
+        f"{', '.join(theirs)} read as {ours}" for ours, theirs in options.dialect.columns.items()
+    ]
     if options.min_rating is not None:
         how.append(f"ratings of {options.min_rating:g} or more")
     if options.k_core > 1:

@@ -14,14 +14,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from micrec_core.data.columns import two_units
+from micrec_core.data.dialect import PLAIN, Dialect
 from micrec_core.data.progress import Progress
 from micrec_core.data.raw.formats import Format
 from micrec_core.data.raw.lines import BadLine, Interaction, Item, Lines
 from micrec_core.data.schema import MAX_ID, counted, quote
+from micrec_core.data.sources import domain_of, part_of
 from micrec_core.data.text_table import Coded, encode
+from micrec_core.data.types import SPLIT_NAMES
 from micrec_core.errors import DataError
 
-Row = TypeVar("Row", Interaction, Item)
+Row = TypeVar("Row", bound=Interaction | Item)
 _BLOCK = 1 << 16
 _SHELF = pa.schema([("title", pa.large_string()), ("description", pa.large_string())])
 
@@ -43,6 +47,8 @@ class RawLog:
     name : of the file
     user, item : ids [n]
     rating, time : float64 [n], or None where the file has none
+    split : int8 [n], TRAIN, VALID or TEST, or None where the file has none
+    names : of the file's columns, as it calls them; none of records
     """
 
     name: str
@@ -51,6 +57,8 @@ class RawLog:
     rating: NDArray[np.float64] | None
     time: NDArray[np.float64] | None
     skipped: Skipped
+    split: NDArray[np.int8] | None = None
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -68,6 +76,7 @@ class Shelf:
     ids: pa.LargeStringArray
     path: Path
     skipped: Skipped
+    names: tuple[str, ...] = ()
 
     def first_rows(self, wanted: pa.LargeStringArray) -> NDArray[np.int64]:
         """The first row of each wanted id; -1 where there is none."""
@@ -81,8 +90,10 @@ class Shelf:
                 yield reader.get_batch(k)
 
 
-def read_log(path: Path, form: Format, skip: bool, progress: Progress) -> RawLog:
-    """Read interactions.
+def read_log(
+    path: Path, form: Format, skip: bool, progress: Progress, dialect: Dialect = PLAIN
+) -> RawLog:
+    """Read the interactions of one file, or of the files of a split that it is one of.
 
     Parameters
     ----------
@@ -97,15 +108,20 @@ def read_log(path: Path, form: Format, skip: bool, progress: Progress) -> RawLog
     items: list[pa.DictionaryArray] = []
     numbers: list[NDArray[np.float64]] = []
     skipped = Skipped()
-    with Lines(path) as lines:
-        rows = _rows(lines, form.interactions(lines), 2, skipped if skip else None)
-        for block in _blocks(rows, lines, progress):
-            user, item, *values = zip(*block, strict=True)
-            users.append(_codes(user))
-            items.append(_codes(item))
-            numbers.append(np.array(values, dtype=np.float64))
+    for file, part in split_of(path):
+        with Lines(file, dialect) as lines:
+            rows = _rows(lines, form.interactions(lines), 2, skipped if skip else None)
+            for block in _blocks(rows, lines, progress):
+                user, item, *values = zip(*block, strict=True)
+                users.append(_codes(user))
+                items.append(_codes(item))
+                if part is not None:
+                    values[2:] = [(SPLIT_NAMES.index(part),) * len(user)]
+                numbers.append(np.array(values, dtype=np.float64))
     _refuse_nothing(path.name, len(users), skipped)
-    rating, time = np.concatenate(numbers, axis=1)
+    rating, time, *split = np.concatenate(numbers, axis=1)
+    if not np.isnan(time[0]):
+        _refuse_two_units(path, form, time, dialect)
     return RawLog(
         path.name,
         _joined(users),
@@ -113,16 +129,69 @@ def read_log(path: Path, form: Format, skip: bool, progress: Progress) -> RawLog
         None if np.isnan(rating[0]) else rating,
         None if np.isnan(time[0]) else time,
         skipped,
+        split[0].astype(np.int8) if split else None,
+        lines.header,
     )
 
 
-def read_shelf(path: Path, form: Format, skip: bool, scratch: Path, progress: Progress) -> Shelf:
+def split_of(path: Path) -> list[tuple[Path, str | None]]:
+    """The files to read for one, and the part of the split that each is.
+
+    Of ``NAME.train.inter`` the other parts are read too, and where ``NAME.inter`` is not there but
+    its parts are, those.
+    """
+    name = domain_of(path)
+    there = path.parent.glob(f"*{path.suffix}") if path.parent.is_dir() else ()
+    parts = [(p, part) for p in sorted(there) if domain_of(p) == name and (part := part_of(p))]
+    return [*parts] if parts and (part_of(path) or not path.exists()) else [(path, None)]
+
+
+def _refuse_two_units(
+    path: Path, form: Format, time: NDArray[np.float64], dialect: Dialect
+) -> None:
+    """A file whose times are, say, seconds in some lines and milliseconds in others."""
+    found = two_units(time)
+    if found is None:
+        return
+    wanted = {time[row]: unit for row, unit in found}
+    said: list[str] = []
+    with Lines(path, dialect) as lines:
+        parse = form.interactions(lines)
+        for line in lines:
+            try:
+                rows = parse(line)
+            except BadLine:
+                continue
+            value = (rows[0] if isinstance(rows, list) else rows)[3]
+            if unit := wanted.pop(value, None):
+                said.append(f"{value:.0f} in line {lines.number}, as {unit} since 1970 are")
+            if not wanted:
+                break
+    one = found[0][1]
+    raise DataError(f"{path.name}: the times are {' and '.join(said)}; write all in {one}")
+
+
+def empty_shelf(name: str, scratch: Path) -> Shelf:
+    """No products: every item is then known by its id alone."""
+    with pa.OSFile(str(scratch), "wb") as file, pa.ipc.new_file(file, _SHELF):
+        pass
+    return Shelf(name, pa.array([], pa.large_string()), scratch, Skipped())
+
+
+def read_shelf(
+    path: Path,
+    form: Format,
+    skip: bool,
+    scratch: Path,
+    progress: Progress,
+    dialect: Dialect = PLAIN,
+) -> Shelf:
     """Read products, their texts into the file ``scratch``; otherwise as ``read_log``."""
     ids: list[pa.LargeStringArray] = []
     skipped = Skipped()
     options = pa.ipc.IpcWriteOptions(compression="zstd")
     with (
-        Lines(path) as lines,
+        Lines(path, dialect) as lines,
         pa.OSFile(str(scratch), "wb") as file,
         pa.ipc.new_file(file, _SHELF, options=options) as writer,
     ):
@@ -132,25 +201,30 @@ def read_shelf(path: Path, form: Format, skip: bool, scratch: Path, progress: Pr
             ids.append(item)
             writer.write_batch(pa.record_batch(texts, schema=_SHELF))
     _refuse_nothing(path.name, len(ids), skipped)
-    return Shelf(path.name, pa.concat_arrays(ids), scratch, skipped)
+    return Shelf(path.name, pa.concat_arrays(ids), scratch, skipped, lines.header)
 
 
 def _rows(
-    lines: Lines, parse: Callable[[bytes], Row], n_ids: int, skipped: Skipped | None
+    lines: Lines,
+    parse: Callable[[bytes], Row | list[Row]],
+    n_ids: int,
+    skipped: Skipped | None,
 ) -> Iterator[Row]:
     """Rows of the good lines; the first bad one is refused unless there is a ``skipped``."""
     for line in lines:
         try:
-            row = parse(line)
-            for value in row[:n_ids]:
-                _check_id(str(value))
+            found = parse(line)
+            several = found if isinstance(found, list) else [found]
+            for row in several:
+                for value in row[:n_ids]:
+                    _check_id(str(value))
         except BadLine as error:
             if skipped is None:
                 raise lines.refuse(f"{error}, or skip such lines (--bad-lines skip)") from error
             skipped.count += 1
             skipped.first = skipped.first or str(lines.refuse(str(error)))
         else:
-            yield row
+            yield from several
 
 
 def _blocks(rows: Iterator[Row], lines: Lines, progress: Progress) -> Iterator[list[Row]]:
