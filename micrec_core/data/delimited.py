@@ -252,7 +252,8 @@ def atomic_names(where: str, header: Sequence[str]) -> list[str]:
         if not colon or kind not in _ATOMIC_TYPES:
             raise DataError(
                 f"{where}: the column {quote(field)} has no type; "
-                f"write NAME:TYPE with a type out of {', '.join(_ATOMIC_TYPES)}"
+                f"write NAME:TYPE with a type out of {', '.join(_ATOMIC_TYPES)}, or read files "
+                "of MMRec by prepare mmrec"
             )
         names.append(name)
     return names
