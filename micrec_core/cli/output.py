@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
+from micrec_core.names import FEWEST
+
 if TYPE_CHECKING:
     from micrec_core.data.progress import Bars
 
@@ -65,12 +67,14 @@ def aligned(rows: Sequence[Sequence[Any]]) -> list[str]:
 
 
 def metric_lines(metrics: dict[str, Any], shown: Sequence[str] = ("ndcg@20", "recall@20")) -> list:
-    """Metrics with intervals, a line for each protocol and domain."""
+    """Metrics with intervals, a line for each protocol and domain; none of too few users."""
     rows: list[list[Any]] = [["protocol", "domain", *shown, "users"]]
     for protocol, domains in metrics.items():
         for domain, values in domains.items():
             cells = [
                 f"{v['mean']:.4f} [{v['low']:.4f}, {v['high']:.4f}]"
+                if v["n"] >= FEWEST
+                else f"fewer than {FEWEST} users"
                 for v in (values[m] for m in shown)
             ]
             rows.append([protocol, domain, *cells, values[shown[0]]["n"]])

@@ -8,6 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from micrec_core.names import FEWEST
 from micrec_core.report.stored_runs import name_of
 
 
@@ -32,23 +33,31 @@ def _templates() -> Environment:
 
 
 def interval(row: Mapping[Any, Any], of: str = "mean") -> str:
-    """A value with its 95 % bounds."""
+    """A value with its 95 % bounds; of too few users that there are too few."""
+    if _too_few(row):
+        return f"fewer than {FEWEST} users"
     return f"{row[of]:.4f} [{row['low']:.4f}, {row['high']:.4f}]"
 
 
 def difference(row: Mapping[Any, Any]) -> str:
-    """How far a row is from its reference, with bounds."""
+    """How far a row is from its reference, with bounds; nothing of too few users."""
+    if _too_few(row):
+        return ""
     return f"{row['diff']:+.4f} [{row['diff_low']:+.4f}, {row['diff_high']:+.4f}]"
 
 
 def gain(row: Mapping[Any, Any] | None) -> str:
     """How much better the full model is than a row's, with bounds and p; nothing without a row."""
-    if row is None:
+    if row is None or _too_few(row):
         return ""
     gained = -row["diff"] / row["mean"] if row["mean"] else float("nan")
     bounds = f"{-row['diff_high']:+.4f} to {-row['diff_low']:+.4f}"
     p = p_value(row["p_holm"])
     return f"full is {100 * gained:+.1f} % ({bounds}), p {p if p[0] == '<' else f'= {p}'}"
+
+
+def _too_few(row: Mapping[Any, Any]) -> bool:
+    return bool(row.get("n", FEWEST) < FEWEST)
 
 
 def p_value(p: float) -> str:

@@ -85,7 +85,7 @@ def _section(group: Group, folder: Path, notes: Mapping[str, str]) -> dict[str, 
         "known": _known(group, folder) if runs and known else [],
         "degree": _degree(runs) if known else None,
         "inductive": _inductive(group, folder) if runs and not known else {},
-        "variants": {run.name: _variants(run) for run in runs if run.has(VARIANTS)},
+        "variants": {run.name: _variants(run) for run in runs if _has_variants(run)},
         "runs": [_made(run) for run in runs],
         "fingerprint": dataset_of(first).fingerprint,
         "config": json.dumps(runs[0].info.config, default=str) if runs else None,
@@ -130,10 +130,8 @@ def _inductive(group: Group, folder: Path) -> dict[str, list[dict[str, Any]]]:
                 found = _summary(run, model, protocol)
                 stored.append(found.assign(label=name, split_seed=split_seed(run)))
                 for domain in dict.fromkeys(found["domain"]):
-                    if model == own:
-                        test = tests.get((name, domain))
-                    else:
-                        test = _against(run, model, domain) if protocol == "cold-domain" else None
+                    beside = _against(run, model, protocol, domain)
+                    test = tests.get((name, domain)) if model == own else beside
                     about = {"name": name, "seed": run.info.seed, "domain": domain, "test": test}
                     rows.append({**about, "at": _metrics(found, domain)})
     pd.concat(stored).to_csv(folder / f"{slug(group.single[0])}.csv", index=False)
@@ -146,12 +144,21 @@ def _tests(group: Group, protocol: str) -> dict[tuple[str, str], Any]:
     return {(row["name"], row["domain"]): row for row in rows}
 
 
-def _against(run: Run, model: str, domain: str) -> Any:
-    """A map between the user spaces beside the same run's full model; None where not tested."""
-    if not run.has(COLD):
-        return None
-    rows = pick(run.frame(COLD), model=model, domain=domain, cohort=EVERYONE, metric=MAIN)
-    return next(iter(rows.to_dict("records")), None)
+def _against(run: Run, model: str, protocol: str, domain: str) -> Any:
+    """What stands beside the full model of the same run, with its test; None where not tested."""
+    asked: dict[str, object] = {"model": model, "protocol": protocol, "domain": domain}
+    for table in (COLD, VARIANTS):
+        if not run.has(table):
+            continue
+        rows = pick(run.frame(table), cohort=EVERYONE, metric=MAIN, seed=run.info.seed, **asked)
+        for row in rows.dropna(subset=["diff"]).to_dict("records"):
+            return row
+    return None
+
+
+def _has_variants(run: Run) -> bool:
+    """Whether the model was also trained without something; baselines stand beside any run."""
+    return run.has(VARIANTS) and pick(run.frame(VARIANTS), model=MICREC)["variant"].nunique() > 1
 
 
 def _variants(run: Run) -> list[dict[str, Any]]:

@@ -6,10 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import pandas as pd
+
+from micrec_core.figures.findings import unable_to_rank
 from micrec_core.figures.picking import pick
-from micrec_core.figures.verdicts import verdict
+from micrec_core.figures.verdicts import enough, verdict
 from micrec_core.mechanisms import MECHANISMS
-from micrec_core.names import ALIGNMENT, LEVEL, MICREC, TESTS, VARIANTS
+from micrec_core.names import ALIGNMENT, LEVEL, MICREC, SUMMARY, TESTS, VARIANTS
 from micrec_core.protocols import PROTOCOLS
 from micrec_core.report.stored_runs import (
     MAIN,
@@ -26,6 +29,7 @@ from micrec_core.runs import Run
 _WITHOUT = f"{MICREC} without "
 # How often users find themselves in the other domain: what the contrast is trained for.
 _RETRIEVAL = "mrr"
+NEW_ITEMS = "new-items"
 
 
 @dataclass(frozen=True)
@@ -66,14 +70,23 @@ class Finding:
 def findings(group: Group) -> list[Finding]:
     """Of runs of one dataset and split: of single models, of variants of a run, of comparisons.
 
-    Where texts are the only modality, to do without modalities is to do without text too.
+    Where texts are the only modality, to do without modalities is to do without text too. Of new
+    items, models that give all of them one score are nothing to be compared with.
     """
     found = list(_of_single(group))
     for run in group.runs:
         found += _of_comparison(run) if run.info.is_comparison else _of_variants(run)
+    unable = set().union(*map(_unable_to_rank, group.runs))
+    found = [f for f in found if f.protocol != NEW_ITEMS or f.name not in unable]
     only = {next(iter(run.info.encoders)) for run in group.single if len(run.info.encoders) == 1}
     alone = [finding for finding in found if finding.name == f"{_WITHOUT}modality"]
     return found + [replace(f, name=_WITHOUT + m) for m in sorted(only) for f in alone]
+
+
+def _unable_to_rank(run: Run) -> set[str]:
+    """Models of a run that give every new item the same score."""
+    rows = everyone(run.frame(SUMMARY), protocol=NEW_ITEMS, metric=MAIN)
+    return unable_to_rank(rows) if len(rows) else set()
 
 
 def _short(run: Run) -> str:
@@ -85,12 +98,12 @@ def _short(run: Run) -> str:
 
 def _of_single(group: Group) -> Iterator[Finding]:
     for protocol in PROTOCOLS:
-        for row in group.tested(protocol).to_dict("records"):
+        for row in _enough(group.tested(protocol)):
             yield _finding(_short(group.runs[0]), protocol, row["name"], row)
 
 
 def _of_comparison(run: Run) -> Iterator[Finding]:
-    for row in pick(run.frame(TESTS), metric=MAIN).to_dict("records"):
+    for row in _enough(pick(run.frame(TESTS), metric=MAIN)):
         yield _finding(_short(run), row["protocol"], name_of(row["model"], row["variant"]), row)
 
 
@@ -99,9 +112,15 @@ def _of_variants(run: Run) -> Iterator[Finding]:
         return
     rows = everyone(run.frame(VARIANTS), metric=MAIN).dropna(subset=["p_holm"])
     # A run with variants is one of the full model, beside its own tests of single runs.
-    for row in rows.to_dict("records"):
+    for row in _enough(rows):
         beside = row | {"reference_mean": row["mean"] - row["diff"]}
         yield _finding(_short(run), row["protocol"], name_of(row["model"], row["variant"]), beside)
+
+
+def _enough(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of enough users for a figure."""
+    found: list[dict[str, Any]] = enough(rows).to_dict("records") if len(rows) else []
+    return found
 
 
 def _finding(data: str, protocol: str, name: str, row: dict[str, Any]) -> Finding:

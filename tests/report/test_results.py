@@ -11,9 +11,11 @@ import pytest
 
 from micrec_core.baselines import families, models
 from micrec_core.cli import main as command_line
+from micrec_core.cli.output import metric_lines
 from micrec_core.config import RunSettings
 from micrec_core.errors import ConfigError
 from micrec_core.report import results
+from micrec_core.report.render import difference, gain, interval
 from micrec_core.report.reproduce import train_command
 from micrec_core.report.results import write_results
 from micrec_core.report.stored_runs import Group
@@ -62,13 +64,14 @@ def test_head_tells_who_is_best_and_what_each_mechanism_earns(tmp_path: Path) ->
     head = out.read_text(encoding="utf-8").partition("## In short")[2].partition("\n## ")[0]
     rows = open_run(RUN).frame("metrics/variants.parquet")
     rows = rows[(rows["metric"] == "ndcg@20") & (rows["cohort"] == "all") & (rows["seed"] == -1)]
-    new = rows[(rows["protocol"] == "new-items") & (rows["domain"] == "food")]
-    full = new[(new["model"] == "micrec") & (new["variant"] == "full")]["mean"].iloc[0]
-    others = new[(new["model"] != "micrec")]
-    best = others.sort_values("mean").iloc[-1]
-    line = next(line for line in head.splitlines() if "| new-items | food |" in line)
+    asked = rows[(rows["protocol"] == "new-users") & (rows["domain"] == "food")]
+    full = asked[(asked["model"] == "micrec") & (asked["variant"] == "full")]["mean"].iloc[0]
+    best = asked[asked["model"] != "micrec"].sort_values("mean").iloc[-1]
+    line = next(line for line in head.splitlines() if "| new-users | food |" in line)
     assert f"| {full:.4f} |" in line and f"{best['mean']:.4f}" in line
     assert f"{full / best['mean'] - 1:+.1%}" in line
+    # Every other model there gives all new items one score: nothing to be compared with.
+    assert "| new-items | food |" not in head
     for variant in ("text", "image", "modality", "contrast", "self-enhanced", "templates"):
         own = rows[(rows["model"] == "micrec") & (rows["variant"] == variant)]
         n_open = int((own["p_holm"] >= 0.05).sum())
@@ -113,6 +116,18 @@ def test_the_command_of_a_run_gives_its_settings(words: list[str], monkeypatch) 
     told = train_command(replace(run, info=run.info.model_copy(update={"config": config})))
     command_line(shlex.split(told)[3:])
     assert asked[0] == asked[1]
+
+
+def test_too_few_users_are_no_figure_in_documents_and_on_the_command_line() -> None:
+    row = {"mean": 0.1, "low": 0.05, "high": 0.2, "diff": -0.1, "diff_low": -0.2, "diff_high": 0.0,
+           "p_holm": 0.01}  # fmt: skip
+    assert interval(row | {"n": 20}) == "0.1000 [0.0500, 0.2000]"
+    assert interval(row | {"n": 19}) == "fewer than 20 users"
+    assert difference(row | {"n": 19}) == gain(row | {"n": 19}) == ""
+    few = {"new-users": {"food": {"ndcg@20": row | {"n": 2}, "recall@20": row | {"n": 2}}}}
+    assert metric_lines(few)[1].split() == [
+        "new-users", "food", *["fewer", "than", "20", "users"] * 2, "2",
+    ]  # fmt: skip
 
 
 def test_families_cover_the_baselines_once() -> None:

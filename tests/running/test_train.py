@@ -279,7 +279,7 @@ def test_variants_are_added_to_the_run(known: TrainResult, place: Path) -> None:
     key = open_run(known.run).key
     table = train_variants(
         known.run, place / "tiny", names=["image", "lightgcn"], seeds=[0, 1], device="cpu",
-        baselines=False, cache=place / "cache",
+        cache=place / "cache",
     )  # fmt: skip
     run = open_run(known.run)
     assert run.key != key
@@ -287,18 +287,25 @@ def test_variants_are_added_to_the_run(known: TrainResult, place: Path) -> None:
     trained = set(table[["model", "variant", "seed"]].itertuples(index=False, name=None))
     assert {("micrec", "full", 0), ("micrec", "full", 1), ("lightgcn", "full", 1)} <= trained
     assert {("micrec", "image", -1), ("popularity", "full", 0)} <= trained
+    # What is solved knows no seed: it stands beside the models of each, and beside their mean.
+    assert {(name, "full", seed) for name in CHEAP for seed in (0, 1, -1)} <= trained
+    assert set(run.info.baselines) == set(CHEAP)
+    bm25 = table[(table["model"] == "bm25") & (table["cohort"] == "all")]
+    assert bm25.groupby(["domain", "metric"])["mean"].std().lt(1e-12).all()
+    assert bm25[bm25["metric"] == "ndcg@20"].groupby("domain")["diff"].nunique().gt(1).all()
+    others = {"lightgcn", "popularity", *CHEAP}
     full = table[(table["model"] == "micrec") & (table["variant"] == "full")]
     assert full["diff"].isna().all() and table["diff"].notna().any()
     degree = run.frame("metrics/degree.parquet")
-    assert {"micrec", "lightgcn", "popularity"} == set(degree["model"])
+    assert {"micrec", *others} == set(degree["model"])
     plain = degree[degree["variant"] == "full"]
     by_bin = plain.set_index(["model", "domain", "bin"]).sort_index()
     assert by_bin.loc["micrec", "diff"].isna().all()
     less = by_bin.loc["lightgcn", "recall"] - by_bin.loc["micrec", "recall"]
     np.testing.assert_allclose(by_bin.loc["lightgcn", "diff"], less, atol=1e-12)
-    assert {"micrec", "lightgcn", "popularity"} == set(
-        run.frame("metrics/summary.parquet")["model"]
-    )
+    assert {"micrec", *others} == set(run.frame("metrics/summary.parquet")["model"])
+    low = run.frame("metrics/low_degree.parquet")
+    assert {"micrec", *others} == set(low["model"]) and set(low["variant"]) == {"full", "image"}
     with pytest.raises(ConfigError, match="no variant or baseline 'imgae'"):
         train_variants(known.run, place / "tiny", names=["imgae"], device="cpu")
 
