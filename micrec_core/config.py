@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
@@ -159,6 +160,9 @@ class RunSettings(Settings):
     rating_threshold: float | None = None
     k_core: int = Field(0, ge=0)
     unknown_items: Literal["error", "drop"] = "error"
+    split_by: Literal["user", "time"] = "user"
+    # A share, a date or a time; a number too where it is typed as one.
+    test_from: Annotated[str, BeforeValidator(str)] = ""
 
     @model_validator(mode="before")
     @classmethod

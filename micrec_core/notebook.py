@@ -50,6 +50,8 @@ def dataset(
     rating_threshold: float | None = None,
     k_core: int = 0,
     seed: int = 0,
+    split_by: Literal["user", "time"] = "user",
+    test_from: str | float = "",
 ) -> Dataset:
     """Check two tables and make a dataset of them, as ``read_dataset`` does of a folder.
 
@@ -78,6 +80,10 @@ def dataset(
         Drop users and items with fewer interactions in their domain, again and again.
     seed : int
         For the split, where the table has none.
+    split_by : {"user", "time"}
+        Test on the last tenth of each user, or on what is later than one moment for everyone.
+    test_from : str or float
+        With ``time``: that moment (a date or a number in the table's unit), or a share.
 
     Returns
     -------
@@ -92,7 +98,7 @@ def dataset(
         An option is out of range.
     """
     about = About(name, synthetic, domains=dict(labels or {}))
-    reading = Reading(unknown_items, rating_threshold, k_core, seed)
+    reading = Reading(unknown_items, rating_threshold, k_core, seed, split_by, str(test_from))
     return dataset_of_frames(interactions, items, about, images, reading)
 
 
@@ -173,6 +179,8 @@ def train(
             "rating_threshold": read.rating_threshold,
             "k_core": read.k_core,
             "split_seed": read.seed,
+            "split_by": read.split_by,
+            "test_from": read.test_from,
         }
     bars = Bars()
     try:

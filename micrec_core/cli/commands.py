@@ -41,6 +41,12 @@ SplitKind = Annotated[str, typer.Option(help="known, or inductive to withhold.")
 Mask = Annotated[
     str, typer.Option(help="What test lists leave out: all, or train as public benchmarks do.")
 ]
+SplitBy = Annotated[
+    str, typer.Option(help="user (the last tenth of each), or time: one moment for everyone.")
+]
+TestFrom = Annotated[
+    str, typer.Option(metavar="DATE|SHARE", help="Of --split-by time, the first of test.")
+]
 UnknownItems = Annotated[str, typer.Option(help="error or drop.")]
 Protocols = Annotated[
     str, typer.Option(help=f"Also train on less: {','.join(CURVES)}, or some of them.")
@@ -81,6 +87,8 @@ def sample(
 def check(
     path: Data,
     unknown_items: UnknownItems = "error",
+    split_by: SplitBy = "user",
+    test_from: TestFrom = "",
     *,
     tables: dict[str, Any],
     pictures: Annotated[bool, typer.Option(help="Open every picture once.")] = True,
@@ -96,7 +104,10 @@ def check(
     from micrec_core.modalities.dataset import items_saying
 
     dialect = dialect_of(tables)
-    dataset = read_dataset(path, unknown_items=unknown_items, dialect=dialect or None)
+    dataset = read_dataset(
+        path, unknown_items=unknown_items, dialect=dialect or None,
+        split_by=split_by, test_from=test_from,
+    )  # fmt: skip
     if dialect:
         remember(path, dialect)
     if pictures:
@@ -174,6 +185,8 @@ def train(
     *,
     features: dict[str, Any],
     split: SplitKind = "known",
+    split_by: SplitBy = "user",
+    test_from: TestFrom = "",
     mask: Mask = "all",
     device: Device = "auto",
     seed: Annotated[int, typer.Option(help="Of the training.")] = 0,
@@ -202,6 +215,8 @@ def train(
             "mask": mask,
             "seed": seed,
             "unknown_items": unknown_items,
+            "split_by": split_by,
+            "test_from": test_from,
         },
         changes(set_),
     )

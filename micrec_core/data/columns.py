@@ -145,6 +145,19 @@ def two_units(found: NDArray[np.float64]) -> list[tuple[int, str]] | None:
     return sorted(first)[:2] if len(first) > 1 else None
 
 
+def unit_of(found: NDArray[np.float64]) -> float | None:
+    """How many of the unit that times [n] are in make a second; None of times that are no dates."""
+    middle = float(np.median(found))
+    steps = dict(zip(_UNITS, (1.0, 1e3, 1e6, 1e9), strict=True))
+    return next((steps[u] for u, (low, high) in _UNITS.items() if low <= middle < high), None)
+
+
+def date_in(word: str, unit: float | None) -> float | None:
+    """A date in a unit of so many to the second; None where it is no date or there is no unit."""
+    found = _nanoseconds(np.array([word], dtype=object))[0]
+    return None if unit is None or np.isnan(found) else float(found) / 1e9 * unit
+
+
 def _refuse_two_units(table: Table, found: NDArray[np.float64]) -> None:
     units = two_units(found)
     if units is None:

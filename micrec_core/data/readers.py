@@ -21,6 +21,7 @@ from micrec_core.data.schema import INTERACTIONS, ITEMS, Schema, counted, quote
 from micrec_core.data.sources import domain_of, find_sources
 from micrec_core.data.table_files import items_of, read_atomic, read_tables, table_of_frame
 from micrec_core.data.text_table import Table, encode, join_tables
+from micrec_core.data.time_split import split_by_time
 from micrec_core.data.types import TRAIN, Dataset, Domain, Edges, Reading, in_two
 from micrec_core.data.vocabulary import synonym
 from micrec_core.errors import DataError
@@ -34,6 +35,8 @@ def read_dataset(
     rating_threshold: float | None = None,
     k_core: int = 0,
     seed: int = 0,
+    split_by: str = "user",
+    test_from: str = "",
     dialect: Dialect | None = None,
 ) -> Dataset:
     """Read and check a dataset folder.
@@ -47,7 +50,7 @@ def read_dataset(
     Parameters
     ----------
     path : the folder
-    unknown_items, rating_threshold, k_core, seed : as in ``Reading``
+    unknown_items, rating_threshold, k_core, seed, split_by, test_from : as in ``Reading``
     dialect : how the tables are written, in the place of what ``dataset.toml`` says
 
     Returns
@@ -62,7 +65,7 @@ def read_dataset(
     ConfigError
         An option is out of range.
     """
-    reading = Reading(unknown_items, rating_threshold, k_core, seed)
+    reading = Reading(unknown_items, rating_threshold, k_core, seed, split_by, test_from)
     root = Path(path)
     about = read_about(root)
     if dialect is not None:
@@ -142,7 +145,10 @@ def _from_tables(
     notes += [note for note in alike if note]
     log = drop_unknown(log, notes)
     log = drop_low_ratings(log, reading.rating_threshold, notes, interactions.name)
-    notes.append(_split_note(log, reading.seed))
+    if reading.split_by == "time":
+        log = split_by_time(log, reading, interactions.name, notes)
+    else:
+        notes.append(_split_note(log, reading.seed))
     domains = tuple(
         _build_domain(log, d, catalogue, interactions.name, reading, notes)
         for d, catalogue in enumerate(catalogues)

@@ -100,6 +100,8 @@ class Reading:
     rating_threshold : keep interactions rated so or more; None keeps all
     k_core : iteratively drop users and items with fewer interactions, per domain; 0 keeps all
     seed : for the split where the table has none, and for ties in time
+    split_by : ``user`` (the last tenth of each) or ``time`` (one moment for everyone)
+    test_from : with ``time``, a share or the first moment of test; empty for a tenth
 
     Raises
     ------
@@ -111,6 +113,8 @@ class Reading:
     rating_threshold: float | None = None
     k_core: int = 0
     seed: int = 0
+    split_by: str = "user"
+    test_from: str = ""
 
     def __post_init__(self) -> None:
         if self.unknown_items not in ("error", "drop"):
@@ -118,6 +122,12 @@ class Reading:
         if self.rating_threshold is not None and not math.isfinite(self.rating_threshold):
             raise ConfigError(
                 f"the rating threshold is {self.rating_threshold}; give a finite number"
+            )
+        if self.split_by not in ("user", "time"):
+            raise ConfigError(f"split_by is '{self.split_by}'; use 'user' or 'time'")
+        if self.test_from and self.split_by != "time":
+            raise ConfigError(
+                "test_from acts with split_by time alone; say --split-by time or leave it out"
             )
         if self.k_core < 0:
             raise ConfigError(f"k_core is {self.k_core}; give 0 to keep all, or a positive number")

@@ -134,8 +134,9 @@ def load_dataset(source: Dataset | Path | str, settings: RunSettings) -> tuple[D
     """
     check_encoders(settings.features)
     reading = Reading(
-        settings.unknown_items, settings.rating_threshold, settings.k_core, settings.split_seed
-    )
+        settings.unknown_items, settings.rating_threshold, settings.k_core, settings.split_seed,
+        settings.split_by, settings.test_from,
+    )  # fmt: skip
     dataset = source if isinstance(source, Dataset) else read_dataset(source, **asdict(reading))
     if dataset.reading != reading:
         raise ConfigError(
