@@ -3,8 +3,12 @@
 import pytest
 
 from micrec_core.bundled import BASE as ROOT
+from micrec_core.report.export import report
+from micrec_core.runs import open_run
 from micrec_core.ui.navigation import SECTIONS
+from tests import claims
 from tests.pages.conftest import ROUTER, healthy, words
+from tests.reports import Sections
 
 PAGES = [entry.file for group in SECTIONS.values() for entry in group]
 
@@ -43,6 +47,24 @@ def test_page(open_page, page):
     test = open_page(page)
     healthy(test)
     assert not test.error
+
+
+def test_every_claim_is_carried_by_its_test(open_page, real_runs):
+    """Of a run of one's own, on the page and in its report: no model but the strongest is named."""
+    run = open_run(real_runs / "short")
+    frame = lambda path: run.frame(path) if run.has(path) else None  # noqa: E731
+    labels = {"food": "Food", "kitchen": "Kitchen"}
+    read = Sections()
+    read.feed(report(run))
+    in_report = claims.walk(read.cards, frame, labels, 0)
+    assert {"known all food", "new-items full list kitchen", "cold-domain all food"} <= set(
+        in_report
+    )
+    assert {"new-users all food", "low degree  kitchen"} <= set(in_report)
+    said = words(open_page("overview")).replace("\\", "")
+    for title, lines in read.cards:
+        assert f"**{title}**" in said and all(line in said for line in lines)
+    assert "popularity (NDCG@20)" not in said.lower()
 
 
 def test_everyone_gets_lists_in_both_domains(open_page):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from micrec_core.names import model_label
 from micrec_core.protocols import CURVES
 from micrec_core.report.export import report
 from micrec_core.runs import Run, open_run
+from tests.reports import Sections
 
 RUN = Path(__file__).resolve().parents[2] / "assets" / "runs" / "sample"
 LABELS = {"food": "Food", "kitchen": "Kitchen"}
@@ -27,37 +27,6 @@ _SETTINGS = {
     "For users it never saw in a domain": "cold-domain",
     "For items without any interaction": "new-items",
 }
-
-
-class Sections(HTMLParser):
-    """Title, note and table (rows of cells, the head first) of every section of a report."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[tuple[str, str, list[list[str]]]] = []
-        self._open = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._open = tag
-        if tag == "h2":
-            self.found.append(("", "", []))
-        elif tag == "tr" and self.found:
-            self.found[-1][2].append([])
-        elif tag in ("td", "th") and self.found:
-            self.found[-1][2][-1].append("")
-
-    def handle_endtag(self, tag: str) -> None:
-        self._open = ""
-
-    def handle_data(self, data: str) -> None:
-        if not self.found:
-            return
-        title, note, rows = self.found[-1]
-        if self._open in ("td", "th"):
-            rows[-1][-1] += data
-        elif self._open in ("h2", "p"):
-            both = (title + data, note) if self._open == "h2" else (title, note + data)
-            self.found[-1] = (*both, rows)
 
 
 def of(text: str) -> str | None:
