@@ -41,11 +41,16 @@ def seeds_said(variants: pd.DataFrame) -> str:
     """What one mark of ``scores`` stands for."""
     pooled = variants["seed"] == POOLED
     n_seeds = variants.loc[~pooled, "seed"].nunique()
+    said = f"One mark per training ({n_seeds} seed{'s' if n_seeds > 1 else ''})."
     if pooled.any():
         said = f"Large: mean over {n_seeds} seeds; small: one training each."
         alone = _main(variants) & ~pooled
-        return f"{said} Without small marks: one training." if alone.any() else said
-    return f"One mark per training ({n_seeds} seed{'s' if n_seeds > 1 else ''})."
+        said += " Without small marks: one training." if alone.any() else ""
+    few = variants["n"] < variants.groupby("domain")["n"].transform("max")
+    if few.any():
+        most = int(variants.loc[few, "n"].max())
+        said += f" Of many users some models were asked of {most:,} drawn at random (n on hover)."
+    return said
 
 
 def scores(variants: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:

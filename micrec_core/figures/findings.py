@@ -166,7 +166,7 @@ class Findings:
         among = f"strongest of {one.n_others} others" if one.n_others > 1 else "the only other"
         return (
             f"{one.label}{what}: {one.own:.3f} against {one.other:.3f} of {one.name}, {among}; "
-            f"{one.difference}; n\u00a0=\u00a0{one.n:,} users"
+            f"{one.difference}; n\u00a0=\u00a0{verdicts.counted(one.n, one.n_asked)} users"
         )
 
     def _told(self, lines: Sequence[tuple[str, int]], protocol: str) -> list[str]:

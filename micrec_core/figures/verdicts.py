@@ -49,7 +49,7 @@ class Compared:
     model, variant : of the other
     own, other : means over the same users (or items); ``gain`` is their difference
     low, high, p : interval and corrected p of the gain, NaN where it was not tested
-    n : users, or items, that both are compared over
+    n, n_asked : users, or items, that both are compared over, and that ours was asked
     seed : of the trainings, or POOLED
     n_others : how many other models the question was asked of
     """
@@ -64,6 +64,7 @@ class Compared:
     high: float
     p: float
     n: int
+    n_asked: int
     seed: int
     n_others: int = 1
 
@@ -81,6 +82,11 @@ class Compared:
         if self.verdict == "untested":
             return "not tested"
         return f"{self.gain:+.3f} [{self.low:+.3f}, {self.high:+.3f}], {p_text(self.p)}"
+
+
+def counted(n: int, n_asked: int) -> str:
+    """``482``, or ``5,000 of 13,238`` where not all that ours was asked were compared over."""
+    return f"{n:,}" if n >= n_asked else f"{n:,} of {n_asked:,}"
 
 
 def p_text(p: float) -> str:
@@ -170,7 +176,7 @@ def compared(
             Compared(
                 label, row.model, row.variant, beside, row.mean, beside - row.mean,
                 -row.diff_high, -row.diff_low, row.p_holm if known else np.nan,
-                int(row.n), int(row.seed), n_others,
+                int(row.n), int(own["n"].iloc[0]), int(row.seed), n_others,
             )
         )  # fmt: skip
     return out

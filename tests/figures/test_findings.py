@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from micrec_core.figures import findings, verdicts
+from micrec_core.figures import ablations, findings, verdicts
 from micrec_core.figures.picking import of_pair, pick
 from micrec_core.names import ALIGNMENT, COLD, LOW_DEGREE, POOLED, SUMMARY, VARIANTS
 from micrec_core.runs import open_run
@@ -156,6 +156,15 @@ def test_too_few_users_are_no_figure():
         f for f in told(tables(variants=few.assign(n=2))) if f.title.startswith("For new users")
     )
     assert none.title == "For new users, fewer than 20 were asked: no claim."
+
+
+def test_a_baseline_that_was_asked_of_some_users_says_of_how_many():
+    rows = rated()
+    rows.loc[rows["model"] == "micrec", "n"] = 12_345
+    found = told(tables(variants=rows))[0]
+    assert "n\u00a0=\u00a090 of 12,345 users" in found.lines[0]
+    assert "asked of 90 drawn at random" in ablations.seeds_said(rows)
+    assert "drawn" not in ablations.seeds_said(rated())
 
 
 def test_a_mean_over_seeds_is_said_to_be_one():
