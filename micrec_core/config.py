@@ -19,7 +19,7 @@ from pydantic import (
 
 from micrec_core.errors import ConfigError
 from micrec_core.mechanisms import MECHANISMS, mechanisms
-from micrec_core.method.configurations import CONFIGURATIONS, DENSE_FROM
+from micrec_core.method.configurations import CONFIGURATIONS, DENSE_FROM, OURS
 from micrec_core.modalities.registry import MODALITIES, default_encoders, in_order, modality
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ class ModelSettings(Settings):
 
     ``echo``: an item of the full model takes in its own template, which needs ``leave_out``.
     ``memory``: what was taken together counts beside the embeddings; runs of before had none.
+    ``refined``, ``transfer`` and ``bridge`` are parts of the full model too (docs/method.md,
+    sections 3, 5 and 11), which its description does not have.
     """
 
     name: str = "micrec"
@@ -49,6 +51,9 @@ class ModelSettings(Settings):
     init: float = Field(0.1, gt=0)
     echo: bool = True
     memory: bool = True
+    refined: bool = True
+    transfer: bool = True
+    bridge: bool = True
 
     @property
     def is_baseline(self) -> bool:
@@ -133,15 +138,15 @@ def recipe(model: str, kind: str = "sparse") -> dict[str, Any]:
     if model not in CONFIGURATIONS:
         return TrainSettings().model_dump()
     known = CONFIGURATIONS[model]
-    own = known.dense if kind == "dense" and known.dense is not None else known.recipe
-    return TrainSettings().model_dump() | dict(own)
+    return TrainSettings().model_dump() | dict(known.others.get(kind, known.recipe))
 
 
 class RunSettings(Settings):
     """All that ``train`` was told; stored in ``run.json`` and enough to train again.
 
     What is not said of the training is the model's ``recipe``: the one for data where users have
-    few interactions each or many, or whichever the data asks for (``suited``).
+    few interactions each or many, whichever of them the data asks for (``suited``), or the model
+    and training as they were described, without what is ours.
     ``features`` maps modalities to
     specs of their encoders; given and stored, the registered ones stand beside the other settings
     under their own names (``text``, ``image``). ``split_seed`` draws what is
@@ -151,7 +156,7 @@ class RunSettings(Settings):
 
     model: ModelSettings = ModelSettings()
     training: TrainSettings = Field(default_factory=TrainSettings)
-    recipe: Literal["auto", "sparse", "dense"] = "auto"
+    recipe: Literal["auto", "sparse", "dense", "paper"] = "auto"
     features: dict[str, str] = {}
     split: Literal["known", "inductive"] = "known"
     mask: Literal["all", "train"] = "all"
@@ -236,7 +241,7 @@ class RunSettings(Settings):
         if self.recipe != "auto":
             return self
         name, now = self.model.name, self.training.model_dump()
-        dense = CONFIGURATIONS[name].dense if name in CONFIGURATIONS else None
+        dense = CONFIGURATIONS[name].others.get("dense") if name in CONFIGURATIONS else None
         said = self.training.model_fields_set
         short = dense and "epochs" in said and self.training.epochs < dense["epochs"]
         kind = "dense" if dense and not short and per_user >= DENSE_FROM else "sparse"
@@ -246,11 +251,15 @@ class RunSettings(Settings):
 
 
 def _of_recipe(model: ModelSettings, training: TrainSettings, kind: str) -> ModelSettings:
-    """The recipe for dense data leaves nothing out, and so goes without an item's own template."""
-    told = model.name != "micrec" or "echo" in model.model_fields_set
-    if told or training.leave_out or kind != "dense":
-        return model
-    return model.model_copy(update={"echo": False})
+    """The model without what does not go with a recipe, where that was not asked for.
+
+    The recipe for dense data leaves nothing out, and so an item's own template; the description
+    has nothing of ours.
+    """
+    off = {"dense": () if training.leave_out else ("echo",), "paper": OURS}.get(kind, ())
+    told = model.model_fields_set
+    unasked = {part: False for part in off if model.name == "micrec" and part not in told}
+    return model.model_copy(update=unasked) if unasked else model
 
 
 S = TypeVar("S", bound=Settings)

@@ -49,6 +49,9 @@ MECHANISMS: dict[str, Mechanism] = {
     "self-enhanced": Mechanism("without self-enhanced loss", training={"self_enhanced": 0.0}),
     "memory": Mechanism("without memory", model={"memory": False}),
     "templates": Mechanism("without templates", model={"templates": False}),
+    "refined": Mechanism("without refined templates", model={"refined": False}),
+    "transfer": Mechanism("without transfer", overlap=True, model={"transferred": False}),
+    "bridge": Mechanism("without bridge", overlap=True, model={"bridged": False}),
     "cross-domain": Mechanism(
         "one domain at a time",
         overlap=True,

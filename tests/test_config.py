@@ -18,9 +18,10 @@ from micrec_core.config import (
     recipe,
 )
 from micrec_core.errors import ConfigError
-from micrec_core.method.configurations import DENSE, DENSE_FROM, SPARSE
+from micrec_core.method.configurations import DENSE, DENSE_FROM, OURS, PAPER, SPARSE
 from micrec_core.running.record import settings_of
 from micrec_core.runs import open_run
+from micrec_core.training.build import model_settings
 
 BUNDLED = Path(__file__).resolve().parents[1] / "assets" / "runs" / "sample"
 PLAIN = TrainSettings()
@@ -86,6 +87,22 @@ def test_data_decides_the_recipe_where_none_is_said() -> None:
     assert dense.of(ModelSettings(name="inmo"), seed=0).training == PLAIN
     variant = dense.of(ModelSettings(without=("text",)), seed=0)
     assert variant.training == dense.training and not variant.model.echo
+
+
+def test_the_preset_of_the_paper_has_nothing_of_ours() -> None:
+    paper = RunSettings(recipe="paper")
+    assert paper.suited(DENSE_FROM) == paper
+    assert paper.training == PLAIN.model_copy(update=dict(PAPER))
+    assert not any(getattr(paper.model, part) for part in OURS)
+    assert RunSettings.model_validate(paper.model_dump(mode="json")) == paper
+    made = model_settings(paper.model, ("text",))
+    assert made.templates and made.modalities == ("text",)
+    assert not any((made.memory, made.own_template, made.refined, made.transferred, made.bridged))
+    variant = paper.of(ModelSettings(without=("contrast",)), seed=0)
+    assert variant.training == paper.training and not variant.model.memory
+    asked = RunSettings(recipe="paper", model=ModelSettings(memory=True))
+    assert asked.model.memory and not asked.model.bridge
+    assert paper.of(ModelSettings(name="mgcn"), seed=0).model == ModelSettings(name="mgcn")
 
 
 def test_a_comparison_trains_to_the_end_of_the_recipe_or_until_validation_stops() -> None:

@@ -231,7 +231,7 @@ def n_parameters(model: Model) -> int:
     """How many numbers were learned, trained or solved."""
     if isinstance(model, ClosedForm):
         return model.n_learned
-    return sum(p.numel() for p in model.parameters())
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
 def variant_name(without: Sequence[str]) -> str:

@@ -27,7 +27,7 @@ def fit_bridges(
     users, each embedded as if cold there: those interactions are in no graph, and test is not
     looked at.
     """
-    if not model.settings.transfer:
+    if not (model.settings.transfer and model.settings.bridged):
         return {}
     knowledge, out = prepared.knowledge, {}
     for (source, target), (there, here) in knowledge.links.items():

@@ -47,6 +47,13 @@ SplitBy = Annotated[
 TestFrom = Annotated[
     str, typer.Option(metavar="DATE|SHARE", help="Of --split-by time, the first of test.")
 ]
+Preset = Annotated[
+    str,
+    typer.Option(
+        help="sparse or dense: the recipe for few or many interactions a user, auto for the one "
+        "that the data asks for; paper: micrec as it was described, with nothing of ours."
+    ),
+]
 UnknownItems = Annotated[str, typer.Option(help="error or drop.")]
 Protocols = Annotated[
     str, typer.Option(help=f"Also train on less: {','.join(CURVES)}, or some of them.")
@@ -184,6 +191,7 @@ def train(
     ] = "",
     *,
     features: dict[str, Any],
+    preset: Preset = "auto",
     split: SplitKind = "known",
     split_by: SplitBy = "user",
     test_from: TestFrom = "",
@@ -313,6 +321,7 @@ def compare(
     shares: Shares = "",
     *,
     features: dict[str, Any],
+    preset: Preset = "auto",
     split: SplitKind = "known",
     mask: Mask = "all",
     epochs: Annotated[

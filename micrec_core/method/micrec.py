@@ -37,9 +37,11 @@ class Settings:
     """Which mechanisms there are, and their sizes (docs/method.md, section 13).
 
     ``templates`` off gives every user and item a free vector (LightGCN); ``modalities`` empty
-    switches the aggregation off; ``transfer`` lets a user's embedding of another domain in;
-    ``own_template`` adds an item's own template to its embedding. ``memory`` is no part of the
-    embeddings: whoever answers with the model adds it to their products (section 12).
+    switches the aggregation off; without ``transfer`` nothing crosses domains, and of what does
+    ``transferred`` lets a user's embedding of another domain in and ``bridged`` takes whoever is
+    cold there over a bridge (section 11). ``refined`` items share their templates with items alike,
+    ``own_template`` adds an item's own to its embedding. ``memory`` is no part of the embeddings:
+    whoever answers with the model adds it to their products (section 12).
     """
 
     dim: int = 64
@@ -49,6 +51,9 @@ class Settings:
     transfer: bool = True
     own_template: bool = True
     memory: bool = True
+    transferred: bool = True
+    refined: bool = True
+    bridged: bool = True
     init: float = 0.1
 
 
@@ -92,7 +97,9 @@ class DomainParameters(nn.Module):
         self.any_user = nn.Parameter(torch.zeros(dim))
         self.any_item = nn.Parameter(torch.zeros(dim))
         self.self_enhanced = nn.Parameter(torch.ones(dim))
-        self.refine = nn.Parameter(torch.tensor(REFINE))
+        self.refine = nn.Parameter(
+            torch.tensor(REFINE if settings.refined else 0.0), settings.refined
+        )
         own = nn.Parameter(torch.tensor(OWN_TEMPLATE)) if settings.own_template else None
         self.own_template = own
         self.user_gate = Gate(n)
@@ -127,6 +134,8 @@ class MICRec(nn.Module):
                 if a != b
             }
         )
+        # What is switched off stays at 0, so that whoever takes it in has it for nothing.
+        self.transfer.requires_grad_(settings.transferred)
         # Exponent of the template normalisation, annealed by the trainer and saved with the rest.
         self.alpha: Tensor
         self.register_buffer("alpha", torch.tensor(0.5))
@@ -142,7 +151,8 @@ class MICRec(nn.Module):
 
     def reset_parameters(self, generator: torch.Generator) -> None:
         """Draw every parameter anew from ``generator``, in the order of their names."""
-        fixed = {"self_enhanced": 1.0, "refine": REFINE, "own_template": OWN_TEMPLATE}
+        refine = REFINE if self.settings.refined else 0.0
+        fixed = {"self_enhanced": 1.0, "refine": refine, "own_template": OWN_TEMPLATE}
         for name, parameter in sorted(self.named_parameters()):
             leaf = name.rsplit(".", 1)[-1]
             if "gate" in name:
@@ -209,6 +219,8 @@ class MICRec(nn.Module):
         are not refined: it helped no more.
         """
         own, refined = self.domain(d), templates
+        if not self.settings.refined:
+            return templates
         beta = own.refine * own.item_gate.shares(items.signals, items.has)
         for index, m in enumerate(self.settings.modalities):
             near = items.neighbours[m]
@@ -267,7 +279,7 @@ class MICRec(nn.Module):
 
         Still nothing but the user's interactions, hence inductive.
         """
-        if not self.transfer:
+        if not self.transfer or not self.settings.transferred:
             return list(users)
         before = [takeable(e) for e in users]
         after = list(before)

@@ -214,7 +214,7 @@ def _about(prepared: Prepared, model: MICRec) -> dict[str, Any]:
         "templates": model.settings.templates,
         "neighbours": {"k": settings.k, "temperature": settings.temperature},
         "cross_profile": settings.cross_profile,
-        "n_parameters": sum(p.numel() for p in model.parameters()),
+        "n_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
         "personas": _personas(prepared.dataset),
     }
 

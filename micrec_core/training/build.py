@@ -31,6 +31,9 @@ def model_settings(settings: ModelSettings, modalities: tuple[str, ...]) -> Sett
         "layers": settings.layers,
         "own_template": settings.echo,
         "memory": settings.memory,
+        "refined": settings.refined,
+        "transferred": settings.transfer,
+        "bridged": settings.bridge,
     }
     for mechanism in _switched_off(settings):
         values |= mechanism.model
