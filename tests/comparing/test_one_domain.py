@@ -50,7 +50,7 @@ def full(folder: Path) -> Any:
 
 
 def test_variants_by_default(one: Path, both: Path) -> None:
-    assert {"contrast", "cross-domain"} == IDLE
+    assert {"bridge", "contrast", "cross-domain", "transfer"} == IDLE
     found = {part for c in _wanted(None, full(one)) for part in c.without}
     assert found and not found & IDLE
     assert {part for c in _wanted(None, full(both)) for part in c.without} == found | IDLE

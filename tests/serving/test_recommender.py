@@ -159,7 +159,7 @@ def test_inmo_serves_anyone_with_likes_and_nobody_from_elsewhere(make_run) -> No
     assert list(rec.recommend(user, "food").items.columns) == ["item_id", "title", "score", "id"]
     assert "most popular" in rec.recommend(user, "kitchen").note
     assert rec.weights(user, "food") == {}
-    with pytest.raises(RunError, match="no text or picture"):
+    with pytest.raises(RunError, match="goes by interactions alone"):
         rec.content_only(user, "food")
 
 
