@@ -89,8 +89,8 @@ nothing = weights is not None and not figures.weighs(weights)
 if nothing:
     empty(
         "There is nothing to weigh",
-        f"No user and no item of this run has {listed(MODALITIES, 'or')}: the model goes by "
-        "interactions alone, and they have all of every score.",
+        f"This run's model takes no {listed(MODALITIES, 'or')}: interactions have all of every "
+        "score.",
     )
 elif weights is None:
     empty(

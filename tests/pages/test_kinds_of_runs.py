@@ -112,3 +112,24 @@ def test_reports_say_it_too(runs, tmp_path) -> None:
         text = file.read_text(encoding="utf-8")
         assert [m for m in MASKS if MASKS[m] in text] == [mask]
         assert (ONE_DOMAIN in text) == (n_domains == 1)
+
+
+def test_data_of_one_domain_is_checked_and_offered_for_training(
+    runs, monkeypatch, tmp_path
+) -> None:
+    from streamlit.testing.v1 import AppTest
+
+    monkeypatch.setenv("MICREC_BUNDLED", str(tmp_path / "none"))
+    monkeypatch.setenv("MICREC_RUNS", str(tmp_path / "runs"))
+    test = AppTest.from_file(ROUTER, default_timeout=60).run()
+    test.switch_page("../../pages/data.py").run()
+    test.text_input(key="data_folder").set_value(str(runs.parent / "one-data")).run()
+    next(b for b in test.button if b.label == "Check").click().run()
+    healthy(test)
+    said = words(test).replace("\\", "")
+    assert "is usable" in said and ONE_DOMAIN in said and "known in both" not in said
+    assert "Users in two domains" not in {m.label for m in test.metric}
+    test.switch_page("../../pages/retrain.py").run()
+    healthy(test)
+    offered = test.multiselect(key="rt_without").options
+    assert "text" in offered and "contrast" not in offered and "cross-domain" not in offered
