@@ -98,8 +98,9 @@ class ClassicImage(Encoder):
         cls, meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], *, device: str = "cpu"
     ) -> ClassicImage:
         width = sum(_BLOCK_WIDTHS)
-        shapes = [arrays[name].shape[-1:] for name in ("mean", "scale", "components")]
-        if int(meta["version"]) != cls.version or shapes != [(width,)] * 3:
+        shapes = [arrays[name].shape for name in ("mean", "scale", "components")]
+        wanted = [(width,), (width,), (*shapes[2][:1], width)]
+        if int(meta["version"]) != cls.version or shapes != wanted:
             raise DataError(
                 "the saved image encoder is of another version of this program; "
                 "encode the dataset again"

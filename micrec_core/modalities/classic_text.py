@@ -160,10 +160,11 @@ class ClassicText(Encoder):
         vocabulary = [str(term) for term in meta["vocabulary"]]
         weights = np.asarray(arrays["weights"], dtype=np.float32)
         components = np.asarray(arrays["components"], dtype=np.float16)
-        if weights.shape != (len(vocabulary),) or components.shape[1:] != (len(vocabulary),):
+        n = len(set(vocabulary))
+        if len(vocabulary) != n or weights.shape != (n,) or components.shape[1:] != (n,):
             raise DataError(
                 "the saved text encoder does not fit together (vocabulary, weights and components "
-                "differ in length); encode the dataset again"
+                "differ in length, or a word is there twice); encode the dataset again"
             )
         out._set(vocabulary, weights, components)
         return out

@@ -68,14 +68,14 @@ def load_encoder(
     meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], *, device: str = "cpu"
 ) -> Encoder:
     """The encoder whose ``state()`` was saved; RunError when it is of no known kind or damaged."""
-    kind = meta.get("kind")
+    kind = str(meta.get("kind"))
     known: dict[str, Choice] = {PRECOMPUTED.kind: PRECOMPUTED}
     for found in MODALITIES.values():
         known |= {choice.kind: choice for choice in found.choices.values()}
     if kind not in known:
         raise RunError(
-            f"the saved encoder is of the unknown kind '{kind}'; it needs a newer version of this "
-            "program"
+            f"the saved encoder is of the unknown kind '{kind[:60]}'; it needs a newer version of "
+            "this program"
         )
     try:
         return known[kind].load().from_state(meta, arrays, device=device)

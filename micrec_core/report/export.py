@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from micrec_core.errors import ConfigError
+from micrec_core.errors import ConfigError, RunError
 from micrec_core.names import LAYOUTS
 from micrec_core.runs import Run, open_run
 from micrec_core.runs.files import write_out
@@ -68,7 +68,13 @@ def export_run(path: Path | str, kind: str, out: Path | str) -> list[Path]:
 
 
 def report(run: Run) -> str:
-    """The self-contained HTML report of a run."""
+    """The self-contained HTML report of a run.
+
+    Raises
+    ------
+    RunError
+        A table is damaged, or tables do not fit each other.
+    """
     from micrec_core.report.html import html_report
 
     def frame(relative: str) -> pd.DataFrame | None:
@@ -78,7 +84,19 @@ def report(run: Run) -> str:
         return run.tensors(f"snapshots/epoch_{epoch:04d}.safetensors")
 
     has_map = run.has(LAYOUTS)
-    return html_report(run.info.model_dump(), frame, run.history(), vectors if has_map else None)
+    try:
+        return html_report(
+            run.info.model_dump(), frame, run.history(), vectors if has_map else None
+        )
+    except (LookupError, ValueError, TypeError, ArithmeticError) as error:
+        raise RunError(
+            f"Run '{run.name}' has tables that do not fit together ({_first_line(error)}): "
+            "train it anew."
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "")[:200] or type(error).__name__
 
 
 def item_vectors(run: Run) -> tuple[pd.DataFrame, NDArray[np.float32]]:

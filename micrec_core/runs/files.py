@@ -19,8 +19,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from micrec_core.errors import DataError, RunError
+from micrec_core.runs.json_limits import MOST_BYTES, parse_json
 
-_MAX_JSON_BYTES = 256 * 2**20
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}", re.ASCII)
 PARTIAL = ".partial"
 
@@ -141,8 +141,21 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_parquet(path: Path, frame: pd.DataFrame) -> None:
-    """Write `frame` to `path` without its index."""
-    frame.to_parquet(path, engine="pyarrow", index=False, compression="zstd")
+    """Write `frame` to `path` without its index.
+
+    Raises
+    ------
+    ValueError
+        A column does not hold what one of its name does (`tables`): it could not be read again.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from micrec_core.runs.tables import hold_table
+
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    hold_table(table)
+    pq.write_table(table, path, compression="zstd")
 
 
 def write_tensors(
@@ -194,9 +207,9 @@ def read_json(path: Path, where: str) -> Any:
     ``where``: how errors call the place, for example ``Run 'x'``; of the other readers too.
     """
     with _reading(path, where, ValueError, RecursionError):
-        if path.stat().st_size > _MAX_JSON_BYTES:
+        if path.stat().st_size > MOST_BYTES:
             raise RunError(f"{where} has a {path.name} that is too large to be one.")
-        return json.loads(path.read_bytes())
+        return parse_json(path.read_bytes())
 
 
 def read_parquet(
@@ -210,28 +223,50 @@ def read_parquet(
         If it is missing or damaged, or lacks one of `columns` or of the `needed` ones.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
+
+    from micrec_core.runs.tables import hold_table, parse_parquet
 
     with _reading(path, where, pa.ArrowException, OSError, ValueError), open(path, "rb") as stream:
-        file = pq.ParquetFile(stream)
-        missing = sorted({*needed, *(columns or ())} - set(file.schema_arrow.names))
-        if missing:
+        try:
+            table = parse_parquet(stream, columns, needed)
+            hold_table(table)
+            return table.to_pandas()
+        except KeyError as missing:
             raise RunError(
-                f"{where} has a {path.name} without the column '{missing[0]}': copy the run "
+                f"{where} has a {path.name} without the column '{missing.args[0]}': copy the run "
                 "again or train it anew."
-            )
-        return file.read(columns=list(columns) if columns else None).to_pandas()
+            ) from None
 
 
 def read_tensors(path: Path, where: str) -> dict[str, NDArray[Any]]:
-    """The arrays of a safetensors file; `RunError` if it is missing or damaged."""
+    """The arrays of a safetensors file; `RunError` if it is missing or damaged.
+
+    All their numbers are finite, and what is said to be true or false is one of the two.
+    """
     from safetensors import SafetensorError, safe_open
 
     with (
-        _reading(path, where, SafetensorError, OSError, ValueError, TypeError),
+        _reading(path, where, SafetensorError, OSError, ValueError, TypeError, KeyError),
         safe_open(path, framework="numpy") as file,
     ):
-        return {name: file.get_tensor(name) for name in list(file.keys())}
+        arrays = {name: file.get_tensor(name) for name in list(file.keys())}
+        for array in arrays.values():
+            _hold_numbers(array)
+        return arrays
+
+
+def _hold_numbers(array: NDArray[Any]) -> None:
+    """ValueError where an array is not of numbers as they are written."""
+    if array.dtype.kind not in "biuf":
+        raise ValueError("not numbers")
+    if not array.size:
+        return
+    if array.dtype.kind == "b" and array.view(np.uint8).max() > 1:
+        # NumPy would count such a byte as more than one.
+        raise ValueError("neither true nor false")
+    # An infinity is one end of the range, and NaN is both; no copy is made.
+    if array.dtype.kind == "f" and not (np.isfinite(array.min()) and np.isfinite(array.max())):
+        raise ValueError("not finite")
 
 
 _digests: dict[str, tuple[tuple[int, ...], str]] = {}

@@ -14,10 +14,15 @@ import pandas as pd
 
 from micrec_core.errors import ConfigError, RunError
 from micrec_core.runs import files
+from micrec_core.runs.json_limits import parse_json
 from micrec_core.runs.run_names import check_run_name
 from micrec_core.runs.schema import SCHEMA_VERSION, RunInfo
 
 _HISTORY = "history.jsonl"
+# Of a history that is read: more of it is left out, and more names are of none.
+_MOST_HISTORY, _MOST_COLUMNS = 64 * 2**20, 1000
+# No loss that a training survives is near it.
+_LARGEST = 1e15
 
 
 def _now() -> str:
@@ -250,19 +255,31 @@ class RunWriter:
 def read_history(path: Path) -> list[dict[str, Any]]:
     """Return the whole lines of a ``history.jsonl`` that may be being written.
 
-    A last line without its end is left out; so is everything from the first damaged line on.
+    A last line without its end is left out; so is everything from the first damaged line on, and
+    from the first that is no table of numbers.
     """
     rows: list[dict[str, Any]] = []
     try:
-        lines = path.read_bytes().split(b"\n")[:-1]
-    except FileNotFoundError:
+        with open(path, "rb") as stream:
+            lines = stream.read(_MOST_HISTORY).split(b"\n")[:-1]
+    except (FileNotFoundError, IsADirectoryError):
         return rows
+    names: set[str] = set()
     for line in lines:
         try:
-            row = json.loads(line)
-        except ValueError:
+            row = parse_json(line)
+            told = files.flat(row) if isinstance(row, dict) else {}
+        except (ValueError, RecursionError):
             break
-        if not isinstance(row, dict) or not isinstance(row.get("epoch"), int):
+        names.update(told)
+        if type(told.get("epoch")) is not int or len(names) > _MOST_COLUMNS:
+            break
+        if not all(_is_number(value) for value in told.values()):
             break
         rows.append(row)
     return rows
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a value is one, or none; a page draws it."""
+    return value is None or (isinstance(value, int | float) and abs(value) <= _LARGEST)

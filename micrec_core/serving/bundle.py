@@ -29,7 +29,9 @@ from micrec_core.method.profiles import Links, Scaling
 from micrec_core.modalities.registry import spoken_to
 from micrec_core.names import PARAMETERS
 from micrec_core.runs import Run, RunWriter
+from micrec_core.runs.served import SERVED, parse_about
 from micrec_core.serving.contents import BRIDGE_ARRAYS, Bundle, DomainPart
+from micrec_core.serving.tensors import csr, hold, hold_data
 
 if TYPE_CHECKING:
     from micrec_core.data import Dataset
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from micrec_core.method.micrec import Encoded, MICRec
     from micrec_core.training.prepare import Prepared
 
-TENSORS, ABOUT = "serving.safetensors", "serving.json"
+TENSORS, ABOUT = "serving.safetensors", SERVED
 IDS, ENCODERS = "serving_ids.parquet", "serving_encoders.json"
 # Versions 1 to 3 held parameters and had the embeddings computed when opened; see ``upgrade``.
 # Version 4 knew of no memory, version 5 of no regression in it.
@@ -121,12 +123,13 @@ def read_bundle(run: Run) -> Bundle:
     version = about.get("version") if isinstance(about, dict) else None
     if version not in READABLE:
         raise RunError(
-            f"{where} has a serving bundle of version {version} and this program reads "
+            f"{where} has a serving bundle of version {str(version)[:20]} and this program reads "
             f"{VERSION}: train it anew or use the matching version."
         )
     try:
         tensors = run.tensors(TENSORS)
         if version < EMBEDDED:
+            hold_data(parse_about(about), tensors)
             # It runs the model, so it brings torch along.
             from micrec_core.serving.upgrade import upgraded
 
@@ -293,6 +296,8 @@ def unpack(
     encoders: Mapping[str, Mapping[str, Any]],
 ) -> Bundle:
     """The bundle from the content of its files; KeyError or ValueError where they disagree."""
+    hold(parse_about(about), parameters, tensors)
+    _hold_ids(ids, about["domains"])
     modalities = tuple(about["modalities"])
     links = unpack_links(tensors)
     domains = tuple(
@@ -332,6 +337,17 @@ def unpack(
         personas=tuple(about["personas"]),
         n_parameters=int(about["n_parameters"]),
     )
+
+
+def _hold_ids(ids: pd.DataFrame, domains: Sequence[Mapping[str, Any]]) -> None:
+    """ValueError where users and items are not as many as ids, or an id is of two of them."""
+    found = ids.groupby(["domain", "side"], sort=False).size()
+    sides = ("user", "item")
+    wanted = {(d["name"], side): d[f"n_{side}s"] for d in domains for side in sides}
+    if found.to_dict() != {key: n for key, n in wanted.items() if n}:
+        raise ValueError("its ids are not as many as its users and items")
+    if ids.duplicated(["domain", "side", "id"]).any():
+        raise ValueError("an id is there twice")
 
 
 def _memory(
@@ -376,8 +392,6 @@ def _domain(
     own = _under(parameters, f"domains.{d}.")
     here = ids["domain"] == about["name"]
     users, items = ids[here & (ids["side"] == "user")], ids[here & (ids["side"] == "item")]
-    if len(users) != int(about["n_users"]) or len(items) != int(about["n_items"]):
-        raise ValueError(f"the ids of '{about['name']}' are not as many as its users and items")
     return DomainPart(
         name=str(about["name"]),
         label=str(about["label"] or about["name"]),
@@ -407,8 +421,7 @@ def unpack_train(
 ) -> sparse.csr_matrix:
     """Train interactions of a domain, binary CSR [n_users, n_items]."""
     indices, pointers = tensors[f"{d}.train.indices"], tensors[f"{d}.train.indptr"]
-    parts = np.ones(len(indices), np.float32), indices.astype(np.int32), pointers
-    return sparse.csr_matrix(parts, shape=(int(about["n_users"]), int(about["n_items"])))
+    return csr(np.ones(len(indices), np.float32), indices, pointers, int(about["n_items"]))
 
 
 def unpack_modality(place: str, tensors: Mapping[str, NDArray[Any]]) -> ModalityArrays:
@@ -426,11 +439,8 @@ def unpack_modality(place: str, tensors: Mapping[str, NDArray[Any]]) -> Modality
 
 
 def _rows(tensors: Mapping[str, NDArray[Any]], name: str) -> sparse.csr_matrix:
-    pointers = tensors[f"{name}.indptr"]
-    return sparse.csr_matrix(
-        (tensors[f"{name}.data"], tensors[f"{name}.indices"].astype(np.int32), pointers),
-        shape=(len(pointers) - 1, int(tensors[f"{name}.width"][0])),
-    )
+    data, indices, pointers = (tensors[f"{name}.{part}"] for part in ("data", "indices", "indptr"))
+    return csr(data, indices, pointers, int(tensors[f"{name}.width"][0]))
 
 
 def unpack_scaling(tensors: Mapping[str, NDArray[Any]], name: str) -> Scaling:

@@ -144,8 +144,16 @@ class Recommender:
         with self._lock:
             kept = self._kept.setdefault(user, {})
         if d not in kept:
-            kept[d] = self._fold.user(user, d)
+            folded = self._fold.user(user, d)
+            self._require_finite(folded.vector())
+            kept[d] = folded
         return kept[d]
+
+    def _require_finite(self, *numbers: NDArray[np.floating]) -> None:
+        """RunError where parameters, each a number, make none together."""
+        if not all(np.isfinite(some).all() for some in numbers):
+            name = "This run" if self.run is None else f"Run '{self.run.name}'"
+            raise RunError(f"{name} has parameters that give no finite score: train it anew.")
 
     def embedding(self, user: User, domain: str) -> NDArray[np.float64]:
         """The user's embedding in a domain, float64 [dim]."""
@@ -193,6 +201,7 @@ class Recommender:
         if MEMORY in off:
             memory = np.zeros_like(memory)
         scores = self._scores(folded, off) + memory
+        self._require_finite(scores)
         scores[~self._allowed[d]] = -np.inf
         scores[user.items[d]] = -np.inf
         scores[[self._directory.item(d, i) for i in exclude]] = -np.inf
@@ -259,7 +268,9 @@ class Recommender:
         elsewhere = taken_elsewhere(trains, self.bundle.links, d)
 
         def memory(rows: NDArray[np.int64]) -> Floats:
-            return held.scores(Taken(trains[d][rows], elsewhere[rows]))
+            added: Floats = held.scores(Taken(trains[d][rows], elsewhere[rows]))
+            self._require_finite(added)
+            return added
 
         return Ranking(part, self._allowed[d], k, memory)
 
@@ -523,7 +534,9 @@ class Recommender:
             A user is not known, or there is nothing that this run's model can go by.
         """
         d = self._directory.domain(domain)
-        return fold_new_item(self._fold, self._directory, d, said, users, self._encode)
+        made = fold_new_item(self._fold, self._directory, d, said, users, self._encode)
+        self._require_finite(made.folded.vector())
+        return made
 
     def rank(self, user: User, domain: str, item: str | NewItem) -> tuple[int, float, int]:
         """(place, score, of how many) of an item in the user's full list; likes left out."""
@@ -531,6 +544,7 @@ class Recommender:
         folded = self._folded(user, d)
         memory = self._memory(user, folded)
         scores = self._scores(folded) + memory
+        self._require_finite(scores)
         allowed = self._allowed[d].copy()
         allowed[user.items[d]] = False
         if isinstance(item, NewItem):
@@ -568,4 +582,12 @@ class Recommender:
 
     def _encode(self, modality: str, value: Any) -> FeatureMatrix | None:
         matrix = self._encoder(modality).encode([value])
+        for part in self.bundle.domains:
+            like = part.modalities[modality].features
+            widths = [None if x.sparse is None else x.sparse.shape[1] for x in (matrix, like)]
+            if matrix.dim != like.dim or len(set(widths)) > 1:
+                raise RunError(
+                    f"the saved encoder of {modality} is not the one that the items were encoded "
+                    "with: train the run anew"
+                )
         return matrix if matrix.present[0] else None

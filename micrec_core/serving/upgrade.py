@@ -18,6 +18,7 @@ from micrec_core.method.inputs import model_inputs
 from micrec_core.method.knowledge import DomainKnowledge, Knowledge, NeighbourSettings
 from micrec_core.method.micrec import MICRec, Settings
 from micrec_core.method.profiles import Profiles, infer_profiles, joint_profiles
+from micrec_core.runs.served import parse_about
 from micrec_core.serving.bundle import (
     numpy_of,
     pack_embeddings,
@@ -26,6 +27,7 @@ from micrec_core.serving.bundle import (
     unpack_scaling,
     unpack_train,
 )
+from micrec_core.serving.tensors import data_schema, embedding_schema
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -38,7 +40,9 @@ def upgraded(
     model = _model(tensors, about)
     made = pack_embeddings(model, inputs, encode(model, inputs, by_source=True))
     parameters = {name: numpy_of(value) for name, value in model.state_dict().items()}
-    return parameters, dict(tensors) | made
+    today, told = dict(tensors) | made, parse_about(about)
+    known = data_schema(told, today.keys()) | embedding_schema(told, today.keys())
+    return parameters, {name: today[name] for name in today if name in known}
 
 
 def _model(tensors: Arrays, about: Mapping[str, Any]) -> MICRec:

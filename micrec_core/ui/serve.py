@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from micrec_core.runs import Run
+from micrec_core.runs.served import served
 from micrec_core.ui.library import Opened
 from micrec_core.ui.state import MadeUp
 
@@ -44,8 +45,8 @@ def warm_up() -> Thread:
 
 def remembers(opened: Opened) -> bool:
     """Whether scores of the run have a memory beside the embeddings, in any domain."""
-    stored = opened.run.json("serving.json") if opened.run.has("serving.json") else {}
-    return any(m and m["weight"] > 0 for m in stored.get("memory") or ())
+    about = served(opened.run)
+    return about is not None and any(m and m.weight > 0 for m in about.memory or ())
 
 
 def hash_at_opening(opened: Opened) -> str:
@@ -77,10 +78,8 @@ def user_id_set(opened: Opened, domain: str) -> frozenset[str]:
 
 def personas(opened: Opened) -> list[dict[str, Any]]:
     """Made-up users that come with the dataset: name, sentence, likes {domain: [ids]}."""
-    if not opened.run.has("serving.json"):
-        return []
-    found = opened.run.json("serving.json").get("personas") or []
-    return [p for p in found if isinstance(p, dict) and p.get("name")]
+    about = served(opened.run)
+    return [person.model_dump() for person in about.personas if person.name] if about else []
 
 
 def known_in(opened: Opened, user_id: str) -> list[str]:

@@ -9,14 +9,13 @@ import time
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from micrec_core.errors import ConfigError, RunError
 from micrec_core.names import SUMMARY_COLUMNS
 from micrec_core.runs import RunWriter, open_run
 from micrec_core.runs.writer import read_history
-from tests.runs.conftest import INFO, write_run
+from tests.runs.conftest import INFO, table, write_run
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -147,11 +146,11 @@ def test_failed_and_cancelled_runs_can_be_resumed(tmp_path: Path) -> None:
 def test_amending_shows_nothing_before_it_is_finished(run_path: Path) -> None:
     key = open_run(run_path).key
     writer = RunWriter.amend(run_path)
-    frame = pd.DataFrame({"n": [1, 2]}, columns=SUMMARY_COLUMNS)
+    frame = table(SUMMARY_COLUMNS, n=[1, 2])
     writer.write_parquet("metrics/cutoff.parquet", frame)
     writer.write_parquet("metrics/summary.parquet", frame)
     run = open_run(run_path)
-    assert run.key == key and run.frame("metrics/summary.parquet")["n"].isna().all()
+    assert run.key == key and not run.frame("metrics/summary.parquet")["n"].any()
     writer.finish(timings={"evaluate": 2.0})
     run = open_run(run_path)
     assert run.key != key and run.info.timings == {"evaluate": 2.0} and run.info.best_epoch == 2

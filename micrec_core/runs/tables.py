@@ -1,0 +1,145 @@
+"""What the columns of a run's tables hold, by name: held to at writing and at reading.
+
+A column has one meaning in all tables, so that a chart that was made for one is right for another.
+A text that is stored once and meant a million times is counted a million times before it is
+unpacked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+# What a table may hold, once it is unpacked.
+_MOST_BYTES = 4 * 2**30
+_MOST_COLUMNS = 1000
+_MOST_ROWS = 200_000_000
+
+# No count and no measure is near it.
+LARGEST = 1e15
+
+TEXT = {
+    *("model", "variant", "protocol", "domain", "cohort", "metric", "bin", "method"),
+    *("a", "b", "item_id", "user_id", "id", "title", "description", "entity", "side"),
+}
+COUNTS = {
+    *("seed", "n", "k", "n_items", "n_positives", "degree", "hits", "epoch", "row"),
+    *("degree_a", "degree_b"),
+}
+MEASURES = {
+    *("mean", "low", "high", "diff", "diff_low", "diff_high", "p_holm", "value", "random"),
+    *("share", "recall", "coverage", "mean_popularity", "intra_list_similarity"),
+    *("x", "y", "strength", "seconds", "n_parameters"),
+}
+_MEASURED = re.compile(r"(w|share|coherence)_.+|[a-z]+@\d+")
+
+
+def hold_table(table: pa.Table) -> None:
+    """Hold the columns of a table to what they are; texts and counts are always there.
+
+    Raises
+    ------
+    ValueError
+        A column is of another kind, or holds what is out of its range.
+    """
+    if not table.num_rows:  # and so no type to speak of
+        return
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        kind = column.type
+        if name in TEXT:
+            fits = _is_text(kind) and not column.null_count
+        elif name in COUNTS:
+            fits = pa.types.is_integer(kind) and not column.null_count and _within(column, -1)
+        elif name in MEASURES or _MEASURED.fullmatch(name):
+            fits = pa.types.is_null(kind) or (_is_number(kind) and _within(column, -LARGEST))
+        elif name.startswith("has_"):
+            fits = pa.types.is_boolean(kind) and not column.null_count
+        elif name == "thumbnail":
+            fits = pa.types.is_null(kind) or _is_bytes(kind)
+        else:
+            fits = (
+                pa.types.is_null(kind) or pa.types.is_boolean(kind) or _is_text(kind)
+                or (_is_number(kind) and _within(column, -LARGEST))
+            )  # fmt: skip
+        if not fits:
+            raise ValueError(f"its column '{name[:60]}' holds what such a column cannot hold")
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+
+
+def _within(column: pa.ChunkedArray, low: float) -> bool:
+    """Whether all there is lies between ``low`` and ``LARGEST``; NaN and nothing do."""
+    bounds = pc.min_max(column, skip_nulls=True).as_py()
+    if bounds["min"] is None:
+        return True
+    least, most = (np.nan_to_num(bounds[end], posinf=np.inf, neginf=-np.inf) for end in bounds)
+    return bool(low <= least and most <= LARGEST)
+
+
+def parse_parquet(
+    stream: BinaryIO, columns: Sequence[str] | None, needed: Sequence[str]
+) -> pa.Table:
+    """A Parquet table, or some of its columns, within the limits.
+
+    Raises
+    ------
+    ValueError, pa.ArrowException, OSError
+        It is damaged, or holds more than it may.
+    KeyError
+        It lacks one of ``columns`` or of the ``needed`` ones, which is named.
+    """
+    file = pq.ParquetFile(stream)
+    about, schema = file.metadata, file.schema_arrow
+    missing = sorted({*needed, *(columns or ())} - set(schema.names))
+    if missing:
+        raise KeyError(missing[0])
+    groups = [about.row_group(i) for i in range(about.num_row_groups)]
+    if (
+        about.num_columns > _MOST_COLUMNS
+        or about.num_rows > _MOST_ROWS
+        or len(set(schema.names)) < len(schema.names)
+        or sum(group.total_byte_size for group in groups) > _MOST_BYTES
+    ):
+        raise ValueError("too large a table")
+    packed = [field.name for field in schema if _is_text(field.type) or _is_bytes(field.type)]
+    # Read by its dictionary, a column takes what it takes on disk.
+    largest = max((group.total_byte_size for group in groups), default=0)
+    if about.num_rows * largest > _MOST_BYTES:
+        stream.seek(0)
+        file = pq.ParquetFile(stream, read_dictionary=packed)
+    table = file.read(columns=list(columns) if columns else None)
+    if sum(_unpacked(column) for column in table.columns) > _MOST_BYTES:
+        raise ValueError("too large a table")
+    for place, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type):
+            plain = table.column(place).cast(field.type.value_type)
+            table = table.set_column(place, field.name, plain)
+    return table
+
+
+def _unpacked(column: pa.ChunkedArray) -> int:
+    """Bytes of a column without its dictionary."""
+    if not pa.types.is_dictionary(column.type):
+        return int(column.nbytes)
+    total = 0
+    for chunk in column.chunks:
+        lengths = pc.binary_length(chunk.dictionary).fill_null(0).to_numpy()
+        counts = np.bincount(chunk.indices.drop_null().to_numpy(), minlength=len(lengths))
+        total += int(counts @ lengths.astype(np.int64))
+    return total

@@ -1,0 +1,184 @@
+"""A run from anyone is only data: what is wrong in one is refused before anything is indexed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from safetensors.numpy import load, save
+
+from micrec_core.errors import RunError
+from micrec_core.runs import live_history, open_run
+from micrec_core.runs.files import read_json, read_parquet
+from micrec_core.serving.bundle import read_bundle
+from tests.serving import fuzz
+
+Change = Callable[[np.ndarray], np.ndarray]
+
+
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("hostile") / "spoilt"
+    shutil.copytree(fuzz.RUN, folder)
+    return folder
+
+
+@pytest.fixture
+def rewrite(copied: Path):
+    """Put other bytes in a file of the copied run, sealed again; undone at the end."""
+    changed = ["manifest.json"]
+
+    def rewrite(name: str, content: bytes) -> Path:
+        changed.append(name)
+        (copied / name).write_bytes(content)
+        manifest = json.loads((copied / "manifest.json").read_bytes())
+        manifest["files"][name] = hashlib.sha256(content).hexdigest()
+        (copied / "manifest.json").write_text(json.dumps(manifest))
+        return copied
+
+    yield rewrite
+    for name in changed:
+        shutil.copyfile(fuzz.RUN / name, copied / name)
+
+
+def put(value: Any, place: int = 3) -> Change:
+    def change(array: np.ndarray) -> np.ndarray:
+        array.reshape(-1)[place] = value
+        return array
+
+    return change
+
+
+def byte_of_no_truth(array: np.ndarray) -> np.ndarray:
+    array.view(np.uint8)[0] = 7
+    return array
+
+
+CASES: list[tuple[str, Change, str]] = [
+    # The four of which one wrong index ended the process.
+    ("0.text.user_space.indices", put(65000), "no number in its range"),
+    ("0.text.sparse.indices", put(65000), "no number in its range"),
+    ("0.text.item_neighbours.rows", put(2**30), "no number in its range"),
+    ("0.train.indices", put(60000), "no number in its range"),
+    ("0.text.item_neighbours.rows", put(-2), "no number in its range"),
+    ("0.train.indptr", put(2**30), "non-decreasing"),
+    ("0.train.indptr", put(-5, -1), "no number in its range"),
+    ("0.train.indptr", put(4000, -1), "non-decreasing"),
+    ("0.train.indices", lambda a: a[::-1].copy(), "not in order"),
+    ("1.text.user_space.width", put(2**40, 0), "no number in its range"),
+    ("0.text.sparse.width", put(2**40, 0), "too many columns"),
+    ("links.0-1.target", put(504), "no number in its range"),
+    ("links.1-0.source", lambda a: a[:-1], "fits nothing else"),
+    ("0.users", put(np.nan), "damaged"),
+    ("0.item_layers", put(-np.inf), "damaged"),
+    ("0.initial_users", put(1e30), "no number in its range"),
+    ("0.item_layers", lambda a: a[:, :2], "fits nothing else"),
+    ("0.image.present", byte_of_no_truth, "damaged"),
+    ("0.text.dense", lambda a: a.astype(np.float16), "is of float16"),
+    ("bridge.0-1.source", lambda a: a[:, :-1], "fits nothing else"),
+    ("means.text", lambda a: a[:1], "fits nothing else"),
+    ("0.user_scaling.std", lambda a: a * 0, "no number in its range"),
+]
+
+
+@pytest.mark.parametrize(("name", "change", "words"), CASES)
+def test_a_tensor_that_is_another(rewrite, name: str, change: Change, words: str) -> None:
+    tensors = load((fuzz.RUN / "serving.safetensors").read_bytes())
+    tensors[name] = np.ascontiguousarray(change(tensors[name].copy()))
+    with pytest.raises(RunError, match=words) as caught:
+        read_bundle(open_run(rewrite("serving.safetensors", save(tensors))))
+    assert "\n" not in str(caught.value) and "Traceback" not in str(caught.value)
+
+
+@pytest.mark.parametrize("there", [False, True], ids=["missing", "unknown"])
+def test_exactly_the_tensors_of_the_schema(rewrite, there: bool) -> None:
+    tensors = load((fuzz.RUN / "serving.safetensors").read_bytes())
+    if there:
+        tensors["2.users"] = tensors["0.users"]
+    else:
+        del tensors["0.users"]
+    words = "no bundle has the tensor '2.users'" if there else "lacks the tensor '0.users'"
+    with pytest.raises(RunError, match=words):
+        read_bundle(open_run(rewrite("serving.safetensors", save(tensors))))
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("layers",), 3), (("layers",), -1), (("layers",), "2"), (("domains", 0, "n_users"), 657),
+        (("domains",), []), (("domains", 1, "name"), "food"), (("modalities",), ["text"]),
+        (("modalities",), ["text", "text"]), (("neighbours", "temperature"), 0),
+        (("memory", 0, "popular"), -1e9), (("memory",), [None]), (("personas",), [{"name": 3}]),
+        (("templates",), "no"), (("version",), [5]), (("n_parameters",), None),
+    ],
+)  # fmt: skip
+def test_what_serving_json_says_must_be_so(rewrite, place: tuple, value: Any) -> None:
+    about = json.loads((fuzz.RUN / "serving.json").read_bytes())
+    holder = about
+    for key in place[:-1]:
+        holder = holder[key]
+    holder[place[-1]] = value
+    with pytest.raises(RunError, match=r"train it anew"):
+        read_bundle(open_run(rewrite("serving.json", json.dumps(about).encode())))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 40 + "]" * 40, "[" * 100_000, '{"a": NaN}', "[1," * 10, "[" + "0," * 5_000_000 + "0]"],
+    ids=["deep", "deepest", "nan", "torn", "many"],
+)
+def test_json_within_limits(tmp_path: Path, text: str) -> None:
+    (tmp_path / "x.json").write_text(text)
+    with pytest.raises(RunError, match=r"damaged x\.json"):
+        read_json(tmp_path / "x.json", "Run 'x'")
+
+
+def test_a_small_table_that_is_large_unpacked(tmp_path: Path) -> None:
+    """One text of a megabyte, meant 20,000 times: 20 GB from a few hundred bytes."""
+    file = tmp_path / "x.parquet"
+    one = pa.DictionaryArray.from_arrays(pa.array(np.zeros(20_000, np.int32)), ["x" * 1_000_000])
+    pq.write_table(pa.table({"title": one}), file, compression="zstd")
+    assert file.stat().st_size < 5000
+    with pytest.raises(RunError, match=r"damaged x\.parquet"):
+        read_parquet(file, "Run 'x'")
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        {"mean": ["0.1"]}, {"mean": [np.inf]}, {"mean": [1e300]}, {"n": [0.5]}, {"n": [None]},
+        {"n": [-2]}, {"domain": [1]}, {"domain": [None]}, {"title": [["a"]]}, {"has_text": [1]},
+        {"thumbnail": ["a"]}, {"ndcg@20": ["a"]}, {"unheard_of": [{"a": 1}]},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_column_holds_what_its_name_says(tmp_path: Path, column: dict[str, Any]) -> None:
+    pq.write_table(pa.table(column), tmp_path / "x.parquet")
+    with pytest.raises(RunError, match=r"damaged x\.parquet"):
+        read_parquet(tmp_path / "x.parquet", "Run 'x'")
+
+
+@pytest.mark.parametrize(
+    "line", ["[" * 5000, '{"epoch": 2, "loss": "high"}', '{"epoch": true}', '{"epoch": 1e99}']
+)
+def test_a_history_ends_where_it_is_damaged(tmp_path: Path, line: str) -> None:
+    text = '{"epoch": 1, "loss": {"bpr": null}}\n' + line + '\n{"epoch": 3}\n'
+    (tmp_path / "history.jsonl").write_text(text)
+    assert live_history(tmp_path)["epoch"].tolist() == [1]
+
+
+def test_no_spoilt_run_is_answered_from_wrongly() -> None:
+    """The small form of ``make fuzz``: the first seeds, in a process of their own."""
+    outcomes = list(fuzz.campaign(range(20)))
+    assert len(outcomes) == 20
+    wrong = [o for o in outcomes if o.outcome not in fuzz.OUTCOMES[:2]]
+    assert not wrong
+    assert {o.outcome for o in outcomes} == set(fuzz.OUTCOMES[:2])
