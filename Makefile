@@ -11,7 +11,7 @@ BIN     := $(VENV)/bin
 STAMP   := $(VENV)/.micrec-requirements
 
 .DEFAULT_GOAL := help
-.PHONY: help setup constraints browser app test test-fast check docs format sample-run screenshots timings
+.PHONY: help setup constraints browser app test test-fast check docs format sample-run screenshots timings fuzz faults
 
 help:
 	@echo "make app [PORT=8501]   install what is needed, start the app at http://localhost:8501"
@@ -85,6 +85,14 @@ screenshots: setup browser
 
 timings: setup browser
 	OMP_NUM_THREADS=1 "$(BIN)/python" -m tests.journeys.timings
+
+# Runs that are spoilt in so many ways, and a machine that fails at each of its steps: minutes each.
+SPOILT ?= 2500
+fuzz: setup
+	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 "$(BIN)/python" -m tests.serving.fuzz $(SPOILT)
+
+faults: setup
+	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 "$(BIN)/python" -m tests.running.faults
 
 format: setup
 	"$(BIN)/python" -m ruff check --fix .

@@ -89,14 +89,29 @@ def write_run(
                 f"snapshots/epoch_{epoch:04d}.safetensors", _vectors(rng, n_users, epoch)
             )
     if "serving.json" not in leave_out:
-        people = [p | {"likes": {d: i for d, i in p["likes"].items() if d in domains}}
-                  for p in PERSONAS]  # fmt: skip
-        writer.write_json("serving.json", {"personas": people})
+        writer.write_json("serving.json", _serving(domains, modalities, n_users))
     if "history.jsonl" not in leave_out:
         for epoch in range(1, EPOCHS[-1] + 1):
             writer.append_history(_epoch(epoch))
     writer.finish(best_epoch=10, n_parameters=12_345, timings={"train": 12.5})
     return writer.path
+
+
+def _serving(domains: Sequence[str], modalities: Sequence[str], n_users: int) -> dict[str, Any]:
+    people = [
+        p | {"likes": {d: i for d, i in p["likes"].items() if d in domains}} for p in PERSONAS
+    ]
+    return {
+        "version": 6,
+        "domains": [{"name": d, "n_users": n_users, "n_items": N_ITEMS} for d in domains],
+        "modalities": list(modalities),
+        "layers": 2,
+        "templates": True,
+        "neighbours": {"k": 10, "temperature": 0.2},
+        "cross_profile": True,
+        "n_parameters": 12_345,
+        "personas": people,
+    }
 
 
 PERSONAS = [

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -111,15 +112,27 @@ def compare(
     writer = None if helper else _writer(out, base, first_info(dataset, base, device), dataset)
     if helper:
         require_same(out, base, dataset)
-    progress(f"encoding {nouns()}", 0, 0)
-    material = encode_material(dataset, split, base, device, cache)
-    modalities = material.features.modalities
-    plan = Plan(
-        contenders, tuple(dict.fromkeys(seeds)), budget, base, out / TRAININGS,
-        dataset.fingerprint,
-        tuple(plan_stresses(dataset, split, modalities, protocols, shares)), modalities,
-    )  # fmt: skip
-    return _run(plan, Bench(material, device), writer, workers, helpers, progress)
+    with _cancelled_at_an_error(writer):
+        progress(f"encoding {nouns()}", 0, 0)
+        material = encode_material(dataset, split, base, device, cache)
+        modalities = material.features.modalities
+        plan = Plan(
+            contenders, tuple(dict.fromkeys(seeds)), budget, base, out / TRAININGS,
+            dataset.fingerprint,
+            tuple(plan_stresses(dataset, split, modalities, protocols, shares)), modalities,
+        )  # fmt: skip
+        return _run(plan, Bench(material, device), writer, workers, helpers, progress)
+
+
+@contextmanager
+def _cancelled_at_an_error(writer: RunWriter | None) -> Iterator[None]:
+    """Mark the comparison cancelled where it does not come to its end: it is gone on with."""
+    try:
+        yield
+    except BaseException:
+        if writer is not None:
+            writer.cancel()
+        raise
 
 
 def _run(
@@ -138,10 +151,6 @@ def _run(
             with sharing_cores(workers):
                 work(plan, bench, progress)
             return {} if writer is None else _finish(writer, plan, bench, progress)
-    except BaseException:
-        if writer is not None:
-            writer.cancel()
-        raise
     finally:
         for process in started:
             process.terminate()

@@ -228,7 +228,14 @@ def _to_cache(
         arrays |= {f"sparse.{n}": getattr(matrix.sparse, n) for n in ("data", "indices", "indptr")}
         arrays["sparse.shape"] = np.array(matrix.sparse.shape, dtype=np.int64)
     content = {"encoder": meta, "unreadable": {str(row): why for row, why in bad.items()}}
-    store.write(key, content, arrays)
+    try:
+        store.write(key, content, arrays)
+    except OSError as error:
+        # Costs time at the next start, and must not cost this one.
+        logger.warning(
+            "The features of %s cannot be kept in %s (%s); they are encoded anew next time.",
+            encoder.modality, store.folder, error.strerror or error,
+        )  # fmt: skip
 
 
 def _from_cache(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from micrec_core.runs import RunInfo
 from micrec_core.runs.files import flat, read_json
 from micrec_core.version import __version__
 
+logger = logging.getLogger(__name__)
 _PACKAGES = ("torch", "numpy", "scipy", "numba", "pandas", "scikit-learn", "umap-learn")
 
 
@@ -35,7 +37,16 @@ def first_info(dataset: Dataset, settings: RunSettings, device: str) -> dict[str
         "config": settings.model_dump(mode="json"),
         "device": device_name(device),
         "versions": versions(),
+        "threads": threads(),
     }
+
+
+def threads() -> dict[str, int]:
+    """Among how many threads sums are shared, which decides how they are rounded."""
+    import numba
+    import torch
+
+    return {"torch": torch.get_num_threads(), "numba": numba.get_num_threads()}
 
 
 def dataset_info(dataset: Dataset) -> dict[str, Any]:
@@ -118,8 +129,10 @@ def settings_of(info: RunInfo) -> RunSettings:
         ) from None
 
 
-def require_same(path: Path, settings: RunSettings, dataset: Dataset) -> None:
+def require_same(path: Path, settings: RunSettings, dataset: Dataset, device: str = "") -> None:
     """Refuse to resume a run with other settings or other data than it was started with.
+
+    On the CPU another number of threads is told of: sums are then rounded in another order.
 
     Raises
     ------
@@ -143,3 +156,15 @@ def require_same(path: Path, settings: RunSettings, dataset: Dataset) -> None:
             f"run '{path.name}' was started on other data than dataset '{dataset.name}' holds now; "
             "resume it with the same tables, or choose another --out"
         )
+    before_threads, now_threads = info.get("threads"), threads()
+    if device == "cpu" and before_threads is not None and before_threads != now_threads:
+        logger.warning(
+            "Run '%s' was started with %s threads and goes on with %s: sums are rounded in another "
+            "order, so it may end in slightly other parameters than without the stop. "
+            "Set OMP_NUM_THREADS and NUMBA_NUM_THREADS as they were to avoid it.",
+            path.name, _counts(before_threads), _counts(now_threads),
+        )  # fmt: skip
+
+
+def _counts(threads: Mapping[str, int]) -> str:
+    return " and ".join(f"{n} {library}" for library, n in sorted(threads.items()))

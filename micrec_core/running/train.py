@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from micrec_core.running.record import first_info, neighbour_recall, require_sam
 from micrec_core.running.snapshots import Snapshots
 from micrec_core.running.weights import weights_frame
 from micrec_core.runs import RunWriter, live_history
+from micrec_core.runs.writer import SCRATCH, is_unbegun
 from micrec_core.serving.bundle import write_bundle
 from micrec_core.training.prepare import (
     Prepared,
@@ -35,8 +35,6 @@ from micrec_core.training.prepare import (
     prepare,
     require_acting,
 )
-
-_CHECKPOINT = "checkpoint"
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,8 @@ def train_run(
     data : a folder of tables, or what was read of one in the way that the settings ask for
     out : the run's directory, new or empty unless ``resume``
     device : auto, cpu or cuda
-    resume : go on with a run of the same settings and data from its last checkpoint
+    resume : go on with a run of the same settings and data from its last checkpoint that is whole;
+        starts where it was stopped before there was one
     progress : told what is being done
     cache : folder of encoded features; None keeps none
     umap : lay snapshots out by UMAP too, where umap-learn is installed
@@ -94,8 +93,9 @@ def train_run(
             require_disjoint(dataset, split)
             require_acting(settings.model.without, dataset, split)
             settings = settings.suited(split.per_user)
+        resume = resume and not is_unbegun(Path(out))
         if resume:
-            require_same(Path(out), settings, dataset)
+            require_same(Path(out), settings, dataset, device)
         writer = RunWriter(Path(out), first_info(dataset, settings, device), resume)
         with marked_at_its_end(writer):
             progress(f"encoding {nouns()}", 0, 0)
@@ -138,7 +138,7 @@ def _fit(
         writer.append_history(record)
 
     fitted = fit(
-        prepared, progress, on_epoch=on_epoch, checkpoint=writer.path / _CHECKPOINT, resume=resume,
+        prepared, progress, on_epoch=on_epoch, checkpoint=writer.path / SCRATCH, resume=resume,
         snapshots=snapshots,
     )  # fmt: skip
     if len(before):
@@ -181,8 +181,6 @@ def _write(
     if isinstance(answerer, MicrecAnswerer) and snapshots is not None:
         with clock.part("layouts"):
             snapshots.finish(fitted.best_epoch, answerer.encoded, umap, progress)
-    # There is nothing to resume any more.
-    shutil.rmtree(writer.path / _CHECKPOINT, ignore_errors=True)
     writer.finish(
         best_epoch=fitted.best_epoch,
         n_parameters=int(own.n_parameters),

@@ -3,6 +3,7 @@
 Only JSON, Parquet and safetensors are ever read; none of them can carry code.
 """
 
+import glob
 import hashlib
 import json
 import os
@@ -85,12 +86,26 @@ def write_out(path: Path, text: str) -> None:
             raise DataError(f"'{path}' is a device or a socket; give a file or a pipe")
         target = Path(os.path.realpath(path))
         target.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(target)
         with replacing(target) as temporary:
             temporary.write_text(text, encoding="utf-8")
     except OSError as error:
         raise DataError(
             f"'{path}' cannot be written ({error.strerror}); choose another --out"
         ) from None
+
+
+def _sweep(path: Path) -> None:
+    """Remove what processes of this computer that were killed have left of a file."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*{PARTIAL}"):
+        pid = left.name.removeprefix(f".{path.name}.").split(".")[0]
+        if pid.isdecimal() and 1 < int(pid) < 2**31:
+            try:
+                os.kill(int(pid), 0)
+            except ProcessLookupError:
+                left.unlink(missing_ok=True)
+            except OSError:  # somebody else's
+                continue
 
 
 def partial_path(path: Path) -> Path:
@@ -155,7 +170,8 @@ def write_parquet(path: Path, frame: pd.DataFrame) -> None:
 
     table = pa.Table.from_pandas(frame, preserve_index=False)
     hold_table(table)
-    pq.write_table(table, path, compression="zstd")
+    with open(path, "wb") as stream:
+        pq.write_table(table, stream, compression="zstd")
 
 
 def write_tensors(
@@ -238,10 +254,10 @@ def read_parquet(
             ) from None
 
 
-def read_tensors(path: Path, where: str) -> dict[str, NDArray[Any]]:
+def read_tensors(path: Path, where: str, finite: bool = True) -> dict[str, NDArray[Any]]:
     """The arrays of a safetensors file; `RunError` if it is missing or damaged.
 
-    All their numbers are finite, and what is said to be true or false is one of the two.
+    What is said to be true or false is one of the two, and all numbers are finite if ``finite``.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -251,11 +267,11 @@ def read_tensors(path: Path, where: str) -> dict[str, NDArray[Any]]:
     ):
         arrays = {name: file.get_tensor(name) for name in list(file.keys())}
         for array in arrays.values():
-            _hold_numbers(array)
+            _hold_numbers(array, finite)
         return arrays
 
 
-def _hold_numbers(array: NDArray[Any]) -> None:
+def _hold_numbers(array: NDArray[Any], finite: bool) -> None:
     """ValueError where an array is not of numbers as they are written."""
     if array.dtype.kind not in "biuf":
         raise ValueError("not numbers")
@@ -265,7 +281,8 @@ def _hold_numbers(array: NDArray[Any]) -> None:
         # NumPy would count such a byte as more than one.
         raise ValueError("neither true nor false")
     # An infinity is one end of the range, and NaN is both; no copy is made.
-    if array.dtype.kind == "f" and not (np.isfinite(array.min()) and np.isfinite(array.max())):
+    ends = (array.min(), array.max()) if finite and array.dtype.kind == "f" else ()
+    if not all(map(np.isfinite, ends)):
         raise ValueError("not finite")
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 from micrec_core.errors import RunError
 from micrec_core.names import CURVE_COLUMNS, TABLES, curve_file
 from micrec_core.protocols import CURVES
-from micrec_core.runs import files
+from micrec_core.runs import amendments, files
 from micrec_core.runs.schema import RunInfo, parse_manifest
 from micrec_core.runs.writer import read_history
 
@@ -71,9 +71,12 @@ class Run:
         needed = columns or _COLUMNS.get(relative) or ()
         return files.read_parquet(self._file(relative), self._where, columns, needed)
 
-    def tensors(self, relative: str) -> dict[str, np.ndarray]:
-        """Return the arrays of a safetensors file; raises `RunError` as `frame` does."""
-        return files.read_tensors(self._file(relative), self._where)
+    def tensors(self, relative: str, *, finite: bool = True) -> dict[str, np.ndarray]:
+        """Return the arrays of a safetensors file; raises `RunError` as `frame` does.
+
+        ``finite`` : look whether all numbers are
+        """
+        return files.read_tensors(self._file(relative), self._where, finite)
 
     def json(self, relative: str) -> Any:
         """Return a decoded JSON file; raises `RunError` as `frame` does."""
@@ -126,6 +129,9 @@ def open_run(path: Path | str, verify: bool = True) -> Run:
     root = Path(os.path.abspath(path))
     where = f"Run '{root.name}'"
     info = _read_info(root)
+    if (root / amendments.PENDING).exists():
+        amendments.settle(root)
+        info = _read_info(root)
     if info.status != "complete":
         raise RunError(f"{where} {_UNFINISHED[info.status]}.")
     manifest = files.inside(root, "manifest.json")

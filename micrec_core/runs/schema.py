@@ -92,6 +92,8 @@ class RunInfo(_Record):
     config: dict[str, Any] = Field(default_factory=dict)
     device: str = ""
     versions: dict[str, str] = Field(default_factory=dict)
+    # Of each library that shares its work among some.
+    threads: dict[str, int] | None = None
     timings: dict[str, float] = Field(default_factory=dict)
     # CPU seconds of each baseline that was trained beside it; why others were not.
     baselines: dict[str, dict[str, float]] = Field(default_factory=dict)

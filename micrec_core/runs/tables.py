@@ -53,7 +53,8 @@ def hold_table(table: pa.Table) -> None:
     for name, column in zip(table.column_names, table.columns, strict=True):
         kind = column.type
         if name in TEXT:
-            fits = _is_text(kind) and not column.null_count
+            # A protocol may know of no cohorts.
+            fits = _is_text(kind) and (not column.null_count or name == "cohort")
         elif name in COUNTS:
             fits = pa.types.is_integer(kind) and not column.null_count and _within(column, -1)
         elif name in MEASURES or _MEASURED.fullmatch(name):

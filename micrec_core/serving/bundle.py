@@ -127,7 +127,8 @@ def read_bundle(run: Run) -> Bundle:
             f"{VERSION}: train it anew or use the matching version."
         )
     try:
-        tensors = run.tensors(TENSORS)
+        # Held to their ranges below, which no infinity is in.
+        tensors = run.tensors(TENSORS, finite=False)
         if version < EMBEDDED:
             hold_data(parse_about(about), tensors)
             # It runs the model, so it brings torch along.
@@ -135,7 +136,7 @@ def read_bundle(run: Run) -> Bundle:
 
             parameters, tensors = upgraded(tensors, about)
         else:
-            parameters = run.tensors(PARAMETERS)
+            parameters = run.tensors(PARAMETERS, finite=False)
         return unpack(parameters, tensors, about, run.frame(IDS), run.json(ENCODERS))
     except (KeyError, IndexError, ValueError, TypeError, RuntimeError) as error:
         raise RunError(
@@ -297,7 +298,8 @@ def unpack(
 ) -> Bundle:
     """The bundle from the content of its files; KeyError or ValueError where they disagree."""
     hold(parse_about(about), parameters, tensors)
-    _hold_ids(ids, about["domains"])
+    if len(ids) != sum(int(d["n_users"]) + int(d["n_items"]) for d in about["domains"]):
+        raise ValueError("its ids are not as many as its users and items")
     modalities = tuple(about["modalities"])
     links = unpack_links(tensors)
     domains = tuple(
@@ -337,17 +339,6 @@ def unpack(
         personas=tuple(about["personas"]),
         n_parameters=int(about["n_parameters"]),
     )
-
-
-def _hold_ids(ids: pd.DataFrame, domains: Sequence[Mapping[str, Any]]) -> None:
-    """ValueError where users and items are not as many as ids, or an id is of two of them."""
-    found = ids.groupby(["domain", "side"], sort=False).size()
-    sides = ("user", "item")
-    wanted = {(d["name"], side): d[f"n_{side}s"] for d in domains for side in sides}
-    if found.to_dict() != {key: n for key, n in wanted.items() if n}:
-        raise ValueError("its ids are not as many as its users and items")
-    if ids.duplicated(["domain", "side", "id"]).any():
-        raise ValueError("an id is there twice")
 
 
 def _memory(
@@ -392,6 +383,9 @@ def _domain(
     own = _under(parameters, f"domains.{d}.")
     here = ids["domain"] == about["name"]
     users, items = ids[here & (ids["side"] == "user")], ids[here & (ids["side"] == "item")]
+    for side, n in ((users, about["n_users"]), (items, about["n_items"])):
+        if not len(set(side["id"].tolist())) == len(side) == int(n):
+            raise ValueError(f"the ids of '{about['name']}' are not as many as its users and items")
     return DomainPart(
         name=str(about["name"]),
         label=str(about["label"] or about["name"]),

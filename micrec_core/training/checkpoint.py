@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import os
+import logging
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from micrec_core.errors import RunError
+from micrec_core.runs.files import file_digest, replacing, write_json
 
 if TYPE_CHECKING:
     from micrec_core.training.trainer import Trainer
 
-STATE, TENSORS = "state.json", "tensors-{}.safetensors"
+logger = logging.getLogger(__name__)
+STATE, TENSORS = "state-{}.json", "tensors-{}.safetensors"
+# So that a damaged one costs an epoch and not the training.
+KEPT = 2
+_SUM = "sha256"
+_DAMAGED = (OSError, ValueError, LookupError, RuntimeError, TypeError, SafetensorError)
 
 
 def save_checkpoint(folder: Path, trainer: Trainer) -> None:
-    """Write the state so that a crash at any moment leaves the previous one usable.
+    """Write the state so that a crash or a power cut at any moment leaves an earlier one usable.
 
-    Tensors go to a new file first; replacing ``state.json``, which names it, is the commit.
+    Tensors go to a new file first; the record that names it, and both checksums, is the commit. The
+    last ``KEPT`` stay.
+
+    Raises
+    ------
+    RunError
+        It cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     state = trainer.state
     name = TENSORS.format(state.epoch)
     tensors = {f"model.{k}": v for k, v in trainer.model.state_dict().items()}
@@ -33,9 +46,6 @@ def save_checkpoint(folder: Path, trainer: Trainer) -> None:
     for index, slots in trainer.optimiser.state_dict()["state"].items():
         tensors |= {f"adam.{index}.{slot}": value for slot, value in slots.items()}
     tensors |= {name: generator.get_state() for name, generator in _generators(trainer).items()}
-    temporary = folder / (name + ".part")
-    save_file(_apart(tensors), temporary)
-    os.replace(temporary, folder / name)
     record = {
         "tensors": name,
         "epoch": state.epoch,
@@ -44,44 +54,96 @@ def save_checkpoint(folder: Path, trainer: Trainer) -> None:
         "stale": state.stale,
         "steps": trainer.average.steps,
     }
-    part = folder / (STATE + ".part")
-    part.write_text(json.dumps(record), encoding="utf-8")
-    os.replace(part, folder / STATE)
-    for old in folder.glob(TENSORS.format("*")):
-        if old.name != name:
-            old.unlink()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with replacing(folder / name) as temporary:
+            save_file(_apart(tensors), temporary)
+        record["content"] = file_digest(folder / name)
+        with replacing(folder / STATE.format(state.epoch)) as temporary:
+            write_json(temporary, record | {_SUM: _sum(record)})
+    except (OSError, SafetensorError) as error:
+        raise RunError(
+            f"the checkpoint of epoch {state.epoch} cannot be written to {folder} "
+            f"({getattr(error, 'strerror', None) or error}); make room for it, then go on with "
+            "--resume"
+        ) from error
+    for old in _records(folder)[KEPT:]:
+        old.unlink(missing_ok=True)
+    kept = {path.stem.rpartition("-")[2] for path in _records(folder)}
+    for path in folder.glob(TENSORS.format("*")):
+        if path.stem.rpartition("-")[2] not in kept:
+            path.unlink(missing_ok=True)
 
 
 def load_checkpoint(folder: Path, trainer: Trainer) -> None:
-    """Put a saved state into ``trainer``; does nothing where none has been saved yet.
+    """Put the last saved state that is whole into ``trainer``; does nothing where there is none.
+
+    A damaged one is told of, and the one before it taken.
 
     Raises
     ------
     RunError
-        The checkpoint is damaged or belongs to a model of another shape.
+        All of them are damaged, or are of a model of another shape.
     """
-    path = folder / STATE
-    if not path.exists():
-        return
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        tensors = load_file(folder / Path(record["tensors"]).name)
-        for name, generator in _generators(trainer).items():
-            generator.set_state(tensors.pop(name))
-        trainer.model.load_state_dict(_under(tensors, "model."))
-        _restore(trainer.optimiser, _adam_slots(tensors))
-        trainer.average.restore(_under(tensors, "average."), int(record["steps"]))
-        state = trainer.state
-        state.epoch, state.stale = int(record["epoch"]), int(record["stale"])
-        state.best_epoch, state.best = int(record["best_epoch"]), _under(tensors, "best.")
-        if state.best:
-            state.best_score = float(record["best_score"])
-    except (OSError, ValueError, LookupError, RuntimeError, TypeError, SafetensorError) as error:
-        first = str(error).splitlines()[0][:200]
+    problem: Exception | None = None
+    for path in _records(folder):
+        try:
+            _restore_from(path, trainer)
+        except _DAMAGED as error:
+            logger.warning(
+                "The checkpoint %s cannot be used (%s); the one before is taken if there is one.",
+                path.name, _first_line(error),
+            )  # fmt: skip
+            problem = problem or error
+        else:
+            return
+    if problem is not None:
         raise RunError(
-            f"{folder}: the checkpoint cannot be resumed from ({first}); "
+            f"{folder}: the checkpoint cannot be resumed from ({_first_line(problem)}); "
             "train anew without --resume"
-        ) from error
+        ) from problem
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+
+
+def _records(folder: Path) -> list[Path]:
+    """Those there are, the last epoch first; the only one of earlier versions has no number."""
+    numbered = sorted(
+        (p for p in folder.glob(STATE.format("*")) if p.stem.rpartition("-")[2].isdecimal()),
+        key=lambda path: -int(path.stem.rpartition("-")[2]),
+    )
+    return [*numbered, *folder.glob("state.json")]
+
+
+def _sum(record: Mapping[str, Any]) -> str:
+    """Of a record without its checksum."""
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+
+
+def _restore_from(path: Path, trainer: Trainer) -> None:
+    """Put one saved state into ``trainer``."""
+    record = json.loads(path.read_text(encoding="utf-8"))
+    file = path.with_name(Path(record["tensors"]).name)
+    # Earlier versions wrote none.
+    checked = path.name == "state.json" or (
+        record.pop(_SUM) == _sum(record) and file_digest(file) == record["content"]
+    )
+    if not checked:
+        raise ValueError("its checksum is of other content")
+    tensors = load_file(file)
+    generators = {name: tensors.pop(name) for name in _generators(trainer)}
+    model = _under(tensors, "model.")
+    trainer.model.load_state_dict(model)
+    _restore(trainer.optimiser, _adam_slots(tensors))
+    for name, generator in _generators(trainer).items():
+        generator.set_state(generators[name])
+    trainer.average.restore(_under(tensors, "average."), int(record["steps"]))
+    state = trainer.state
+    state.epoch, state.stale = int(record["epoch"]), int(record["stale"])
+    state.best_epoch, state.best = int(record["best_epoch"]), _under(tensors, "best.")
+    state.best_score = float(record["best_score"]) if state.best else float("-inf")
 
 
 def _apart(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

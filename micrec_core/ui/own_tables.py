@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import stat
 import tempfile
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +22,8 @@ from micrec_core.errors import DataError
 from micrec_core.figures.data import degree_counts, degree_curves, described_table
 from micrec_core.ui.state import session
 from micrec_core.ui.widgets import cells, chart, plain, problem, show_table
+
+_UPLOAD, _UPLOAD_SECONDS = "micrec-upload-", 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -47,9 +54,20 @@ def check_folder(path: str, drop_unknown: bool = False) -> Summary:
     return Summary(folder, describe(dataset, items_saying(dataset)), users, items)
 
 
+def _sweep_uploads() -> None:
+    """Remove what was uploaded a day ago or longer; whoever trains on it has long begun."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_UPLOAD}*"):
+        with suppress(OSError):
+            about = folder.lstat()
+            old = time.time() - about.st_mtime > _UPLOAD_SECONDS
+            if old and about.st_uid == os.getuid() and stat.S_ISDIR(about.st_mode):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
 def check_upload(files: Sequence[Any]) -> Summary:
     """Keep the uploaded tables for this session and check them."""
-    folder = Path(tempfile.mkdtemp(prefix="micrec-upload-"))
+    _sweep_uploads()
+    folder = Path(tempfile.mkdtemp(prefix=_UPLOAD))
     for file in files:
         # Only the last part of what the browser says: an upload must not choose its folder.
         name = Path(str(file.name).replace("\\", "/")).name

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -372,3 +373,32 @@ def test_specs_and_labels() -> None:
         encoder = make_encoder(spec, "text")
         assert encoder.spec == spec and encoder.modality == "text" and encoder.label
     assert make_encoder("clip:ViT-B-32:/a/b/w.pt", "image").label == "CLIP ViT-B-32 w.pt"
+
+
+@pytest.mark.parametrize("fault", ["write", "folder"])
+def test_a_cache_that_cannot_be_written_costs_the_cache_alone(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog, fault: str
+) -> None:
+    plain = encode_dataset(dataset)
+    folder = tmp_path / "cache"
+    if fault == "folder":
+        folder.write_text("a file, and no folder")
+    else:
+
+        def full(*_: object, **__: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(np, "savez", full)
+    assert same(plain, encode_dataset(dataset, cache=folder))
+    said = [record.getMessage() for record in caplog.records if "cannot be kept" in record.message]
+    assert said and all(str(folder) in sentence for sentence in said)
+    assert fault == "folder" or not list(folder.iterdir())
+
+
+def test_what_a_killed_writer_left_in_the_cache_goes(dataset: Dataset, tmp_path: Path) -> None:
+    old, young = tmp_path / ".old.tmp", tmp_path / ".young.tmp"
+    for file in (old, young):
+        file.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    encode_dataset(dataset, cache=tmp_path)
+    assert young.exists() and not old.exists()

@@ -160,7 +160,7 @@ def test_amending_shows_nothing_before_it_is_finished(run_path: Path) -> None:
 
 def test_an_abandoned_amendment_leaves_the_run_as_it_was(run_path: Path) -> None:
     key = open_run(run_path).key
-    for end in (lambda w: w.fail("No."), lambda w: w.cancel(), lambda w: None):
+    for end in (lambda w: w.fail("No."), lambda w: w.cancel(), lambda w: w.release()):
         writer = RunWriter.amend(run_path)
         writer.write_json("metrics/extra.json", {})
         end(writer)
@@ -208,3 +208,97 @@ def test_killed_while_writing(tmp_path: Path) -> None:
     assert epochs.min() == epochs.max() >= 8
     writer.finish()
     assert open_run(path).info.status == "complete"
+
+
+# One writer, and what a killed one leaves -----------------------------------------------------
+
+
+def test_a_run_has_one_writer(tmp_path: Path) -> None:
+    writer = write_run(tmp_path / "a")
+    for start in (False, True):
+        with pytest.raises(RunError, match="being written by another process"):
+            RunWriter(tmp_path / "a", INFO, resume=start)
+    writer.cancel()
+    RunWriter(tmp_path / "a", {}, resume=True).finish()
+    writer = RunWriter.amend(tmp_path / "a")
+    with pytest.raises(RunError, match="being written by another process"):
+        RunWriter.amend(tmp_path / "a")
+    assert open_run(tmp_path / "a")  # readers wait for nobody
+    writer.finish()
+    RunWriter.amend(tmp_path / "a").finish()
+
+
+@pytest.mark.parametrize("resume", [False, True], ids=["start", "resume"])
+def test_killed_before_it_said_anything(tmp_path: Path, resume: bool) -> None:
+    """Both go on from there: a plain start, and --resume, of which each once advised the other."""
+    path = tmp_path / "a"
+    path.mkdir()
+    (path / ".run.json.1.2.partial").write_text('{"sta')
+    RunWriter(path, INFO, resume).finish()
+    assert names(path) == {"run.json", "manifest.json"}
+
+
+def test_checkpoints_are_kept_until_the_run_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = write_run(tmp_path / "a")
+    writer.write_json("checkpoint/state-1.json", {})
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(RunError, match=r"cannot be written .*No space left.* --resume"):
+            writer.finish()
+        writer.fail("No space left.")
+    assert writer.has("checkpoint/state-1.json")
+    writer = RunWriter(tmp_path / "a", {}, resume=True)
+    writer.finish()
+    assert not any(name.startswith("checkpoint") for name in names(tmp_path / "a"))
+    assert not any(name.startswith("checkpoint") for name in open_run(tmp_path / "a").files)
+
+
+@pytest.mark.parametrize("moved", [0, 1, 2, 3], ids=str)
+def test_an_amendment_that_was_decided_is_carried_out(
+    run_path: Path, monkeypatch: pytest.MonkeyPatch, moved: int
+) -> None:
+    """Killed after the decision, at whichever of the files: the run is the new one, whole."""
+    writer = RunWriter.amend(run_path)
+    writer.write_parquet("metrics/summary.parquet", table(SUMMARY_COLUMNS, n=[7]))
+    writer.write_json("serving.json", {"new": True})
+    real, done = Path.replace, []
+
+    def killed(path: Path, target: Path) -> Path:
+        if len(done) == moved:
+            raise KeyboardInterrupt
+        done.append(path)
+        return real(path, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", killed)
+        if moved < 2:
+            with pytest.raises(KeyboardInterrupt):
+                writer.finish(timings={"evaluate": 2.0})
+        else:
+            writer.finish(timings={"evaluate": 2.0})
+    writer.release()
+    run = open_run(run_path)
+    assert list(run.frame("metrics/summary.parquet")["n"]) == [7]
+    assert run.json("serving.json") == {"new": True} and run.info.timings == {"evaluate": 2.0}
+    assert not any("amending" in name or name.endswith(".partial") for name in names(run_path))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        '{"moves": {"../x": ".x.partial"}}', '{"moves": {"x": "../../x.partial"}}', "[]", "{}",
+        '{"moves": {"x": "history.jsonl"}, "manifest": {"files": {}}, "info": {}}',
+    ],
+)  # fmt: skip
+def test_a_decision_that_is_no_writers(run_path: Path, said: str) -> None:
+    (run_path / "amending.json").write_text(said)
+    before = names(run_path.parent)
+    with pytest.raises(RunError):
+        open_run(run_path)
+    assert names(run_path.parent) == before

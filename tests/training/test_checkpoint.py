@@ -1,4 +1,4 @@
-"""Resuming gives what not stopping gives; a damaged checkpoint is refused in one sentence."""
+"""Resuming gives what not stopping gives; a damaged checkpoint costs an epoch, two are refused."""
 
 from __future__ import annotations
 
@@ -131,8 +131,26 @@ def test_without_resume_an_old_checkpoint_is_not_looked_at(trainer, same, stoppe
     assert same(first.model.state_dict(), second.model.state_dict())
 
 
-def test_one_set_of_tensors_is_kept_and_nothing_half_written(stopped) -> None:
-    assert sorted(p.name for p in stopped.iterdir()) == ["state.json", "tensors-3.safetensors"]
+def test_two_sets_of_tensors_are_kept_and_nothing_half_written(stopped) -> None:
+    assert sorted(p.name for p in stopped.iterdir()) == [
+        "state-2.json", "state-3.json", "tensors-2.safetensors", "tensors-3.safetensors",
+    ]  # fmt: skip
+
+
+def test_the_checkpoint_of_an_earlier_version_is_gone_on_with(trainer, same, stopped) -> None:
+    """It had no checksum, and there was one of it."""
+    record = json.loads((stopped / "state-3.json").read_text())
+    old = {key: value for key, value in record.items() if key not in ("content", "sha256")}
+    (stopped / "state.json").write_text(json.dumps(old))
+    for name in ("state-2.json", "state-3.json", "tensors-2.safetensors"):
+        (stopped / name).unlink()
+    straight, resumed = trainer(training=LONG), trainer(training=LONG, checkpoint=stopped)
+    straight.fit()
+    load_checkpoint(stopped, resumed)
+    assert resumed.state.epoch == 3
+    resumed.fit()
+    assert same(resumed.model.state_dict(), straight.model.state_dict())
+    assert not (stopped / "state.json").exists()
 
 
 def cut(path: Path, share: float) -> None:
@@ -140,8 +158,14 @@ def cut(path: Path, share: float) -> None:
     path.write_bytes(data[: int(len(data) * share)])
 
 
+def turn(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[-5] ^= 1
+    path.write_bytes(data)
+
+
 def edit(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    path = folder / "state.json"
+    path = folder / "state-3.json"
     record = json.loads(path.read_text())
     change(record)
     path.write_text(json.dumps(record))
@@ -159,24 +183,46 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
     "tensors empty": lambda f: cut(f / "tensors-3.safetensors", 0),
     "tensors are something else": lambda f: (f / "tensors-3.safetensors").write_bytes(b"x" * 999),
     "tensors gone": lambda f: (f / "tensors-3.safetensors").unlink(),
-    "state cut short": lambda f: cut(f / "state.json", 0.5),
-    "state empty": lambda f: cut(f / "state.json", 0),
-    "state not text": lambda f: (f / "state.json").write_bytes(b"\xff\xfe\x00"),
-    "state a list": lambda f: (f / "state.json").write_text("[1]"),
-    "state a number": lambda f: (f / "state.json").write_text("3"),
+    "state cut short": lambda f: cut(f / "state-3.json", 0.5),
+    "state empty": lambda f: cut(f / "state-3.json", 0),
+    "state not text": lambda f: (f / "state-3.json").write_bytes(b"\xff\xfe\x00"),
+    "state a list": lambda f: (f / "state-3.json").write_text("[1]"),
+    "state a number": lambda f: (f / "state-3.json").write_text("3"),
     "state without epoch": lambda f: edit(f, lambda r: r.pop("epoch")),
     "epoch no number": lambda f: edit(f, lambda r: r.update(epoch="three")),
     "best score gone": lambda f: edit(f, lambda r: r.update(best_score=None)),
     "tensors of nothing": lambda f: edit(f, lambda r: r.update(tensors=None)),
     "a moment gone": lambda f: without_a_moment(f, None),
     "a moment of another shape": lambda f: without_a_moment(f, lambda x: x.flatten()[1:].clone()),
+    "a bit turned": lambda f: turn(f / "tensors-3.safetensors"),
+    "a number turned": lambda f: edit(f, lambda r: r.update(stale=r["stale"] + 1)),
     "tensors elsewhere": lambda f: edit(f, lambda r: r.update(tensors="../../secret")),
 }
 
 
+@pytest.fixture(scope="module")
+def whole(trainer) -> dict[str, torch.Tensor]:
+    made = trainer(training=LONG)
+    made.fit()
+    return made.model.state_dict()
+
+
 @pytest.mark.parametrize("damage", list(DAMAGE.values()), ids=list(DAMAGE))
-def test_damage_is_refused_in_one_sentence(trainer, stopped, damage) -> None:
+def test_damage_costs_an_epoch(trainer, same, stopped, whole, caplog, damage) -> None:
     damage(stopped)
+    made = trainer(training=LONG, checkpoint=stopped)
+    load_checkpoint(stopped, made)
+    assert made.state.epoch == 2
+    (said,) = (record.getMessage() for record in caplog.records)
+    assert "state-3.json cannot be used" in said and "the one before is taken" in said
+    made.fit()
+    assert same(made.model.state_dict(), whole)
+
+
+@pytest.mark.parametrize("damage", list(DAMAGE.values()), ids=list(DAMAGE))
+def test_damage_of_both_is_refused_in_one_sentence(trainer, stopped, damage) -> None:
+    damage(stopped)
+    cut(stopped / "tensors-2.safetensors", 0.5)
     with pytest.raises(RunError, match="cannot be resumed from") as caught:
         go_on(trainer(training=LONG, checkpoint=stopped))
     said = str(caught.value)
