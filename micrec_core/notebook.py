@@ -287,6 +287,49 @@ class Run(runs.Run):
         """
         return Embeddings(*self._recommender.serving.embeddings(kind, domain))
 
+    def update(
+        self,
+        out: str | Path,
+        interactions: pd.DataFrame | str | Path | None = None,
+        items: pd.DataFrame | str | Path | None = None,
+        *,
+        images: str | Path | None = None,
+    ) -> Run:
+        """A new run that knows of more users, items and interactions; nothing is trained.
+
+        Parameters
+        ----------
+        out : path
+            The new run's directory, new or empty; this run stays as it is.
+        interactions : DataFrame or path
+            ``user_id``, ``item_id``, ``domain``; what is known already is left out.
+        items : DataFrame or path
+            ``item_id``, ``domain``, ``title`` and, optional, ``description`` and ``image``; items
+            that are known already stay as they are.
+        images : path
+            Where the paths of pictures begin; by default where the item table lies.
+
+        Returns
+        -------
+        Run
+            Its ``info.parent`` names this one, ``info.update`` says what was added and how far it
+            has come from its training.
+
+        Raises
+        ------
+        DataError
+            A table cannot be used; one sentence names the row and the mend.
+        RunError
+            The run is of a model that takes nobody in without training.
+        ConfigError
+            There is nothing to add, or ``out`` has something in it.
+        """
+        from micrec_core.running.update import update_run
+
+        tables = [Path(x) if isinstance(x, str) else x for x in (interactions, items)]
+        place = None if images is None else Path(images)
+        return open_run(update_run(self, out, *tables, images=place).run)
+
     def __repr__(self) -> str:
         info = self.info
         data = info.dataset.name if info.dataset else "no dataset"

@@ -268,6 +268,7 @@ class RunAnswer(BaseModel):
     modalities: list[str]
     domains: list[DomainCounts]
     dataset: DatasetInfo | None
+    update: dict[str, Any] = Field(description="What an update added and how far it has drifted.")
 
 
 class Health(BaseModel):

@@ -27,13 +27,14 @@ def run_answer(name: str, served: Served) -> m.RunAnswer:
             m.DomainCounts(
                 name=part.name,
                 label=part.label,
-                users=int((part.user_degree > 0).sum()),
+                users=len(part.known_users),
                 items=len(part.item_ids),
-                interactions=part.train.nnz,
+                interactions=part.taken.nnz,
             )
             for part in recommender.bundle.domains
         ],
         dataset=info.dataset,
+        update=info.update,
     )
 
 

@@ -1,14 +1,20 @@
-"""``serve``: a finished run in use."""
+"""``serve``, ``update`` and ``age``: a run in use, kept up with what comes, and how it ages."""
 
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from micrec_core.cli.commands import app
+from micrec_core.cli.commands import Data, Device, Json, RunDir, app
+from micrec_core.cli.output import Progress, aligned, answer
+from micrec_core.cli.parsing import changes
 from micrec_core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from micrec_core.running.update import Updated
 
 __all__ = ["app"]
 
@@ -50,3 +56,62 @@ def serve(
         service, host=host, port=port, log_level="warning", limit_concurrency=waiting,
         timeout_keep_alive=30, server_header=False,
     )  # fmt: skip
+
+
+@app.command()
+def update(
+    run: RunDir,
+    out: Annotated[Path, typer.Option(help="The new run's directory.")],
+    interactions: Annotated[
+        Path | None, typer.Option(help="A table: user_id, item_id, domain.")
+    ] = None,
+    items: Annotated[
+        Path | None, typer.Option(help="A table: item_id, domain, title, description, image.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Add users, items and interactions to a run without training, as a new run."""
+    from micrec_core.running.update import update_run
+    from micrec_core.runs import open_run
+
+    with Progress() as progress:
+        made = update_run(open_run(run), out, interactions, items, progress=progress)
+    about = vars(made) | {"run": str(made.run)}
+    answer(as_json, about, _lines(made))
+
+
+@app.command()
+def age(
+    path: Data,
+    out: Annotated[Path, typer.Option(help="The runs' directory, new or to go on with.")],
+    slices: Annotated[int, typer.Option(help="How many the second half of time is cut into.")] = 10,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any setting.")
+    ] = None,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Measure how a run ages: left alone, updated, and trained anew, slice by slice of time."""
+    from micrec_core.comparing.aging import SYSTEMS
+    from micrec_core.comparing.aging import age as study
+    from micrec_core.running.settings import run_settings
+
+    settings = run_settings({}, changes(set_))
+    with Progress() as progress:
+        made = study(path, out, settings, slices=slices, device=device, progress=progress)
+    lines = []
+    for name in ("groups", "slices"):
+        columns = [c for c in ("group", "slice", "late") if c in made[name]]
+        columns += ["n", *SYSTEMS, "gain", "gain_p", "left", "left_p"]
+        lines += aligned([columns, *made[name][columns].itertuples(index=False, name=None)])
+    answer(as_json, {name: table.to_dict("records") for name, table in made.items()}, lines)
+
+
+def _lines(made: Updated) -> list[str]:
+    rows: list[list[Any]] = [["domain", "users", "items", "interactions", "folded-in lists"]]
+    for name, added in made.added.items():
+        share = f"{made.drift[name]['lists']:.1%}"
+        rows.append([name, added["users"], added["items"], added["interactions"], share])
+    days = max(found["days"] for found in made.drift.values())
+    end = f"{made.run}, trained {days:.0f} days ago, {made.seconds:.1f} s"
+    return [*aligned(rows), *made.notes, *([made.advice] if made.advice else []), end]

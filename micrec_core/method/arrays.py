@@ -7,13 +7,13 @@ features, neighbours, and what the model's forward pass gave, items' part of it 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
+from scipy.sparse import csc_matrix, csr_matrix
 
 from micrec_core.features import FeatureMatrix
 from micrec_core.graphs.neighbours import Features, Neighbours
@@ -93,6 +93,8 @@ class DomainArrays:
     initial_users : [n_users, dim], e before the aggregation, what neighbours bring
     users : [n_users, dim], the final embeddings
     item_layers : [n_items, L + 1, S, dim], the layers of the propagation from e' on, by source
+    later : binary CSR [n_users, n_items], interactions that came after training; None for none
+    n_trained_items : the rows of items before this one were there in training
     """
 
     label: str
@@ -111,6 +113,8 @@ class DomainArrays:
     initial_users: Floats
     users: Floats
     item_layers: Floats
+    later: csr_matrix | None = field(default=None, kw_only=True)
+    n_trained_items: int | None = field(default=None, kw_only=True)
 
     @cached_property
     def user_degree(self) -> Floats:
@@ -121,6 +125,51 @@ class DomainArrays:
     def item_degree(self) -> Floats:
         """Number of train interactions of each item, float32 [n_items]."""
         return degrees(self.train)[1]
+
+    @cached_property
+    def taken(self) -> csr_matrix:
+        """All interactions there are by now, binary CSR [n_users, n_items]; training saw ``train``.
+
+        Histories, popularity and memory go by these. The embeddings go by ``train`` alone: who and
+        what came later is folded in to what was trained (docs/method.md, section 13).
+        """
+        if self.later is None:
+            return self.train
+        taken: csr_matrix = (self.train + self.later).tocsr()
+        taken.sort_indices()
+        return taken
+
+    @cached_property
+    def user_count(self) -> Floats:
+        """Interactions of each user by now, float32 [n_users]."""
+        return degrees(self.taken)[0]
+
+    @cached_property
+    def item_count(self) -> Floats:
+        """Interactions of each item by now, float32 [n_items]."""
+        return degrees(self.taken)[1]
+
+    def first_users(self, row: int) -> Rows:
+        """Users of training who took an item after it, sorted."""
+        if self._later_by_item is None:
+            return np.zeros(0, np.int64)
+        start, stop = self._later_by_item.indptr[row : row + 2]
+        users = np.sort(self._later_by_item.indices[start:stop]).astype(np.int64)
+        return users[self.user_degree[users] > 0]
+
+    @cached_property
+    def _later_by_item(self) -> csc_matrix | None:
+        return None if self.later is None else csc_matrix(self.later)
+
+    @cached_property
+    def joined(self) -> NDArray[np.bool_]:
+        """Items that are folded in, bool [n_items]: not of training, or first taken after it."""
+        new = np.zeros(self.train.shape[1], bool)
+        if self.later is not None:
+            new[self.n_trained_items :] = True
+            trained = self.later[self.user_degree > 0]
+            new |= (self.item_degree == 0) & (degrees(trained)[1] > 0)
+        return new
 
     @cached_property
     def items(self) -> Floats:
@@ -165,6 +214,8 @@ class ModelArrays:
     means : modality -> float32 [n_domains, width], what was subtracted from the features
     memory : constants, weight and regression of each domain's memory, as ``Remembered`` has them;
         None where it has none
+    links_by_now : as ``links``, of those with interactions in both by now; None where nobody came
+        after training
     """
 
     domains: tuple[DomainArrays, ...]
@@ -181,6 +232,12 @@ class ModelArrays:
     links: Links
     means: dict[str, Floats]
     memory: tuple[tuple[Constants, float, csr_matrix | None] | None, ...]
+    links_by_now: Links | None = field(default=None, kw_only=True)
+
+    @property
+    def in_both(self) -> Links:
+        """Rows of the users with interactions in both of two domains by now."""
+        return self.links if self.links_by_now is None else self.links_by_now
 
     @property
     def dim(self) -> int:
@@ -195,14 +252,15 @@ class ModelArrays:
     @cached_property
     def remembered(self) -> tuple[Remembered | None, ...]:
         """The memory of each domain, counted when first asked for."""
-        trains = [part.train for part in self.domains]
-        out: list[Remembered | None] = [None] * len(trains)
+        taken = [part.taken for part in self.domains]
+        out: list[Remembered | None] = [None] * len(taken)
         for d, chosen in enumerate(self.memory):
             if chosen is not None:
-                near = [x.item_neighbours for x in self.domains[d].modalities.values()]
+                part = self.domains[d]
+                near = [x.item_neighbours for x in part.modalities.values()]
                 constants, _, regression = chosen
-                told = (near, self.temperature, constants, regression)
-                out[d] = Remembered(remember(trains, self.links, d, *told), *chosen)
+                told = (near, self.temperature, constants, regression, part.joined)
+                out[d] = Remembered(remember(taken, self.in_both, d, *told), *chosen)
         return tuple(out)
 
     @property

@@ -338,6 +338,11 @@ class FoldIn:
 
     def new_item(self, d: int, documents: Mapping[str, FeatureMatrix], users: Rows) -> Folded:
         """An item that is not in the catalogue, from what it says and shows and its first users."""
+        centred = {m: centre(x, self.model.means[m][d]) for m, x in documents.items()}
+        return self._new_item(d, centred, users)
+
+    def _new_item(self, d: int, features: Mapping[str, FeatureMatrix], users: Rows) -> Folded:
+        """``features``: centred, a row each."""
         model, part = self.model, self.model.domains[d]
         n, blocks = len(users), []
         scale = (n + 1.0) ** -model.alpha if model.templates else 1.0
@@ -347,7 +352,7 @@ class FoldIn:
             blocks.append(of_users)
         everyone = scale * part.any_item[None].astype(np.float64)
         blocks.append(Block("id", "what all items share", everyone, part=TEMPLATES))
-        weights, signals, near, messages = self._new_item_messages(d, documents, n)
+        weights, signals, near, messages = self._new_item_messages(d, features, n)
         made = tuple(blocks + messages)
         if n:
             passed = np.stack([self._passed_on_by_user(d, int(row)) for row in users])
@@ -367,12 +372,12 @@ class FoldIn:
         return (total + received * scale) * scale
 
     def _new_item_messages(
-        self, d: int, documents: Mapping[str, FeatureMatrix], degree: int
+        self, d: int, features: Mapping[str, FeatureMatrix], degree: int
     ) -> tuple[Floats, Floats, dict[str, Near], list[Block]]:
         model, part = self.model, self.model.domains[d]
         names, near, queries = model.modalities, {}, {}
-        for m in (m for m in names if m in documents):
-            queries[m] = Query.of(centre(documents[m], model.means[m][d])).normalised()
+        for m in (m for m in names if m in features):
+            queries[m] = Query.of(features[m]).normalised()
             anchors = part.modalities[m].features.present & (part.item_degree > 0)
             rows, cosines = self.item_index(d, m).nearest(queries[m], model.k, anchors)
             near[m] = Near(rows, cosines, softmax_weights(cosines, model.temperature))
@@ -394,8 +399,10 @@ class FoldIn:
         return weights, signals[0], near, blocks
 
     def item(self, d: int, row: int) -> Folded:
-        """An item of the catalogue; its blocks add up to its trained embedding."""
+        """An item of the catalogue; its blocks add up to its embedding."""
         model, part = self.model, self.model.domains[d]
+        if part.joined[row]:
+            return self.joined_item(d, row)
         degree = int(part.item_degree[row])
         mean = 1.0 / (model.layers + 1) if degree else 1.0
         final = part.items_by_source(np.array([row]))[0].astype(np.float64)
@@ -429,9 +436,21 @@ class FoldIn:
                 blocks.append(Block(source, "through its users", passed, part=PROPAGATION))
         return Folded(d, tuple(blocks), degree, weights, signals[0], near)
 
+    def joined_item(self, d: int, row: int) -> Folded:
+        """An item that came after training, as ``new_item`` makes one of the same content."""
+        part, features = self.model.domains[d], {}
+        for m, x in part.modalities.items():
+            if x.features.present[row]:
+                features[m] = x.features[row : row + 1]
+        return self._new_item(d, features, part.first_users(row))
+
     def item_weights(self, d: int, rows: Rows) -> Floats:
         """Gate weights of items of the catalogue, [n, n_modalities]."""
-        return self.model.domains[d].item_gate(*self._item_signals(d, rows))
+        part = self.model.domains[d]
+        weights = part.item_gate(*self._item_signals(d, rows))
+        for place in np.flatnonzero(part.joined[rows]):
+            weights[place] = self.joined_item(d, int(rows[place])).weights
+        return weights
 
     def _item_signals(self, d: int, rows: Rows) -> tuple[Floats, NDArray[np.bool_]]:
         """What the gate looks at, [n, n_modalities, signals], and what the items have."""

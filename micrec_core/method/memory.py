@@ -110,6 +110,7 @@ def fit(
     cosines: csr_matrix,
     constants: Constants,
     regression: csr_matrix | None = None,
+    joined: NDArray[np.bool_] | None = None,
 ) -> Memory:
     """Count.
 
@@ -121,6 +122,8 @@ def fit(
     neighbours : S [n, n], in row i what i borrows from items that were taken
     cosines : K [n, n], likewise
     regression : B [n + n_other, n], as ``method.regression`` has it; None for 0
+    joined : bool [n], items that came after the neighbours were found, so that they are nobody's;
+        what their neighbours have is added to what they have themselves
     """
     x = _csr(train)
     activity = _power(np.asarray(x.sum(axis=1)).ravel(), -constants.activity)
@@ -131,7 +134,8 @@ def fit(
     smoothed = degree + share.T @ degree
     smooth = one + share
     found = _csr(smooth @ sparse.diags(_power(smoothed, -constants.popular)))
-    new = sparse.diags((degree == 0).astype(np.float64))
+    alone = degree == 0 if joined is None else (degree == 0) | joined
+    new = sparse.diags(alone.astype(np.float64))
     foretold = _csr((x.shape[1] + elsewhere.shape[1], x.shape[1]))
     if regression is not None:
         foretold = _csr(constants.regress * (regression + regression @ (new @ near).T))
@@ -273,6 +277,7 @@ def remember(
     temperature: float,
     constants: Constants,
     regression: csr_matrix | None = None,
+    joined: NDArray[np.bool_] | None = None,
 ) -> Memory:
     """The memory of a domain.
 
@@ -282,6 +287,7 @@ def remember(
     links : rows of the users that each ordered pair of domains shares
     neighbours : of the domain's items, a modality each; weighed as MICRec does
     regression : as in ``fit``
+    joined : as ``fit`` takes it
     """
     n = trains[d].shape[1]
     s = (
@@ -290,7 +296,7 @@ def remember(
         else _csr((n, n))
     )
     there = taken_elsewhere(trains, links, d)
-    return fit(trains[d], there, s, _csr((n, n)), constants, regression)
+    return fit(trains[d], there, s, _csr((n, n)), constants, regression, joined)
 
 
 def _through(users: csr_matrix, memory: Memory) -> NDArray[np.floating]:

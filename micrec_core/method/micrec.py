@@ -34,7 +34,7 @@ Pair = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True)
 class Settings:
-    """Which mechanisms there are, and their sizes (docs/method.md, section 13).
+    """Which mechanisms there are, and their sizes (docs/method.md, section 14).
 
     ``templates`` off gives every user and item a free vector (LightGCN); ``modalities`` empty
     switches the aggregation off; without ``transfer`` nothing crosses domains, and of what does

@@ -117,6 +117,36 @@ def encode_dataset(
     )
 
 
+def encode_more(
+    dataset: Dataset, encoders: Mapping[str, Encoder]
+) -> tuple[dict[str, tuple[FeatureMatrix, ...]], tuple[str, ...]]:
+    """Encode items by encoders that are fitted already; not centred.
+
+    Returns
+    -------
+    modality -> one FeatureMatrix per domain, and sentences on what could not be encoded
+    """
+    ends = np.cumsum([0, *(d.n_items for d in dataset.domains)])
+    matrices, notes = {}, []
+    for name, encoder in encoders.items():
+        said, bad = modality(name).items, dict[int, str]()
+        inputs = [None] * int(ends[-1]) if said is None else list(said(dataset))
+        _drop_outside(dataset, inputs, bad)
+
+        def unreadable(row: int, error: DataError, bad: dict[int, str] = bad) -> None:
+            bad[row] = str(error)
+
+        try:
+            matrix = encoder.encode(inputs, on_unreadable=unreadable)
+        except ConfigError as error:
+            notes.append(f"New items have no {name}: {error}.")
+            matrix = FeatureMatrix.of_rows(len(inputs), encoder.dim, (), ())
+        _check_finite(dataset, name, matrix)
+        notes += [f"An item without its {name}: {reason}." for reason in bad.values()]
+        matrices[name] = tuple(matrix[slice(*bounds)] for bounds in pairwise(ends))
+    return matrices, tuple(notes)
+
+
 def items_saying(dataset: Dataset) -> dict[str, list[NDArray[np.bool_]]]:
     """Modality -> per domain, bool [n_items], which items say something in it; none is encoded."""
     ends = np.cumsum([domain.n_items for domain in dataset.domains])[:-1]

@@ -112,7 +112,7 @@ def item_vectors(run: Run) -> tuple[pd.DataFrame, NDArray[np.float32]]:
     parts, vectors = [], []
     for part in read_bundle(run).domains:
         items = {"item_id": part.item_ids, "title": part.titles}
-        degree = part.item_degree.astype(np.int64)
+        degree = part.item_count.astype(np.int64)
         parts.append(pd.DataFrame({"domain": part.name, **items, "degree": degree}))
         vectors.append(part.items)
     return pd.concat(parts, ignore_index=True), np.concatenate(vectors)

@@ -73,6 +73,13 @@ class DatasetInfo(_Record):
     notes: tuple[str, ...] = ()
 
 
+class Parent(_Record):
+    """The run that another was made of by an update, and the key it then had."""
+
+    name: str
+    key: str
+
+
 class RunInfo(_Record):
     """The content of ``run.json``."""
 
@@ -101,6 +108,8 @@ class RunInfo(_Record):
     best_epoch: int | None = None
     n_parameters: int | None = None
     error: str | None = None
+    parent: Parent | None = None
+    update: dict[str, Any] = Field(default_factory=dict)
 
     @property
     def is_comparison(self) -> bool:

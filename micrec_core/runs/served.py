@@ -26,6 +26,7 @@ class DomainAbout(_Told):
     label: str | None = None
     n_users: int = Field(ge=0, le=MOST_ROWS)
     n_items: int = Field(ge=0, le=MOST_ROWS)
+    n_trained_items: int | None = Field(default=None, ge=0, le=MOST_ROWS)
 
 
 class NeighboursAbout(_Told):

@@ -135,6 +135,14 @@ class RunWriter:
         """Write named arrays."""
         self._write(relative, lambda path: files.write_tensors(path, tensors))
 
+    def copy(self, source: Path, relative: str) -> None:
+        """Take a file over as it is from the run at ``source``."""
+        place = files.inside(self.path, relative)
+        with self._writing(relative):
+            place.parent.mkdir(parents=True, exist_ok=True)
+        with self._writing(relative), files.replacing(place) as temporary:
+            shutil.copyfile(files.inside(source, relative), temporary)
+
     def append_history(self, row: Mapping[str, Any]) -> None:
         """Append one epoch to ``history.jsonl``, so that it can be watched while training."""
         line = json.dumps(files.without_nan(row), ensure_ascii=False, allow_nan=False)

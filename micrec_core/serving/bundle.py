@@ -31,7 +31,7 @@ from micrec_core.names import PARAMETERS
 from micrec_core.runs import Run, RunWriter
 from micrec_core.runs.served import SERVED, parse_about
 from micrec_core.serving.contents import BRIDGE_ARRAYS, Bundle, DomainPart
-from micrec_core.serving.tensors import csr, hold, hold_data
+from micrec_core.serving.tensors import LINKS, LINKS_BY_NOW, UPDATED, csr, hold, hold_data
 
 if TYPE_CHECKING:
     from micrec_core.data import Dataset
@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 TENSORS, ABOUT = "serving.safetensors", SERVED
 IDS, ENCODERS = "serving_ids.parquet", "serving_encoders.json"
 # Versions 1 to 3 held parameters and had the embeddings computed when opened; see ``upgrade``.
-# Version 4 knew of no memory, version 5 of no regression in it.
-VERSION, READABLE = 6, (1, 2, 3, 4, 5, 6)
+# Version 4 knew of no memory, version 5 of no regression in it; UPDATED has what came later too.
+VERSION, READABLE = 6, (1, 2, 3, 4, 5, 6, UPDATED)
 EMBEDDED = 4
 Tensors = dict[str, NDArray[Any]]
 
@@ -149,9 +149,14 @@ def read_bundle(run: Run) -> Bundle:
 
 def _pack_shared(knowledge: Knowledge, means: Mapping[str, Floats]) -> Tensors:
     out: Tensors = {f"means.{m}": means[m] for m in knowledge.modalities}
-    for (a, b), (there, here) in knowledge.links.items():
-        out[f"links.{a}-{b}.source"] = there.astype(np.int32)
-        out[f"links.{a}-{b}.target"] = here.astype(np.int32)
+    return out | _pack_links(LINKS, knowledge.links)
+
+
+def _pack_links(group: str, links: Links) -> Tensors:
+    out: Tensors = {}
+    for (a, b), (there, here) in links.items():
+        out[f"{group}.{a}-{b}.source"] = there.astype(np.int32)
+        out[f"{group}.{a}-{b}.target"] = here.astype(np.int32)
     return out
 
 
@@ -255,16 +260,19 @@ def _personas(dataset: Dataset) -> list[dict[str, Any]]:
 
 
 def _ids(dataset: Dataset) -> pd.DataFrame:
-    parts = []
-    for domain in dataset.domains:
-        parts.append(
-            pd.DataFrame(
-                {"domain": domain.name, "side": "user", "id": domain.user_ids, "title": ""}
-            )
-        )
-        items = {"domain": domain.name, "side": "item", "id": domain.item_ids}
-        parts.append(pd.DataFrame(items | {"title": domain.titles}))
-    return pd.concat(parts, ignore_index=True)
+    parts = [_ids_of(d.name, d.user_ids, d.item_ids, d.titles) for d in dataset.domains]
+    return pd.concat([frame for pair in parts for frame in pair], ignore_index=True)
+
+
+def _ids_of(
+    domain: str,
+    users: NDArray[np.object_],
+    items: NDArray[np.object_],
+    titles: NDArray[np.object_],
+) -> list[pd.DataFrame]:
+    of_users = {"domain": domain, "side": "user", "id": users, "title": ""}
+    of_items = {"domain": domain, "side": "item", "id": items, "title": titles}
+    return [pd.DataFrame(of_users), pd.DataFrame(of_items)]
 
 
 def numpy_of(value: Any) -> NDArray[Any]:
@@ -286,6 +294,45 @@ def _pack_rows(name: str, matrix: sparse.csr_matrix) -> Tensors:
     }
 
 
+def pack_updated(bundle: Bundle) -> tuple[Tensors, list[dict[str, int]], pd.DataFrame]:
+    """What an update changes of a bundle: tensors, counts of each domain, ids.
+
+    Padded are the rows of whoever came after training; parameters, means, bridges and encoders
+    stay, and so does the target of a bridge, whose users may have got other embeddings since.
+    """
+    out, counts, ids = _pack_links(LINKS_BY_NOW, bundle.in_both), [], []
+    for (a, b), bridge in bundle.bridge.items():
+        out[f"bridge.{a}-{b}.target"] = bridge.target
+    for d, chosen in enumerate(bundle.memory):
+        if chosen is not None and chosen[2] is not None:
+            out |= _pack_rows(f"{d}.regression", chosen[2])
+    for d, part in enumerate(bundle.domains):
+        n_users, n_items = part.train.shape
+        n_trained = n_items if part.n_trained_items is None else part.n_trained_items
+        counts.append({"n_users": n_users, "n_items": n_items, "n_trained_items": n_trained})
+        ids += _ids_of(part.name, part.user_ids, part.item_ids, part.titles)
+        for which in ("train", "later"):
+            matrix = getattr(part, which)
+            out[f"{d}.{which}.indptr"] = matrix.indptr.astype(np.int32)
+            out[f"{d}.{which}.indices"] = _small(matrix.indices, n_items)
+        for name in ("initial_users", "users", "item_layers"):
+            out[f"{d}.{name}"] = getattr(part, name)
+        for m, x in part.modalities.items():
+            place = f"{d}.{m}"
+            out[f"{place}.dense"], out[f"{place}.present"] = x.features.dense, x.features.present
+            for name, rows in (("sparse", x.features.sparse), ("user_space", x.user_space)):
+                if sparse.issparse(rows):
+                    out |= _pack_rows(f"{place}.{name}", rows)
+                elif rows is not None:
+                    out[f"{place}.{name}"] = rows
+            for side in ("user", "item"):
+                found: Neighbours = getattr(x, f"{side}_neighbours")
+                out[f"{place}.{side}_neighbours.rows"] = found.rows
+                out[f"{place}.{side}_neighbours.similarity"] = found.similarity
+    tensors = {name: np.ascontiguousarray(value) for name, value in out.items()}
+    return tensors, counts, pd.concat(ids, ignore_index=True)
+
+
 # Reading -----------------------------------------------------------------------------------------
 
 
@@ -300,7 +347,7 @@ def unpack(
     hold(parse_about(about), parameters, tensors)
     if len(ids) != sum(int(d["n_users"]) + int(d["n_items"]) for d in about["domains"]):
         raise ValueError("its ids are not as many as its users and items")
-    modalities = tuple(about["modalities"])
+    modalities, version = tuple(about["modalities"]), int(about["version"])
     links = unpack_links(tensors)
     domains = tuple(
         _domain(d, domain, parameters, tensors, ids, modalities)
@@ -334,6 +381,7 @@ def unpack(
             _memory(stored, _regression(d, tensors))
             for d, stored in enumerate(about.get("memory") or [None] * len(domains))
         ),
+        links_by_now=unpack_links(tensors, LINKS_BY_NOW) if version > VERSION else None,
         parameters=parameters,
         encoders={m: (dict(encoders[m]), _under(tensors, f"encoder.{m}.")) for m in modalities},
         personas=tuple(about["personas"]),
@@ -355,14 +403,14 @@ def _regression(d: int, tensors: Mapping[str, NDArray[Any]]) -> sparse.csr_matri
     return _rows(tensors, place) if f"{place}.data" in tensors else None
 
 
-def unpack_links(tensors: Mapping[str, NDArray[Any]]) -> Links:
+def unpack_links(tensors: Mapping[str, NDArray[Any]], group: str = LINKS) -> Links:
     """Rows of the users that domains share."""
     return {
         pair: (
             tensors[f"{name}.source"].astype(np.int64),
             tensors[f"{name}.target"].astype(np.int64),
         )
-        for pair, name in _pairs(tensors, "links")
+        for pair, name in _pairs(tensors, group)
     }
 
 
@@ -393,8 +441,8 @@ def _domain(
         item_ids=items["id"].to_numpy(dtype=object),
         titles=items["title"].to_numpy(dtype=object),
         train=unpack_train(d, about, tensors),
-        user_templates=own["users"],
-        item_templates=own["items"],
+        user_templates=_padded(own["users"], len(users)),
+        item_templates=_padded(own["items"], len(items)),
         any_user=own["any_user"],
         any_item=own["any_item"],
         refine=own["refine"].item(),
@@ -407,14 +455,21 @@ def _domain(
         initial_users=tensors[f"{d}.initial_users"],
         users=tensors[f"{d}.users"],
         item_layers=tensors[f"{d}.item_layers"],
+        later=unpack_train(d, about, tensors, "later") if f"{d}.later.indptr" in tensors else None,
+        n_trained_items=about.get("n_trained_items"),
     )
 
 
+def _padded(rows: Floats, n: int) -> Floats:
+    """Templates [n, dim]: whoever came after training has none, which is a zero."""
+    return rows if len(rows) == n else np.pad(rows, ((0, n - len(rows)), (0, 0)))
+
+
 def unpack_train(
-    d: int, about: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]
+    d: int, about: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]], which: str = "train"
 ) -> sparse.csr_matrix:
-    """Train interactions of a domain, binary CSR [n_users, n_items]."""
-    indices, pointers = tensors[f"{d}.train.indices"], tensors[f"{d}.train.indptr"]
+    """Interactions of a domain, of training or ``later``, binary CSR [n_users, n_items]."""
+    indices, pointers = tensors[f"{d}.{which}.indices"], tensors[f"{d}.{which}.indptr"]
     return csr(np.ones(len(indices), np.float32), indices, pointers, int(about["n_items"]))
 
 

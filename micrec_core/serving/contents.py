@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,12 @@ class DomainPart(DomainArrays):
     user_ids: NDArray[np.object_]
     item_ids: NDArray[np.object_]
     titles: NDArray[np.object_]
+
+    @cached_property
+    def known_users(self) -> NDArray[np.int64]:
+        """Rows of the users with interactions by now, in the order of their ids."""
+        rows = np.flatnonzero(self.user_count > 0)
+        return rows if self.later is None else rows[np.argsort(self.user_ids[rows])]
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ class Ranking:
 
         part, scores = self.part, np.empty((len(users), self.k), np.float32)
         best = rank_embeddings(
-            part.users, part.items, users, part.train, self.allowed, self.k,
+            part.users, part.items, users, part.taken, self.allowed, self.k,
             add=self.memory, scores=scores,
         )  # fmt: skip
         place, rank = np.nonzero(best >= 0)

@@ -51,7 +51,9 @@ def fold_new_item(
         A user is not known, or there is nothing that this run's model can go by.
     """
     bundle = directory.bundle
-    rows = [directory.trained(d, user) for user in users]
+    rows = [directory.known_row(d, user) for user in users]
+    # Who came after training is folded in too, and passes nothing on.
+    rows = [row for row in rows if bundle.domains[d].user_degree[row] > 0]
     documents = {}
     for m, value in given(said).items():
         matrix = encode(m, value) if m in bundle.modalities else None

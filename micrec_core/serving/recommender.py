@@ -98,7 +98,7 @@ class Recommender:
     def _candidates(self, d: int) -> NDArray[np.bool_]:
         """Items with interactions, or with content that the model can go by (new items)."""
         part = self.bundle.domains[d]
-        allowed = part.item_degree > 0
+        allowed = part.item_count > 0
         for x in part.modalities.values():
             allowed = allowed | x.features.present
         return allowed
@@ -160,13 +160,12 @@ class Recommender:
         return self._folded(user, self._directory.domain(domain)).vector()
 
     def user_ids(self, domain: str) -> NDArray[np.object_]:
-        """Ids of the users with train interactions in a domain, sorted."""
-        d = self._directory.domain(domain)
-        part = self.bundle.domains[d]
-        return part.user_ids[part.user_degree > 0]
+        """Ids of the users with interactions in a domain, sorted."""
+        part = self.bundle.domains[self._directory.domain(domain)]
+        return part.user_ids[part.known_users]
 
     def history(self, user_id: str, domain: str) -> pd.DataFrame:
-        """item_id and title of a user's train interactions; empty where there are none."""
+        """item_id and title of what a user took; empty where there is nothing."""
         d = self._directory.domain(domain)
         row = self._directory.user_row(d, user_id)
         rows = self._directory.history(d, row) if row >= 0 else np.zeros(0, np.int64)
@@ -224,7 +223,7 @@ class Recommender:
         return Recommendation(domain, frame, spent, kind, self._note(user, folded))
 
     def recommend_all(self, domain: str, k: int = 10) -> pd.DataFrame:
-        """The ``k`` best items for everyone in a domain's training, all at once.
+        """The ``k`` best items for everyone with interactions in a domain, all at once.
 
         Returns
         -------
@@ -234,7 +233,7 @@ class Recommender:
         return self._ranking(d, k).lists(self._everyone(d)).to_pandas()
 
     def recommend_many(self, users: Iterable[str], domain: str, k: int = 10) -> pd.DataFrame:
-        """As ``recommend_all``, for some users of a domain's training in the order of their ids.
+        """As ``recommend_all``, for some users with interactions in a domain, in their order.
 
         Raises
         ------
@@ -242,7 +241,7 @@ class Recommender:
             The domain is not known, or has no interactions of a user.
         """
         d = self._directory.domain(domain)
-        rows = np.array([self._directory.trained(d, user) for user in users], np.int64)
+        rows = np.array([self._directory.known_row(d, user) for user in users], np.int64)
         return self._ranking(d, k).lists(rows).to_pandas()
 
     def write_all(self, path: Path, domain: str, k: int = 10) -> int:
@@ -256,7 +255,7 @@ class Recommender:
         return len(everyone)
 
     def _everyone(self, d: int) -> NDArray[np.int64]:
-        return np.flatnonzero(self.bundle.domains[d].user_degree > 0)
+        return self.bundle.domains[d].known_users
 
     def _ranking(self, d: int, k: int) -> Ranking:
         if k < 1:
@@ -264,11 +263,11 @@ class Recommender:
         part, held = self.bundle.domains[d], self.bundle.remembered[d]
         if held is None:
             return Ranking(part, self._allowed[d], k, None)
-        trains = [part.train for part in self.bundle.domains]
-        elsewhere = taken_elsewhere(trains, self.bundle.links, d)
+        taken = [part.taken for part in self.bundle.domains]
+        elsewhere = taken_elsewhere(taken, self.bundle.in_both, d)
 
         def memory(rows: NDArray[np.int64]) -> Floats:
-            added: Floats = held.scores(Taken(trains[d][rows], elsewhere[rows]))
+            added: Floats = held.scores(Taken(taken[d][rows], elsewhere[rows]))
             self._require_finite(added)
             return added
 
@@ -278,14 +277,14 @@ class Recommender:
         """Ids [n] and final embeddings float32 [n, dim] of a domain's ``users`` or ``items``.
 
         A score is the inner product of a user's and an item's, and what a memory adds. Users are
-        those with train interactions in the domain.
+        those with interactions in the domain.
         """
         d = self._directory.domain(domain)
         part = self.bundle.domains[d]
         if kind == "items":
             return part.item_ids, part.items
         if kind == "users":
-            known = part.user_degree > 0
+            known = part.known_users
             return part.user_ids[known], part.users[known]
         raise ConfigError(f"there are no embeddings of '{kind}'; use 'users' or 'items'")
 
@@ -297,7 +296,7 @@ class Recommender:
         """float32 [n_items], equal for equal items; popularity where nothing is known."""
         part = self.bundle.domains[folded.domain]
         if folded.empty:
-            return np.log1p(part.item_degree)
+            return np.log1p(part.item_count)
         if off:
             scores = scores_without(self._fold, folded, off)
         else:
@@ -307,10 +306,10 @@ class Recommender:
         return scores
 
     def _taken(self, user: User, d: int) -> Taken:
-        """What memory goes by: one row a domain of the items that someone took in training."""
+        """What memory goes by: one row a domain of what someone took that others took too."""
         rows = []
         for s, part in enumerate(self.bundle.domains):
-            items = self._fold.known(user, s)
+            items = user.items[s][part.item_count[user.items[s]] > 0]
             shape = (1, part.train.shape[1])
             ones = np.ones(len(items), np.float32)
             rows.append(csr_matrix((ones, items, np.array([0, len(items)])), shape))
@@ -339,9 +338,9 @@ class Recommender:
         return " ".join(notes)
 
     def popular(self, domain: str, k: int = 10) -> pd.DataFrame:
-        """The items with most train interactions: item_id, title, degree."""
+        """The items with most interactions: item_id, title, degree."""
         d = self._directory.domain(domain)
-        degree = self.bundle.domains[d].item_degree
+        degree = self.bundle.domains[d].item_count
         rows = top_rows(degree, k)
         return self._listed(d, rows).assign(degree=degree[rows].astype(int))
 
@@ -409,7 +408,7 @@ class Recommender:
         folded = self._folded(user, d)
         if folded.empty:
             row = None if isinstance(item, NewItem) else self._directory.item(d, item)
-            degree = 0.0 if row is None else float(self.bundle.domains[d].item_degree[row])
+            degree = 0.0 if row is None else float(self.bundle.domains[d].item_count[row])
             score = float(np.log1p(np.float32(degree)))
             return popularity_explanation(degree, score, self._note(user, folded))
         there, (held, column) = self._item(d, item), self._remembered(d, item)

@@ -18,6 +18,9 @@ from scipy.sparse import csr_matrix
 from micrec_core.method.profiles import SIGNALS
 from micrec_core.runs.served import MOST_ROWS, About
 
+# From this version of bundles on there is what came after training.
+UPDATED = 7
+LINKS, LINKS_BY_NOW = "links", "links_by_now"
 # No number of a trained model is near it, and products of three of them are still float32.
 LARGEST = 1e9
 # The transposed view of a sparse matrix keeps a pointer a column, whether anything is there or not.
@@ -100,11 +103,15 @@ def data_schema(about: About, names: Set[str]) -> dict[str, Of]:
         # Of a user's two rows, the first is in the one domain and the second in the other.
         for side, d in (("source", a), ("target", b)):
             shape = (f"links {a}-{b}",)
-            out[f"links.{a}-{b}.{side}"] = Of(shape, ("int32",), 0, f"users {d}")
+            out[f"{LINKS}.{a}-{b}.{side}"] = Of(shape, ("int32",), 0, f"users {d}")
+            if about.version >= UPDATED:
+                now = (f"{LINKS_BY_NOW} {a}-{b}",)
+                out[f"{LINKS_BY_NOW}.{a}-{b}.{side}"] = Of(now, ("int32",), 0, f"users {d}")
     for d in range(len(about.domains)):
         users, items = f"users {d}", f"items {d}"
-        out[f"{d}.train.indices"] = Of((f"train {d}",), _COLUMNS, 0, items)
-        out[f"{d}.train.indptr"] = _pointers(users)
+        for which in ("train", "later") if about.version >= UPDATED else ("train",):
+            out[f"{d}.{which}.indices"] = Of((f"{which} {d}",), _COLUMNS, 0, items)
+            out[f"{d}.{which}.indptr"] = _pointers(users)
         remembered = about.memory[d] if about.memory else None
         needed = remembered is not None and remembered.weight and remembered.regress
         if needed or f"{d}.regression.data" in names:
@@ -170,9 +177,11 @@ def parameter_schema(about: About, names: Set[str]) -> dict[str, Of]:
         out |= {f"transfer.{a}-{b}.weight": Of(("dim", "dim")) for a, b in _pairs(about)}
     for d in range(len(about.domains)):
         own = f"domains.{d}"
+        # Who and what came after training has no parameters.
+        of = "trained " if about.version >= UPDATED else ""
         out |= {
-            f"{own}.users": Of((f"users {d}", "dim")),
-            f"{own}.items": Of((f"items {d}", "dim")),
+            f"{own}.users": Of((f"{of}users {d}", "dim")),
+            f"{own}.items": Of((f"{of}items {d}", "dim")),
         }
         out |= {f"{own}.{name}": Of(("dim",)) for name in ("any_user", "any_item", "self_enhanced")}
         for name in {"refine", "own_template"} & {"refine", *_leaves(names, own)}:

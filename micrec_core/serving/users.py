@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from micrec_core.errors import RunError
 from micrec_core.features import FeatureMatrix
@@ -65,12 +66,12 @@ class Directory:
         return row
 
     def user_row(self, d: int, user_id: str) -> int:
-        """Row of a user with train interactions in the domain, -1 for none."""
+        """Row of a user with interactions in the domain, -1 for none."""
         row = self._users(d).get(str(user_id), -1)
         return row if row >= 0 and self.history(d, row).size else -1
 
-    def trained(self, d: int, user_id: str) -> int:
-        """Row of a user with train interactions in the domain; RunError where there is none."""
+    def known_row(self, d: int, user_id: str) -> int:
+        """Row of a user with interactions in the domain; RunError where there is none."""
         row = self.user_row(d, user_id)
         if row < 0:
             name = self.bundle.domains[d].name
@@ -78,12 +79,12 @@ class Directory:
         return row
 
     def history(self, d: int, row: int) -> NDArray[np.int64]:
-        """Item rows of a user's train interactions, sorted."""
-        train = self.bundle.domains[d].train
-        rows: NDArray[np.int64] = train.indices[slice(*train.indptr[row : row + 2])].astype(
-            np.int64
-        )
-        return rows
+        """Item rows of what a user took by now, sorted."""
+        return _row(self.bundle.domains[d].taken, row)
+
+    def as_trained(self, d: int, row: int, items: NDArray[np.int64]) -> bool:
+        """Whether a user's items are those that training saw of them."""
+        return bool(len(items)) and np.array_equal(items, _row(self.bundle.domains[d].train, row))
 
 
 def make_user(
@@ -152,7 +153,7 @@ def assemble(
     """A user from rows: says which kind it is in each domain."""
     parts = directory.bundle.domains
     unchanged = tuple(
-        rows[d] >= 0 and not documents and np.array_equal(items[d], directory.history(d, rows[d]))
+        rows[d] >= 0 and not documents and directory.as_trained(d, rows[d], items[d])
         for d in range(len(parts))
     )
     kind: dict[str, Kind] = {}
@@ -165,6 +166,11 @@ def assemble(
 
 def _ids(part: DomainPart, rows: NDArray[np.int64]) -> tuple[str, ...]:
     return tuple(str(i) for i in part.item_ids[rows])
+
+
+def _row(matrix: csr_matrix, row: int) -> NDArray[np.int64]:
+    rows: NDArray[np.int64] = matrix.indices[slice(*matrix.indptr[row : row + 2])].astype(np.int64)
+    return rows
 
 
 def _places(ids: NDArray[np.object_]) -> dict[str, int]:

@@ -68,6 +68,14 @@ def items_without(fold: FoldIn, d: int, rows: Rows, off: Collection[str]) -> Flo
     What ``without`` makes of each by itself, for many at once.
     """
     model, part = fold.model, fold.model.domains[d]
+    joined = part.joined[rows]
+    if joined.any():
+        every = np.empty((len(rows), len(model.sources), model.dim), np.float32)
+        every[~joined] = items_without(fold, d, rows[~joined], off)
+        for at in np.flatnonzero(joined):
+            folded = without(fold.joined_item(d, int(rows[at])), off)
+            every[at] = folded.by_source(model.sources)
+        return every
     layers = part.item_layers[rows]
     total = layers[:, 0].copy() if PROPAGATION in off else layers.sum(axis=1)
     if TEMPLATES in off:

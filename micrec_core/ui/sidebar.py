@@ -106,6 +106,12 @@ def _facts(chosen: Opened) -> None:
         f"Encoders: {seen}. Split: {info.get('split', 'known')}. Seed {info.get('seed')}. "
         f"{chosen.masked}"
     )
+    if update := info.get("update"):
+        late = max(found["interactions"] for found in update["drift"].values())
+        st.caption(
+            f"Updated without training, from {plain(info['parent']['name'])}: {late:.1%} of "
+            f"interactions came after it. {update['advice']}"
+        )
 
 
 def _copy_link(run: str) -> None:
