@@ -23,11 +23,14 @@ from micrec_core.training.build import build_any
 from micrec_core.training.prepare import Prepared, prepare
 
 # In this order: what is strong for its seconds first.
-CHEAP = ("bm25", "content-profile", "rp3beta", "ease", "memory-alone", "als", "als-joint")
+CHEAP = (
+    *("bm25", "content-profile", "rp3beta", "ease", "memory-alone"),
+    *("als", "als-joint", "ease-joint"),
+)
 # None begins once so large a part of the training's seconds, or so many seconds, are spent.
 SHARE, LEAST_SECONDS = 0.25, 10.0
-# EASE inverts a matrix of all items of a domain: 8 s and 0.3 GB at so many.
-MOST_ITEMS = {"ease": 5_000}
+# EASE inverts a matrix of all items of a domain, ease-joint of all domains.
+MOST_ITEMS = {"ease": 5_000, "ease-joint": 5_000}
 # Users of a question that baselines are asked about, drawn where there are more.
 MOST_USERS = 5_000
 
@@ -128,9 +131,11 @@ def _applies(name: str, prepared: Prepared) -> bool:
 def _refusal(name: str, prepared: Prepared, spent: float, allowed: float) -> str:
     """Why it is left out, in a sentence; nothing where it is not."""
     most = MOST_ITEMS.get(name)
-    items = max(int(np.count_nonzero(d.item_degree)) for d in prepared.knowledge.domains)
-    if most is not None and items > most:
-        return f"{items:,} items in one domain are more than the {most:,} that it takes here"
+    items = [int(np.count_nonzero(d.item_degree)) for d in prepared.knowledge.domains]
+    joint = REGISTRY[name].family == "cross-domain"
+    solved, where = (sum(items), "all domains") if joint else (max(items), "one domain")
+    if most is not None and solved > most:
+        return f"{solved:,} items in {where} are more than the {most:,} that it takes here"
     if spent > allowed:
         return f"the {allowed:.0f} seconds that baselines may take were spent"
     return ""

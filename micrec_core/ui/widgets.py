@@ -201,20 +201,21 @@ def needs_recommender(run: Run) -> None:
 
 
 def missing(path: Path, what: str, needs: str, *, compared: bool = False) -> None:
-    """The state of a chart whose table the run at ``path`` does not have.
+    """The state of a chart for which the run at ``path`` does not hold what it needs.
 
-    ``compared`` says that the table comes from training variants and baselines as well.
+    ``compared`` says that it comes from training variants and baselines as well.
     """
     run = path.relative_to(home()) if path.is_relative_to(home()) else Path("runs") / path.name
     do = f"variants {run}" if compared else f"evaluate {run} --protocol all"
     how = (
-        "It comes from training variants and baselines on the same data:"
+        f"Rows of `{needs}` that this run does not hold come from training variants and baselines "
+        "on the same data:"
         if compared
-        else "It is written when a run is evaluated:"
+        else f"This is drawn from `{needs}`, which is written when a run is evaluated:"
     )
     empty(
         f"No {what} in this run",
-        f"This is drawn from `{needs}`, which the run lacks. {how}",
+        how,
         f"python -m micrec_core {do} --dataset DATASET",
     )
 

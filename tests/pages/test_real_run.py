@@ -67,6 +67,13 @@ def test_every_claim_is_carried_by_its_test(open_page, real_runs):
     assert "popularity (NDCG@20)" not in said.lower()
 
 
+def test_ablations_of_a_run_with_baselines_asks_for_its_variants_alone(open_page):
+    test = open_page("ablations")
+    said = words(test)
+    assert "No variants in this run" in said and "that this run does not hold" in said
+    assert {"Difference from the full model", "What it costs"} <= {h.value for h in test.header}
+
+
 def test_everyone_gets_lists_in_both_domains(open_page):
     test = open_page("cold_start")
     assert [s.value for s in test.header] == ["Food", "Kitchen"]
