@@ -7,12 +7,13 @@ import sys
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from micrec_core.cli.modality_options import (
     dialect_of,
+    dialect_words,
     specs,
     with_dialect,
     with_documents,
@@ -23,6 +24,9 @@ from micrec_core.cli.parsing import changes, numbers, shares_of, sizes, words
 from micrec_core.mechanisms import MECHANISMS
 from micrec_core.modalities.registry import nouns
 from micrec_core.protocols import CURVES, MASKS, PROTOCOLS
+
+if TYPE_CHECKING:
+    from micrec_core.data.dialect import Dialect
 
 app = typer.Typer(
     add_completion=False,
@@ -99,28 +103,34 @@ def check(
     *,
     tables: dict[str, Any],
     pictures: Annotated[bool, typer.Option(help="Open every picture once.")] = True,
+    table_mib: Annotated[
+        int | None, typer.Option(help="Refuse a table that unpacks to more MiB.")
+    ] = None,
+    capped: Annotated[
+        bool,
+        typer.Option(
+            "--capped",
+            help="For tables from anyone: in a process of its own, within MICREC_CHECK_SECONDS and "
+            "MICREC_CHECK_GIGABYTES.",
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Validate a dataset: counts, overlap, what is missing.
 
     How its tables are written (--map and its like) is remembered in its dataset.toml.
     """
-    from micrec_core.data import check_images, describe, read_dataset
-    from micrec_core.data.about import remember
     from micrec_core.errors import DataError
-    from micrec_core.modalities.dataset import items_saying
+    from micrec_core.jobs.checking import Limits, check_capped
 
-    dialect = dialect_of(tables)
-    dataset = read_dataset(
-        path, unknown_items=unknown_items, dialect=dialect or None,
-        split_by=split_by, test_from=test_from,
-    )  # fmt: skip
-    if dialect:
-        remember(path, dialect)
-    if pictures:
-        check_images(dataset)
-    said = items_saying(dataset)
-    about = describe(dataset, said)
+    reading = {"unknown_items": unknown_items, "split_by": split_by, "test_from": test_from}
+    if capped:
+        words = [f"--{name.replace('_', '-')}={value}" for name, value in reading.items() if value]
+        words += ["--pictures" if pictures else "--no-pictures", *dialect_words(tables)]
+        about = check_capped(path, words, Limits.of_this_server())
+    else:
+        about = _checked(path, reading, dialect_of(tables), pictures, table_mib)
+    said = [m for m in about["domains"][0]["missing"] if m not in ("title", "description", "both")]
     keys = ("n_users", "n_items", "n_interactions", "n_train", "n_valid", "n_test")
     rows: list[list[Any]] = [["domain", *(k[2:] for k in keys), *(f"no {m}" for m in said)]]
     for d in about["domains"]:
@@ -130,6 +140,30 @@ def check(
     answer(as_json, about, [about["name"], *aligned(rows), *overlap, *about["notes"]])
     if about["refusal"]:
         raise DataError(about["refusal"])
+
+
+def _checked(
+    path: Path, reading: dict[str, Any], dialect: Dialect, pictures: bool, table_mib: int | None
+) -> dict[str, Any]:
+    """What ``check`` tells of a dataset; how its tables are written is remembered."""
+    from micrec_core.data import check_images, describe, read_dataset
+    from micrec_core.data.about import remember
+    from micrec_core.data.schema import MAX_TABLE_BYTES
+    from micrec_core.errors import DataError
+    from micrec_core.modalities.dataset import items_saying
+
+    most = MAX_TABLE_BYTES if table_mib is None else table_mib << 20
+    try:
+        dataset = read_dataset(path, dialect=dialect or None, max_table_bytes=most, **reading)
+        if dialect:
+            remember(path, dialect)
+        if pictures:
+            check_images(dataset)
+        return describe(dataset, items_saying(dataset))
+    except MemoryError:
+        raise DataError(
+            "the tables take more memory than there is; bring fewer rows or split the dataset"
+        ) from None
 
 
 @app.command("features")

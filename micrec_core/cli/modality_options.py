@@ -98,6 +98,13 @@ def with_dialect(into: str) -> Callable[[Callable[..., None]], Callable[..., Non
     return lambda command: _spread(command, into, options)
 
 
+def dialect_words(tables: Mapping[str, Any]) -> list[str]:
+    """What ``with_dialect`` collects, as it is typed."""
+    words = [f"--map={word}" for word in tables["columns"] or ()]
+    marks = ("separator", "encoding", "decimal")
+    return words + [f"--{m}={tables[m]}" for m in marks if tables[m] is not None]
+
+
 def dialect_of(tables: Mapping[str, Any]) -> Dialect:
     """What ``with_dialect`` collects; ConfigError where a word is not usable."""
     from micrec_core.data.dialect import Dialect

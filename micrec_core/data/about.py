@@ -23,11 +23,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from micrec_core.data.budget import said_bytes
 from micrec_core.data.dialect import PLAIN, Dialect
 from micrec_core.data.schema import nearest, quote
+from micrec_core.data.sources import open_regular
 from micrec_core.errors import ConfigError, DataError
 
 FILE = "dataset.toml"
+MAX_BYTES = 64 << 10
+MAX_NESTING = 16
+# Keys joined by dots nest as brackets do, and tomllib keeps every beginning of such a key.
+_PART = r"""(?:[\w-]+|"[^"\n]*"|'[^'\n]*')"""
+_NESTED = re.compile(rf"(?<![\w-]){_PART}(?:[ \t]*\.[ \t]*{_PART}){{{MAX_NESTING}}}")
+_DEEP = f"something in it is nested more than {MAX_NESTING} levels deep; write it flat"
 _KEYS = ("name", "synthetic", "source", "licence", "domains", "generator", "tables")
 
 
@@ -52,7 +60,7 @@ def read_about(root: Path) -> About:
         It is no valid TOML (with the line), or a key is unknown or of a wrong type.
     """
     path = root / FILE
-    if not path.exists():
+    if not (path.exists() or path.is_symlink()):
         return About(root.resolve().name)
     data = _parse(path)
     for key in data:
@@ -121,8 +129,16 @@ def _dialect(data: Mapping[str, Any]) -> Dialect:
 
 def _parse(path: Path) -> dict[str, Any]:
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        with open_regular(path) as stream:
+            data = stream.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise DataError(f"{FILE} has more than {said_bytes(MAX_BYTES)}; shorten it")
+        text = data.decode("utf-8-sig")
+        if _NESTED.search(text):
+            raise DataError(f"{FILE}: {_DEEP}")
         return tomllib.loads(text)
+    except RecursionError as error:
+        raise DataError(f"{FILE}: {_DEEP}") from error
     except OSError as error:
         raise DataError(f"{FILE} cannot be read ({error.strerror}); check the file") from error
     except UnicodeDecodeError as error:

@@ -30,9 +30,10 @@ def describe(
         (``modalities.dataset.items_saying``); counted are those that do not, and, as ``both``,
         those that say nothing in any
 
-    ``refusal`` says why ``train`` would refuse the dataset, None where it would not. Degrees are
-    over train interactions and overlapping users are those with train interactions in
-    both domains of a pair; density is over all interactions.
+    ``refusal`` says why ``train`` would refuse the dataset, None where it would not. ``degrees``
+    counts users and items by their interactions, train or not: [degree, how many] in rising order.
+    The other degrees are over train interactions, and overlapping users are those with train
+    interactions in both domains of a pair; density is over all interactions.
     """
     trained = [d.ids_of(d.edges[d.split == TRAIN]) for d in dataset.domains]
     return {
@@ -146,6 +147,10 @@ def _describe_domain(domain: Domain, saying: Mapping[str, NDArray[np.bool_]]) ->
             **{m: int((~said).sum()) for m, said in saying.items()},
             **({"both": int((~np.any([*saying.values()], axis=0)).sum())} if saying else {}),
         },
+        "degrees": {
+            "user": _histogram(np.bincount(domain.edges.user, minlength=domain.n_users)),
+            "item": _histogram(np.bincount(domain.edges.item, minlength=domain.n_items)),
+        },
         "user_degree": _quantiles(users),
         "item_degree": _quantiles(items),
     }
@@ -155,6 +160,11 @@ def _quantiles(degree: NDArray[np.int64]) -> dict[str, float]:
     values = np.quantile(degree, _QUANTILES)
     named = {f"p{round(q * 100)}": float(v) for q, v in zip(_QUANTILES, values, strict=True)}
     return {"mean": float(degree.mean())} | named
+
+
+def _histogram(degree: NDArray[np.int64]) -> list[list[int]]:
+    degrees, counts = np.unique(degree, return_counts=True)
+    return np.stack([degrees, counts], axis=1).tolist()
 
 
 def _share(part: int, whole: int) -> float:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from micrec_core.data import columns, paths
 from micrec_core.data.about import FILE, About, label_of
-from micrec_core.data.schema import listed, nearest, quote
+from micrec_core.data.schema import MAX_DOMAINS, listed, nearest, quote
 from micrec_core.data.text_table import Coded, Table
 from micrec_core.errors import DataError
 
@@ -68,6 +68,11 @@ def read_catalogues(table: Table, about: About, root: Path) -> tuple[Catalogue, 
 
 
 def _check_domains(table: Table, domain: Coded, names: list[str], about: About) -> None:
+    if len(names) > MAX_DOMAINS:
+        raise DataError(
+            f"{table.name} has {len(names):,} domains where {MAX_DOMAINS} are allowed; write the "
+            "name of the shop into the column 'domain'"
+        )
     if not about.domains:
         return
     for name in about.domains:

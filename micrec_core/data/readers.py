@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from micrec_core.data.about import About, read_about
 from micrec_core.data.assign import MIN_TO_SPLIT, assign_split, stream
+from micrec_core.data.budget import Budget
 from micrec_core.data.dialect import Dialect
 from micrec_core.data.fingerprint import fingerprint
 from micrec_core.data.interactions import Log, drop_low_ratings, drop_unknown, read_log
 from micrec_core.data.items import Catalogue, read_catalogues
 from micrec_core.data.kcore import core_mask
 from micrec_core.data.lookalikes import twins_note
-from micrec_core.data.schema import INTERACTIONS, ITEMS, Schema, counted, quote
+from micrec_core.data.schema import INTERACTIONS, ITEMS, MAX_TABLE_BYTES, Schema, counted, quote
 from micrec_core.data.sources import domain_of, find_sources
 from micrec_core.data.table_files import items_of, read_atomic, read_tables, table_of_frame
 from micrec_core.data.text_table import Table, encode, join_tables
@@ -26,6 +27,8 @@ from micrec_core.data.types import TRAIN, Dataset, Domain, Edges, Reading, in_tw
 from micrec_core.data.vocabulary import synonym
 from micrec_core.errors import DataError
 from micrec_core.names import ONE_DOMAIN
+
+_NOTED = 8
 
 
 def read_dataset(
@@ -38,6 +41,7 @@ def read_dataset(
     split_by: str = "user",
     test_from: str = "",
     dialect: Dialect | None = None,
+    max_table_bytes: int = MAX_TABLE_BYTES,
 ) -> Dataset:
     """Read and check a dataset folder.
 
@@ -52,6 +56,7 @@ def read_dataset(
     path : the folder
     unknown_items, rating_threshold, k_core, seed, split_by, test_from : as in ``Reading``
     dialect : how the tables are written, in the place of what ``dataset.toml`` says
+    max_table_bytes : refuse a table that unpacks to more, whatever its files have
 
     Returns
     -------
@@ -70,12 +75,12 @@ def read_dataset(
     about = read_about(root)
     if dialect is not None:
         about = replace(about, dialect=dialect)
-    interactions, items = read_both(root, about.dialect)
+    interactions, items = read_both(root, about.dialect, max_table_bytes)
     return _from_tables(interactions, items, about, root, reading)
 
 
-def read_both(root: Path, dialect: Dialect) -> tuple[Table, Table]:
-    """The tables of interactions and of items of a dataset folder.
+def read_both(root: Path, dialect: Dialect, most: int = MAX_TABLE_BYTES) -> tuple[Table, Table]:
+    """The tables of interactions and of items of a dataset folder, ``most`` bytes each.
 
     Raises
     ------
@@ -84,8 +89,8 @@ def read_both(root: Path, dialect: Dialect) -> tuple[Table, Table]:
     """
     sources = find_sources(root)
     read = read_atomic if sources.atomic else read_tables
-    items = [read(sources.items, ITEMS, dialect)] if sources.items else []
-    interactions = read(sources.interactions, INTERACTIONS, dialect)
+    items = [read(sources.items, ITEMS, dialect, Budget(most))] if sources.items else []
+    interactions = read(sources.interactions, INTERACTIONS, dialect, Budget(most))
     if sources.atomic:
         known = {d for table in items for d in encode(table.columns["domain"]).words()}
         items += [made] if (made := items_of(interactions, known)) else []
@@ -134,11 +139,7 @@ def _from_tables(
 ) -> Dataset:
     catalogues = read_catalogues(items, about, root)
     notes = [note for table in (items, interactions) for note in table.notes]
-    notes += [
-        _unused_note(column, table, schema)
-        for table, schema in ((items, ITEMS), (interactions, INTERACTIONS))
-        for column in table.unused
-    ]
+    notes += _unused_notes(items, ITEMS) + _unused_notes(interactions, INTERACTIONS)
     log = read_log(interactions, catalogues, items.name, reading.unknown_items == "drop")
     alike = [twins_note(log.users, interactions.name, "user")]
     alike += [twins_note(c.item_ids, f"{items.name}, domain {c.name},", "item") for c in catalogues]
@@ -275,6 +276,15 @@ def _compact(
         (np.cumsum(items) - 1)[edges.item].astype(np.int32),
     )
     return renumbered, user_ids[users], catalogue.take(items)
+
+
+def _unused_notes(table: Table, schema: Schema) -> list[str]:
+    """What is left out of a table, one note a column unless there are many."""
+    columns = table.unused
+    if len(columns) > _NOTED:
+        first = ", ".join(quote(column) for column in columns[:_NOTED])
+        return [f"{len(columns):,} columns of {table.name} are not used: {first}, ..."]
+    return [_unused_note(column, table, schema) for column in columns]
 
 
 def _unused_note(column: str, table: Table, schema: Schema) -> str:

@@ -12,8 +12,12 @@ MAX_ID = 512
 MAX_DOMAIN = 64
 MAX_TITLE = 10_000
 MAX_PATH = 1_024
-# Decompressed; a table beyond this is a decompression bomb or a job for `prepare`.
+# Unpacked; a table beyond this is a decompression bomb or a job for `prepare`.
 MAX_TABLE_BYTES = 8 << 30
+# As many as a spreadsheet can have.
+MAX_COLUMNS = 16_384
+# What is told of a pair of domains is told of each pair.
+MAX_DOMAINS = 100
 
 
 @dataclass(frozen=True)

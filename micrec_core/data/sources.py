@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import os
+import stat
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import unquote
 
-from micrec_core.data.schema import INTERACTIONS, ITEMS, MAX_TABLE_BYTES, Schema
+from micrec_core.data.budget import Budget
+from micrec_core.data.schema import INTERACTIONS, ITEMS, Schema
 from micrec_core.data.types import SPLIT_NAMES
 from micrec_core.errors import DataError
 
@@ -48,6 +52,8 @@ def find_sources(root: Path) -> Sources:
         raise DataError(f"the dataset folder {root} does not exist; check the path")
     if not root.is_dir():
         raise DataError(f"{root} is a file; give the folder that holds the tables")
+    if not os.access(root, os.R_OK | os.X_OK):
+        raise DataError(f"the dataset folder {root} may not be read; change its permissions")
     tables = {schema.stem: _candidates(root, schema) for schema in (INTERACTIONS, ITEMS)}
     inter = {*root.glob("*.inter"), *root.glob("*/*.inter")}
     atomic = sorted(path for path in inter if not _hidden(path, root))
@@ -70,7 +76,7 @@ def find_sources(root: Path) -> Sources:
     return Sources(_parts(tables["interactions"][0]), _parts(tables["items"][0]), False)
 
 
-def read_bytes(path: Path, limit: int = MAX_TABLE_BYTES, *, encoding: str = "") -> bytes:
+def read_bytes(path: Path, budget: Budget | None = None, *, encoding: str = "") -> bytes:
     """The bytes of a text table, decompressed, as UTF-8 without a byte order mark.
 
     Raises
@@ -79,7 +85,8 @@ def read_bytes(path: Path, limit: int = MAX_TABLE_BYTES, *, encoding: str = "") 
         The file is missing, empty, not what its name says, too large, or holds NUL bytes.
     """
     try:
-        data = _gunzip(path, limit) if path.suffix == ".gz" else path.read_bytes()
+        with open_regular(path) as stream:
+            data = _read(stream, path, budget or Budget())
     except OSError as error:
         raise DataError(f"{path.name} cannot be read ({error.strerror}); check the file") from error
     if encoding:
@@ -93,6 +100,23 @@ def read_bytes(path: Path, limit: int = MAX_TABLE_BYTES, *, encoding: str = "") 
         line = line_at(data, nul)
         raise DataError(f"{path.name}, line {line}: there is a NUL byte; save the file as text")
     return data
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file for reading, at once: a pipe without a writer is not waited for.
+
+    Raises
+    ------
+    DataError
+        It is a pipe, a device, a socket or a folder.
+    OSError
+        It cannot be opened.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise DataError(f"{path.name} is not a regular file; copy its content into one")
+    return os.fdopen(descriptor, "rb", buffering=0)
 
 
 def check_head(data: bytes, name: str) -> None:
@@ -130,18 +154,14 @@ def line_at(data: bytes, offset: int) -> int:
     return 1 + (newlines if newlines or b"\n" in data else head.count(b"\r"))
 
 
-def _gunzip(path: Path, limit: int) -> bytes:
+def _read(stream: BinaryIO, path: Path, budget: Budget) -> bytes:
+    """The unpacked bytes of an open file."""
+    source = gzip.GzipFile(fileobj=stream) if path.suffix == ".gz" else stream
     chunks: list[bytes] = []
-    size = 0
     try:
-        with gzip.open(path, "rb") as stream:
-            while chunk := stream.read(1 << 22):
-                size += len(chunk)
-                if size > limit:
-                    raise DataError(
-                        f"{path.name} unpacks to more than {limit >> 20:,} MiB; split the dataset"
-                    )
-                chunks.append(chunk)
+        while chunk := source.read(1 << 22):
+            budget.spend(len(chunk), path.name)
+            chunks.append(chunk)
     except gzip.BadGzipFile as error:
         raise DataError(
             f"{path.name} is not a gzip file, though its name says so; compress it or drop .gz"

@@ -2,37 +2,55 @@
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from micrec_core.data.budget import Budget
 from micrec_core.data.delimited import read_delimited
 from micrec_core.data.dialect import PLAIN, Dialect
-from micrec_core.data.schema import MAX_TABLE_BYTES, Schema, counted, quote
+from micrec_core.data.schema import MAX_COLUMNS, Schema, counted, quote
 from micrec_core.data.sources import (
     NOT_UTF8,
     delimiter_of,
     domain_of,
+    open_regular,
     part_of,
     partitions,
     read_bytes,
 )
-from micrec_core.data.text_table import Table, check_header, join_arrays, join_tables
+from micrec_core.data.text_table import (
+    Table,
+    check_header,
+    join_arrays,
+    join_tables,
+    repeated,
+)
 from micrec_core.data.write import constant
 from micrec_core.errors import DataError
 
+# Rows that are unpacked at once; of texts as they are fewer, which may be long.
+_BATCH, _TEXT_BATCH, _SMALL_BATCH = 1 << 20, 1 << 16, 1 << 12
+# Rows whose values say what a column may be.
+_SAMPLE = 200
 _NO_OBJECT = "the line is not a JSON object; write one on each line"
 
 
-def read_tables(paths: Sequence[Path], schema: Schema, dialect: Dialect = PLAIN) -> Table:
+def read_tables(
+    paths: Sequence[Path],
+    schema: Schema,
+    dialect: Dialect = PLAIN,
+    budget: Budget | None = None,
+) -> Table:
     """Read one table, which may lie in parts, in the format that the names say.
 
     Raises
@@ -40,22 +58,22 @@ def read_tables(paths: Sequence[Path], schema: Schema, dialect: Dialect = PLAIN)
     DataError
         One sentence with the file, the line where there are lines, and the mend.
     """
-    tables = []
+    tables, budget = [], budget or Budget()
     for path in paths:
         told = {c: v for c, v in partitions(path).items() if c in schema.columns}
-        table = _read_part(path, _without(schema, *told), dialect)
+        table = _read_part(path, _without(schema, *told), dialect, budget)
         for column, value in told.items():
             table.columns[column] = constant(value, table.n_rows)
         tables.append(table)
     return join_tables(tables, f"{schema.stem} in {counted(len(paths), 'part')}")
 
 
-def _read_part(path: Path, schema: Schema, dialect: Dialect) -> Table:
+def _read_part(path: Path, schema: Schema, dialect: Dialect, budget: Budget) -> Table:
     if path.name.endswith(".parquet"):
-        return read_parquet(path, schema, dialect)
+        return read_parquet(path, schema, dialect, budget)
     if path.name.endswith(".arrow"):
-        return _read_arrow(path, schema, dialect)
-    data = read_bytes(path, encoding=dialect.encoding)
+        return _read_arrow(path, schema, dialect, budget)
+    data = read_bytes(path, budget, encoding=dialect.encoding)
     if ".jsonl" in path.suffixes[-2:]:
         return read_jsonl(data, path.name, schema, dialect)
     return read_delimited(data, path.name, schema, delimiter_of(path), dialect=dialect)
@@ -67,16 +85,21 @@ def _without(schema: Schema, *columns: str) -> Schema:
     return replace(schema, required=required, optional=(*schema.optional, *columns))
 
 
-def read_atomic(paths: Sequence[Path], schema: Schema, dialect: Dialect = PLAIN) -> Table:
+def read_atomic(
+    paths: Sequence[Path],
+    schema: Schema,
+    dialect: Dialect = PLAIN,
+    budget: Budget | None = None,
+) -> Table:
     """Read RecBole's atomic files, one domain a file named after it unless there is a column.
 
     Typed headers (``user_id:token``); tabs between fields; quotes have no meaning.
     ``NAME.train.inter`` and its like are one domain with its split.
     """
     bare = _without(schema, "domain")
-    tables = []
+    tables, budget = [], budget or Budget()
     for path in paths:
-        data = read_bytes(path, encoding=dialect.encoding)
+        data = read_bytes(path, budget, encoding=dialect.encoding)
         table = read_delimited(
             data, path.name, bare, "\t", quoted=False, atomic=True, dialect=dialect
         )
@@ -126,18 +149,28 @@ def read_jsonl(data: bytes, name: str, schema: Schema, dialect: Dialect = PLAIN)
     """Parse JSON Lines: one object a line; an absent or null value is missing."""
     rows: list[dict[str, Any]] = []
     lines: list[int] = []
-    for line, raw in zip(count(1), data.split(b"\n"), strict=False):
+    kept = {*schema.columns, *(n for several in dialect.columns.values() for n in several)}
+    seen: dict[str, None] = {}
+    for line, raw in zip(count(1), io.BytesIO(data), strict=False):
         if raw.strip():
-            rows.append(_json_object(raw, f"{name}, line {line}"))
+            row = _json_object(raw, f"{name}, line {line}")
+            seen |= dict.fromkeys(row)
+            if len(seen) > MAX_COLUMNS:
+                check_header(f"{name}, line {line}", list(seen), schema)
+            # Beyond those that guesses look at, what no column is read from is let go at once.
+            many = len(rows) >= _SAMPLE
+            rows.append({k: v for k, v in row.items() if k in kept} if many else row)
             lines.append(line)
-    theirs = list(dict.fromkeys(k for row in rows for k in row))
+    theirs = list(seen)
     names = dialect.renamed(name, theirs, schema)
     if names != theirs:
         called = dict(zip(theirs, names, strict=True))
         rows = [{called[k]: v for k, v in row.items()} for row in rows]
 
     def sample() -> dict[str, list[str]]:
-        return {n: [str(v) for row in rows[:200] if (v := row.get(n)) is not None] for n in names}
+        return {
+            n: [str(v) for row in rows[:_SAMPLE] if (v := row.get(n)) is not None] for n in names
+        }
 
     for line, row in zip(lines, rows, strict=True):
         if any(c not in row for c in schema.required):
@@ -176,11 +209,10 @@ def _json_object(raw: bytes, where: str) -> dict[str, Any]:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    out = dict(pairs)
-    if len(out) != len(pairs):
-        keys = [k for k, _ in pairs]
-        raise _Repeated(quote(next(k for k in keys if keys.count(k) > 1)))
-    return out
+    twice = repeated(key for key, _ in pairs)
+    if twice is not None:
+        raise _Repeated(quote(twice))
+    return dict(pairs)
 
 
 def _json_text(value: Any, column: str, where: str) -> str:
@@ -206,17 +238,32 @@ def _json_array(
         ) from error
 
 
-def _read_arrow(path: Path, schema: Schema, dialect: Dialect) -> Table:
+def _read_arrow(path: Path, schema: Schema, dialect: Dialect, budget: Budget) -> Table:
     """Read an Arrow file, streamed or not, such as Hugging Face's ``datasets`` keep on disk."""
+    batches = []
     try:
-        with pa.memory_map(str(path)) as file:
-            try:
-                found = pa.ipc.open_stream(file).read_all()
-            except pa.ArrowInvalid:
-                found = pa.ipc.open_file(file).read_all()
-    except (pa.ArrowException, OSError) as error:
+        with open_regular(path), pa.memory_map(str(path)) as file:
+            for batch in _arrow_batches(file):
+                names = dialect.renamed(path.name, batch.schema.names, schema)
+                for column, name in zip(batch.columns, names, strict=True):
+                    budget.spend(_unpacked(column, name in schema.coded), path.name)
+                batches.append(batch)
+        found = pa.Table.from_batches(batches)
+    except MemoryError:
+        raise
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise DataError(f"{path.name} is not a readable Arrow file; write it again") from error
     return _arrow_table(found, path.name, schema, dialect)
+
+
+def _arrow_batches(file: pa.MemoryMappedFile) -> Iterator[pa.RecordBatch]:
+    try:
+        stream = pa.ipc.open_stream(file)
+    except pa.ArrowInvalid:
+        found = pa.ipc.open_file(file)
+        yield from (found.get_batch(k) for k in range(found.num_record_batches))
+    else:
+        yield from stream
 
 
 def _arrow_table(found: pa.Table, name: str, schema: Schema, dialect: Dialect = PLAIN) -> Table:
@@ -237,31 +284,36 @@ def _arrow_table(found: pa.Table, name: str, schema: Schema, dialect: Dialect = 
 
 
 def _sample(found: pa.Table) -> dict[str, list[str]]:
-    return {n: [str(v) for v in found.column(n)[:200].to_pylist()] for n in found.column_names}
+    return {n: [str(v) for v in found.column(n)[:_SAMPLE].to_pylist()] for n in found.column_names}
 
 
-def read_parquet(path: Path, schema: Schema, dialect: Dialect = PLAIN) -> Table:
+def read_parquet(
+    path: Path, schema: Schema, dialect: Dialect = PLAIN, budget: Budget | None = None
+) -> Table:
     """Read a parquet file; it has rows and no lines, so messages name the row.
 
-    A row group is read at a time, and what is repeated in it kept as codes: of two hundred million
-    interactions there is never a text for each in memory.
+    A batch of rows is read at a time, and what is repeated in it kept as codes: of two hundred
+    million interactions there is never a text for each in memory. What is unpacked is counted
+    before it is, since a file of codes may be a hundred thousand times smaller than its texts.
     """
     name = path.name
     try:
-        with pq.ParquetFile(path) as file:
-            theirs = list(file.schema_arrow.names)
-            names = dialect.renamed(name, theirs, schema)
-            check_header(name, names, schema, lambda: _head(file, names))
-            groups = (file.metadata.row_group(k) for k in range(file.num_row_groups))
-            if sum(g.total_byte_size for g in groups) > MAX_TABLE_BYTES:
-                raise DataError(f"{name} unpacks to more than 8 GiB; split the dataset")
-            n_rows = file.metadata.num_rows
+        with open_regular(path) as stream:
+            with pq.ParquetFile(stream) as file:
+                theirs = list(file.schema_arrow.names)
+                names = dialect.renamed(name, theirs, schema)
+                check_header(name, names, schema, lambda: _head(file, names))
+                n_rows = file.metadata.num_rows
             wanted = {c: theirs[names.index(c)] for c in schema.columns if c in names}
             if n_rows == 0:
                 raise DataError(f"{name} has columns but no row; add rows")
-            columns = _parquet_columns(file, wanted, name, schema)
+            columns = _parquet_columns(stream, wanted, name, schema, budget or Budget())
+            if any(len(column) != n_rows for column in columns.values()):
+                raise pa.ArrowInvalid(f"there are not the {n_rows} rows that the file says")
     except FileNotFoundError as error:
         raise DataError(f"{name} cannot be read (it is not there); check the file") from error
+    except MemoryError:  # pyarrow's is an ArrowException too, and says nothing of the file
+        raise
     except (pa.ArrowException, OSError) as error:
         raise DataError(
             f"{name} is not a readable parquet file, though its name says so; write it again"
@@ -289,38 +341,77 @@ def table_of_frame(frame: pd.DataFrame, schema: Schema) -> Table:
 
 def _head(file: pq.ParquetFile, names: Sequence[str]) -> dict[str, list[str]]:
     """Some values of each column."""
-    batch = next(file.iter_batches(batch_size=200), None)
+    batch = next(file.iter_batches(batch_size=_SAMPLE), None)
     return {} if batch is None else _sample(pa.table(batch).rename_columns(list(names)))
 
 
 def _parquet_columns(
-    file: pq.ParquetFile, names: Mapping[str, str], name: str, schema: Schema
+    stream: BinaryIO, names: Mapping[str, str], name: str, schema: Schema, budget: Budget
 ) -> dict[str, pa.Array]:
-    """Columns of all row groups, as ``Table`` holds them; ``names``: ours -> the file's."""
+    """Columns of all rows, as ``Table`` holds them; ``names``: ours -> the file's."""
     parts: dict[str, list[pa.Array]] = {column: [] for column in names}
-    for group in range(file.num_row_groups):
-        if file.metadata.row_group(group).num_rows == 0:
-            continue
-        parsed = file.read_row_group(group, columns=list(names.values()))
-        for column, chunks in parts.items():
-            chunks.append(_parquet_array(parsed.column(names[column]), column, name, schema))
+    theirs = list(names.values())
+    with pq.ParquetFile(stream) as file:
+        texts, bursting = _texts(file, theirs)
+    size = _SMALL_BATCH if bursting else _BATCH if schema.coded else _TEXT_BATCH
+    # Repeated texts come as codes, whatever their encoding, and so cannot burst.
+    with pq.ParquetFile(stream, read_dictionary=texts) as file:
+        for batch in file.iter_batches(batch_size=size, columns=theirs):
+            for column, chunks in parts.items():
+                values = batch.column(names[column])
+                budget.spend(_unpacked(values, column in schema.coded), name)
+                chunks.append(_parquet_array(pa.chunked_array([values]), column, name, schema))
     return {column: join_arrays(parts.pop(column)) for column in names}
 
 
+def _texts(file: pq.ParquetFile, wanted: Sequence[str]) -> tuple[list[str], bool]:
+    """Which of the columns can be read as codes, and whether there are texts that cannot.
+
+    Those are written as what differs from the text before, which pyarrow reads in full alone.
+    """
+    leaves = [file.schema.column(k) for k in range(len(file.schema))]
+    texts = {c.path for c in leaves if c.path in wanted and c.physical_type == "BYTE_ARRAY"}
+    groups = (file.metadata.row_group(k) for k in range(file.num_row_groups))
+    chunks = [group.column(k) for group in groups for k in range(group.num_columns)]
+    full = {
+        chunk.path_in_schema for chunk in chunks if any("DELTA" in e for e in chunk.encodings)
+    } & texts
+    return sorted(texts - full), bool(full)
+
+
+def _unpacked(array: pa.Array, coded: bool) -> int:
+    """Bytes that a column of one batch will take in memory, as codes or as text."""
+    texts = pa.types.is_dictionary(array.type) and (
+        pa.types.is_string(array.type.value_type) or pa.types.is_large_string(array.type.value_type)
+    )
+    if coded or not texts:
+        return int(array.nbytes)
+    lengths = pc.binary_length(array.dictionary).take(array.indices)
+    return int(pc.sum(lengths).as_py() or 0) + 8 * len(array)
+
+
 def _parquet_array(column: pa.ChunkedArray, name: str, file: str, schema: Schema) -> pa.Array:
-    """A column of one row group: text, codes into texts, or whole numbers."""
+    """A column of one batch: text, codes into texts, or whole numbers."""
     whole = pa.types.is_integer(column.type) and name in ("timestamp", "rating", "position")
     if whole and column.null_count == 0:
         return pa.concat_arrays(column.chunks)
+    if pa.types.is_dictionary(column.type):
+        coded = _recoded(column.combine_chunks(), name, file)
+        return coded if name in schema.coded else coded.dictionary.take(coded.indices)
     text = _parquet_text(column, name, file)
     return text.dictionary_encode() if name in schema.coded else text
 
 
+def _recoded(array: pa.DictionaryArray, name: str, file: str) -> pa.DictionaryArray:
+    """Codes into distinct texts; the missing ones are empty. A file may repeat a text."""
+    words = _parquet_text(pa.chunked_array([array.dictionary]), name, file)
+    words = pa.concat_arrays([words, pa.array([""], pa.large_string())]).dictionary_encode()
+    codes = words.indices.take(pc.fill_null(array.indices.cast(pa.int64()), len(words) - 1))
+    return pa.DictionaryArray.from_arrays(codes, words.dictionary)
+
+
 def _parquet_text(column: pa.ChunkedArray, name: str, file: str) -> pa.LargeStringArray:
     kind = column.type
-    if pa.types.is_dictionary(kind):
-        column = column.cast(kind.value_type)
-        kind = column.type
     text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
     numeric = pa.types.is_floating(kind) or pa.types.is_decimal(kind)
     moment = pa.types.is_timestamp(kind) or pa.types.is_date(kind)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from micrec_core.data.schema import Schema, quote
+from micrec_core.data.schema import MAX_COLUMNS, Schema, quote
 from micrec_core.data.vocabulary import Sample, guesses, options
 from micrec_core.data.write import constant
 from micrec_core.errors import DataError
@@ -136,7 +136,11 @@ def check_header(
     DataError
         Names ``where`` (file and, for text, line), the column and the probable misspelling.
     """
-    twice = next((n for n in names if list(names).count(n) > 1), None)
+    if len(names) > MAX_COLUMNS:
+        raise DataError(
+            f"{where}: there are {len(names):,} columns; leave at most {MAX_COLUMNS:,} of them"
+        )
+    twice = repeated(names)
     if twice is not None:
         raise DataError(f"{where}: the column {quote(twice)} is there twice; remove or rename one")
     missing = [c for c in schema.required if c not in names]
@@ -151,6 +155,16 @@ def check_header(
         f"{where}: there is no column '{missing[0]}' among {_some(names)}; {mend}"
         f" ({', '.join(schema.required)} are needed)"
     )
+
+
+def repeated(names: Iterable[str]) -> str | None:
+    """The first name that was there before, if any."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
 
 
 def _some(names: Sequence[str]) -> str:

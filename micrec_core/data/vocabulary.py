@@ -33,6 +33,8 @@ RECBOLE_FIELDS = {
 }
 # What a required column holds, by ``_kind``; the surest first.
 _CONTENT = {"title": "text", "domain": "few", "item_id": "id", "user_id": "id"}
+# Likeness is dear to find out, and nobody looks for a column beyond these.
+_LOOKED_AT = 200
 Sample = Callable[[], Mapping[str, Sequence[str]]]
 _NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?([eE][+-]?\d+)?")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d.*")
@@ -57,7 +59,7 @@ def guesses(schema: Schema, names: Sequence[str], sample: Sample | None = None) 
     names : of the table's columns
     sample : gives some values a column; asked only where names say nothing
     """
-    free = list(schema.unused(names))
+    free = list(schema.unused(names)[:_LOOKED_AT])
     missing = [column for column in schema.required if column not in names]
     found: dict[str, str] = {}
     for by in (synonym, lambda column, left: next((n for n in left if nearest(n, [column])), None)):

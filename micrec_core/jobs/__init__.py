@@ -1,1 +1,1 @@
-"""Background trainings in capped processes of their own."""
+"""Background trainings and checks of tables, in capped processes of their own."""

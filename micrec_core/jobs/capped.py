@@ -1,10 +1,11 @@
-"""Runs a command within limits: ``python capped.py MINUTES GIGABYTES COMMAND``.
+"""Runs a command within limits: ``python capped.py MINUTES CPU_MINUTES GIGABYTES COMMAND``.
 
 A program of its own, so that the limits hold whether or not the app that set them still runs. It
 imports nothing of the package, to cost no memory beside what it watches. A limit of 0 is none.
 """
 
 import contextlib
+import math
 import signal
 import subprocess
 import sys
@@ -13,13 +14,18 @@ _GRACE_SECONDS = 20
 
 
 def main(arguments: list[str]) -> int:
-    """Run the command to its end, or end it; its exit status, or 1 where it was ended."""
-    minutes, gigabytes, command = float(arguments[0]), float(arguments[1]), arguments[2:]
+    """Run the command to its end, or end it.
+
+    Its exit status; 128 and the signal's number where one ended it; 1 where the clock did.
+    """
+    minutes, cpu_minutes, gigabytes = map(float, arguments[:3])
+    command = arguments[3:]
     # Whoever cancels signals the whole group: the command ends itself, and is waited for here.
-    child = subprocess.Popen(command, preexec_fn=lambda: _limit_memory(gigabytes))
+    child = subprocess.Popen(command, preexec_fn=lambda: _limit(cpu_minutes, gigabytes))
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
-        return child.wait(timeout=60 * minutes or None)
+        status = child.wait(timeout=60 * minutes or None)
+        return status if status >= 0 else 128 - status
     except subprocess.TimeoutExpired:
         child.terminate()
     try:
@@ -31,14 +37,22 @@ def main(arguments: list[str]) -> int:
     return 1
 
 
-def _limit_memory(gigabytes: float) -> None:
-    """Limit what this process may write to; where the system has no such limit there is none."""
-    with contextlib.suppress(ImportError, ValueError, OSError):
-        import resource
+def _limit(cpu_minutes: float, gigabytes: float) -> None:
+    """Limit this process's time on processors and what it may write to.
 
-        most = int(gigabytes * 2**30)
-        if most:
-            resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+    Where the system has no such limit there is none.
+    """
+    import resource
+
+    limits = (
+        (resource.RLIMIT_CORE, 0, True),
+        (resource.RLIMIT_CPU, math.ceil(60 * cpu_minutes), bool(cpu_minutes)),
+        (resource.RLIMIT_DATA, int(gigabytes * 2**30), bool(gigabytes)),
+    )
+    for limit, most, wanted in limits:
+        if wanted:
+            with contextlib.suppress(ValueError, OSError):
+                resource.setrlimit(limit, (most, most))
 
 
 if __name__ == "__main__":

@@ -30,11 +30,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from micrec_core.bundled import home
 from micrec_core.errors import ConfigError, RunError
+from micrec_core.jobs.checking import within
 from micrec_core.runs import check_run_name, open_run
 from micrec_core.runs.files import read_json, replacing
 
 TRAIN = (sys.executable, "-m", "micrec_core", "train")
-_CAPPED = str(Path(__file__).with_name("capped.py"))
 _TERM_SECONDS = 2.5
 _KILL_SECONDS = 2.0
 _TAIL_BYTES = 64 * 1024
@@ -107,7 +107,7 @@ class JobManager:
         self._jobs = self.folder / ".jobs"
         self._command = tuple(command)
         if minutes or gigabytes:
-            self._command = (sys.executable, _CAPPED, str(minutes), str(gigabytes), *command)
+            self._command = within(command, minutes=minutes, gigabytes=gigabytes)
         self._child: subprocess.Popen[bytes] | None = None
 
     def start(self, arguments: Sequence[str], owner: str, name: str | None = None) -> Job:

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from micrec_core.bundled import home
 from micrec_core.errors import DataError
 from micrec_core.figures.data import degree_counts, degree_curves, described_table
-from micrec_core.ui.state import session
+from micrec_core.jobs.checking import Limits, check_capped
+from micrec_core.ui.state import Checked, Size, session
 from micrec_core.ui.widgets import cells, chart, plain, problem, show_table
 
 _UPLOAD, _UPLOAD_SECONDS = "micrec-upload-", 24 * 3600
@@ -37,21 +38,24 @@ class Summary:
 
 
 def check_folder(path: str, drop_unknown: bool = False) -> Summary:
-    """Read and describe a dataset; DataError is the refusal. It can then be trained on."""
-    from micrec_core.data import describe, read_dataset
-    from micrec_core.modalities.dataset import items_saying
-
+    """Have a dataset read and described; DataError is the refusal. It can then be trained on."""
     folder = home() / Path(path).expanduser()
     if not folder.is_dir():
         raise DataError(f"there is no folder '{path}'; check the path")
-    dataset = read_dataset(folder, unknown_items="drop" if drop_unknown else "error")
-    labels = {d.name: d.label or d.name for d in dataset.domains}
-    users = {labels[d.name]: np.bincount(d.edges.user) for d in dataset.domains}
-    items = {
-        labels[d.name]: np.bincount(d.edges.item, minlength=d.n_items) for d in dataset.domains
-    }
-    session().dataset = folder
-    return Summary(folder, describe(dataset, items_saying(dataset)), users, items)
+    words = ["--no-pictures", "--unknown-items", "drop" if drop_unknown else "error"]
+    described = check_capped(folder, words, Limits.of_this_server())
+    size = Size(len(described["domains"]), described["n_interactions"])
+    session().dataset = Checked(folder, size)
+    return Summary(folder, described, _degrees(described, "user"), _degrees(described, "item"))
+
+
+def _degrees(described: dict[str, Any], kind: str) -> dict[str, NDArray[np.int64]]:
+    """Domain label -> the degree of each user or item."""
+    degrees = {}
+    for domain in described["domains"]:
+        degree, count = np.asarray(domain["degrees"][kind], np.int64).T
+        degrees[domain["label"] or domain["name"]] = np.repeat(degree, count)
+    return degrees
 
 
 def _sweep_uploads() -> None:

@@ -6,7 +6,6 @@ import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
 
 import pandas as pd
 import streamlit as st
@@ -21,7 +20,7 @@ from micrec_core.names import ONE_DOMAIN, SUMMARY
 from micrec_core.runs import live_history, open_run
 from micrec_core.ui.glossary import words
 from micrec_core.ui.library import Opened, runs_folder
-from micrec_core.ui.state import session
+from micrec_core.ui.state import Size, session
 from micrec_core.ui.widgets import cells, chart, plain, show_table
 
 MAX_EPOCHS = int(os.environ.get("MICREC_MAX_EPOCHS", "200"))
@@ -70,7 +69,8 @@ def dataset_choices() -> list[Path]:
     """Datasets one can train on: the bundled sample and the one checked on the Data page."""
     checked = session().dataset
     bundled = [SAMPLE_DATA] if SAMPLE_DATA.is_dir() else []
-    return ([checked] if checked else []) + [d for d in bundled if d != checked]
+    own = [checked.folder] if checked else []
+    return own + [d for d in bundled if d not in own]
 
 
 def choose_settings(choices: list[Path]) -> Settings:
@@ -98,13 +98,6 @@ def choose_settings(choices: list[Path]) -> Settings:
     return Settings(dataset, name.strip(), tuple(without), int(epochs), int(seed), split, umap)
 
 
-class Size(NamedTuple):
-    """How much a dataset holds."""
-
-    domains: int
-    interactions: int
-
-
 @st.cache_data(max_entries=8, show_spinner="Reading the dataset")
 def _size(path: str, stamp: float) -> Size:
     from micrec_core.data import read_dataset
@@ -114,7 +107,13 @@ def _size(path: str, stamp: float) -> Size:
 
 
 def size(dataset: Path) -> Size:
-    """Domains and interactions of a dataset; DataError where it cannot be read."""
+    """Domains and interactions of a dataset; DataError where it cannot be read.
+
+    Somebody's own tables were counted when they were checked: this process reads none.
+    """
+    checked = session().dataset
+    if checked is not None and checked.folder == dataset:
+        return checked.size
     newest = max((f.stat().st_mtime for f in dataset.iterdir()), default=0.0)
     return _size(str(dataset), newest)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
 from uuid import uuid4
 
 import streamlit as st
@@ -42,6 +43,21 @@ class MadeUp:
         return not (any(self.likes.values()) or self.text.strip() or self.image)
 
 
+class Size(NamedTuple):
+    """How much a dataset holds."""
+
+    domains: int
+    interactions: int
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A dataset that was checked."""
+
+    folder: Path
+    size: Size
+
+
 @dataclass
 class Session:
     """What one visitor has chosen.
@@ -52,14 +68,14 @@ class Session:
     run_key : hash of the run that the choices below belong to
     lit : user ids chosen with the lasso on the Alignment page
     made : the made-up user
-    dataset : folder of the tables that were checked last on the Data page
+    dataset : the tables that were checked last on the Data page
     """
 
     owner: str
     run_key: str = ""
     lit: tuple[str, ...] = ()
     made: MadeUp = field(default_factory=MadeUp)
-    dataset: Path | None = None
+    dataset: Checked | None = None
 
     def belongs_to(self, run_key: str) -> Session:
         """Forget ids of another run; they mean nothing in this one."""

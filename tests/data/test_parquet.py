@@ -68,6 +68,20 @@ def test_row_groups_and_dictionaries_make_no_difference(
     assert [n.replace("parquet", "csv") for n in found.notes] == list(reference.notes)
 
 
+@pytest.mark.parametrize(
+    "encoding", ["PLAIN", "RLE_DICTIONARY", "DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY"]
+)
+def test_how_texts_are_encoded_makes_no_difference(tmp_path, write, encoding: str) -> None:
+    wanted = read_dataset(write(tmp_path / "a")).fingerprint
+    made = write(tmp_path / "b", ".parquet")
+    coded = encoding == "RLE_DICTIONARY"
+    for file in made.glob("*.parquet"):
+        table = pq.read_table(file)
+        encodings = None if coded else dict.fromkeys(table.column_names, encoding)
+        pq.write_table(table, file, use_dictionary=coded, column_encoding=encodings)
+    assert read_dataset(made).fingerprint == wanted
+
+
 def test_codes_are_in_order_of_first_appearance_whatever_the_dictionary_holds() -> None:
     values = pa.array(["", "c", "b", "a"], pa.large_string())
     coded = pa.DictionaryArray.from_arrays(pa.array([3, 1, 3, 1, 2], pa.int32()), values)
