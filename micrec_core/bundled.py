@@ -11,6 +11,7 @@ BASE = _INSIDE if _INSIDE.is_dir() else PACKAGE.parent
 APP = BASE / "app.py"
 PAGES = BASE / "pages"
 SAMPLE_DATA = BASE / "sample_data"
+ICON = BASE / "assets" / "icon.svg"
 RUNS = BASE / "assets" / "runs"
 SAMPLE_RUN = RUNS / "sample"
 

@@ -21,11 +21,11 @@ info, data = this.info, this.info["dataset"]
 
 
 def made_of() -> None:
-    lacks = ", ".join(info["without"]) or "nothing"
+    lacks = plain(", ".join(info["without"]) or "nothing")
     names = " and ".join(plain(label) for label in this.labels.values())
     kind = "made-up sample data" if this.synthetic else "data"
     model = (
-        f"model `{info['model']}`, variant `{info['variant']}` (switched off: {plain(lacks)})"
+        f"model {plain(info['model'])}, variant {plain(info['variant'])} (switched off: {lacks})"
         if not this.is_comparison
         else "several models, compared under one protocol"
     )

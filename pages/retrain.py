@@ -43,7 +43,7 @@ def settings() -> None:
             f"{retrain.MAX_INTERACTIONS:,}; train it on the command line instead."
         )
     said, seconds = retrain.estimate(this, interactions, wanted.epochs)
-    st.caption(f"{interactions:,} interactions. {said} {retrain.caps()}")
+    st.caption(plain(f"{interactions:,} interactions. {said} {retrain.caps()}"))
     if retrain.MAX_MINUTES and seconds > 60 * retrain.MAX_MINUTES:
         st.warning("It may be ended before it is done: ask for fewer epochs.")
     st.button(

@@ -62,6 +62,10 @@ UnknownItems = Annotated[str, typer.Option(help="error or drop.")]
 Protocols = Annotated[
     str, typer.Option(help=f"Also train on less: {','.join(CURVES)}, or some of them.")
 ]
+Exact = Annotated[
+    bool,
+    typer.Option("--exact", help="For programs: no ' before texts that look like formulas."),
+]
 Shares = Annotated[str, typer.Option(help="Points of those curves, such as 0.2,0.5.")]
 Cache = Annotated[
     Path | None, typer.Option(help="Folder of encoded features, instead of the user's cache.")
@@ -444,12 +448,13 @@ def export(
     run: RunDir,
     out: Annotated[Path, typer.Option(help="The file, or for projector the folder.")],
     format: Annotated[str, typer.Option(help="html, tsv or projector.")] = "html",
+    exact: Exact = False,
     as_json: Json = False,
 ) -> None:
     """A report of a run, or its item vectors for other programs."""
     from micrec_core.report.export import export_run
 
-    files = [str(file) for file in export_run(run, format, out)]
+    files = [str(file) for file in export_run(run, format, out, exact=exact)]
     answer(as_json, {"run": str(run), "format": format, "files": files}, files)
 
 
@@ -463,13 +468,15 @@ def results(
     note: Annotated[
         list[str] | None, typer.Option(help="DATASET=SENTENCE above its tables.")
     ] = None,
+    exact: Exact = False,
     as_json: Json = False,
 ) -> None:
     """A Markdown report of stored runs with their tests, and its tables as CSV."""
     from micrec_core.report.results import write_results
 
     pairs = (words.partition("=") for words in note or [])
-    write_results(runs, out, {name: sentence for name, _, sentence in pairs}, draw or [])
+    notes = {name: sentence for name, _, sentence in pairs}
+    write_results(runs, out, notes, draw or [], exact=exact)
     answer(as_json, {"out": str(out)}, [str(out)])
 
 

@@ -6,8 +6,11 @@ role through the whole app, and a marker shape or a position always says the sam
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
@@ -25,6 +28,7 @@ SOURCES = {
 }
 BASELINE_GREYS = ("#8A8A8A", "#B3B3B3", "#6B6B6B")
 NEUTRAL = "#8A8A8A"
+_LINK = re.compile(r"<(?=\s*a\b)", re.IGNORECASE)
 # What is ours but of no single domain or source: bars, losses, pairs of both domains.
 SLATE = "#5F7391"
 CONTINUOUS = "Cividis"
@@ -79,8 +83,28 @@ TEMPLATES = {
 
 
 def themed(figure: go.Figure, kind: str = "light") -> go.Figure:
-    """The figure with the ``light`` or ``dark`` template, changed in place."""
+    """The figure with the ``light`` or ``dark`` template and without links, changed in place."""
+    for part in (figure.layout, *figure.data):
+        linkless = _linkless(part.to_plotly_json())
+        if linkless is not None:
+            part.update(linkless)
     return figure.update_layout(template=TEMPLATES[kind])
+
+
+def _linkless(value: Any) -> Any:
+    """The parts of ``value`` that Plotly would draw as links, as text; None if there are none."""
+    if isinstance(value, str):
+        shown = _LINK.sub("&lt;", value)
+        return shown if shown != value else None
+    if isinstance(value, Mapping):
+        found = {k: c for k, v in value.items() if (c := _linkless(v)) is not None}
+        return found or None
+    if isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.dtype.hasobject):
+        new = [_linkless(v) for v in value]
+        if all(v is None for v in new):
+            return None
+        return [old if changed is None else changed for old, changed in zip(value, new)]
+    return None
 
 
 def domain_colour(index: int) -> str:

@@ -7,13 +7,13 @@ baseline of each family, and variants; the others are in the CSV.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from micrec_core.baselines import families
 from micrec_core.comparing.comparison import ABOUT
+from micrec_core.data.spreadsheets import CsvFolder
 from micrec_core.figures.picking import pick
 from micrec_core.names import BEYOND, DEGREE, FULL, POOLED, TESTS, VARIANTS, curve_file
 from micrec_core.protocols import CURVES
@@ -28,13 +28,13 @@ _MODEL = ["model", "variant"]
 _ROW = [*_MODEL, "domain"]
 
 
-def comparison(run: Run, folder: Path) -> dict[str, Any]:
+def comparison(run: Run, folder: CsvFolder) -> dict[str, Any]:
     """What its part of the report is made of; its numbers go into ``folder`` as CSV."""
     about = run.json(ABOUT)
     variants, tests = run.frame(VARIANTS), run.frame(TESTS)
     stem = f"comparison-{run.name}"
-    variants.to_csv(folder / f"{stem}.csv", index=False)
-    tests.to_csv(folder / f"{stem}-tests.csv", index=False)
+    folder.write(stem, variants)
+    folder.write(f"{stem}-tests", tests)
     spread = pd.DataFrame(about["seeds_spread"])
     protocols = dict.fromkeys(variants["protocol"])
     best = best_of_families(variants)
@@ -106,14 +106,14 @@ def by_degree(frame: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def curves(run: Run, folder: Path) -> list[dict[str, Any]]:
+def curves(run: Run, folder: CsvFolder) -> list[dict[str, Any]]:
     """NDCG@20 of models trained on less, a table a domain; their numbers into ``folder`` as CSV."""
     found = []
     for curve, words in CURVES.items():
         if not run.has(curve_file(curve)):
             continue
         frame = run.frame(curve_file(curve))
-        frame.to_csv(folder / f"{run.name}-{curve}.csv", index=False)
+        folder.write(f"{run.name}-{curve}", frame)
         rows = everyone(frame, metric=MAIN)
         by = ["modality", "domain"] if "modality" in rows else ["domain"]
         tables = [(", ".join(what), _shares(part)) for what, part in rows.groupby(by, sort=False)]

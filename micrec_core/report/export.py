@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from micrec_core.data.spreadsheets import without_formulas
 from micrec_core.errors import ConfigError, RunError
 from micrec_core.names import LAYOUTS
 from micrec_core.runs import Run, open_run
@@ -22,7 +23,7 @@ _VECTORS, _METADATA = "vectors.tsv", "metadata.tsv"
 _BLANKS = re.compile(r"\s+")
 
 
-def export_run(path: Path | str, kind: str, out: Path | str) -> list[Path]:
+def export_run(path: Path | str, kind: str, out: Path | str, *, exact: bool = False) -> list[Path]:
     """Write a run in another format.
 
     Parameters
@@ -31,6 +32,7 @@ def export_run(path: Path | str, kind: str, out: Path | str) -> list[Path]:
         projector (a folder with the item vectors and their metadata, as the Embedding Projector
         takes them)
     out : the file, or for projector the folder
+    exact : leave texts of a table as they are, though a spreadsheet might run them as formulas
 
     Returns
     -------
@@ -53,6 +55,7 @@ def export_run(path: Path | str, kind: str, out: Path | str) -> list[Path]:
         texts = {target: report(run)}
     else:
         items, vectors = item_vectors(run)
+        items = items if exact else without_formulas(items)
         rows = pd.DataFrame(vectors).map(lambda value: f"{value:.6g}")
         if kind == "tsv":
             table = pd.concat([items, rows.add_prefix("v")], axis=1)

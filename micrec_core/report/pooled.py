@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from micrec_core.data.spreadsheets import CsvFolder
 from micrec_core.evaluation.significance import compare_table
 from micrec_core.names import MICREC, users_file
 from micrec_core.report.stored_runs import MAIN, dataset_of, label, size, slug, split_seed
@@ -22,7 +22,7 @@ from micrec_core.runs import Run
 OWN_USERS = users_file("cold-domain")
 
 
-def cold_users_together(runs: Sequence[Run], folder: Path) -> list[dict[str, Any]]:
+def cold_users_together(runs: Sequence[Run], folder: CsvFolder) -> list[dict[str, Any]]:
     """The full model against the maps, a table a dataset that was drawn several times."""
     groups: dict[tuple[str, str], list[Run]] = defaultdict(list)
     for run in poolable([run for run in runs if label(run) == MICREC]):
@@ -32,7 +32,7 @@ def cold_users_together(runs: Sequence[Run], folder: Path) -> list[dict[str, Any
         if len({(split_seed(run), run.info.seed) for run in members}) < 2:
             continue
         table = pooled_cold(members)
-        table.to_csv(folder / f"{slug(members[0])}-cold-users-pooled.csv", index=False)
+        folder.write(f"{slug(members[0])}-cold-users-pooled", table)
         about = {"name": name, "size": size(members[0]), "fingerprint": fingerprint}
         seeds = sorted({split_seed(run) for run in members})
         found.append({**about, "seeds": seeds, "rows": table.to_dict("records")})

@@ -16,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 
+from micrec_core.data.spreadsheets import CsvFolder
 from micrec_core.figures.picking import pick
 from micrec_core.names import COLD, DEGREE, EVERYONE, MICREC, SUMMARY, VARIANTS
 from micrec_core.protocols import PROTOCOLS
@@ -45,6 +46,8 @@ def write_results(
     out: Path,
     notes: Mapping[str, str] | None = None,
     draws: Iterable[Path] = (),
+    *,
+    exact: bool = False,
 ) -> None:
     """Write the report and, beside it, a folder of the tables as CSV.
 
@@ -52,6 +55,7 @@ def write_results(
     ----------
     notes : dataset name -> a sentence that must stand above its tables
     draws : runs of the full model that are put together in tables over several draws of a split
+    exact : leave texts of the CSVs as they are, though a spreadsheet might run them as formulas
     """
     runs: dict[tuple[str, str, str, int, str], list[Run]] = defaultdict(list)
     for path in paths:
@@ -59,8 +63,8 @@ def write_results(
         data = dataset_of(run)
         drawn = run.info.split, split_seed(run), run.info.mask
         runs[data.name, data.fingerprint, *drawn].append(run)
-    folder = out.parent / out.stem
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = CsvFolder(out.parent / out.stem, exact)
+    folder.path.mkdir(parents=True, exist_ok=True)
     groups = [
         Group(sorted(own, key=lambda r: (r.info.model != MICREC, label(r), r.info.seed)))
         for own in runs.values()
@@ -75,7 +79,7 @@ def write_results(
     write_out(out, text)
 
 
-def _section(group: Group, folder: Path, notes: Mapping[str, str]) -> dict[str, Any]:
+def _section(group: Group, folder: CsvFolder, notes: Mapping[str, str]) -> dict[str, Any]:
     """What is said of runs of one dataset and split: of single models, then of comparisons."""
     first, runs = group.runs[0], group.single
     known = first.info.split == "known"
@@ -96,13 +100,13 @@ def _section(group: Group, folder: Path, notes: Mapping[str, str]) -> dict[str, 
     }
 
 
-def _known(group: Group, folder: Path) -> list[dict[str, Any]]:
+def _known(group: Group, folder: CsvFolder) -> list[dict[str, Any]]:
     """A table a domain: every model of the first seed, its seeds and its test."""
     runs, tests = group.single, _tests(group, "known")
     popular = _summary(runs[0], "popularity", "known")
     stored = [_summary(run, run.info.model, "known").assign(label=label(run)) for run in runs]
     everything = pd.concat([*stored, popular.assign(label="popularity")])
-    everything.to_csv(folder / f"{slug(runs[0])}.csv", index=False)
+    folder.write(slug(runs[0]), everything)
     tables = []
     for domain in [d.name for d in dataset_of(runs[0]).domains]:
         rows = []
@@ -116,7 +120,7 @@ def _known(group: Group, folder: Path) -> list[dict[str, Any]]:
     return tables
 
 
-def _inductive(group: Group, folder: Path) -> dict[str, list[dict[str, Any]]]:
+def _inductive(group: Group, folder: CsvFolder) -> dict[str, list[dict[str, Any]]]:
     """A table a protocol; what is set beside the models stands once, by the full model."""
     tables: dict[str, list[dict[str, Any]]] = {}
     stored = []
@@ -134,7 +138,7 @@ def _inductive(group: Group, folder: Path) -> dict[str, list[dict[str, Any]]]:
                     test = tests.get((name, domain)) if model == own else beside
                     about = {"name": name, "seed": run.info.seed, "domain": domain, "test": test}
                     rows.append({**about, "at": _metrics(found, domain)})
-    pd.concat(stored).to_csv(folder / f"{slug(group.single[0])}.csv", index=False)
+    folder.write(slug(group.single[0]), pd.concat(stored))
     return tables
 
 

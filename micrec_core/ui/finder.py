@@ -10,7 +10,7 @@ import streamlit as st
 from micrec_core.ui import serve
 from micrec_core.ui.library import Opened, catalogue, item
 from micrec_core.ui.state import choose
-from micrec_core.ui.widgets import cells, choose_domain, choose_one, unknown
+from micrec_core.ui.widgets import cells, choose_domain, choose_one, plain, unknown
 
 _SHOWN = 50
 
@@ -77,8 +77,8 @@ def pick_user(opened: Opened, key: str) -> str | None:
     a, b = opened.pair
     groups = {
         "in both": lambda: sorted(serve.user_id_set(opened, a) & serve.user_id_set(opened, b)),
-        f"in {opened.labels[a]}": lambda: serve.user_ids(opened, a),
-        f"in {opened.labels[b]}": lambda: serve.user_ids(opened, b),
+        f"in {plain(opened.labels[a])}": lambda: serve.user_ids(opened, a),
+        f"in {plain(opened.labels[b])}": lambda: serve.user_ids(opened, b),
     }
     if opened.one_domain:
         del groups["in both"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from micrec_core.bundled import ICON
 from micrec_core.errors import MicrecError
 from micrec_core.ui.looks import CSS
 from micrec_core.ui.navigation import is_home, pages
@@ -12,7 +13,8 @@ from micrec_core.ui.sidebar import say_unknown_run, sidebar
 from micrec_core.ui.tour import banner, lead
 from micrec_core.ui.widgets import problem
 
-st.set_page_config(page_title="MICRec Explorer", page_icon=":material/hub:", layout="wide")
+# A file: Streamlit has the browser fetch an icon that is given by name from a font host.
+st.set_page_config(page_title="MICRec Explorer", page_icon=str(ICON), layout="wide")
 st.html(f"<style>{CSS}</style>")
 page = st.navigation(pages(), position="sidebar", expanded=True)
 if not is_home(page):

@@ -101,16 +101,14 @@ def _facts(chosen: Opened) -> None:
     if chosen.is_comparison:
         st.badge("comparison: tables, no model", icon=":material/table_chart:", color="gray")
     encoders = info.get("encoders") or {}
-    seen = ", ".join(f"{m}: {plain(e)}" for m, e in encoders.items()) or "none"
-    st.caption(
-        f"Encoders: {seen}. Split: {info.get('split', 'known')}. Seed {info.get('seed')}. "
-        f"{chosen.masked}"
-    )
+    seen = ", ".join(plain(f"{m}: {e}") for m, e in encoders.items()) or "none"
+    split = plain(info.get("split", "known"))
+    st.caption(f"Encoders: {seen}. Split: {split}. Seed {info.get('seed')}. {chosen.masked}")
     if update := info.get("update"):
         late = max(found["interactions"] for found in update["drift"].values())
         st.caption(
             f"Updated without training, from {plain(info['parent']['name'])}: {late:.1%} of "
-            f"interactions came after it. {update['advice']}"
+            f"interactions came after it. {plain(update['advice'])}"
         )
 
 

@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from micrec_core.bundled import home
+from micrec_core.data.spreadsheets import csv_text
 from micrec_core.figures.theme import metric_label, themed
 from micrec_core.names import CATALOGUE
 from micrec_core.runs import Run
@@ -27,11 +28,15 @@ _ROWS = 5_000
 # Characters shown of what an address asks for.
 _LONGEST = 60
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~:$])")
+# Addresses, e-mail addresses and :names: become links and icons after escapes are gone, so that
+# only something in between helps: a word joiner, which has no width.
+_LINKS = re.compile(r"(?<=:)(?=[^\s\d])|(?<=www)(?=\.)|(?<=\S)(?=@)", re.IGNORECASE)
+_JOINER = "\u2060"
 
 
 def plain(text: object) -> str:
     """Text of a dataset made safe inside Markdown: it shows as it is written."""
-    return _MARKDOWN.sub(r"\\\1", str(text)).replace("\n", " ")
+    return _MARKDOWN.sub(r"\\\1", _LINKS.sub(_JOINER, str(text))).replace("\n", " ")
 
 
 def named(label: str, what: str) -> str:
@@ -117,9 +122,14 @@ def table_and_csv(
             height=min(420, 38 + 35 * max(len(table), 1)),
             column_config=dict(column_config or {}),
         )
+        exact = st.checkbox(
+            "For programs: texts exactly as they are",
+            key=f"{key}-exact",
+            help="Otherwise a text that a spreadsheet would take for a formula gets a ' before it.",
+        )
         st.download_button(
             f"Download CSV ({len(table):,} rows)",
-            lambda: table.to_csv(index=False).encode(),
+            lambda: csv_text(table, exact=exact).encode(),
             file_name=f"{key}.csv",
             mime="text/csv",
             icon=":material/download:",
@@ -230,7 +240,10 @@ def choose_one(
     bind: bool = True,
     help: str | None = None,
 ) -> str:
-    """One of a few, each called what ``said`` calls it; with ``bind`` part of the address."""
+    """One of a few, each called what ``said`` calls it; with ``bind`` part of the address.
+
+    What they are called is Markdown here, and so is never a dataset's own word.
+    """
     return st.segmented_control(
         label,
         list(options),
@@ -247,7 +260,7 @@ def choose_domain(
     labels: Mapping[str, str], key: str, first: str, *, label: str = "Domain", bind: bool = False
 ) -> str:
     """One of the run's domains; with ``bind`` the choice is part of the address."""
-    return choose_one(label, labels, key, first, labels.__getitem__, bind=bind)
+    return choose_one(label, labels, key, first, lambda d: plain(labels[d]), bind=bind)
 
 
 def choose_value(

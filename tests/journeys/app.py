@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING
 from micrec_core.jobs.manager import JobManager
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page, Playwright
+    from playwright.sync_api import Browser, Locator, Page, Playwright, Route
 
 ROOT = Path(__file__).resolve().parents[2]
 BUNDLED = ROOT / "assets" / "runs"
@@ -147,12 +148,28 @@ def chromium(driver: "Playwright") -> "Iterator[Browser]":
     browser.close()
 
 
+def outside(address: str) -> bool:
+    """Whether a browser would leave this computer for it."""
+    parts = urllib.parse.urlsplit(address)
+    return parts.scheme not in ("data", "blob", "about") and parts.hostname != "127.0.0.1"
+
+
 def new_tab(browser: "Browser", scheme: str = "light", width: int = 1400, height: int = 1000):  # type: ignore[no-untyped-def]
-    """An empty tab of a visitor without any past."""
+    """An empty tab of a visitor without any past, who reaches nothing but this computer.
+
+    Addresses that were tried outside of it are in ``tab.context.tried``.
+    """
     context = browser.new_context(
         viewport={"width": width, "height": height}, color_scheme=scheme, accept_downloads=True
     )
     context.set_default_timeout(PATIENCE)
+    context.tried = []
+
+    def blocked(route: "Route") -> None:
+        context.tried.append(route.request.url)
+        route.abort()
+
+    context.route(outside, blocked)
     return context.new_page()
 
 

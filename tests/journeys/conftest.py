@@ -55,7 +55,7 @@ Visit = Callable[..., "Page"]
 
 @pytest.fixture
 def visit(browser: "Browser", request: pytest.FixtureRequest) -> Iterator[Visit]:
-    """Return a function that opens an empty tab of a new visitor.
+    """Return a function that opens an empty tab of a new visitor, who asks no other computer.
 
     The last look of each tab is kept in the folder that ``MICREC_JOURNEY_PICTURES`` names.
     """
@@ -71,7 +71,9 @@ def visit(browser: "Browser", request: pytest.FixtureRequest) -> Iterator[Visit]
     for number, tab in enumerate(tabs):
         if folder:
             tab.screenshot(path=Path(folder) / f"{name}-{number}.png")
+        tried = tab.context.tried
         tab.context.close()
+        assert tried == [], "the app must come from its own server alone"
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from micrec_core.data.spreadsheets import CsvFolder
 from micrec_core.report.pooled import OWN_USERS, cold_users_together, poolable, pooled_cold
 from micrec_core.report.render import render
 from micrec_core.running.frames import COLD_REFERENCES
@@ -78,11 +79,11 @@ def test_the_report_says_what_was_put_together(draws: list[Any], tmp_path: Path)
     info = open_run(SAMPLE).info
     for seed, draw in enumerate(draws):
         draw.info = info.model_copy(update={"config": {**info.config, "split_seed": seed}})
-    (found,) = cold_users_together(draws, tmp_path)
+    (found,) = cold_users_together(draws, CsvFolder(tmp_path))
     text = render("pooled.md", table=found)
     table = pooled_cold(draws).set_index("name")
     assert "cold users of 2 draws" in text and "Split seeds 0, 1" in text
     assert f"| ridge | food | {table.at['ridge', 'mean']:.4f} |" in text
     stored = pd.read_csv(next(tmp_path.glob("*.csv"))).set_index("name")
     assert stored.at["ridge", "diff"] == pytest.approx(table.at["ridge", "diff"])
-    assert cold_users_together(draws[:1], tmp_path) == []
+    assert cold_users_together(draws[:1], CsvFolder(tmp_path)) == []
