@@ -38,7 +38,7 @@ setup: $(BIN)/python
 	fi
 
 app: setup
-	"$(BIN)/python" -m streamlit run app.py --server.port $(PORT)
+	MICREC_ANY_FOLDER=$${MICREC_ANY_FOLDER-1} "$(BIN)/python" -m streamlit run app.py --server.port $(PORT)
 
 # After `make test` has passed with newer versions: the pins become those of this environment.
 constraints: setup

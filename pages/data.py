@@ -7,7 +7,8 @@ from micrec_core.errors import MicrecError
 from micrec_core.ui.glossary import words
 from micrec_core.ui.navigation import link
 from micrec_core.ui.own_tables import Summary, check_folder, check_upload, show_summary
-from micrec_core.ui.widgets import empty, page_head, problem
+from micrec_core.ui.places import any_folder, data_folders
+from micrec_core.ui.widgets import empty, page_head, plain, problem
 
 page_head(
     "data",
@@ -38,7 +39,9 @@ def keep(check: Callable[[], Summary]) -> None:
         problem(str(error))
 
 
-folder, upload = st.tabs(["A folder on this computer", "Upload tables"])
+free = any_folder()
+where = "A folder on this computer" if free else "A folder of this server"
+folder, upload = st.tabs([where, "Upload tables"])
 with folder:
     default = str(from_home(SAMPLE_DATA)) if SAMPLE_DATA.is_dir() else ""
     path = st.text_input(
@@ -46,7 +49,9 @@ with folder:
         default,
         key="data_folder",
         placeholder="/path/to/dataset",
-        help="A full path, or one that begins in the app's own folder.",
+        help="A full path, or one that begins in the app's own folder."
+        if free
+        else "Below " + " or ".join(plain(from_home(root)) for root in data_folders()) + ".",
     )
     drop = st.checkbox("Drop interactions whose item is not in the item table", key="data_drop")
     if st.button("Check", type="primary", icon=":material/fact_check:", disabled=not path.strip()):

@@ -74,7 +74,7 @@ def test_the_package_is_whole(tmp_path: Path) -> None:
 
 def test_app_runs_the_packaged_script(monkeypatch: pytest.MonkeyPatch) -> None:
     began: list[list[str]] = []
-    monkeypatch.setattr(commands.os, "execv", lambda _, words: began.append(words))
+    monkeypatch.setattr(commands.os, "execve", lambda _, words, env: began.append(words))
     assert cli.main(["app", "--port", "8600"]) == 0
     assert began == [
         [sys.executable, "-m", "streamlit", "run", str(bundled.APP), "--server.port", "8600"]

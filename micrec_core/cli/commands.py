@@ -505,7 +505,9 @@ def start_app(port: Annotated[int, typer.Option(help="Where it answers.")] = 850
     if find_spec("streamlit") is None:
         raise ConfigError("the app needs Streamlit; install it: pip install 'micrec-explorer[app]'")
     command = ["-m", "streamlit", "run", str(APP), "--server.port", str(port)]
-    os.execv(sys.executable, [sys.executable, *command])
+    # Whoever types this is this computer's own user.
+    environment = {"MICREC_ANY_FOLDER": "1"} | os.environ
+    os.execve(sys.executable, [sys.executable, *command], environment)
 
 
 def _cache() -> Path | None:

@@ -17,10 +17,10 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from micrec_core.bundled import home
 from micrec_core.errors import DataError
 from micrec_core.figures.data import degree_counts, degree_curves, described_table
 from micrec_core.jobs.checking import Limits, check_capped
+from micrec_core.ui.places import named_folder
 from micrec_core.ui.state import Checked, Size, session
 from micrec_core.ui.widgets import cells, chart, plain, problem, show_table
 
@@ -37,11 +37,13 @@ class Summary:
     item_degrees: dict[str, NDArray[np.int64]]
 
 
-def check_folder(path: str, drop_unknown: bool = False) -> Summary:
-    """Have a dataset read and described; DataError is the refusal. It can then be trained on."""
-    folder = home() / Path(path).expanduser()
-    if not folder.is_dir():
-        raise DataError(f"there is no folder '{path}'; check the path")
+def check_folder(said: str, drop_unknown: bool = False) -> Summary:
+    """Check the dataset in a folder that the visitor names; DataError is the refusal."""
+    return _check(named_folder(said), drop_unknown)
+
+
+def _check(folder: Path, drop_unknown: bool = False) -> Summary:
+    """Have a dataset read and described; it can then be trained on."""
     words = ["--no-pictures", "--unknown-items", "drop" if drop_unknown else "error"]
     described = check_capped(folder, words, Limits.of_this_server())
     size = Size(len(described["domains"]), described["n_interactions"])
@@ -78,7 +80,7 @@ def check_upload(files: Sequence[Any]) -> Summary:
         if not name or name.startswith("."):
             raise DataError(f"'{file.name}' cannot be used as a file name; rename it")
         (folder / name).write_bytes(file.getvalue())
-    return check_folder(str(folder))
+    return _check(folder)
 
 
 def show_summary(summary: Summary) -> None:

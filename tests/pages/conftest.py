@@ -24,6 +24,7 @@ def full_run(tmp_path_factory):
 def app(monkeypatch, tmp_path):
     """Open a page of the app over a runs folder: ``app(folder, "alignment")``."""
     monkeypatch.setenv("MICREC_BUNDLED", str(tmp_path / "none"))
+    monkeypatch.setenv("MICREC_DATA", str(tmp_path))
 
     def stub(key, _run):
         model = StubRecommender(_run)

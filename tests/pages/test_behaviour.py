@@ -3,14 +3,16 @@
 import sys
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from micrec_core import bundled
+from micrec_core.data.sources import find_sources
 from micrec_core.errors import DataError
 from micrec_core.jobs.manager import JobManager
 from micrec_core.runs import Run, list_runs
-from micrec_core.ui import library, retrain
+from micrec_core.ui import library, places, retrain
 from micrec_core.ui.cards import reason_bar
 from micrec_core.ui.finder import find_items
 from micrec_core.ui.makeup import checked_picture
@@ -242,6 +244,69 @@ def test_a_folder_that_is_not_there(app, tmp_path):
     test.text_input(key="data_folder").set_value(str(tmp_path / "nowhere"))
     press(test, "Check")
     assert "There is no folder" in test.error[0].value
+
+
+def test_no_answer_tells_what_lies_outside(app, tmp_path):
+    test = app(tmp_path / "runs", "data")
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    (inside / "out").symlink_to("/")
+    (inside / "loop").symlink_to(inside / "loop")
+    said = set()
+    for name in ("/", "/etc", "/etc/passwd", "/no/such", "~", "~nosuchuser", "~root", "..",
+                 f"{inside}/../../..", f"{inside}/out", f"{inside}/out/nowhere",
+                 f"{tmp_path}-too/mine"):  # fmt: skip
+        test.text_input(key="data_folder").set_value(name)
+        press(test, "Check")
+        (error,) = test.error
+        said.add(error.value)
+    assert len(said) == 1 and "is not among those of this server" in said.pop()
+    for name in ("x" * 5_000, f"{inside}/{'x' * 5_000}", f"{inside}/a\0b", f"{inside}/loop"):
+        test.text_input(key="data_folder").set_value(name)
+        press(test, "Check")
+        healthy(test)
+        (error,) = test.error
+        assert len(error.value) < 300, "one short sentence"
+
+
+@pytest.mark.parametrize(
+    ("asked", "address", "headers", "may"),
+    [
+        ("1", "localhost", {"Host": "localhost:8501"}, True),
+        ("1", "::1", {"Host": "[::1]:8501"}, True),
+        ("0", "localhost", {"Host": "localhost:8501"}, False),
+        ("1", "0.0.0.0", {"Host": "localhost:8501"}, False),
+        ("1", "", {"Host": "localhost:8501"}, False),
+        ("1", "localhost", {"Host": "shop.example"}, False),
+        ("1", "localhost", {"Host": "localhost", "X-Forwarded-For": "1.2.3.4"}, False),
+        ("1", "localhost", {"Host": "localhost", "Via": "1.1 x"}, False),
+    ],
+)
+def test_any_folder_is_for_this_computers_own_user(
+    monkeypatch, tmp_path, asked, address, headers, may
+):
+    monkeypatch.setenv("MICREC_ANY_FOLDER", asked)
+    monkeypatch.setenv("MICREC_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr(places.st, "get_option", lambda _: address)
+    monkeypatch.setattr(places.st, "context", SimpleNamespace(headers=headers))
+    assert places.any_folder() is may
+    if may:
+        assert places.named_folder(str(tmp_path)) == tmp_path
+        for name in ("~nosuchuser", "x" * 5_000, str(tmp_path / "none")):
+            with pytest.raises(DataError, match="no folder"):
+                places.named_folder(name)
+    else:
+        with pytest.raises(DataError, match="not among"):
+            places.named_folder(str(tmp_path))
+
+
+def test_a_folder_that_may_not_be_read(monkeypatch, tmp_path):
+    monkeypatch.setenv("MICREC_DATA", str(tmp_path))
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with pytest.raises(DataError, match="can be read"):
+        places.named_folder(str(tmp_path))
+    with pytest.raises(DataError, match="may not be read"):
+        find_sources(tmp_path)
 
 
 # ---- Retrain
