@@ -7,7 +7,7 @@ from micrec_core.figures.picking import pick
 from micrec_core.figures.theme import metric_label
 from micrec_core.names import COHORTS, COLD, CUTOFF, ONE_DOMAIN, SUMMARY, VARIANTS, curve_file
 from micrec_core.protocols import CURVES, PROTOCOL_LABELS, PROTOCOLS
-from micrec_core.ui.ablations import show_cutoff, show_stress
+from micrec_core.ui.ablations import show_claim, show_cutoff, show_stress
 from micrec_core.ui.glossary import words
 from micrec_core.ui.sidebar import opened
 from micrec_core.ui.widgets import cells, chart, choose_value, missing, page_head, plain
@@ -18,8 +18,8 @@ page_head(
     "same split. All of it was measured here; nothing is quoted from elsewhere.",
 )
 this = opened(needs_model=False)
-variants, summary, cold = (this.frame(name) for name in (VARIANTS, SUMMARY, COLD))
-tested = verdicts.tested(variants, cold, summary)
+variants = this.frame(VARIANTS)
+tested = verdicts.tested(variants, this.frame(COLD), this.frame(SUMMARY))
 
 
 def show_variants(variants: pd.DataFrame) -> None:
@@ -52,6 +52,7 @@ def show_variants(variants: pd.DataFrame) -> None:
         caption=f"{asked} {figures.seeds_said(rows)} 95 % intervals over users. Coloured: MICRec "
         f"and variants of it; grey: other models. Dotted line: the full model. {this.masked}",
     )
+    show_claim(this, protocol, metric, cohort)
     if rows["diff"].notna().any():
         st.header("Difference from the full model", anchor=False, help=words("interval"))
         chart(

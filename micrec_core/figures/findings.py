@@ -39,7 +39,7 @@ from micrec_core.names import (
 from micrec_core.protocols import MASKS, PROTOCOL_LABELS
 
 TABLES = (VARIANTS, COLD, SUMMARY, LOW_DEGREE, ALIGNMENT)
-POPULARITY = "popularity"
+POPULARITY, NEW_ITEMS = "popularity", "new-items"
 HOW_TESTED = (
     "Each claim is what the test of its question carries, the same as on the pages it links to: "
     "paired by user, 95 % intervals, p corrected (Holm) over all models, variants and domains of "
@@ -122,6 +122,10 @@ class Findings:
         found += [self.new_items(), self.low_degree(), self.content(), self.aligned_users()]
         return [finding for finding in found if finding is not None]
 
+    def of(self, protocol: str) -> Finding | None:
+        """What is found on one question."""
+        return self.new_items() if protocol == NEW_ITEMS else self.question(protocol)
+
     @cached_property
     def _tested(self) -> pd.DataFrame | None:
         frames = [self.tables.get(t) for t in (VARIANTS, COLD, SUMMARY)]
@@ -182,7 +186,7 @@ class Findings:
 
     def new_items(self) -> Finding | None:
         """Items known by their content alone, among themselves and among all items."""
-        rows, listed = self._asked("new-items"), self._asked("new-items", FULL_LIST)
+        rows, listed = self._asked(NEW_ITEMS), self._asked(NEW_ITEMS, FULL_LIST)
         if rows.empty:
             return None
         unable = unable_to_rank(rows)
@@ -192,7 +196,7 @@ class Findings:
         among_all = verdicts.strongest(
             verdicts.enough(listed), self.labels, self.subject, leave_out=unable
         )
-        query = {"abl_protocol": PROTOCOL_LABELS["new-items"]}
+        query = {"abl_protocol": PROTOCOL_LABELS[NEW_ITEMS]}
         setting, link = "For items without any interaction", "See all models on it"
         refused = verdicts.too_few(pick(rows, model=MICREC), self.labels)
         if not found:
@@ -200,14 +204,14 @@ class Findings:
             every = verdicts.enough(pick(listed, model=MICREC, variant=self.variant))
             lines = self._alone(own, " among new items") + self._alone(every, " among all items")
             title = f"{setting}, no other model that ranks them was measured: no claim."
-            told = tuple(self._told(lines, "new-items") + refused)
+            told = tuple(self._told(lines, NEW_ITEMS) + refused)
             return Finding(title, told, "ablations", link, query) if told else None
         lines = [(self._line(one, " among new items"), one.seed) for one in found]
         lines += [(self._line(one, " among all items"), one.seed) for one in among_all]
         title = self._claim(f"{setting}, ranked among new items", found)
         if among_all:
             title += " " + self._claim("Ranked among all items", among_all)
-        told = tuple(self._told(lines, "new-items") + refused)
+        told = tuple(self._told(lines, NEW_ITEMS) + refused)
         return Finding(title, told, "ablations", link, query, (*found, *among_all))
 
     def _alone(self, rows: pd.DataFrame, what: str) -> list[tuple[str, int]]:

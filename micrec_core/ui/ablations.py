@@ -7,14 +7,15 @@ import streamlit as st
 
 from micrec_core.figures import ablations as figures
 from micrec_core.figures import verdicts
+from micrec_core.figures.findings import TABLES, Findings
 from micrec_core.figures.picking import pick
 from micrec_core.figures.theme import metric_label, source_label
 from micrec_core.mechanisms import variant_label
 from micrec_core.modalities.registry import MODALITIES, in_order, listed
-from micrec_core.names import COHORTS
+from micrec_core.names import COHORTS, EVERYONE, FULL_LIST, HEADLINE
 from micrec_core.protocols import CURVES, PROTOCOL_LABELS
 from micrec_core.ui.library import Opened
-from micrec_core.ui.widgets import cells, chart, choose_one, choose_value
+from micrec_core.ui.widgets import cells, chart, choose_one, choose_value, plain
 
 
 def _beside_full(frame: pd.DataFrame, key: str) -> pd.DataFrame:
@@ -34,6 +35,16 @@ def _beside_full(frame: pd.DataFrame, key: str) -> pd.DataFrame:
         disabled=not others,
     )
     return pick(frame, variant=["full", other])
+
+
+def show_claim(opened: Opened, protocol: str, metric: str, cohort: str) -> None:
+    """What Overview claims of the question, where the page shows what the claim is of."""
+    if metric != HEADLINE or cohort not in (EVERYONE, FULL_LIST):
+        return
+    tables = {name: opened.frame(name) for name in TABLES}
+    found = Findings(tables, opened.labels, opened.seed, opened.info["variant"]).of(protocol)
+    if found is not None:
+        st.markdown(f"**{plain(found.title)}**")
 
 
 @st.fragment

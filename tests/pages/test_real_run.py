@@ -71,7 +71,15 @@ def test_ablations_of_a_run_with_baselines_asks_for_its_variants_alone(open_page
     test = open_page("ablations")
     said = words(test)
     assert "No variants in this run" in said and "that this run does not hold" in said
+    # What Overview claims stands where the evidence is.
+    assert claim_of(open_page("overview"), "For known users") in said
+    asked = open_page("ablations", abl_protocol="New items")
+    assert claim_of(open_page("overview"), "For items without") in words(asked)
     assert {"Difference from the full model", "What it costs"} <= {h.value for h in test.header}
+
+
+def claim_of(test, setting):
+    return next(m.value for m in test.markdown if m.value.startswith(f"**{setting}"))
 
 
 def test_everyone_gets_lists_in_both_domains(open_page):
