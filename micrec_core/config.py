@@ -95,7 +95,10 @@ class TrainSettings(Settings):
 
     ``batch_size`` is of the largest domain, the others follow so that every epoch sees each train
     interaction once; ``steps`` is how many an epoch has at least, which keeps batches small where
-    data is. ``schedule``: the learning rate stays, or falls to nothing over ``epochs`` along half a
+    data is. A step goes over the whole graph, so with the same batches an epoch would cost the
+    square of the data: where the largest domain has more than ``full_size`` train interactions,
+    batches grow in proportion, and an epoch has the steps of one of that size. ``schedule``: the
+    learning rate stays, or falls to nothing over ``epochs`` along half a
     cosine; ``weight_decay`` shrinks tables and matrices by its product with the rate in every
     step. ``average`` is the decay of the mean of the parameters; an interaction counts its
     user's degree to the power of ``user_weight``. ``leave_out``: a step predicts interactions from
@@ -109,6 +112,7 @@ class TrainSettings(Settings):
     epochs: int = Field(40, ge=1, le=10_000)
     batch_size: int = Field(8192, ge=16)
     steps: int = Field(20, ge=1)
+    full_size: int = Field(2**19, ge=1)
     learning_rate: float = Field(2e-3, gt=0)
     schedule: Literal["constant", "cosine"] = "constant"
     weight_decay: float = Field(0.0, ge=0)

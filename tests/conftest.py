@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Iterator
 
 import numba
@@ -25,3 +26,8 @@ def pytest_collection_finish() -> None:
     """Nothing that is there by now goes away: what is measured collects garbage again and again."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_configure() -> None:
+    """Servers that tests start leave the compiling of kernels to the tests."""
+    os.environ.setdefault("MICREC_COMPILE", "no")

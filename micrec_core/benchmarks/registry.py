@@ -9,6 +9,7 @@ from typing import Any
 from micrec_core.benchmarks import (
     everyone,
     gpu,
+    growth,
     neighbours,
     propagation,
     ranking,
@@ -31,10 +32,11 @@ BENCHMARKS: dict[str, Callable[[Options], Report]] = {
     "neighbours": neighbours.measure,
     "scale": scale.measure,
     "scale-inmo": scale.measure_inmo,
+    "growth": growth.measure,
     "gpu": gpu.measure,
 }
 # Those that take many minutes and most of a machine's memory, or a machine of another kind.
-ONLY_BY_NAME = ("scale", "scale-inmo", "gpu")
+ONLY_BY_NAME = ("scale", "scale-inmo", "growth", "gpu")
 
 
 def run_benchmarks(

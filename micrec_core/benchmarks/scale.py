@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ from micrec_core.answering.answers import MicrecAnswerer, validation_questions
 from micrec_core.benchmarks.measure import Options, Report, Target, Timing, in_python
 from micrec_core.config import ModelSettings, RunSettings, TrainSettings
 from micrec_core.data import Dataset
+from micrec_core.method.bridge import Bridge
 from micrec_core.method.inductive import encode
 from micrec_core.modalities.modality import NO_ENCODER
 from micrec_core.modalities.registry import MODALITIES
@@ -96,7 +97,7 @@ def _measure(options: Options, name: str, model: str, text: str) -> Report:
         answerer, best_epoch = _train(prepared, stages)
         run = Path(folder) / "run"
         with stages("write the run"):
-            _write(run, answerer, best_epoch)
+            write_run(run, answerer, best_epoch, {})
         with stages("open the run"):
             recommender = Recommender.open(open_run(run))
     answers = _serve(recommender, dataset, options.rounds(30))
@@ -159,13 +160,19 @@ def _train(prepared: Prepared, stages: Stages) -> tuple[MicrecAnswerer, int]:
     return MicrecAnswerer(prepared, model), state.best_epoch
 
 
-def _write(path: Path, answerer: MicrecAnswerer, best_epoch: int) -> None:
+def write_run(
+    path: Path,
+    answerer: MicrecAnswerer,
+    best_epoch: int,
+    bridges: Mapping[tuple[int, int], Bridge],
+) -> None:
+    """Write what is served of a training."""
     prepared = answerer.prepared
     writer = RunWriter(path, first_info(prepared.dataset, prepared.settings, "cpu"))
     writer.write_tensors(PARAMETERS, parameters(answerer.model))
     by_source = encode(answerer.model, prepared.inputs, by_source=True)
     write_bundle(
-        writer, prepared, answerer.model, by_source, bridges={}, memories=answerer.memories
+        writer, prepared, answerer.model, by_source, bridges=bridges, memories=answerer.memories
     )
     writer.finish(best_epoch=best_epoch)
 

@@ -266,9 +266,11 @@ def train(
         },
         changes(set_),
     )
+    from micrec_core.running.kernels import wait_for_kernels
     from micrec_core.running.train import train_run
 
     with Progress() as progress:
+        wait_for_kernels()
         done = train_run(
             path, out, settings, device=device, resume=resume, progress=progress,
             cache=cache or _cache(), umap=umap, baselines=baselines,
@@ -494,6 +496,15 @@ def sample_run(
     with Progress() as progress:
         size = make_sample_run(data, out, seeds=numbers(seeds), device=device, progress=progress)
     answer(as_json, {"run": str(out), "bytes": size}, [f"{out}, {size / 2**20:.1f} MiB"])
+
+
+@app.command("compile")
+def compile_ahead() -> None:
+    """Compile the kernels now, so that the first training does not; once per installation."""
+    from micrec_core.running.kernels import compile_kernels
+
+    os.nice(10)  # whoever waits for something else comes first
+    answer(False, {}, ["compiled" if compile_kernels() else "nothing to compile"])
 
 
 @app.command("app")

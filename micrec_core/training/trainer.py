@@ -131,8 +131,7 @@ class Trainer:
 
     def _epoch(self) -> dict[str, float]:
         self.model.train()
-        largest = max(len(users) for users in self.users)
-        n_steps = max(-(-largest // self.settings.batch_size), self.settings.steps)
+        n_steps = epoch_steps(max(len(users) for users in self.users), self.settings)
         orders = [
             torch.randperm(len(u), generator=self.drawing, device=self.drawing.device)
             for u in self.users
@@ -206,6 +205,15 @@ class Trainer:
         else:
             self.state.stale += 1
         return {key: value for key, value in found.items() if key != "score"}
+
+
+def epoch_steps(n: int, settings: TrainSettings) -> int:
+    """Steps of an epoch over a largest domain of ``n`` train interactions.
+
+    Linear in ``n`` up to ``full_size`` and constant above: a step costs what the data is large, so
+    an epoch does too.
+    """
+    return max(-(-min(n, settings.full_size) // settings.batch_size), settings.steps)
 
 
 def _optimiser(model: torch.nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from importlib import import_module
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from micrec_core.bundled import home
 from micrec_core.runs import Run
 from micrec_core.runs.served import served
 from micrec_core.ui.library import Opened
@@ -33,14 +37,23 @@ def recommender(opened: Opened) -> Recommender:
 
 @st.cache_resource(show_spinner=False)
 def warm_up() -> Thread:
-    """Import the recommender's libraries in the background, once per server.
+    """Import the recommender's libraries and compile kernels in the background, once per server.
 
-    They take seconds; whoever reads the first page does not wait for them, and the next page does
-    not either.
+    That takes seconds, or half a minute; whoever reads the first page does not wait for it, and the
+    next page does not either.
     """
-    thread = Thread(target=import_module, args=("micrec_core.serving",), daemon=True)
+    thread = Thread(target=_prepare, daemon=True)
     thread.start()
     return thread
+
+
+def _prepare() -> None:
+    import_module("micrec_core.serving")
+    if os.environ.get("MICREC_COMPILE") != "no":
+        # By the time that somebody trains, the kernels are there.
+        words = [sys.executable, "-m", "micrec_core", "compile"]
+        quiet = subprocess.DEVNULL
+        subprocess.run(words, cwd=home(), stdin=quiet, stdout=quiet, stderr=quiet, check=False)
 
 
 def remembers(opened: Opened) -> bool:

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from micrec_core.config import TrainSettings, recipe
 from micrec_core.errors import RunError
-from micrec_core.training.trainer import Trainer
+from micrec_core.training.trainer import Trainer, epoch_steps
 
 
 class Watch:
@@ -55,6 +56,20 @@ def test_an_epoch_has_at_least_so_many_steps_however_little_there_is(trainer, sm
     for d, edges in enumerate(small.edges):
         sizes = [len(b[d].users) for b in watch.batches]
         assert sum(sizes) == len(edges) and max(sizes) - min(sizes) <= 1
+
+
+def test_batches_grow_with_the_data_above_its_full_size(trainer, small) -> None:
+    """Food & Kitchen's steps stay; from a size on an epoch has no more steps, however large."""
+    settings = TrainSettings(**recipe("micrec"))
+    sizes = 237_159, 2**19, 10 * 2**19
+    assert [epoch_steps(n, settings) for n in sizes] == [60, 128, 128]
+    largest = max(len(e) for e in small.edges)
+    made = trainer(training={"epochs": 1, "batch_size": 16, "steps": 1, "full_size": largest // 2})
+    watch = Watch(made)
+    made.fit()
+    seen = [max(len(b.users) for b in batches) for batches in watch.batches]
+    assert len(seen) == -(-(largest // 2) // 16) and sum(seen) == largest
+    assert min(seen) > 16
 
 
 def test_a_domain_with_fewer_interactions_than_steps_still_has_a_batch(trainer) -> None:
