@@ -228,9 +228,10 @@ def _bar_colour(row: str) -> str:
 def stress_curves(frame: pd.DataFrame, stress: str, labels: Mapping[str, str]) -> go.Figure:
     """NDCG@20 against the share of something; ``stress`` is a key of ``CURVES``.
 
-    Of several seeds, the values pooled over them are drawn where there are any, else the first's.
+    Of several seeds, the values pooled over them are drawn where there are any, else the first's;
+    of too few users, nothing.
     """
-    figure = cutoff_curves(own_seed(frame).rename(columns={"share": "k"}), labels)
+    figure = cutoff_curves(own_seed(verdicts.enough(frame)).rename(columns={"share": "k"}), labels)
     figure.update_traces(
         hovertemplate="%{x:.0%}: %{y:.3f} "
         "[%{customdata[0]:.3f}, %{customdata[1]:.3f}]<extra>%{fullData.name}</extra>"

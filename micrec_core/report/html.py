@@ -164,6 +164,7 @@ def _stress_sections(frame: Frame, labels: Mapping[str, str]) -> Iterator[Sectio
         if table is None:
             continue
         rows = pick(table, metric=HEADLINE, protocol="known", cohort=EVERYONE, variant=FULL)
+        rows = verdicts.enough(rows)
         for lost in dict.fromkeys(rows["modality"]) if "modality" in rows else [None]:
             part = rows if lost is None else pick(rows, modality=lost)
             named = {d: label for d, label in labels.items() if d in set(part["domain"])}

@@ -41,10 +41,15 @@ def show_claim(opened: Opened, protocol: str, metric: str, cohort: str) -> None:
     """What Overview claims of the question, where the page shows what the claim is of."""
     if metric != HEADLINE or cohort not in (EVERYONE, FULL_LIST):
         return
-    tables = {name: opened.frame(name) for name in TABLES}
-    found = Findings(tables, opened.labels, opened.seed, opened.info["variant"]).of(protocol)
-    if found is not None:
-        st.markdown(f"**{plain(found.title)}**")
+    if said := _claim(opened.run.key, protocol, opened):
+        st.markdown(f"**{plain(said)}**")
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _claim(key: str, protocol: str, _opened: Opened) -> str:
+    tables = {name: _opened.frame(name) for name in TABLES}
+    found = Findings(tables, _opened.labels, _opened.seed, _opened.info["variant"]).of(protocol)
+    return "" if found is None else found.title
 
 
 @st.fragment

@@ -370,6 +370,13 @@ def test_stress_curves_go_through_their_shares_in_order(stress):
     assert figure.layout.xaxis.type == ("log" if stress == "sparsity" else None)
 
 
+def test_curves_of_too_few_users_are_not_drawn():
+    frame = pick(ui_run._stress(RNG, (1.0, 0.5)), protocol="known", variant="full")
+    few = frame.assign(n=np.where(frame["domain"] == "food", 19, 20))
+    drawn = ablations.stress_curves(few, "sparsity", LABELS).data
+    assert {line.xaxis for line in drawn} == {"x2"}
+
+
 def test_differences_by_bin_are_of_the_other_models():
     figure = low_degree.differences_by_bin(ui_run._degree(RNG), LABELS)
     assert {t.name for t in figure.data} == {"INMO", "LightGCN", "Popularity"}
