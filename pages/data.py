@@ -6,7 +6,13 @@ from micrec_core.bundled import SAMPLE_DATA, from_home
 from micrec_core.errors import MicrecError
 from micrec_core.ui.glossary import words
 from micrec_core.ui.navigation import link
-from micrec_core.ui.own_tables import Summary, check_folder, check_upload, show_summary
+from micrec_core.ui.own_tables import (
+    Summary,
+    check_folder,
+    check_upload,
+    choose_dialect,
+    show_summary,
+)
 from micrec_core.ui.places import any_folder, data_folders
 from micrec_core.ui.widgets import empty, page_head, plain, problem
 
@@ -24,7 +30,8 @@ with st.expander("What the tables look like", icon=":material/help:"):
         language=None,
     )
     st.caption(
-        "Also .csv.gz, .tsv, .parquet, .jsonl and RecBole's .inter and .item; one domain or more.",
+        "Also .csv.gz, .tsv, .parquet, .jsonl, folders of such parts, RecBole's .inter and .item; "
+        "one domain or more.",
         help=words("domain"),
     )
 
@@ -39,6 +46,7 @@ def keep(check: Callable[[], Summary]) -> None:
         problem(str(error))
 
 
+written = choose_dialect()
 free = any_folder()
 where = "A folder on this computer" if free else "A folder of this server"
 folder, upload = st.tabs([where, "Upload tables"])
@@ -55,7 +63,7 @@ with folder:
     )
     drop = st.checkbox("Drop interactions whose item is not in the item table", key="data_drop")
     if st.button("Check", type="primary", icon=":material/fact_check:", disabled=not path.strip()):
-        keep(lambda: check_folder(path.strip(), drop))
+        keep(lambda: check_folder(path.strip(), drop, written))
 with upload:
     files = st.file_uploader(
         "interactions, items and, if there is one, dataset.toml",
@@ -65,10 +73,15 @@ with upload:
     )
     st.caption("Pictures are not uploaded; for pictures, give the folder.")
     if st.button("Check the upload", icon=":material/fact_check:", disabled=not files):
-        keep(lambda: check_upload(files))
+        keep(lambda: check_upload(files, written))
 summary = st.session_state.get("data_summary")
 if summary is None:
-    empty("Nothing checked yet", "Give a folder or upload tables; nothing is changed by checking.")
+    empty(
+        "Nothing checked yet",
+        "Give a folder or upload tables; only dataset.toml is ever written, and "
+        "only where names or marks are given above.",
+    )
 else:
     show_summary(summary)
-    link("retrain", "Train on this data")
+    if not summary.described["refusal"]:
+        link("retrain", "Train on this data")

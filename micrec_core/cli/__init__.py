@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -22,6 +23,9 @@ def main(words: Sequence[str] | None = None) -> int:
     from micrec_core.cli.preparing import app
 
     given = list(sys.argv[1:] if words is None else words)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # terminals that are not UTF-8
     try:
         code = app(given or ["--help"], standalone_mode=False)
         return code if isinstance(code, int) else 0

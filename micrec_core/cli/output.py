@@ -47,7 +47,9 @@ def answer(as_json: bool, value: Any, lines: Sequence[str]) -> None:
     from micrec_core.runs.files import without_nan
 
     if as_json:
-        lines = [json.dumps(without_nan(value), ensure_ascii=False, allow_nan=False)]
+        # Escapes of JSON where the terminal or file cannot take more than ASCII.
+        plain = "utf" not in (sys.stdout.encoding or "utf").lower()
+        lines = [json.dumps(without_nan(value), ensure_ascii=plain, allow_nan=False)]
     sys.stdout.write("".join(f"{line}\n" for line in lines))
     sys.stdout.flush()
 

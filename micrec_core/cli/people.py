@@ -50,6 +50,13 @@ def recommendation(
     from micrec_core.serving import Recommender
 
     recommender = Recommender.open(open_run(run))
+    for name, said in documents.items():
+        if said is not None and name not in recommender.modalities:
+            takes = listed(tuple(recommender.modalities), "and") or "likes alone"
+            raise ConfigError(
+                f"this run's model takes {takes}, so --{name} cannot act; leave it out or choose "
+                "another run"
+            )
     person = recommender.user(id=user, likes=liked, **documents)
     found = recommender.recommend(person, domain, k=k)
     sources = [c for c in found.items.columns if c not in ("item_id", "title", "score")]
@@ -65,6 +72,7 @@ def recommendation(
     return {
         "domain": domain,
         "kind": found.kind,
+        "note": found.note,
         "items": items,
         "milliseconds": found.milliseconds,
     }
@@ -87,4 +95,5 @@ def recommendation_lines(found: dict[str, Any]) -> list[str]:
             name = reason["title"] or reason["contributor_id"]
             out.append(f"    {reason['contribution']:+.4f}  {reason['source']}, "
                        f"{reason['via']}: {name}")  # fmt: skip
-    return [*out, f"{found['kind']} user, {found['milliseconds']:.1f} ms"]
+    note = [found["note"]] if found["note"] else []
+    return [*out, *note, f"{found['kind']} user, {found['milliseconds']:.1f} ms"]

@@ -1,12 +1,15 @@
-"""Vectors that a user brings: ``precomputed:PATH``, an .npy or a .parquet file.
+"""Vectors that a user brings: ``precomputed:PATH``, an .npy, .npz or .parquet file, or one for each
+domain, ``precomputed:food=a.npy,kitchen=b.npy``.
 
 ``.npy``: a matrix [n_rows, dim] whose row k belongs to line k of the dataset's item table (all
-domains, in file order). ``.parquet``: columns ``item_id``, ``domain`` and ``vector`` (a list of
-numbers, all of one length). A row of zeros, or an item that the parquet file lacks, is missing.
+domains, in file order). ``.npz``: such a matrix for each domain, called by its name. ``.parquet``:
+columns ``item_id``, ``domain`` and ``vector`` (a list of numbers, all of one length). A row of
+zeros, or an item that the file lacks, is missing.
 """
 
 from __future__ import annotations
 
+import zipfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,6 +24,9 @@ from micrec_core.data.types import Dataset
 from micrec_core.errors import ConfigError, DataError
 from micrec_core.features import FeatureMatrix, l2_normalise
 from micrec_core.modalities.base import Encoder, OnUnreadable, State
+
+# (domain, item id) of each row.
+Keys = list[tuple[str, str]]
 
 
 class PrecomputedVectors(Encoder):
@@ -62,11 +68,8 @@ class PrecomputedVectors(Encoder):
         DataError
             It does not fit the item table, or holds a value that is not a finite number.
         """
-        path = self._locate(dataset.root)
-        if path.suffix == ".npy":
-            keys, vectors = _read_npy(path, dataset.root)
-        else:
-            keys, vectors = _read_parquet(path)
+        keys, vectors = self._read(dataset)
+        path = Path(self.path)
         bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
         if len(bad):
             domain, item = keys[bad[0]]
@@ -120,32 +123,83 @@ class PrecomputedVectors(Encoder):
     ) -> PrecomputedVectors:
         return cls(str(meta["path"]), str(meta["modality"]), int(meta["dim"]))
 
-    def _locate(self, root: Path) -> Path:
-        path = Path(self.path).expanduser()
+    def _read(self, dataset: Dataset) -> tuple[Keys, NDArray[np.floating]]:
+        """(domain, item id) of each row, and the rows, of one file or of one for each domain."""
+        names = [domain.name for domain in dataset.domains]
+        words = [word.partition("=") for word in self.path.split(",")]
+        if not all(equals and name in names for name, equals, _ in words):
+            return _read_file(self._locate(self.path, dataset.root), dataset.root)
+        parts = [_read_file(self._locate(p, dataset.root), dataset.root, n) for n, _, p in words]
+        widths = {vectors.shape[1] for _, vectors in parts}
+        if len(widths) > 1:
+            raise DataError(
+                f"the vectors of '{self.path}' are {' and '.join(map(str, sorted(widths)))} wide; "
+                "make them of one width"
+            )
+        return [k for keys, _ in parts for k in keys], np.concatenate([v for _, v in parts])
+
+    def _locate(self, given: str, root: Path) -> Path:
+        path = Path(given).expanduser()
         for candidate in (path if path.is_absolute() else root / path, path):
             if candidate.is_file():
-                if candidate.suffix not in (".npy", ".parquet"):
+                if candidate.suffix not in (".npy", ".npz", ".parquet"):
                     raise ConfigError(
-                        f"supplied vectors must be a .npy or .parquet file, not '{candidate.name}'"
+                        "supplied vectors must be a .npy, .npz or .parquet file, not "
+                        f"'{candidate.name}'"
                     )
                 return candidate
         raise ConfigError(
-            f"there is no file '{self.path}' with supplied vectors, neither in the dataset folder "
+            f"there is no file '{given}' with supplied vectors, neither in the dataset folder "
             "nor in the working directory"
         )
 
 
-def _read_npy(path: Path, root: Path) -> tuple[list[tuple[str, str]], NDArray[np.floating]]:
+def _read_file(path: Path, root: Path, domain: str = "") -> tuple[Keys, NDArray[np.floating]]:
+    """One file: of all domains, or of one of them."""
+    if path.suffix == ".parquet":
+        keys, vectors = _read_parquet(path)
+        rows = [k for k, (name, _) in enumerate(keys) if domain in ("", name)]
+        return [keys[k] for k in rows], vectors[rows]
+    if path.suffix == ".npz" and not domain:
+        return _read_npz(path, root)
+    return _aligned(path, _load(path), [k for k in _item_keys(root) if domain in ("", k[0])])
+
+
+def _read_npz(path: Path, root: Path) -> tuple[Keys, NDArray[np.floating]]:
+    """An array for each domain, called by its name."""
+    found, keys = _load(path), _item_keys(root)
+    names = list(dict.fromkeys(name for name, _ in keys))
+    if unknown := [name for name in found if name not in names]:
+        raise DataError(
+            f"'{path.name}' has an array '{unknown[0]}', and the domains are {', '.join(names)}; "
+            "call each array by its domain"
+        )
+    parts = [_aligned(path, found[n], [k for k in keys if k[0] == n]) for n in names if n in found]
+    if not parts or len({vectors.shape[1] for _, vectors in parts}) > 1:
+        raise DataError(f"'{path.name}' must hold arrays of one width, one for each domain")
+    return [k for own, _ in parts for k in own], np.concatenate([v for _, v in parts])
+
+
+def _load(path: Path) -> Any:
     try:
-        vectors = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"'{path.name}' is not a readable .npy file of numbers") from error
+        with path.open("rb") as file:
+            found = np.load(file, allow_pickle=False)
+            return dict(found) if path.suffix == ".npz" else found
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(
+            f"'{path.name}' is not a readable {path.suffix} file of numbers; write it again"
+        ) from error
+
+
+def _aligned(path: Path, vectors: Any, keys: Keys) -> tuple[Keys, NDArray[np.floating]]:
+    """The rows of a matrix with the items that they are of, in the order of the item table."""
+    if isinstance(vectors, dict):  # of one domain, whatever it is called
+        vectors = next(iter(vectors.values()), np.zeros(0))
     if vectors.ndim != 2 or vectors.shape[1] < 1 or vectors.dtype.kind not in "fiu":
         raise DataError(
             f"'{path.name}' must hold a matrix of numbers, a row an item; it holds "
             f"{vectors.dtype} of shape {list(vectors.shape)}"
         )
-    keys = _item_keys(root)
     if len(keys) != len(vectors):
         raise DataError(
             f"'{path.name}' has {len(vectors)} rows and the item table {len(keys)} items; give one "
@@ -154,7 +208,7 @@ def _read_npy(path: Path, root: Path) -> tuple[list[tuple[str, str]], NDArray[np
     return keys, vectors.astype(np.float32)
 
 
-def _item_keys(root: Path) -> list[tuple[str, str]]:
+def _item_keys(root: Path) -> Keys:
     """(domain, item id) of each line of the item table, in file order."""
     table = read_items(root)
     return list(
@@ -162,7 +216,7 @@ def _item_keys(root: Path) -> list[tuple[str, str]]:
     )
 
 
-def _read_parquet(path: Path) -> tuple[list[tuple[str, str]], NDArray[np.floating]]:
+def _read_parquet(path: Path) -> tuple[Keys, NDArray[np.floating]]:
     try:
         table = pd.read_parquet(path)
     except Exception as error:  # pyarrow has its own family of errors

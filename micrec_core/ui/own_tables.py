@@ -20,11 +20,15 @@ from numpy.typing import NDArray
 from micrec_core.errors import DataError
 from micrec_core.figures.data import degree_counts, degree_curves, described_table
 from micrec_core.jobs.checking import Limits, check_capped
-from micrec_core.ui.places import named_folder
+from micrec_core.ui.places import any_folder, named_folder
 from micrec_core.ui.state import Checked, Size, session
 from micrec_core.ui.widgets import cells, chart, plain, problem, show_table
 
 _UPLOAD, _UPLOAD_SECONDS = "micrec-upload-", 24 * 3600
+_SEPARATORS = {
+    "By the name": "", "Comma": "comma", "Semicolon": "semicolon", "Tab": "tab", "Bar": "bar",
+}  # fmt: skip
+_DECIMALS = {"Point": "", "Comma": ","}
 
 
 @dataclass(frozen=True)
@@ -37,14 +41,50 @@ class Summary:
     item_degrees: dict[str, NDArray[np.int64]]
 
 
-def check_folder(said: str, drop_unknown: bool = False) -> Summary:
-    """Check the dataset in a folder that the visitor names; DataError is the refusal."""
-    return _check(named_folder(said), drop_unknown)
+def choose_dialect() -> list[str]:
+    """Controls for how tables are written where that is not as this app writes them.
+
+    Returns
+    -------
+    options of the command ``check``
+    """
+    with st.expander("Columns have other names, or the text other marks", icon=":material/edit:"):
+        names = st.text_input(
+            "Names of columns",
+            key="data_names",
+            placeholder="user_id=uid, item_id=asin",
+            help="Ours = theirs, with commas between. A refusal says which may be meant.",
+        )
+        left, middle, right = cells(3, 160)
+        separator = left.selectbox("Separator", list(_SEPARATORS), key="data_separator")
+        encoding = middle.text_input("Encoding", key="data_encoding", placeholder="UTF-8")
+        decimal = right.selectbox("Decimal mark", list(_DECIMALS), key="data_decimal")
+        st.caption("What is given here is kept in dataset.toml once the check passes.")
+    given = [f"--map={w.strip().removeprefix('--map ')}" for w in names.split(",") if w.strip()]
+    marks = {
+        "separator": _SEPARATORS[separator],
+        "encoding": encoding.strip(),
+        "decimal": _DECIMALS[decimal],
+    }
+    return [*given, *(f"--{name}={mark}" for name, mark in marks.items() if mark)]
 
 
-def _check(folder: Path, drop_unknown: bool = False) -> Summary:
+def check_folder(said: str, drop_unknown: bool = False, written: Sequence[str] = ()) -> Summary:
+    """Check the dataset in a folder that the visitor names; DataError is the refusal.
+
+    ``written`` : what ``choose_dialect`` says; kept in the folder, so not on a server of others
+    """
+    if written and not any_folder():
+        raise DataError(
+            "names and marks are kept in a dataset's folder, and this server's folders stay as "
+            "they are; upload the tables, or leave the names and marks out"
+        )
+    return _check(named_folder(said), drop_unknown, written)
+
+
+def _check(folder: Path, drop_unknown: bool = False, written: Sequence[str] = ()) -> Summary:
     """Have a dataset read and described; it can then be trained on."""
-    words = ["--no-pictures", "--unknown-items", "drop" if drop_unknown else "error"]
+    words = ["--no-pictures", "--unknown-items", "drop" if drop_unknown else "error", *written]
     described = check_capped(folder, words, Limits.of_this_server())
     size = Size(len(described["domains"]), described["n_interactions"])
     session().dataset = Checked(folder, size)
@@ -70,7 +110,7 @@ def _sweep_uploads() -> None:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def check_upload(files: Sequence[Any]) -> Summary:
+def check_upload(files: Sequence[Any], written: Sequence[str] = ()) -> Summary:
     """Keep the uploaded tables for this session and check them."""
     _sweep_uploads()
     folder = Path(tempfile.mkdtemp(prefix=_UPLOAD))
@@ -80,7 +120,7 @@ def check_upload(files: Sequence[Any]) -> Summary:
         if not name or name.startswith("."):
             raise DataError(f"'{file.name}' cannot be used as a file name; rename it")
         (folder / name).write_bytes(file.getvalue())
-    return _check(folder)
+    return _check(folder, written=written)
 
 
 def show_summary(summary: Summary) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -15,8 +16,10 @@ import pytest
 from micrec_core.cli import main
 from micrec_core.errors import Stopped
 from micrec_core.protocols import MASKS, PROTOCOLS, Asked, Protocol
+from micrec_core.runs import open_run
 from micrec_core.sample.generate import generate_sample
-from tests.data.conftest import write_dataset
+from micrec_core.serving import Recommender
+from tests.data.conftest import INTERACTIONS, ITEMS, write_dataset
 from tests.data.test_bad_tables import BAD
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -249,6 +252,39 @@ def test_recommend_refuses_strangers(said, place: Path) -> None:
         code, out, err = said("recommend", place / "run", *words)
         assert (code, out) == (2, ""), words
         one_sentence(err)
+
+
+def test_a_picture_for_a_model_without_pictures_is_refused(
+    said, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = Recommender.open(open_run(place / "run"))
+    opened.modalities = ("text",)
+    monkeypatch.setattr(Recommender, "open", lambda _: opened)
+    picture = next((place / "tiny" / "images").glob("food-*.webp"))
+    words = ["recommend", place / "run", "--domain", "food", "--text", "tea"]
+    code, out, err = said(*words, "--image", picture)
+    assert (code, out) == (2, "")
+    assert "takes text, so --image cannot act; leave it out" in err
+    one_sentence(err)
+    assert said(*words)[0] == 0  # the mend
+
+
+def test_a_terminal_that_is_not_utf8(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    items, interactions = (
+        [{**row, "domain": row["domain"].replace("kitchen", "k\u00fcche")} for row in table]
+        for table in (ITEMS, INTERACTIONS)
+    )
+    root = write_dataset(tmp_path / "d", items=items, interactions=interactions)
+    for more in ([], ["--json"]):
+        terminal = io.TextIOWrapper(io.BytesIO(), "ascii")
+        monkeypatch.setattr(sys, "stdout", terminal)
+        assert main(["check", str(root), *more]) == 0
+        written = terminal.buffer.getvalue()
+        if more:
+            domains = json.loads(written)["domains"]
+            assert [d["name"] for d in domains] == ["food", "k\u00fcche"]
+        else:
+            assert b"k\\xfcche" in written
 
 
 def test_export_names_its_files(said, place: Path, tmp_path: Path) -> None:

@@ -125,7 +125,7 @@ def test_no_such_file_or_kind(shop: Dataset) -> None:
     with pytest.raises(ConfigError, match="there is no file"):
         encode_dataset(shop, {"text": "precomputed:absent.npy"})
     (shop.root / "v.csv").write_text("1,2\n")
-    with pytest.raises(ConfigError, match=r"\.npy or \.parquet"):
+    with pytest.raises(ConfigError, match=r"\.npz or \.parquet"):
         encode_dataset(shop, {"text": "precomputed:v.csv"})
 
 
@@ -139,3 +139,44 @@ def test_a_new_text_cannot_be_encoded(shop: Dataset) -> None:
     assert again.encode([None, None]).dense.shape == (2, 3)
     with pytest.raises(ConfigError, match="were supplied in a file"):
         again.encode(["green tea"])
+
+
+FOOD, KITCHEN = VECTORS[[0, 2, 4]], VECTORS[[1, 3]]
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz", "parquet", "one npz"])
+def test_a_file_for_each_domain(shop: Dataset, kind: str) -> None:
+    np.savez(shop.root / "all.npz", food=FOOD, kitchen=KITCHEN)
+    for name, vectors in (("food", FOOD), ("kitchen", KITCHEN)):
+        np.save(shop.root / f"{name}.npy", vectors)
+        np.savez(shop.root / f"{name}.npz", whatever=vectors)
+    frame().to_parquet(shop.root / "food.parquet")
+    frame().to_parquet(shop.root / "kitchen.parquet")
+    spec = "all.npz" if kind == "one npz" else f"food=food.{kind},kitchen=kitchen.{kind}"
+    out = encode_dataset(shop, {"text": f"precomputed:{spec}", "image": "none"})
+    np.testing.assert_allclose(out.matrices["text"][0].dense, expected([0, 2, 4]), atol=1e-6)
+    np.testing.assert_allclose(out.matrices["text"][1].dense, expected([1, 3]), atol=1e-6)
+
+
+def test_files_for_domains_that_do_not_fit(shop: Dataset) -> None:
+    np.save(shop.root / "food.npy", FOOD)
+    np.save(shop.root / "narrow.npy", KITCHEN[:, :2])
+    np.savez(shop.root / "toys.npz", toys=FOOD)
+    np.savez(shop.root / "widths.npz", food=FOOD, kitchen=KITCHEN[:, :2])
+    (shop.root / "no.npz").write_bytes(b"PK no")
+    for spec, part in (
+        ("food=food.npy,kitchen=food.npy", "3 rows and the item table 2"),
+        ("food=food.npy,kitchen=narrow.npy", "2 and 3 wide; make them of one width"),
+        ("toys.npz", "call each array by its domain"),
+        ("widths.npz", "arrays of one width"),
+        ("no.npz", "not a readable .npz file"),
+        ("food=food.npy,kitchen=none.npy", "there is no file 'none.npy'"),
+    ):
+        with pytest.raises((DataError, ConfigError), match=part):
+            encode_dataset(shop, {"text": f"precomputed:{spec}"})
+
+
+def test_a_domain_without_a_file_has_no_vectors(shop: Dataset) -> None:
+    np.save(shop.root / "food.npy", FOOD)
+    out = encode_dataset(shop, {"text": "precomputed:food=food.npy", "image": "none"})
+    assert [m.present.any() for m in out.matrices["text"]] == [True, False]

@@ -227,6 +227,22 @@ def test_good_tables_are_described_and_can_be_trained_on(app, tmp_path):
     assert "mine" in test.selectbox(key="rt_dataset").options
 
 
+def test_columns_of_other_names_are_mapped_as_the_refusal_says(app, tmp_path):
+    log = GOOD["interactions.csv"].replace("user_id", "who").replace(",", ";")
+    test = app(tmp_path / "runs", "data")
+    folder = tables(tmp_path / "mine", **{"interactions.csv": log})
+    test.text_input(key="data_folder").set_value(str(folder))
+    press(test, "Check")
+    assert "--map user_id=" in test.error[0].value.replace("\\", "")
+    test.text_input(key="data_names").set_value("user_id=who")
+    press(test, "Check")
+    assert "is usable" in words(test)
+    assert 'user_id = "who"' in (folder / "dataset.toml").read_text()
+    test.text_input(key="data_names").set_value("who")
+    press(test, "Check")
+    assert "OURS=THEIRS" in test.error[0].value
+
+
 def test_a_bad_table_is_refused_with_its_line(app, tmp_path):
     bad = GOOD["interactions.csv"] + "u1,a99,a\n"
     test = app(tmp_path / "runs", "data")
