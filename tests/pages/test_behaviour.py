@@ -227,7 +227,7 @@ def test_good_tables_are_described_and_can_be_trained_on(app, tmp_path):
     assert "mine" in test.selectbox(key="rt_dataset").options
 
 
-def test_columns_of_other_names_are_mapped_as_the_refusal_says(app, tmp_path):
+def test_columns_of_other_names_are_mapped_as_the_refusal_says(app, tmp_path, monkeypatch):
     log = GOOD["interactions.csv"].replace("user_id", "who").replace(",", ";")
     test = app(tmp_path / "runs", "data")
     folder = tables(tmp_path / "mine", **{"interactions.csv": log})
@@ -235,6 +235,9 @@ def test_columns_of_other_names_are_mapped_as_the_refusal_says(app, tmp_path):
     press(test, "Check")
     assert "--map user_id=" in test.error[0].value.replace("\\", "")
     test.text_input(key="data_names").set_value("user_id=who")
+    press(test, "Check")
+    assert "stay as they are" in test.error[0].value and not (folder / "dataset.toml").exists()
+    monkeypatch.setattr("micrec_core.ui.own_tables.any_folder", lambda: True)
     press(test, "Check")
     assert "is usable" in words(test)
     assert 'user_id = "who"' in (folder / "dataset.toml").read_text()
