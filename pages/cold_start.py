@@ -7,6 +7,7 @@ from micrec_core.ui.made_up import beside_simpler, proof, show_lists, steps
 from micrec_core.ui.makeup import build, from_address, into_address
 from micrec_core.ui.sidebar import opened
 from micrec_core.ui.state import session
+from micrec_core.ui.what_if import choose_left_out
 from micrec_core.ui.widgets import empty, needs_recommender, page_head
 
 page_head(
@@ -32,7 +33,7 @@ with right:
         )
         st.stop()
     k = st.slider("Length of the lists", 3, 20, 5, key="cold_k", bind="query-params", width=320)
-    user = show_lists(this, k)
+    user = show_lists(this, k, choose_left_out(this, "cold_off"))
     proof(this)
 
 simpler, on_map, computation = st.tabs(

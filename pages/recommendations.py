@@ -7,6 +7,7 @@ from micrec_core.ui.cards import legend
 from micrec_core.ui.finder import pick_user
 from micrec_core.ui.known import compare, explain, lists, pasts
 from micrec_core.ui.sidebar import opened
+from micrec_core.ui.what_if import choose_left_out
 from micrec_core.ui.widgets import needs_recommender, page_head
 
 page_head(
@@ -23,7 +24,9 @@ user = serve.recommender(this).user(id=user_id)
 k = st.slider("Length of the lists", 3, 30, 5, key="rec_k", bind="query-params", width=320)
 
 pasts(this, user_id, known)
-found = lists(this, user, k)
+off = choose_left_out(this, "rec_off")
+found = lists(this, user, k, off)
 legend(sources(pd.concat(found.values())))
-explain(this, user, found)
+if not off:  # reasons are of the whole model's score
+    explain(this, user, found)
 compare(this, user_id, found, k)

@@ -78,8 +78,13 @@ class StubRecommender:
         order = np.argsort([(i * 7919 + salt * 104729) % 101 for i in range(len(items))])
         return items.iloc[order[:k]].reset_index(drop=True)
 
-    def recommend(self, user: _User, domain: str, k: int = 10, exclude=()) -> _Answer:
-        salt = sum(len(ids) for ids in user.likes.values())
+    def switches(self, domain: str) -> tuple[str, ...]:
+        return ("text", "image", "templates", "memory")
+
+    def recommend(
+        self, user: _User, domain: str, k: int = 10, exclude=(), without=()
+    ) -> _Answer:
+        salt = sum(len(ids) for ids in user.likes.values()) + 17 * len(without)
         items = self._ranked(domain, k, salt)[["item_id", "title"]].copy()
         score = np.linspace(2.0, 1.0, len(items))
         items["score"] = score

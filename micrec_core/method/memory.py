@@ -237,6 +237,21 @@ class Remembered:
         found *= self.scale(taken).astype(found.dtype)
         return found
 
+    def scores_of(self, taken: Taken, column: int) -> NDArray[np.float64]:
+        """As ``scores`` of one item, float64 [n_asked], in the time of its own column.
+
+        Multiplied from the right, so that it is linear in interactions however many ask.
+        """
+        memory = self.memory
+        users = memory.tastes @ memory.found[:, [column]]
+        here = memory.smooth @ (memory.back @ (memory.takers @ users))
+        here = here + memory.alike[:, [column]] + memory.regressed[:, [column]]
+        there = memory.elsewhere * (memory.takers_elsewhere @ users)
+        there = there + memory.regressed_elsewhere[:, [column]]
+        found = taken.here @ _csr(here) + taken.elsewhere @ _csr(there)
+        out: NDArray[np.float64] = (self.scale(taken) * _dense(_csr(found))).ravel()
+        return out
+
     def parts(self, taken: Taken, targets: NDArray[np.integer]) -> Parts:
         """As ``parts`` of one user, scaled: all of them add up to its part of the scores."""
         found = parts(self.memory, taken.here, targets, taken.elsewhere)

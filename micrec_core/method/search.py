@@ -54,6 +54,17 @@ class Query:
         norm = float(np.linalg.norm(values))
         return Query(dense, terms, (values / norm if norm > 0 else values).astype(np.float32))
 
+    def cosine(self, other: Query) -> float:
+        """Of two normalised queries, in the view that neighbours are found in."""
+        if self.terms is None or self.values is None:
+            return float(self.dense @ other.dense)
+        if other.terms is None or other.values is None:
+            return 0.0
+        _, here, there = np.intersect1d(
+            self.terms, other.terms, assume_unique=True, return_indices=True
+        )
+        return float(self.values[here] @ other.values[there])
+
     def as_profile(self) -> Query:
         """As users are searched: normalised, the strongest terms only."""
         return self.normalised(STRONGEST_TERMS)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from micrec_core.errors import RunError
-from micrec_core.features import FeatureMatrix
+from micrec_core.features import FeatureMatrix, centre
 from micrec_core.method.foldin import Folded, FoldIn
 from micrec_core.method.search import Query, top_rows
 from micrec_core.modalities.registry import given
@@ -27,12 +27,14 @@ class NewItem:
     vector : float64 [dim]
     weights : modality -> gate weight
     folded : where the vector came from
+    queries : modality -> what it says or shows, as it is compared with others' features
     """
 
     domain: str
     vector: NDArray[np.float64]
     weights: Mapping[str, float]
     folded: Folded
+    queries: Mapping[str, Query]
 
 
 def fold_new_item(
@@ -67,7 +69,11 @@ def fold_new_item(
         )
     folded = fold.new_item(d, documents, np.unique(np.asarray(rows, np.int64)))
     weights = dict(zip(bundle.modalities, map(float, folded.weights), strict=True))
-    return NewItem(bundle.domains[d].name, folded.vector(), weights, folded)
+    queries = {
+        m: Query.of(centre(document, bundle.means[m][d])).normalised()
+        for m, document in documents.items()
+    }
+    return NewItem(bundle.domains[d].name, folded.vector(), weights, folded, queries)
 
 
 def similar_by_embedding(

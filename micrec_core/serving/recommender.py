@@ -23,13 +23,15 @@ from micrec_core.method.cooccurrence import bm25_weights
 from micrec_core.method.explanation import split_by_source
 from micrec_core.method.foldin import Folded, FoldIn
 from micrec_core.method.memory import Remembered, Taken, taken_elsewhere
-from micrec_core.method.search import repeated_rows, top_rows
+from micrec_core.method.search import Query, repeated_rows, top_rows
 from micrec_core.modalities.encoders import load_encoder
 from micrec_core.modalities.registry import nouns
 from micrec_core.names import MEMORY
 from micrec_core.runs import Run, open_run
+from micrec_core.serving.audience import Crowd, audience, crowds
 from micrec_core.serving.bundle import read_bundle
 from micrec_core.serving.contents import Bundle
+from micrec_core.serving.item_map import ItemMap, item_map
 from micrec_core.serving.lists import NOBODY, PER_USER, Ranking, Recommendation
 from micrec_core.serving.new_items import (
     NewItem,
@@ -55,7 +57,8 @@ class Recommender:
     """Answers for anyone: hot, warm, cold, a sentence, a picture; and says exactly why.
 
     Build with ``open``. Nothing is written after construction but the encoders, which are loaded at
-    their first use under a lock, and what users were folded in to, kept for as long as they are.
+    their first use under a lock, what users were folded in to, kept for as long as they are, and
+    what the lists of a sample of people demand, once somebody asks who would get a new item.
     """
 
     def __init__(self, run: Run | None, bundle: Bundle):
@@ -74,6 +77,7 @@ class Recommender:
         self._encoders: dict[str, Encoder] = {}
         self._weighted: dict[int, csc_matrix] = {}
         self._lock = threading.Lock()
+        self._crowds: dict[tuple[int, int], list[Crowd]] = {}
         self._kept: WeakKeyDictionary[User, dict[int, Folded]] = WeakKeyDictionary()
 
     @classmethod
@@ -353,22 +357,48 @@ class Recommender:
             There are no features to go by.
         """
         d = self._directory.domain(domain)
+        queries = self._content_queries(user, d)
+        scores = self._by_content(queries, d)
+        scores[user.items[d]] = -np.inf
+        rows = top_rows(scores, k)
+        return self._listed(d, rows).assign(score=scores[rows])
+
+    def _content_queries(self, user: User, d: int) -> dict[str, Query]:
+        """What the user's text and pictures come to; RunError where there are none."""
         if not self.modalities:
             raise RunError(
                 f"this run goes by interactions alone; train one with {nouns('or')} to compare"
             )
-        folded = self._folded(user, d)
-        known = {m: p for m, p in folded.profiles.items() if p.has}
+        profiles = self._folded(user, d).profiles
+        known = {m: p.query.normalised() for m, p in profiles.items() if p.has}
         if not known:
             raise RunError(
                 "there is no text or picture to compare by for this user; add a like that has some"
             )
-        scores = np.zeros(len(self.bundle.domains[d].items), np.float32)
-        for m, profile in known.items():
-            scores += self._fold.item_index(d, m).cosines(profile.query.normalised()) / len(known)
-        scores[user.items[d]] = -np.inf
-        rows = top_rows(scores, k)
-        return self._listed(d, rows).assign(score=scores[rows])
+        return known
+
+    def _by_content(self, queries: Mapping[str, Query], d: int) -> Floats:
+        """Mean cosine with all items, float32 [n_items]."""
+        found = [self._fold.item_index(d, m).cosines(query) for m, query in queries.items()]
+        mean: Floats = np.mean(found, axis=0, dtype=np.float32)
+        return mean
+
+    def rank_by_content(self, user: User, domain: str, item: NewItem) -> tuple[int, int]:
+        """(place, of how many) of a new item in ``content_only``'s full list for a user.
+
+        Raises
+        ------
+        RunError
+            There are no features to go by.
+        """
+        d = self._directory.domain(domain)
+        queries = self._content_queries(user, d)
+        own = [item.queries[m].cosine(q) if m in item.queries else 0.0 for m, q in queries.items()]
+        scores = self._by_content(queries, d)
+        allowed = self._allowed[d].copy()
+        allowed[user.items[d]] = False
+        better = int((scores[allowed] >= np.float32(np.mean(own))).sum())
+        return 1 + better, int(allowed.sum()) + 1
 
     def bought_together(self, user: User, domain: str, k: int = 10) -> pd.DataFrame:
         """What was taken together with the user's items, by BM25: item_id, title, score.
@@ -561,6 +591,35 @@ class Recommender:
         better = scores > scores[row]
         better[:row] |= scores[:row] == scores[row]
         return 1 + int((better & allowed).sum()), score, int(allowed.sum())
+
+    def audience(self, item: NewItem, k: int = 20) -> pd.DataFrame:
+        """Who would get a new item among their ``k`` best, of a sample of all people.
+
+        Returns
+        -------
+        user_id, known_in (a domain), degree there, score, needed (the last place's score), gets
+        """
+        d = self._directory.domain(item.domain)
+        held, column = self._remembered(d, item)
+        here = self.crowds(item.domain, k)
+        none = [np.zeros(len(crowd.ids)) for crowd in here]
+        memory = [held.scores_of(crowd.taken, column) for crowd in here] if held else none
+        return audience(here, item.vector, memory)
+
+    def crowds(self, domain: str, k: int = 20) -> list[Crowd]:
+        """Whom ``audience`` asks, and how many there are; computed once a domain and length."""
+        d = self._directory.domain(domain)
+        if (d, k) not in self._crowds:
+            self._crowds[d, k] = crowds(self._fold, self.bundle, d, self._allowed[d], k)
+        return self._crowds[d, k]
+
+    def item_map(self, domain: str) -> ItemMap:
+        """A domain's items on a plane on which a new one can be placed."""
+        d = self._directory.domain(domain)
+        rows = np.flatnonzero(self._allowed[d])
+        part = self.bundle.domains[d]
+        frame = self._listed(d, rows).assign(degree=part.item_degree[rows].astype(int))
+        return item_map(frame, part.items[rows])
 
     # Proof ---------------------------------------------------------------------------------------
 

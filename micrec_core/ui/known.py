@@ -13,6 +13,7 @@ from micrec_core.ui.cards import gallery, recommendation_cards, title_of
 from micrec_core.ui.glossary import word, words
 from micrec_core.ui.library import Opened, is_comparison, item, listings, open_listed
 from micrec_core.ui.state import choose, follow
+from micrec_core.ui.what_if import without
 from micrec_core.ui.widgets import cells, chart, plain, show_table
 
 _HISTORY = 12
@@ -34,19 +35,28 @@ def pasts(opened: Opened, user_id: str, known: list[str]) -> None:
             gallery(opened, domain, past.head(_HISTORY))
 
 
-def lists(opened: Opened, user: Any, k: int) -> dict[str, pd.DataFrame]:
-    """What the model shows next, domain beside domain; the lists by domain."""
+def lists(
+    opened: Opened, user: Any, k: int, off: tuple[str, ...] = ()
+) -> dict[str, pd.DataFrame]:
+    """What the model shows next, domain beside domain; the lists by domain.
+
+    ``off`` : what is left out of the model; places are then marked that moved
+    """
     model, found = serve.recommender(opened), {}
     for cell, domain in zip(cells(len(opened.labels), 300), opened.labels, strict=True):
         with cell:
-            answer = model.recommend(user, domain, k=k)
+            answer, moves = model.recommend(user, domain, k=k), None
+            if left_out := without(opened, domain, off):
+                before = [str(i) for i in answer.items["item_id"]]
+                answer = model.recommend(user, domain, k=k, without=left_out)
+                moves = figures.rank_moves(before, [str(i) for i in answer.items["item_id"]])
             st.markdown(
                 f"**Recommended** · {answer.kind}, {answer.milliseconds:.0f} ms",
                 help=words("hot, warm, cold"),
             )
             if answer.note:
                 st.caption(plain(answer.note))
-            recommendation_cards(opened, domain, answer.items)
+            recommendation_cards(opened, domain, answer.items, moves)
             found[domain] = answer.items
     return found
 

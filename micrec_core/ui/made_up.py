@@ -16,6 +16,7 @@ from micrec_core.ui.cards import gallery, legend, recommendation_cards
 from micrec_core.ui.components import announce
 from micrec_core.ui.library import Opened, listings, open_listed
 from micrec_core.ui.state import session
+from micrec_core.ui.what_if import without
 from micrec_core.ui.widgets import cells, chart, choose_domain, plain, problem, show_table
 
 KINDS = {
@@ -25,8 +26,11 @@ KINDS = {
 }
 
 
-def show_lists(opened: Opened, k: int) -> Any:
-    """Cards in both domains with the moves since the last change; returns the user."""
+def show_lists(opened: Opened, k: int, off: tuple[str, ...] = ()) -> Any:
+    """Cards in both domains with the moves since the last change; returns the user.
+
+    ``off`` : what is left out of the model; moves are then against the whole model's lists
+    """
     model = serve.recommender(opened)
     user = serve.made_up_user(model, session().made)
     signature = repr((session().made.likes, session().made.text, bool(session().made.image), k))
@@ -37,13 +41,16 @@ def show_lists(opened: Opened, k: int) -> Any:
             st.header(plain(opened.labels[domain]), anchor=False)
             try:
                 answer = model.recommend(user, domain, k=k)
+                ids = [str(i) for i in answer.items["item_id"]]
+                moves = _moves(domain, signature, ids)
+                if left_out := without(opened, domain, off):
+                    answer = model.recommend(user, domain, k=k, without=left_out)
+                    moves = rank_moves(ids, [str(i) for i in answer.items["item_id"]])
             except MicrecError as error:
                 problem(str(error))
                 continue
             about = plain(answer.note) or KINDS.get(answer.kind, "")
             st.caption(f"**{answer.kind}**: {about} · {answer.milliseconds:.0f} ms")
-            ids = [str(i) for i in answer.items["item_id"]]
-            moves = _moves(domain, signature, ids)
             recommendation_cards(opened, domain, answer.items, moves)
             found[domain] = answer.items
     if found:
