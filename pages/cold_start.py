@@ -5,21 +5,27 @@ from micrec_core.ui.alignment import show_map_of_made_up
 from micrec_core.ui.glossary import words
 from micrec_core.ui.made_up import beside_simpler, proof, show_lists, steps
 from micrec_core.ui.makeup import build, from_address, into_address
+from micrec_core.ui.present import present, presenting, switch
 from micrec_core.ui.sidebar import opened
 from micrec_core.ui.state import session
 from micrec_core.ui.what_if import choose_left_out
 from micrec_core.ui.widgets import empty, needs_recommender, page_head
 
-page_head(
-    "cold-start",
-    "Make up a user on the left: the lists on the right are computed at once, in every domain, "
-    "without training. Take a like back and watch the places move.",
-)
+if not presenting():
+    page_head(
+        "cold-start",
+        "Make up a user on the left: the lists on the right are computed at once, in every domain, "
+        "without training. Take a like back and watch the places move.",
+    )
 this = opened()
 needs_recommender(this.run)
 
 serve.recommender(this)  # a run that cannot be served says so before anything is drawn
 from_address(this)
+if presenting():
+    present(this)
+    into_address()
+    st.stop()
 grid = st.grid(3, min_column_width=270, gap="medium")
 left, right = grid.cell(), grid.cell(column_span=2)
 with left:
@@ -32,7 +38,9 @@ with right:
             "Choose a person on the left, or add an item, a sentence or a picture.",
         )
         st.stop()
-    k = st.slider("Length of the lists", 3, 20, 5, key="cold_k", bind="query-params", width=320)
+    with st.container(horizontal=True, horizontal_alignment="distribute"):
+        k = st.slider("Length of the lists", 3, 20, 5, key="cold_k", bind="query-params", width=320)
+        switch()
     user = show_lists(this, k, choose_left_out(this, "cold_off"))
     proof(this)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from micrec_core.errors import RunError
 from tests.ui_run import DIM, N_ITEMS
 
 
@@ -81,9 +83,7 @@ class StubRecommender:
     def switches(self, domain: str) -> tuple[str, ...]:
         return ("text", "image", "templates", "memory")
 
-    def recommend(
-        self, user: _User, domain: str, k: int = 10, exclude=(), without=()
-    ) -> _Answer:
+    def recommend(self, user: _User, domain: str, k: int = 10, exclude=(), without=()) -> _Answer:
         salt = sum(len(ids) for ids in user.likes.values()) + 17 * len(without)
         items = self._ranked(domain, k, salt)[["item_id", "title"]].copy()
         score = np.linspace(2.0, 1.0, len(items))
@@ -111,12 +111,51 @@ class StubRecommender:
         likes = {d: tuple(i for i in ids if i != item_id) for d, ids in user.likes.items()}
         return _User(user.id, likes, user.kind)
 
-    def rank(self, user: _User, domain: str, item: str) -> tuple[int, float, int]:
+    def rank(self, user: _User, domain: str, item: Any) -> tuple[int, float, int]:
+        if not isinstance(item, str):  # made up: as far as its first number says
+            return 1 + int(abs(item.vector[0]) * 50), 0.5, N_ITEMS
         return 1 + sum(len(ids) for ids in user.likes.values()), 0.5, N_ITEMS
 
     def similar(self, domain: str, item_id: str, k: int = 10, modality=None) -> pd.DataFrame:
         near = self._ranked(domain, k, len(str(modality)))[["item_id", "title"]]
         return near.assign(similarity=np.linspace(0.9, 0.5, len(near)))
+
+    def starters(self, n: int = 6) -> list[dict[str, Any]]:
+        likes = {d: [str(i) for i in self._ranked(d, 2, 1)["item_id"]] for d in self.domains}
+        return [{"name": "Thai, noodles", "sentence": "Found in the data.", "likes": likes}]
+
+    def new_item(self, domain: str, *, text=None, image=None) -> Any:
+        if not text and not image:
+            raise RunError("there is nothing this run's model can go by for the new item")
+        vector = np.random.default_rng(len(text or "")).normal(size=DIM)
+        return SimpleNamespace(domain=domain, vector=vector, weights={"text": 0.7, "image": 0.4})
+
+    def neighbours(self, domain: str, *, item: Any) -> pd.DataFrame:
+        near = self._ranked(domain, 5, 2)
+        columns = {"modality": "text", "id": near["item_id"], "title": near["title"]}
+        return pd.DataFrame(columns | {"similarity": 0.5, "weight": 0.2})
+
+    def rank_by_content(self, user: _User, domain: str, item: Any) -> tuple[int, int]:
+        return 7, N_ITEMS
+
+    def crowds(self, domain: str, k: int = 20) -> list[Any]:
+        ids = self.user_ids(domain)[:40]
+        return [SimpleNamespace(known_in=d, ids=ids, of=len(ids)) for d in self.domains]
+
+    def audience(self, item: Any, k: int = 20) -> pd.DataFrame:
+        n = np.arange(40)
+        frames = [
+            pd.DataFrame({"user_id": c.ids, "known_in": c.known_in, "degree": n[: len(c.ids)] + 1,
+                          "gets": n[: len(c.ids)] % 3 == 0})
+            for c in self.crowds(item.domain)
+        ]  # fmt: skip
+        return pd.concat(frames)
+
+    def item_map(self, domain: str) -> Any:
+        items = self._items[self._items["domain"] == domain][["item_id", "title", "degree"]]
+        xy = np.random.default_rng(0).normal(size=(len(items), 2))
+        frame = items.assign(x=xy[:, 0], y=xy[:, 1])
+        return SimpleNamespace(frame=frame, share=0.4, place=lambda v: (float(v[0]), float(v[1])))
 
     def popular(self, domain: str, k: int = 10) -> pd.DataFrame:
         items = self._items[self._items["domain"] == domain]

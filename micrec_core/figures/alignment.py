@@ -6,7 +6,7 @@ cosine distance between that user's two vectors, in all dimensions).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,8 @@ _DEGREES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 MAX_USERS = 12_500
 SAMPLE = 2_500
 MAX_WORST = 50
+# More marks than these lie on each other, and are drawn a piece of each domain in turn.
+_DENSE, _PIECES = 1_000, 6
 
 
 def points(
@@ -102,12 +104,13 @@ def before_after(
             figure.add_trace(density_picture(everyone), 1, column)
         ids = chosen or set(_worst(frame, worst))
         figure.add_trace(_pair_lines(frame, list(labels), ids), 1, column)
-        for index, (domain, label) in enumerate(labels.items()):
-            part = frame[frame["domain"] == domain]
-            cloud = _cloud(part, label, index, colour_by, chosen, column)
-            if sampled:
-                # The density below is the picture; marks only say where somebody is.
-                cloud.marker.update(size=4, opacity=0.45)
+        for place, part, domain in _in_turn(frame, list(labels)):
+            index = list(labels).index(domain)
+            cloud = _cloud(part, labels[domain], index, colour_by, chosen, column)
+            cloud.update(showlegend=column == 1 and place == 0)
+            # Where there is a density it is the picture; marks only say where somebody is.
+            size = 4 if sampled or len(frame) >= 10_000 else 7
+            cloud.marker.update(size=size, opacity=0.45 if sampled else 0.8)
             figure.add_trace(cloud, 1, column)
     if placed is not None:
         for _, row in placed.iterrows():
@@ -154,13 +157,19 @@ def _pair_lines(frame: pd.DataFrame, domains: Sequence[str], ids: Collection[str
     )
 
 
+def _in_turn(frame: pd.DataFrame, domains: list[str]) -> Iterator[tuple[int, pd.DataFrame, str]]:
+    """A piece of each domain after the other, so that none is drawn over the other where dense."""
+    pieces = _PIECES if len(frame) > _DENSE else 1
+    for place in range(pieces):
+        for domain in domains:
+            yield place, frame[frame["domain"] == domain].iloc[place::pieces], domain
+
+
 def _cloud(
     part: pd.DataFrame, label: str, index: int, colour_by: str, chosen: set[str], column: int
 ) -> go.Scattergl:
     marker: dict[str, object] = {
-        "size": 7 if len(part) < 5000 else 4,
         "symbol": theme.domain_symbol(index),
-        "opacity": 0.8,
     }
     if colour_by == "domain":
         marker["color"] = theme.domain_colour(index)
@@ -174,7 +183,6 @@ def _cloud(
         mode="markers",
         name=label,
         legendgroup=label,
-        showlegend=column == 1,
         marker=marker,
         selectedpoints=lit,
         selected={"marker": {"opacity": 1.0, "size": 10}},
@@ -222,7 +230,6 @@ def distance_histogram(shares: pd.DataFrame) -> go.Figure:
                     width=(rows["high"] - rows["low"]).to_numpy(),
                     name=kind,
                     legendgroup=kind,
-                    showlegend=column == 1,
                     opacity=0.7,
                     marker={"color": colour, "pattern": {"shape": shape}, "line_width": 0},
                     hovertemplate=f"distance about %{{x:.2f}}: %{{y:.1%}}<extra>{kind}</extra>",

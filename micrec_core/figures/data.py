@@ -36,9 +36,12 @@ def degree_curves(degrees: Mapping[str, NDArray[np.integer]], title: str) -> go.
             marker={"symbol": theme.domain_symbol(index), "size": 6},
             hovertemplate=f"at least %{{x}} interactions: %{{y:.1%}}<extra>{label}</extra>",
         )
-    figure.update_xaxes(type="log", title_text=title, dtick=1)
+    most = max((int(np.max(values, initial=1)) for values in degrees.values()), default=1)
+    # Below two powers of ten these alone would leave an axis with one or two ticks.
+    ticks = 1 if most >= 100 else "D2"
+    figure.update_xaxes(type="log", title_text=title, dtick=ticks)
     figure.update_yaxes(
-        type="log", title_text="Share with at least so many", tickformat=".0%", dtick=1
+        type="log", title_text="Share with at least so many", tickformat="~%", dtick="D2"
     )
     return theme.legend_below(figure).update_layout(height=340)
 

@@ -40,6 +40,7 @@ from micrec_core.serving.new_items import (
     similar_by_embedding,
 )
 from micrec_core.serving.reasons import Explanation, explain, popularity_explanation
+from micrec_core.serving.starters import starters
 from micrec_core.serving.steps import Step, make_steps
 from micrec_core.serving.users import Directory, User, assemble, make_user
 from micrec_core.serving.what_if import checked, items_without, scores_without, switches
@@ -511,6 +512,10 @@ class Recommender:
             columns["similarity"] += near.similarity.tolist()
             columns["weight"] += near.weights.tolist()
         return pd.DataFrame(columns)
+
+    def starters(self, n: int = 6) -> list[dict[str, object]]:
+        """People to start from, found in the data: name, sentence, likes (domain -> item ids)."""
+        return starters(self.bundle, n)
 
     # Items ---------------------------------------------------------------------------------------
 

@@ -162,8 +162,11 @@ def made_up_place(opened: Opened, method: str, epoch: int) -> pd.DataFrame | Non
     return pd.DataFrame(rows) if rows else None
 
 
-def show_map_of_made_up(opened: Opened) -> None:
-    """The last map alone, with the made-up user in it; or why there is none."""
+def show_map_of_made_up(opened: Opened, height: int = 0, bare: bool = False) -> None:
+    """The last map alone, with the made-up user in it; or why there is none.
+
+    ``height`` in pixels where it is not the figure's own; ``bare``: without the table below.
+    """
     epochs = library.snapshot_epochs(opened)
     if len(opened.pair_labels) < 2 or not epochs:
         st.caption("This run kept no map of users who are known in two domains.")
@@ -176,14 +179,24 @@ def show_map_of_made_up(opened: Opened) -> None:
     )
     # Everybody else is the background here.
     figure.update_traces(marker_opacity=0.35, selector={"mode": "markers"})
+    if height:
+        figure.update_layout(height=height, margin={"t": 8, "b": 44})
+        figure.update_yaxes(autorangeoptions_include=_room_above(last.marks["y"]))
     chart(
         figure,
         last.marks if placed is None else placed,
         "cold_map",
+        bare=bare,
         alt="Map of the users known in both domains, with the made-up user as a star per domain",
         caption="One star per domain. Placed by the five known users whose vectors are most like "
         "the made-up user's, so approximate; 2-D distances are illustrative.",
     )
+
+
+def _room_above(y: pd.Series) -> list[float]:
+    """Values that keep room for the words beside a star at the edge."""
+    room = 0.2 * float(y.max() - y.min())
+    return [float(y.min()) - room, float(y.max()) + room]
 
 
 def key_numbers(metrics: pd.DataFrame) -> None:

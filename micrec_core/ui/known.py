@@ -35,9 +35,7 @@ def pasts(opened: Opened, user_id: str, known: list[str]) -> None:
             gallery(opened, domain, past.head(_HISTORY))
 
 
-def lists(
-    opened: Opened, user: Any, k: int, off: tuple[str, ...] = ()
-) -> dict[str, pd.DataFrame]:
+def lists(opened: Opened, user: Any, k: int, off: tuple[str, ...] = ()) -> dict[str, pd.DataFrame]:
     """What the model shows next, domain beside domain; the lists by domain.
 
     ``off`` : what is left out of the model; places are then marked that moved
@@ -51,7 +49,8 @@ def lists(
                 answer = model.recommend(user, domain, k=k, without=left_out)
                 moves = figures.rank_moves(before, [str(i) for i in answer.items["item_id"]])
             st.markdown(
-                f"**Recommended** · {answer.kind}, {answer.milliseconds:.0f} ms",
+                f"**Recommended in {plain(opened.labels[domain])}** · {answer.kind}, "
+                f"{answer.milliseconds:.0f} ms",
                 help=words("hot, warm, cold"),
             )
             if answer.note:

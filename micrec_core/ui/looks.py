@@ -9,6 +9,8 @@ CSS = """
 [data-testid="stCaptionContainer"] { color: inherit; opacity: 0.8 }
 /* Chosen of a few: the theme's colour on a tint of itself is too faint in the dark. */
 .stButtonGroup button[data-selected="true"] p { color: light-dark(#1F2733, #E6E9EE) }
+/* A row of choices wraps on a phone instead of being cut. */
+.stButtonGroup [role="radiogroup"], .stButtonGroup [role="group"] { flex-wrap: wrap }
 /* White on the dark theme's colour is too faint as well. */
 button[kind="primary"] { color: light-dark(#FFFFFF, #14181F) }
 /* Said and not shown: what a button with a common word is about; see ``named``. */

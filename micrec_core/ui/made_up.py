@@ -15,7 +15,7 @@ from micrec_core.ui import serve
 from micrec_core.ui.cards import gallery, legend, recommendation_cards
 from micrec_core.ui.components import announce
 from micrec_core.ui.library import Opened, listings, open_listed
-from micrec_core.ui.state import session
+from micrec_core.ui.state import TOOK_BACK, session
 from micrec_core.ui.what_if import without
 from micrec_core.ui.widgets import cells, chart, choose_domain, plain, problem, show_table
 
@@ -33,7 +33,6 @@ def show_lists(opened: Opened, k: int, off: tuple[str, ...] = ()) -> Any:
     """
     model = serve.recommender(opened)
     user = serve.made_up_user(model, session().made)
-    signature = repr((session().made.likes, session().made.text, bool(session().made.image), k))
     found = {}
     meaning = st.container()
     for column, domain in zip(cells(len(opened.labels), 250), opened.labels, strict=True):
@@ -42,7 +41,9 @@ def show_lists(opened: Opened, k: int, off: tuple[str, ...] = ()) -> Any:
             try:
                 answer = model.recommend(user, domain, k=k)
                 ids = [str(i) for i in answer.items["item_id"]]
-                moves = _moves(domain, signature, ids)
+                # A list of another length is another list: only the user's changes move places.
+                before = session().made.before(f"{domain} {k}", ids)
+                moves = rank_moves(before, ids) if before else None
                 if left_out := without(opened, domain, off):
                     answer = model.recommend(user, domain, k=k, without=left_out)
                     moves = rank_moves(ids, [str(i) for i in answer.items["item_id"]])
@@ -70,17 +71,9 @@ def _announce(opened: Opened, found: dict[str, pd.DataFrame]) -> None:
     heads = [
         f"{opened.labels[d]}: {', '.join(items['title'].head(3))}" for d, items in found.items()
     ]
-    announce("New lists. " + ". ".join(heads), '[class*="st-key-cold_remove_"] button')
-
-
-def _moves(domain: str, signature: str, ids: list[str]) -> list[str] | None:
-    """Moves against the list before the last change of the user (not of this rerun)."""
-    shown = session().made.lists
-    last = shown.get(domain)
-    if last is None or last[0] != signature:
-        shown[domain] = (signature, ids, last[1] if last else None)
-    before = shown[domain][2]
-    return rank_moves(before, ids) if before else None
+    took_back = st.session_state.pop(TOOK_BACK, False)
+    next_like = '[class*="st-key-cold_remove_"] button'
+    announce("New lists. " + ". ".join(heads), next_like if took_back else "")
 
 
 def _tables(opened: Opened, found: dict[str, pd.DataFrame]) -> None:

@@ -13,7 +13,7 @@ from micrec_core.ui.address import news, say
 from micrec_core.ui.cards import GRID, LINE, thumbnail, title_of
 from micrec_core.ui.finder import find_items
 from micrec_core.ui.library import Opened, catalogue, item
-from micrec_core.ui.state import MadeUp, session
+from micrec_core.ui.state import TOOK_BACK, MadeUp, session
 from micrec_core.ui.widgets import choose_domain, named, plain, problem
 
 _GALLERY = 12
@@ -61,17 +61,20 @@ def _start_over() -> None:
 def _toggle(domain: str, item_id: str) -> None:
     session().made.touched = True
     session().made.toggle(domain, item_id)
+    st.session_state[TOOK_BACK] = item_id not in session().made.likes[domain]
 
 
 def build(opened: Opened) -> None:
     """All of the builder, in the order a visitor needs it."""
-    _personas(opened)
-    _likes(opened)
+    start_from(opened)
+    likes_of(opened)
     _add_items(opened)
-    _sentence_and_picture()
+    say_something()
+    _picture()
 
 
-def _personas(opened: Opened) -> None:
+def start_from(opened: Opened) -> None:
+    """Somebody to begin with."""
     personas = serve.personas(opened)
     if personas and session().made.is_empty and not session().made.touched:
         # A first-time visitor sees lists at once instead of an empty page.
@@ -99,7 +102,8 @@ def _personas(opened: Opened) -> None:
         st.caption(plain(sentence))
 
 
-def _likes(opened: Opened) -> None:
+def likes_of(opened: Opened) -> None:
+    """What the made-up user likes, each to be taken back."""
     likes = [(d, i) for d in opened.labels for i in session().made.likes.get(d, ())]
     st.markdown(f"**Likes ({len(likes)})**")
     if not likes:
@@ -153,18 +157,23 @@ def _add_items(opened: Opened) -> None:
                 )
 
 
-def _sentence_and_picture() -> None:
+def say_something(height: int = 80) -> None:
+    """The sentence; ``height`` in pixels."""
     made = session().made
     st.session_state.setdefault("cold_text", made.text)
     text = st.text_area(
         "Or say what they like",
         key="cold_text",
         max_chars=_TEXT,
-        height=80,
+        height=height,
         placeholder="dark roast coffee, hand-made cups",
     )
     if text != made.text:
         made.text, made.touched = text, True
+
+
+def _picture() -> None:
+    made = session().made
     number = st.session_state.get("cold_upload_no", 0)
     upload = st.file_uploader(
         "Or give a picture",

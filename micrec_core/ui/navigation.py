@@ -51,6 +51,7 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
             ":material/person_add:",
             "What does someone get whom the model never saw?",
         ),
+        Entry("New item", ":material/add_box:", "Who would get an item that nobody took yet?"),
         Entry("Recommendations", ":material/recommend:", "What does a known user get, and why?"),
     ),
     "Defend": (

@@ -89,10 +89,31 @@ def user_id_set(opened: Opened, domain: str) -> frozenset[str]:
     return _user_ids(opened.run.key, domain, recommender(opened))[1]
 
 
+@st.cache_resource(max_entries=4, show_spinner="Looking for people to start from")
+def _starters(key: str, _model: Recommender) -> list[dict[str, Any]]:
+    return _model.starters()
+
+
 def personas(opened: Opened) -> list[dict[str, Any]]:
-    """Made-up users that come with the dataset: name, sentence, likes {domain: [ids]}."""
+    """Made-up users to start from: name, sentence, likes {domain: [ids]}.
+
+    Those that come with the dataset; groups of a taste found in the data where none do.
+    """
     about = served(opened.run)
-    return [person.model_dump() for person in about.personas if person.name] if about else []
+    if about is None:
+        return []
+    told = [person.model_dump() for person in about.personas if person.name]
+    return told or _starters(opened.run.key, recommender(opened))
+
+
+@st.cache_resource(max_entries=4, show_spinner="Drawing the items")
+def _item_map(key: str, domain: str, _model: Recommender) -> Any:
+    return _model.item_map(domain)
+
+
+def item_map(opened: Opened, domain: str) -> Any:
+    """The map of a domain's items."""
+    return _item_map(opened.run.key, domain, recommender(opened))
 
 
 def known_in(opened: Opened, user_id: str) -> list[str]:

@@ -11,14 +11,16 @@ from uuid import uuid4
 import streamlit as st
 
 _KEY = "micrec_session"
+# Set in the run that follows a like taken back, whose button is gone.
+TOOK_BACK = "micrec_took_back"
 
 
 @dataclass
 class MadeUp:
     """The made-up user of the Cold start page.
 
-    ``likes`` maps a domain to liked item ids. ``lists`` maps a domain to a description of the user
-    that its list was made for, the ids shown, and the ids shown before that (None at first), so
+    ``likes`` maps a domain to liked item ids. ``lists`` maps the name of a list to a description of
+    the user that it was made for, the ids shown, and the ids shown before that (None at first), so
     that a change can say which places moved. ``touched`` says that a visitor has chosen something.
     """
 
@@ -36,6 +38,17 @@ class MadeUp:
             liked.remove(item_id)
         else:
             liked.append(item_id)
+
+    def before(self, what: str, ids: list[str]) -> list[str] | None:
+        """The list shown before the last change of this user; None where there was none.
+
+        ``what`` names the list, of which ``ids`` is the one shown now.
+        """
+        now = repr((self.likes, self.text, bool(self.image)))
+        last = self.lists.get(what)
+        if last is None or last[0] != now:
+            self.lists[what] = (now, ids, last[1] if last else None)
+        return self.lists[what][2]
 
     @property
     def is_empty(self) -> bool:
@@ -59,6 +72,33 @@ class Checked:
 
 
 @dataclass
+class MadeItem:
+    """The made-up item of the New item page.
+
+    ``places`` are the ranks last shown and, per person, those shown before them: of the words and
+    picture that ``shown`` describes.
+    """
+
+    domain: str = ""
+    title: str = ""
+    text: str = ""
+    image: bytes | None = None
+    touched: bool = False
+    uploads: int = 0
+    shown: tuple[str, ...] = ()
+    places: tuple[dict[str, int], dict[str, int]] = field(default_factory=lambda: ({}, {}))
+
+    def remember(self, domain: str, places: dict[str, int]) -> dict[str, int]:
+        """Keep ranks; returns each person's before the last change of the item."""
+        image = sha256(self.image).hexdigest() if self.image else ""
+        now, (last, before) = (domain, self.title, self.text, image), self.places
+        if now != self.shown:
+            last, before = places, last if self.shown[:1] == (domain,) else {}
+        self.shown, self.places = now, ({**last, **places}, before)
+        return before
+
+
+@dataclass
 class Session:
     """What one visitor has chosen.
 
@@ -69,6 +109,7 @@ class Session:
     lit : user ids chosen with the lasso on the Alignment page
     made : the made-up user
     dataset : the tables that were checked last on the Data page
+    item : the made-up item
     """
 
     owner: str
@@ -76,11 +117,12 @@ class Session:
     lit: tuple[str, ...] = ()
     made: MadeUp = field(default_factory=MadeUp)
     dataset: Checked | None = None
+    item: MadeItem = field(default_factory=MadeItem)
 
     def belongs_to(self, run_key: str) -> Session:
         """Forget ids of another run; they mean nothing in this one."""
         if self.run_key != run_key:
-            self.run_key, self.lit, self.made = run_key, (), MadeUp()
+            self.run_key, self.lit, self.made, self.item = run_key, (), MadeUp(), MadeItem()
         return self
 
 

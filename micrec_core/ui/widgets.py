@@ -74,11 +74,12 @@ def chart(
     caption: str | None = None,
     on_select: Callable[[], None] | None = None,
     column_config: Mapping[str, Any] | None = None,
+    bare: bool = False,
 ) -> None:
     """A figure with what it shows in words, and the same numbers as a table and as CSV.
 
     ``on_select`` is called when the visitor selects points; the selection is then in the session
-    state under ``key``.
+    state under ``key``. ``bare``: the figure alone.
     """
     options: dict[str, Any] = {}
     if on_select is not None:
@@ -94,6 +95,8 @@ def chart(
         config=_CHART_CONFIG,
         **options,
     )
+    if bare:
+        return
     if caption:
         st.caption(caption)
     table_and_csv(table, key, column_config, about=alt)

@@ -30,6 +30,7 @@ PAGES = {
     "alignment": "Alignment",
     "modalities": "Modalities",
     "cold-start": "Cold start",
+    "new-item": "New item",
     "recommendations": "Recommendations",
     "low-degree": "Low degree",
     "ablations": "Ablations",

@@ -69,6 +69,39 @@ def test_page_on_a_tablet(served: Server, visit: Visit, page: str) -> None:
     assert tab.evaluate(WIDE) <= 0
 
 
+# What reaches beyond the window's right edge, and is not in a box that scrolls sideways by itself.
+CUT = """() => [...document.querySelectorAll('[data-testid="stMain"] :is(button, p, h1, h2, img)')]
+  .filter(e => e.getBoundingClientRect().width > 2
+    && e.getBoundingClientRect().right > innerWidth + 1
+    && ![...function*(n) { while ((n = n.parentElement)) yield n }(e)].some(
+      n => n.matches('[data-testid="stDataFrame"], [role="tablist"], .js-plotly-plot')))
+  .map(e => e.innerText || e.alt)"""
+HEADER = """() => document.querySelector('[data-testid="stHeader"]').getBoundingClientRect().bottom
+  - document.querySelector('[data-testid="stMainBlockContainer"] [data-testid="stVerticalBlock"]')
+    .firstElementChild.getBoundingClientRect().top"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES)
+def test_page_on_a_phone(served: Server, visit: Visit, page: str) -> None:
+    tab = visit("light", 390, 844)
+    open_page(tab, served, page, "?tour=1" if page == "overview" else "")
+    drawn(tab)
+    assert tab.evaluate(OVERLAPS) == []
+    assert tab.evaluate(WIDE) <= 0
+    assert tab.evaluate(CUT) == []
+    assert tab.evaluate(HEADER) <= 0
+
+
+def test_lists_say_their_domain_where_they_stand_below_each_other(
+    served: Server, visit: Visit
+) -> None:
+    tab = visit("light", 900, 900)
+    open_page(tab, served, "recommendations")
+    for domain in ("Food", "Kitchen"):
+        tab.get_by_text(f"Recommended in {domain}").wait_for()
+
+
 def test_a_page_can_be_left_by_keyboard(served: Server, visit: Visit) -> None:
     tab = visit()
     open_page(tab, served, "overview")

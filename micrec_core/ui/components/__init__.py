@@ -6,6 +6,7 @@ JSON.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ def _component(name: str) -> Any:
     )
 
 
-announcer = _component("announce")
+_announce, _ranks = _component("announce"), _component("ranks")
 
 
 def announce(say: str, focus: str = "") -> None:
@@ -32,4 +33,9 @@ def announce(say: str, focus: str = "") -> None:
 
     ``focus`` is a CSS selector: its first element takes the focus where what had it is gone.
     """
-    announcer(data={"say": say, "focus": focus}, key="micrec_announce")
+    _announce(data={"say": say, "focus": focus}, key="micrec_announce")
+
+
+def ranks(rows: Sequence[dict[str, Any]], key: str) -> None:
+    """A list in compact rows that move to their new places when it changes."""
+    _ranks(data={"rows": list(rows)}, key=key)

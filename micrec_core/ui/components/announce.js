@@ -1,4 +1,6 @@
 // A region that outlives reruns, so that a screen reader notices when its words change.
+const EVERY = 200, TIMES = 25;
+
 export default function ({ data, parentElement }) {
   let region = parentElement.querySelector("[role=status]");
   if (!region) {
@@ -9,12 +11,11 @@ export default function ({ data, parentElement }) {
     parentElement.append(region);
   }
   if (region.textContent !== data.say) region.textContent = data.say;
-  if (data.focus) setTimeout(() => keepFocus(data.focus), AFTER);
+  if (data.focus) keepFocus(data.focus, TIMES);
 }
 
 // What was acted on is taken away after the last part of the page has arrived.
-const AFTER = 400;
-
-function keepFocus(selector) {
+function keepFocus(selector, times) {
   if (document.activeElement === document.body) document.querySelector(selector)?.focus();
+  else if (times) setTimeout(() => keepFocus(selector, times - 1), EVERY);
 }

@@ -1,0 +1,26 @@
+import streamlit as st
+
+from micrec_core.ui.made_up import proof
+from micrec_core.ui.new_item import fold, make, show_place, show_ranks, show_who
+from micrec_core.ui.sidebar import opened
+from micrec_core.ui.widgets import needs_recommender, page_head
+
+page_head(
+    "new-item",
+    "Make an item up on the left: its place, its neighbours and who would get it are computed at "
+    "once, without training. Edit a word, blank the picture, and watch the ranks move.",
+)
+this = opened()
+needs_recommender(this.run)
+grid = st.grid(3, min_column_width=270, gap="medium")
+left, right = grid.cell(), grid.cell(column_span=2)
+with left:
+    made = make(this)
+with right:
+    item = fold(this, made)
+    if item is None:
+        st.stop()
+    show_ranks(this, item)
+    show_who(this, item)
+show_place(this, item)
+proof(this)

@@ -1,0 +1,47 @@
+"""Making an item up, and doing without parts of the model."""
+
+from tests.pages.conftest import healthy, words
+
+
+def test_an_edit_of_the_item_moves_its_ranks(app, full_run):
+    test = app(full_run, "new_item")
+    healthy(test)
+    ranks = test.dataframe[0].value
+    assert (ranks["moved"] == "").all()
+    assert list(ranks["content"]) == [7] * len(ranks)
+    test.text_input(key="ni_title").set_value("Tea").run()
+    healthy(test)
+    after = test.dataframe[0].value
+    moved = after[after["place"].to_numpy() != ranks["place"].to_numpy()]
+    assert len(moved) and moved["moved"].str.contains("↑|↓").all()
+    assert moved["moved"].iloc[0].startswith(f"{ranks['place'].iloc[0]:,} ")
+    test.run()
+    assert list(test.dataframe[0].value["moved"]) == list(after["moved"])
+
+
+def test_an_item_of_nothing_is_refused_in_words(app, full_run):
+    test = app(full_run, "new_item")
+    test.text_input(key="ni_title").set_value("").run()
+    test.text_area(key="ni_text").set_value("").run()
+    if any(b.label == "Blank the picture" for b in test.button):
+        next(b for b in test.button if b.label == "Blank the picture").click().run()
+    healthy(test)
+    assert len(test.error) == 1
+
+
+def test_who_would_get_it_is_counted_by_domain(app, full_run):
+    test = app(full_run, "new_item")
+    said = [m.label for m in test.metric]
+    assert said == ["Known in Food", "New here, known in Kitchen"]
+    assert test.metric[0].value.endswith(" of 40")
+
+
+def test_switches_leave_parts_out_and_say_so(app, full_run):
+    for page, key in (("cold_start", "cold_off"), ("recommendations", "rec_off")):
+        test = app(full_run, page)
+        before = [t.value for t in test.text]
+        test.pills(key=key).set_value(["memory"]).run()
+        healthy(test)
+        assert "**At inference**" in words(test)
+        assert [t.value for t in test.text] != before
+        assert "arrow_" in words(test) or "**new**" in words(test)
