@@ -102,7 +102,10 @@ def _groups(bundle: Bundle, everyone: Group, n: int) -> list[Group]:
 
 
 def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    out: NDArray[np.float32] = vectors / np.maximum(
+        np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12
+    )
+    return out
 
 
 def _typical(part: DomainPart, rows: Rows, everyone: Rows) -> list[int]:

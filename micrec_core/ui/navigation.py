@@ -60,6 +60,7 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
     ),
     "Make": (
         Entry("Retrain", ":material/model_training:", "How does a training go, live?"),
+        Entry("Runs", ":material/folder_open:", "Which runs are there, and what of them is kept?"),
         Entry("Data", ":material/table:", "Are my own tables usable?"),
     ),
 }

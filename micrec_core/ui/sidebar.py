@@ -12,6 +12,7 @@ from micrec_core.runs import RunListing
 from micrec_core.ui.glossary import word, words
 from micrec_core.ui.library import Opened, is_comparison, listings, open_listed, runs_folder
 from micrec_core.ui.navigation import entry, link
+from micrec_core.ui.retrain import manager
 from micrec_core.ui.state import session
 from micrec_core.ui.widgets import empty, plain, problem, unknown
 
@@ -98,6 +99,9 @@ def _facts(chosen: Opened) -> None:
     info = chosen.info
     if chosen.synthetic:
         st.badge("sample data (synthetic)", icon=":material/science:", color="orange")
+    job = manager().current()
+    if job is not None and job.running:
+        st.badge(f"training: {plain(job.name)}", icon=":material/model_training:", color="blue")
     if chosen.is_comparison:
         st.badge("comparison: tables, no model", icon=":material/table_chart:", color="gray")
     encoders = info.get("encoders") or {}

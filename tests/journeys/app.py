@@ -35,6 +35,7 @@ PAGES = {
     "low-degree": "Low degree",
     "ablations": "Ablations",
     "retrain": "Retrain",
+    "runs": "Runs",
     "data": "Data",
 }
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")

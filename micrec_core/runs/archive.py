@@ -1,0 +1,149 @@
+"""Runs as one file to hand on, and taken in from anyone; runs removed; notes beside them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import threading
+import zipfile
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from micrec_core.errors import RunError
+from micrec_core.runs import files
+from micrec_core.runs.reader import Run, open_run
+from micrec_core.runs.run_names import check_run_name
+
+# What an uploaded file may unpack to, in bytes and in files.
+MOST_BYTES, MOST_FILES = 4 * 2**30, 10_000
+NOTES = ".notes.json"
+_BLOCK = 2**20
+_lock = threading.Lock()
+
+
+def pack(run: Run, out: BinaryIO) -> None:
+    """Write a run as a zip: its manifest and every file that the manifest lists."""
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+        for relative in (*run.files, "manifest.json"):
+            archive.write(files.inside(run.path, relative), f"{run.name}/{relative}")
+
+
+def unpack(source: BinaryIO, folder: Path, name: str = "") -> Run:
+    """Take a zip of a run into a folder; it is there whole and verified, or not at all.
+
+    Parameters
+    ----------
+    source : as ``pack`` wrote it; its one folder, or none, holds the run
+    name : of the run; that of the zip's folder where none is given
+
+    Raises
+    ------
+    RunError
+        It is no zip or holds no whole run, is too large, or there is a run of that name.
+    ConfigError
+        The name cannot be a run's.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        archive = zipfile.ZipFile(source)
+    except zipfile.BadZipFile:
+        raise RunError("That is not a zip: download a run here, and import that file.") from None
+    with archive, tempfile.TemporaryDirectory(prefix=".import-", dir=folder) as place:
+        members = {m.filename: m for m in archive.infolist() if not m.is_dir()}
+        top = _top(members)
+        called = check_run_name(name or top.rstrip("/") or "imported")
+        if (folder / called).exists():
+            raise RunError(f"There is a run '{called}' already: import it under another name.")
+        root = Path(place) / called
+        _extract(archive, members, top, root)
+        run = open_run(root)
+        listed = {*run.files, "manifest.json"}
+        extra = sorted({m.removeprefix(top) for m in members} - listed)
+        if extra:
+            raise RunError(f"The zip has '{extra[0]}', which its manifest does not list.")
+        root.rename(folder / called)
+    return open_run(folder / called)
+
+
+def _top(members: Iterable[str]) -> str:
+    """The folder of the zip that the run lies in, with its slash; empty where it is at the top."""
+    found = [m for m in members if m.rsplit("/", 1)[-1] == "run.json"]
+    if len(found) != 1 or found[0].count("/") > 1:
+        raise RunError("The zip holds no run, or several: it must have one run.json.")
+    return found[0].removesuffix("run.json")
+
+
+def _extract(
+    archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], top: str, root: Path
+) -> None:
+    if len(members) > MOST_FILES:
+        raise RunError(f"The zip has {len(members):,} files and may have {MOST_FILES:,}.")
+    left = MOST_BYTES
+    root.mkdir()
+    for name, member in members.items():
+        if not name.startswith(top):
+            raise RunError(f"The zip has '{name}' beside its run: pack the run's folder alone.")
+        path = files.inside(root, name.removeprefix(top))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # What the zip says of its sizes is not believed: what comes out is counted.
+        with archive.open(member) as stream, open(path, "xb") as out:
+            while block := stream.read(_BLOCK):
+                left -= len(block)
+                if left < 0:
+                    raise RunError(f"The zip unpacks to more than {MOST_BYTES >> 30} GB.")
+                out.write(block)
+
+
+def remove(folder: Path, name: str) -> None:
+    """Delete a run of a folder, and what was noted of it.
+
+    Raises
+    ------
+    RunError
+        There is no such run in the folder, or it is a link.
+    """
+    path = folder / name
+    # A copied run may have any name, but none that leads elsewhere.
+    if Path(name).name != name or name.startswith(".") or path.is_symlink() or not path.is_dir():
+        raise RunError(f"There is no run '{name}' to delete in {folder}.")
+    gone = path.with_name(f".{name}.deleted")
+    shutil.rmtree(gone, ignore_errors=True)
+    # Gone for everybody at one stroke; its files follow.
+    path.rename(gone)
+    shutil.rmtree(gone)
+    note(folder, name, Note())
+
+
+@dataclass(frozen=True)
+class Note:
+    """What somebody wrote beside a run: words, and tags to find it by."""
+
+    text: str = ""
+    tags: tuple[str, ...] = field(default_factory=tuple)
+
+
+def notes(folder: Path) -> dict[str, Note]:
+    """The notes of a folder's runs by name; none where there is no readable file of them."""
+    try:
+        stored = json.loads((folder / NOTES).read_bytes())
+        return {
+            str(name): Note(str(n["text"]), tuple(map(str, n["tags"])))
+            for name, n in stored.items()
+        }
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return {}
+
+
+def note(folder: Path, name: str, said: Note) -> None:
+    """Keep a note of a run; an empty one is taken away."""
+    with _lock:
+        kept = notes(folder)
+        kept.pop(name, None)
+        if said != Note():
+            kept[name] = said
+        folder.mkdir(parents=True, exist_ok=True)
+        with files.replacing(folder / NOTES) as path:
+            files.write_json(path, {k: asdict(n) for k, n in sorted(kept.items())})

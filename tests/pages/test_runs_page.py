@@ -1,0 +1,52 @@
+"""The Runs page: all runs in one table, notes that stay, one deleted, another open."""
+
+from micrec_core.runs.archive import Note, note, notes
+from micrec_core.ui import runs
+from tests.pages.conftest import healthy, words
+from tests.ui_run import write_run
+
+
+def test_every_run_has_a_row(app, tmp_path):
+    write_run(tmp_path, "one")
+    write_run(tmp_path, "two", seed=4)
+    (write_run(tmp_path, "bad") / "run.json").write_text("{")
+    note(tmp_path, "two", Note("for the lecture", ("class",)))
+    test = app(tmp_path, "runs")
+    healthy(test)
+    table = test.dataframe[0].value.set_index("run")
+    assert list(table.index) == ["bad", "one", "two"]
+    assert table.loc["bad", "status"] == "damaged"
+    assert 0 < table.loc["one", "ndcg@20"] < 1
+    assert table.loc["two", "note"] == "for the lecture"
+    test.pills(key="runs_tags").set_value(["class"]).run()
+    assert list(test.dataframe[0].value["run"]) == ["two"]
+
+
+def test_what_is_done_with_one(app, tmp_path, monkeypatch):
+    write_run(tmp_path, "one")
+    write_run(tmp_path, "two", seed=4)
+    monkeypatch.setattr(runs, "show", lambda table: str(table["run"].iloc[-1]))
+    test = app(tmp_path, "runs")
+    healthy(test)
+    test.text_area[0].set_value("worth keeping")
+    next(b for b in test.button if b.label == "Keep").click().run()
+    healthy(test)
+    assert notes(tmp_path) == {"two": Note("worth keeping")}
+    next(b for b in test.button if b.label == "Open").click().run()
+    assert test.sidebar.selectbox(key="run").value == "two"
+    test.button(key="runs_delete").click().run()
+    healthy(test)
+    assert "is deleted" in words(test)
+    assert not (tmp_path / "two").exists() and (tmp_path / "one").exists()
+    assert test.sidebar.selectbox(key="run").value == "one"
+
+
+def test_a_run_that_comes_with_the_app_stays(app, tmp_path, monkeypatch):
+    path = write_run(tmp_path / "bundled", "sample")
+    test = app(tmp_path / "none", "runs")
+    monkeypatch.setenv("MICREC_BUNDLED", str(path.parent))
+    monkeypatch.setattr(runs, "show", lambda table: "sample")
+    test.run()
+    healthy(test)
+    assert "cannot be deleted" in words(test)
+    assert "Delete it" not in [b.label for b in test.button]

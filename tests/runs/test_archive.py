@@ -1,0 +1,96 @@
+"""A run goes out as one file and comes back whole, or not at all."""
+
+import io
+import zipfile
+
+import pytest
+
+from micrec_core.errors import MicrecError, RunError
+from micrec_core.runs import archive, list_runs, open_run
+from micrec_core.runs.archive import Note, note, notes, pack, remove, unpack
+from tests.ui_run import write_run
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory):
+    path = write_run(tmp_path_factory.mktemp("from"), "tiny")
+    out = io.BytesIO()
+    pack(open_run(path), out)
+    return out.getvalue()
+
+
+def changed(packed: bytes, **names) -> io.BytesIO:
+    """The zip with members added, or replaced."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(packed)) as old, zipfile.ZipFile(out, "w") as new:
+        for member in old.namelist():
+            if member not in names:
+                new.writestr(member, old.read(member))
+        for name, content in names.items():
+            new.writestr(name, content)
+    out.seek(0)
+    return out
+
+
+def test_there_and_back(packed, tmp_path):
+    run = unpack(io.BytesIO(packed), tmp_path)
+    assert run.name == "tiny"
+    again = unpack(io.BytesIO(packed), tmp_path, "other")
+    assert again.digests == run.digests
+    assert {r.name for r in list_runs(tmp_path)} == {"tiny", "other"}
+    with pytest.raises(RunError, match="already"):
+        unpack(io.BytesIO(packed), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        {"../outside.txt": "x"},
+        {"tiny/../../outside.txt": "x"},
+        {"/outside.txt": "x"},
+        {"tiny/more.txt": "not listed"},
+        {"tiny/weights.parquet": "another"},
+        {"second/run.json": "{}"},
+        {"beside.txt": "x"},
+    ],
+)
+def test_what_is_not_one_whole_run_leaves_nothing(packed, tmp_path, names):
+    folder = tmp_path / "runs"
+    with pytest.raises(MicrecError):
+        unpack(changed(packed, **names), folder)
+    assert list(folder.iterdir()) == []
+    assert {p.name for p in tmp_path.iterdir()} == {"runs"}
+
+
+def test_no_zip_and_too_much(packed, tmp_path, monkeypatch):
+    with pytest.raises(RunError, match="not a zip"):
+        unpack(io.BytesIO(b"no zip"), tmp_path)
+    monkeypatch.setattr(archive, "MOST_BYTES", 1000)
+    with pytest.raises(RunError, match="unpacks to more"):
+        unpack(io.BytesIO(packed), tmp_path)
+    with pytest.raises(MicrecError, match="cannot name a run"):
+        unpack(io.BytesIO(packed), tmp_path, "../x")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_removing_takes_the_run_and_its_note_and_nothing_else(packed, tmp_path):
+    unpack(io.BytesIO(packed), tmp_path)
+    unpack(io.BytesIO(packed), tmp_path, "kept")
+    note(tmp_path, "tiny", Note("good", ("paper",)))
+    note(tmp_path, "kept", Note("better", ("paper", "new")))
+    assert notes(tmp_path)["tiny"] == Note("good", ("paper",))
+    remove(tmp_path, "tiny")
+    assert [r.name for r in list_runs(tmp_path)] == ["kept"]
+    assert notes(tmp_path) == {"kept": Note("better", ("paper", "new"))}
+    (tmp_path / "link").symlink_to(tmp_path / "kept")
+    for name in ("tiny", "../x", ".", "..", ".notes.json", "link", ""):
+        with pytest.raises(RunError, match="no run"):
+            remove(tmp_path, name)
+    assert (tmp_path / "kept" / "run.json").is_file()
+
+
+def test_notes_of_a_damaged_file_are_none(tmp_path):
+    (tmp_path / archive.NOTES).write_text("[1")
+    assert notes(tmp_path) == {}
+    note(tmp_path, "a", Note("x"))
+    assert notes(tmp_path) == {"a": Note("x")}
