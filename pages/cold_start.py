@@ -6,6 +6,7 @@ from micrec_core.ui.glossary import words
 from micrec_core.ui.made_up import beside_simpler, proof, show_lists, steps
 from micrec_core.ui.makeup import build, from_address, into_address
 from micrec_core.ui.present import present, presenting, switch
+from micrec_core.ui.rules import choose_rules
 from micrec_core.ui.sidebar import opened
 from micrec_core.ui.state import session
 from micrec_core.ui.what_if import choose_left_out
@@ -41,7 +42,8 @@ with right:
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         k = st.slider("Length of the lists", 3, 20, 5, key="cold_k", bind="query-params", width=320)
         switch()
-    user = show_lists(this, k, choose_left_out(this, "cold_off"))
+    off = choose_left_out(this, "cold_off")
+    user = show_lists(this, k, off, choose_rules())
     proof(this)
 
 simpler, on_map, computation = st.tabs(

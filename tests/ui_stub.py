@@ -66,7 +66,7 @@ class StubRecommender:
             [f"u{i}" for i in range(self._n_users) if domain == "food" or i % 2], dtype=object
         )
 
-    def user(self, *, id=None, likes=None, text=None, image=None) -> _User:
+    def user(self, *, id=None, likes=None, text=None, image=None, counts_as=1) -> _User:
         likes = likes or ({"food": ("f1", "f2")} if id else {})
         kind = {d: "hot" if id else "warm" if likes.get(d) else "cold" for d in self.domains}
         return _User(id, likes, kind)
@@ -90,6 +90,7 @@ class StubRecommender:
         items["score"] = score
         items["id"], items["text"], items["image"] = score * 0.5, score * 0.6, -score * 0.2
         items["memory"] = score * 0.1
+        items = items[~items["item_id"].isin(set(exclude))]
         return _Answer(domain, items, 1.8, user.kind[domain])
 
     def explain(self, user: _User, domain: str, item_id: str) -> _Explanation:
@@ -119,6 +120,11 @@ class StubRecommender:
     def similar(self, domain: str, item_id: str, k: int = 10, modality=None) -> pd.DataFrame:
         near = self._ranked(domain, k, len(str(modality)))[["item_id", "title"]]
         return near.assign(similarity=np.linspace(0.9, 0.5, len(near)))
+
+    def words(self, text: str) -> list[Any]:
+        kinds = {"coffee": "known", "and": "little"}
+        return [SimpleNamespace(text=w, kind=kinds.get(w, "unknown"), through=())
+                for w in text.split()]  # fmt: skip
 
     def starters(self, n: int = 6) -> list[dict[str, Any]]:
         likes = {d: [str(i) for i in self._ranked(d, 2, 1)["item_id"]] for d in self.domains}

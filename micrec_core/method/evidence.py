@@ -7,7 +7,7 @@ explanation can name it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,12 +29,14 @@ class Person:
     items : per domain the rows of what they took, sorted
     unchanged : per domain, whether ``items`` is the training history and nothing else was given
     documents : modality -> what they wrote or showed, encoded (one row, not centred)
+    counts_as : how many items taken, which say the same, each document counts as
     """
 
     rows: tuple[int, ...]
     items: tuple[Rows, ...]
     unchanged: tuple[bool, ...]
     documents: Mapping[str, FeatureMatrix]
+    counts_as: float = field(default=1.0, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def profile_of(model: ModelArrays, user: Person, d: int, m: str, others: list[in
     """The profile of a user in modality ``m`` of domain ``d``; items of ``others`` count half."""
     own = [_items(model, d, m, user.items[d], 1.0)]
     if m in user.documents:
-        own.append(_document(centre(user.documents[m], model.means[m][d])))
+        own.append(_document(centre(user.documents[m], model.means[m][d]), user.counts_as))
     rest = [_items(model, s, m, user.items[s], OTHER_DOMAIN) for s in others]
     squared = _squared(_sum(own))
     count = np.array([sum(e.count for e in own)], np.float32)
@@ -112,9 +114,11 @@ def _items(model: ModelArrays, d: int, m: str, rows: Rows, weight: float) -> Evi
     return Evidence(d, rows, dense, terms, values, weight * len(rows))
 
 
-def _document(matrix: FeatureMatrix) -> Evidence:
-    query = Query.of(matrix)
-    return Evidence(-1, np.zeros(0, np.int64), query.dense[None, :], query.terms, query.values, 1.0)
+def _document(matrix: FeatureMatrix, counts_as: float) -> Evidence:
+    query, none = Query.of(matrix), np.zeros(0, np.int64)
+    values = None if query.values is None else query.values * np.float32(counts_as)
+    dense = query.dense[None, :] * counts_as
+    return Evidence(-1, none, dense, query.terms, values, counts_as)
 
 
 def _gather(rows: csr_matrix, which: Rows) -> tuple[Rows, Floats]:

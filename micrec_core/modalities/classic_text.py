@@ -104,6 +104,10 @@ class ClassicText(Encoder):
         """The terms in the order of the sparse columns."""
         return self._terms
 
+    def words(self, text: str) -> list[str]:
+        """The words of a text as they are looked up; none for function words."""
+        return tokens(text)
+
     def fit(self, inputs: Sequence[str | None]) -> ClassicText:
         """Learn vocabulary, inverse document frequencies and the SVD from ``inputs``."""
         texts = [text for text in inputs if text]

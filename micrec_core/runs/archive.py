@@ -107,7 +107,8 @@ def remove(folder: Path, name: str) -> None:
     """
     path = folder / name
     # A copied run may have any name, but none that leads elsewhere.
-    if Path(name).name != name or name.startswith(".") or path.is_symlink() or not path.is_dir():
+    inside = bool(name) and Path(name).name == name and not name.startswith(".")
+    if not inside or path.is_symlink() or not path.is_dir():
         raise RunError(f"There is no run '{name}' to delete in {folder}.")
     gone = path.with_name(f".{name}.deleted")
     shutil.rmtree(gone, ignore_errors=True)

@@ -115,3 +115,18 @@ class Ranking:
                 writer.write_table(first)
                 for table in tables:
                     writer.write_table(table)
+
+
+def cost_of_rules(free: pd.DataFrame, ruled: pd.DataFrame) -> float:
+    """What a list loses by rules in the model's own eyes, a share from 0 to 1.
+
+    One minus the NDCG of the ruled list, with the model's own scores as the gains: there is no
+    other truth about somebody made up.
+
+    Parameters
+    ----------
+    free, ruled : score, best first, of the same length wherever there are items enough
+    """
+    gains = [np.maximum(items["score"].to_numpy(float), 0.0) for items in (free, ruled)]
+    best, found = (float((g / np.log2(np.arange(2, len(g) + 2))).sum()) for g in gains)
+    return 1.0 - found / best if best > 0 else 0.0

@@ -45,6 +45,7 @@ from micrec_core.serving.steps import Step, make_steps
 from micrec_core.serving.users import Directory, User, assemble, make_user
 from micrec_core.serving.what_if import checked, items_without, scores_without, switches
 from micrec_core.serving.what_if import without as without_parts
+from micrec_core.serving.words import Word, words
 
 if TYPE_CHECKING:
     from micrec_core.modalities.base import Encoder
@@ -115,6 +116,7 @@ class Recommender:
         *,
         id: str | None = None,
         likes: Mapping[str, Sequence[str]] | None = None,
+        counts_as: float = 1.0,
         **said: str | bytes | Path | None,
     ) -> User:
         """A user of the training data, one made up, or one of the data with more likes.
@@ -123,6 +125,7 @@ class Recommender:
         ----------
         id : a user id of the training data; brings the training history along
         likes : domain -> item ids, added to the history
+        counts_as : how many likes, which say the same, a sentence or a picture counts as
         **said : modality -> what they say or show in it (``text=...``, ``image=...``)
 
         Raises
@@ -130,9 +133,15 @@ class Recommender:
         RunError
             The id, a domain or an item is not known.
         DataError, ConfigError
-            The picture cannot be read, or the encoder cannot encode anything new.
+            The picture cannot be read, the encoder cannot encode anything new, or a sentence is to
+            count as nothing.
         """
-        return make_user(self._directory, id=id, likes=likes or {}, said=said, encode=self._encode)
+        if counts_as <= 0:
+            raise ConfigError(f"a sentence cannot count as {counts_as} likes; give more than 0")
+        return make_user(
+            self._directory, id=id, likes=likes or {}, said=said, encode=self._encode,
+            counts_as=counts_as,
+        )  # fmt: skip
 
     def without(self, user: User, domain: str, item_id: str) -> User:
         """The same user without one like; to be recommended to anew, not guessed from."""
@@ -141,7 +150,13 @@ class Recommender:
         items = list(user.items)
         items[d] = items[d][items[d] != row]
         return assemble(
-            self._directory, user.id, user.rows, tuple(items), user.documents, user.notes
+            self._directory,
+            user.id,
+            user.rows,
+            tuple(items),
+            user.documents,
+            user.notes,
+            user.counts_as,
         )
 
     def _folded(self, user: User, d: int) -> Folded:
@@ -175,6 +190,12 @@ class Recommender:
         row = self._directory.user_row(d, user_id)
         rows = self._directory.history(d, row) if row >= 0 else np.zeros(0, np.int64)
         return self._listed(d, rows)
+
+    def words(self, text: str) -> list[Word] | None:
+        """What the model makes of each word of a text; None where its encoder reads any word."""
+        if "text" not in self.modalities:
+            return None
+        return words(self.bundle, self._encoder("text"), text)
 
     # Lists ---------------------------------------------------------------------------------------
 

@@ -94,6 +94,7 @@ def make_user(
     likes: Mapping[str, Sequence[str]],
     said: Mapping[str, object],
     encode: Encode,
+    counts_as: float = 1.0,
 ) -> User:
     """Look everything up; ``likes`` come on top of the training history of ``id``.
 
@@ -120,7 +121,7 @@ def make_user(
         past = directory.history(d, rows[d]) if rows[d] >= 0 else np.zeros(0, np.int64)
         items.append(np.union1d(past, np.asarray(extra, np.int64)).astype(np.int64))
     documents, notes = _documents(directory.bundle, said, encode)
-    return assemble(directory, id, rows, tuple(items), documents, notes)
+    return assemble(directory, id, rows, tuple(items), documents, notes, counts_as)
 
 
 def _documents(
@@ -149,6 +150,7 @@ def assemble(
     items: tuple[NDArray[np.int64], ...],
     documents: Mapping[str, FeatureMatrix],
     notes: tuple[str, ...] = (),
+    counts_as: float = 1.0,
 ) -> User:
     """A user from rows: says which kind it is in each domain."""
     parts = directory.bundle.domains
@@ -161,7 +163,7 @@ def assemble(
         warm = bool(len(items[d]) or documents)
         kind[part.name] = "hot" if unchanged[d] else "warm" if warm else "cold"
     likes = {part.name: _ids(part, items[d]) for d, part in enumerate(parts)}
-    return User(rows, items, unchanged, documents, id, likes, kind, notes)
+    return User(rows, items, unchanged, documents, id, likes, kind, notes, counts_as=counts_as)
 
 
 def _ids(part: DomainPart, rows: NDArray[np.int64]) -> tuple[str, ...]:

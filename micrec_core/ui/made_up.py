@@ -11,10 +11,12 @@ import streamlit as st
 from micrec_core.errors import MicrecError, RunError
 from micrec_core.figures.recommendations import rank_moves, reasons, sources
 from micrec_core.names import model_label
+from micrec_core.serving.lists import cost_of_rules
 from micrec_core.ui import serve
 from micrec_core.ui.cards import gallery, legend, recommendation_cards
 from micrec_core.ui.components import announce
 from micrec_core.ui.library import Opened, listings, open_listed
+from micrec_core.ui.rules import Rules, left_out
 from micrec_core.ui.state import TOOK_BACK, session
 from micrec_core.ui.what_if import without
 from micrec_core.ui.widgets import cells, chart, choose_domain, plain, problem, show_table
@@ -26,10 +28,13 @@ KINDS = {
 }
 
 
-def show_lists(opened: Opened, k: int, off: tuple[str, ...] = ()) -> Any:
+def show_lists(
+    opened: Opened, k: int, off: tuple[str, ...] = (), rules: Rules | None = None
+) -> Any:
     """Cards in both domains with the moves since the last change; returns the user.
 
-    ``off`` : what is left out of the model; moves are then against the whole model's lists
+    ``off`` : what is left out of the model, ``rules`` what of the shop's items; moves are then
+    against the whole model's lists of all items
     """
     model = serve.recommender(opened)
     user = serve.made_up_user(model, session().made)
@@ -44,14 +49,19 @@ def show_lists(opened: Opened, k: int, off: tuple[str, ...] = ()) -> Any:
                 # A list of another length is another list: only the user's changes move places.
                 before = session().made.before(f"{domain} {k}", ids)
                 moves = rank_moves(before, ids) if before else None
-                if left_out := without(opened, domain, off):
-                    answer = model.recommend(user, domain, k=k, without=left_out)
+                free = answer.items
+                never = left_out(opened, domain, rules or Rules())
+                if never or without(opened, domain, off):
+                    parts = without(opened, domain, off)
+                    answer = model.recommend(user, domain, k=k, exclude=never, without=parts)
                     moves = rank_moves(ids, [str(i) for i in answer.items["item_id"]])
             except MicrecError as error:
                 problem(str(error))
                 continue
             about = plain(answer.note) or KINDS.get(answer.kind, "")
             st.caption(f"**{answer.kind}**: {about} · {answer.milliseconds:.0f} ms")
+            if never:
+                _cost(len(never), free, model.recommend(user, domain, k=k, exclude=never).items)
             recommendation_cards(opened, domain, answer.items, moves)
             found[domain] = answer.items
     if found:
@@ -64,6 +74,14 @@ def show_lists(opened: Opened, k: int, off: tuple[str, ...] = ()) -> Any:
     _announce(opened, found)
     _tables(opened, found)
     return user
+
+
+def _cost(n: int, free: pd.DataFrame, ruled: pd.DataFrame) -> None:
+    lost = cost_of_rules(free, ruled)
+    st.caption(
+        f":material/rule: The rules leave out {n:,} items and cost **{lost:.1%}** of NDCG in the "
+        "model's own eyes (its scores as gains)."
+    )
 
 
 def _announce(opened: Opened, found: dict[str, pd.DataFrame]) -> None:

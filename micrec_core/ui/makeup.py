@@ -13,6 +13,7 @@ from micrec_core.ui.address import news, say
 from micrec_core.ui.cards import GRID, LINE, thumbnail, title_of
 from micrec_core.ui.finder import find_items
 from micrec_core.ui.library import Opened, catalogue, item
+from micrec_core.ui.sentence import show_words, weigh
 from micrec_core.ui.state import TOOK_BACK, MadeUp, session
 from micrec_core.ui.widgets import choose_domain, named, plain, problem
 
@@ -48,7 +49,7 @@ def _take_persona(persona: dict[str, Any], touched: bool = True) -> None:
     likes = {d: [str(i) for i in ids] for d, ids in (persona.get("likes") or {}).items()}
     made = session().made
     text = persona.get("text") or ""
-    session().made = MadeUp(likes, text, None, persona["name"], touched, made.lists)
+    session().made = MadeUp(likes, text, persona=persona["name"], touched=touched, lists=made.lists)
     st.session_state["cold_text"] = session().made.text
 
 
@@ -70,7 +71,9 @@ def build(opened: Opened) -> None:
     likes_of(opened)
     _add_items(opened)
     say_something()
+    show_words(opened)
     _picture()
+    weigh()
 
 
 def start_from(opened: Opened) -> None:

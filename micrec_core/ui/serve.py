@@ -70,7 +70,9 @@ def hash_at_opening(opened: Opened) -> str:
 def made_up_user(model: Recommender, made: MadeUp) -> Any:
     """The recommender's view of the made-up user."""
     likes = {d: tuple(ids) for d, ids in made.likes.items() if ids}
-    return model.user(likes=likes, text=made.text.strip() or None, image=made.image)
+    return model.user(
+        likes=likes, text=made.text.strip() or None, image=made.image, counts_as=made.counts_as
+    )
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)

@@ -21,12 +21,14 @@ class MadeUp:
 
     ``likes`` maps a domain to liked item ids. ``lists`` maps the name of a list to a description of
     the user that it was made for, the ids shown, and the ids shown before that (None at first), so
-    that a change can say which places moved. ``touched`` says that a visitor has chosen something.
+    that a change can say which places moved. ``counts_as`` is how many likes the text and the
+    picture count as. ``touched`` says that a visitor has chosen something.
     """
 
     likes: dict[str, list[str]] = field(default_factory=dict)
     text: str = ""
     image: bytes | None = None
+    counts_as: int = 1
     persona: str | None = None
     touched: bool = False
     lists: dict[str, tuple[str, list[str], list[str] | None]] = field(default_factory=dict)
@@ -44,7 +46,7 @@ class MadeUp:
 
         ``what`` names the list, of which ``ids`` is the one shown now.
         """
-        now = repr((self.likes, self.text, bool(self.image)))
+        now = repr((self.likes, self.text, bool(self.image), self.counts_as))
         last = self.lists.get(what)
         if last is None or last[0] != now:
             self.lists[what] = (now, ids, last[1] if last else None)

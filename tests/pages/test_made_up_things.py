@@ -45,3 +45,24 @@ def test_switches_leave_parts_out_and_say_so(app, full_run):
         assert "**At inference**" in words(test)
         assert [t.value for t in test.text] != before
         assert "arrow_" in words(test) or "**new**" in words(test)
+
+
+def test_words_of_a_sentence_are_lit_or_grey(app, full_run):
+    test = app(full_run, "cold_start")
+    test.text_area(key="cold_text").set_value("coffee and zzgrub").run()
+    healthy(test)
+    said = words(test)
+    assert ":green-background[**coffee**] and :gray-background[zzgrub]" in said
+    assert "Grey: zzgrub" in said
+    test.slider(key="cold_counts").set_value(7).run()
+    healthy(test)
+
+
+def test_rules_leave_items_out_and_say_their_cost(app, full_run):
+    test = app(full_run, "cold_start")
+    first = next(t.value for t in test.text if t.value.startswith("1. "))
+    word = first.split()[-1]
+    test.text_input(key="cold_never").set_value(word).run()
+    healthy(test)
+    assert "of NDCG in the model's own eyes" in words(test)
+    assert not any(t.value.endswith(f" {word}") for t in test.text if t.value[0] in "12345")
