@@ -126,6 +126,9 @@ class StubRecommender:
         return [SimpleNamespace(text=w, kind=kinds.get(w, "unknown"), through=())
                 for w in text.split()]  # fmt: skip
 
+    def flow(self, user: _User, domain: str, item_id: str) -> list[Any]:
+        return [SimpleNamespace(name="templates", parts={"id": 0.5}, adds=0.5)]
+
     def starters(self, n: int = 6) -> list[dict[str, Any]]:
         likes = {d: [str(i) for i in self._ranked(d, 2, 1)["item_id"]] for d in self.domains}
         return [{"name": "Thai, noodles", "sentence": "Found in the data.", "likes": likes}]

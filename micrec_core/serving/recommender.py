@@ -31,6 +31,7 @@ from micrec_core.runs import Run, open_run
 from micrec_core.serving.audience import Crowd, audience, crowds
 from micrec_core.serving.bundle import read_bundle
 from micrec_core.serving.contents import Bundle
+from micrec_core.serving.flow import Stage, flow
 from micrec_core.serving.item_map import ItemMap, item_map
 from micrec_core.serving.lists import NOBODY, PER_USER, Ranking, Recommendation
 from micrec_core.serving.new_items import (
@@ -498,6 +499,19 @@ class Recommender:
         if held is not None:
             memory = (held.weight, float(held.scale(self._taken(user, d))[0, 0]))
         return make_steps(self.bundle, user, folded, top, vocabularies, memory)
+
+    def flow(self, user: User, domain: str, item_id: str) -> list[Stage]:
+        """An item's score as it grows along the user's fold-in; stages add up to it.
+
+        Empty where nothing can be folded in.
+        """
+        d = self._directory.domain(domain)
+        folded = self._folded(user, d)
+        if folded.empty:
+            return []
+        held, row = self.bundle.remembered[d], self._directory.item(d, item_id)
+        memory = None if held is None else float(self._memory(user, folded)[row])
+        return flow(folded, self._item(d, item_id), self.sources, memory)
 
     def weights(self, user: User, domain: str) -> dict[str, float]:
         """Gate weight of each modality for a user; 0 where they have none of it."""

@@ -23,7 +23,7 @@ _NO_PICTURE = (
     "stroke-dasharray='4 4'/><text x='48' y='52' font-size='11' text-anchor='middle' "
     "fill='#8A8A8A' font-family='sans-serif'>no picture</text></svg>"
 )
-_NO_PICTURE_URL = "data:image/svg+xml;base64," + base64.b64encode(_NO_PICTURE.encode()).decode()
+NO_PICTURE = "data:image/svg+xml;base64," + base64.b64encode(_NO_PICTURE.encode()).decode()
 
 
 def has_thumbnail(row: pd.Series | None) -> bool:
@@ -56,7 +56,7 @@ def data_url(blob: object) -> str | None:
 def with_pictures(opened: Opened, domain: str, items: pd.DataFrame) -> pd.DataFrame:
     """The list with a first column ``picture`` of data-URLs."""
     rows = [item(opened, domain, i) for i in items["item_id"]]
-    urls = [data_url(None if r is None else r.get("thumbnail")) or _NO_PICTURE_URL for r in rows]
+    urls = [data_url(None if r is None else r.get("thumbnail")) or NO_PICTURE for r in rows]
     out = items.copy()
     out.insert(0, "picture", urls)
     return out

@@ -15,6 +15,7 @@ from micrec_core.serving.lists import cost_of_rules
 from micrec_core.ui import serve
 from micrec_core.ui.cards import gallery, legend, recommendation_cards
 from micrec_core.ui.components import announce
+from micrec_core.ui.flow import show_flow
 from micrec_core.ui.library import Opened, listings, open_listed
 from micrec_core.ui.rules import Rules, left_out
 from micrec_core.ui.state import TOOK_BACK, session
@@ -172,6 +173,7 @@ def steps(opened: Opened, user: Any) -> None:
     """The computation one step at a time, for teaching."""
     model = serve.recommender(opened)
     domain = choose_domain(opened.labels, "cold_steps_domain", opened.pair[0])
+    show_flow(opened, user, domain)
     cards = model.steps(user, domain)
     place = 1
     if len(cards) > 1:

@@ -25,7 +25,7 @@ def _component(name: str) -> Any:
     )
 
 
-_announce, _ranks = _component("announce"), _component("ranks")
+_announce, _ranks, _flow = map(_component, ("announce", "ranks", "flow"))
 
 
 def announce(say: str, focus: str = "") -> None:
@@ -39,3 +39,8 @@ def announce(say: str, focus: str = "") -> None:
 def ranks(rows: Sequence[dict[str, Any]], key: str) -> None:
     """A list in compact rows that move to their new places when it changes."""
     _ranks(data={"rows": list(rows)}, key=key)
+
+
+def flow(data: dict[str, Any], key: str) -> None:
+    """The fold-in, drawn, step by step or played; ``data`` as flow.js says."""
+    _flow(data=data, key=key)
