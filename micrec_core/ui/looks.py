@@ -12,7 +12,7 @@ CSS = """
 /* A row of choices wraps on a phone instead of being cut. */
 .stButtonGroup [role="radiogroup"], .stButtonGroup [role="group"] { flex-wrap: wrap }
 /* White on the dark theme's colour is too faint as well. */
-button[kind="primary"] { color: light-dark(#FFFFFF, #14181F) }
+button[kind="primary"], .stMultiSelect span[title] { color: light-dark(#FFFFFF, #14181F) }
 /* Said and not shown: what a button with a common word is about; see ``named``. */
 .stButton em, [data-testid="stExpander"] summary em {
   position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
