@@ -3,13 +3,13 @@ import streamlit as st
 from micrec_core.ui import serve
 from micrec_core.ui.alignment import show_map_of_made_up
 from micrec_core.ui.glossary import words
+from micrec_core.ui.left_out import choose_left_out
 from micrec_core.ui.made_up import beside_simpler, proof, show_lists, steps
 from micrec_core.ui.makeup import build, from_address, into_address
 from micrec_core.ui.present import present, presenting, switch
 from micrec_core.ui.rules import choose_rules
 from micrec_core.ui.sidebar import opened
 from micrec_core.ui.state import session
-from micrec_core.ui.what_if import choose_left_out
 from micrec_core.ui.widgets import empty, needs_recommender, page_head
 
 if not presenting():

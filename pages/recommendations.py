@@ -6,8 +6,8 @@ from micrec_core.ui import serve
 from micrec_core.ui.cards import legend
 from micrec_core.ui.finder import pick_user
 from micrec_core.ui.known import compare, explain, lists, pasts
+from micrec_core.ui.left_out import choose_left_out
 from micrec_core.ui.sidebar import opened
-from micrec_core.ui.what_if import choose_left_out
 from micrec_core.ui.widgets import needs_recommender, page_head
 
 page_head(

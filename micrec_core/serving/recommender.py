@@ -32,7 +32,6 @@ from micrec_core.serving.audience import Crowd, audience, crowds
 from micrec_core.serving.bundle import read_bundle
 from micrec_core.serving.contents import Bundle
 from micrec_core.serving.flow import Stage, flow
-from micrec_core.serving.item_map import ItemMap, item_map
 from micrec_core.serving.lists import NOBODY, PER_USER, Ranking, Recommendation
 from micrec_core.serving.new_items import (
     NewItem,
@@ -40,13 +39,14 @@ from micrec_core.serving.new_items import (
     similar_by_content,
     similar_by_embedding,
 )
+from micrec_core.serving.plane import ItemMap, item_map
 from micrec_core.serving.reasons import Explanation, explain, popularity_explanation
+from micrec_core.serving.sentences import Word, words
 from micrec_core.serving.starters import starters
 from micrec_core.serving.steps import Step, make_steps
 from micrec_core.serving.users import Directory, User, assemble, make_user
 from micrec_core.serving.what_if import checked, items_without, scores_without, switches
 from micrec_core.serving.what_if import without as without_parts
-from micrec_core.serving.words import Word, words
 
 if TYPE_CHECKING:
     from micrec_core.modalities.base import Encoder

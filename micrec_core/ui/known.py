@@ -11,9 +11,9 @@ from micrec_core.figures import recommendations as figures
 from micrec_core.ui import serve
 from micrec_core.ui.cards import gallery, recommendation_cards, title_of
 from micrec_core.ui.glossary import word, words
+from micrec_core.ui.left_out import without
 from micrec_core.ui.library import Opened, is_comparison, item, listings, open_listed
 from micrec_core.ui.state import choose, follow
-from micrec_core.ui.what_if import without
 from micrec_core.ui.widgets import cells, chart, plain, show_table
 
 _HISTORY = 12

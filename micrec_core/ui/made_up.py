@@ -15,11 +15,11 @@ from micrec_core.serving.lists import cost_of_rules
 from micrec_core.ui import serve
 from micrec_core.ui.cards import gallery, legend, recommendation_cards
 from micrec_core.ui.components import announce
-from micrec_core.ui.flow import show_flow
+from micrec_core.ui.fold_in import show_flow
+from micrec_core.ui.left_out import without
 from micrec_core.ui.library import Opened, listings, open_listed
 from micrec_core.ui.rules import Rules, left_out
 from micrec_core.ui.state import TOOK_BACK, session
-from micrec_core.ui.what_if import without
 from micrec_core.ui.widgets import cells, chart, choose_domain, plain, problem, show_table
 
 KINDS = {

@@ -13,7 +13,7 @@ from micrec_core.ui.address import news, say
 from micrec_core.ui.cards import GRID, LINE, thumbnail, title_of
 from micrec_core.ui.finder import find_items
 from micrec_core.ui.library import Opened, catalogue, item
-from micrec_core.ui.sentence import show_words, weigh
+from micrec_core.ui.said import show_words, weigh
 from micrec_core.ui.state import TOOK_BACK, MadeUp, session
 from micrec_core.ui.widgets import choose_domain, named, plain, problem
 

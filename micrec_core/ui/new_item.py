@@ -13,10 +13,10 @@ from micrec_core.figures import item_map as figures
 from micrec_core.ui import serve
 from micrec_core.ui.cards import CARD, gallery
 from micrec_core.ui.finder import find_items
+from micrec_core.ui.left_out import label
 from micrec_core.ui.library import Opened, catalogue
 from micrec_core.ui.makeup import checked_picture
 from micrec_core.ui.state import MadeItem, session
-from micrec_core.ui.what_if import label
 from micrec_core.ui.widgets import cells, chart, choose_domain, plain, problem, show_table
 
 _LENGTH = 20
