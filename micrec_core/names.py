@@ -106,6 +106,8 @@ TESTS = "tests.parquet"
 PARAMETERS = "model.safetensors"
 CATALOGUE = "catalogue.parquet"
 WEIGHTS = "weights.parquet"
+# What was tried before the settings of a run were found.
+TUNING = "metrics/tuning.parquet"
 SNAPSHOT_USERS = "snapshots/users.parquet"
 LAYOUTS = "snapshots/layouts.parquet"
 

@@ -19,6 +19,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 HEADINGS = {
     "the app": PROJECT["optional-dependencies"]["app"],
     "the API": PROJECT["optional-dependencies"]["api"],
+    "searching for settings": PROJECT["optional-dependencies"]["tune"],
     "model, features, evaluation": PROJECT["dependencies"],
     "tests and checks": PROJECT["optional-dependencies"]["dev"],
     "the documentation as a site": PROJECT["optional-dependencies"]["docs"],

@@ -246,6 +246,9 @@ def train(
     baselines: Annotated[
         bool, typer.Option(help="Set cheap baselines beside it, in a quarter of its time.")
     ] = True,
+    tune: Annotated[
+        int, typer.Option(help="First search for settings by so many trainings (needs optuna).")
+    ] = 0,
     cache: Cache = None,
     as_json: Json = False,
 ) -> None:
@@ -257,6 +260,7 @@ def train(
             "model": {"name": model, "without": words(without)},
             "training": {} if epochs is None else {"epochs": epochs},
             "features": specs(features),
+            "recipe": preset,
             "split": split,
             "mask": mask,
             "seed": seed,
@@ -266,13 +270,11 @@ def train(
         },
         changes(set_),
     )
-    from micrec_core.running.kernels import wait_for_kernels
-    from micrec_core.running.train import train_run
+    from micrec_core.running.tune import train_tuned
 
     with Progress() as progress:
-        wait_for_kernels()
-        done = train_run(
-            path, out, settings, device=device, resume=resume, progress=progress,
+        done = train_tuned(
+            path, out, settings, tune, device=device, resume=resume, progress=progress,
             cache=cache or _cache(), umap=umap, baselines=baselines,
         )  # fmt: skip
     end = f"{done.run}, best epoch {done.best_epoch}, {done.seconds:.0f} s"
@@ -387,6 +389,7 @@ def compare(
         {
             "training": {} if epochs is None else {"epochs": epochs},
             "features": specs(features),
+            "recipe": preset,
             "split": split,
             "mask": mask,
         },

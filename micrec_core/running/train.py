@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from micrec_core.answering.answers import MicrecAnswerer
 from micrec_core.answering.references import references
 from micrec_core.config import RunSettings
@@ -14,7 +16,7 @@ from micrec_core.data.progress import Progress, silent
 from micrec_core.evaluation.leaks import require_disjoint
 from micrec_core.method.inductive import encode
 from micrec_core.modalities.registry import nouns
-from micrec_core.names import CATALOGUE, MICREC, PARAMETERS, SUMMARY, WEIGHTS
+from micrec_core.names import CATALOGUE, MICREC, PARAMETERS, SUMMARY, TUNING, WEIGHTS
 from micrec_core.running.beside import Beside, solved_beside
 from micrec_core.running.catalogue import catalogue_frame
 from micrec_core.running.cost import Clock
@@ -60,6 +62,7 @@ def train_run(
     cache: Path | None = None,
     umap: bool = True,
     baselines: bool = True,
+    tuning: pd.DataFrame | None = None,
 ) -> TrainResult:
     """Train, evaluate and write a run; one of a baseline has nothing that serves it.
 
@@ -77,6 +80,7 @@ def train_run(
     cache : folder of encoded features; None keeps none
     umap : lay snapshots out by UMAP too, where umap-learn is installed
     baselines : set cheap baselines beside a MICRec (``running.beside``)
+    tuning : what was tried before these settings were found (``running.tune``), to be kept
 
     Raises
     ------
@@ -98,6 +102,8 @@ def train_run(
             require_same(Path(out), settings, dataset, device)
         writer = RunWriter(Path(out), first_info(dataset, settings, device), resume)
         with marked_at_its_end(writer):
+            if tuning is not None:
+                writer.write_parquet(TUNING, tuning)
             progress(f"encoding {nouns()}", 0, 0)
             with clock.part("encode"):
                 material = encode_material(dataset, split, settings, device, cache)

@@ -77,7 +77,7 @@ def test_help_is_quick_and_imports_nothing_heavy() -> None:
 
 @pytest.mark.parametrize("kind,expected", [(Stopped, 143), (type("Stopped", (Exception,), {}), 1)])
 def test_being_stopped_is_told_by_its_class(said, monkeypatch, kind: type, expected: int) -> None:
-    def stop(*words: object) -> None:
+    def stop(*words: object, **told: object) -> None:
         raise kind
 
     monkeypatch.setattr("micrec_core.report.export.export_run", stop)
