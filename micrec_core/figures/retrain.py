@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 from micrec_core.figures import theme
 from micrec_core.figures.findings import interval_text
 from micrec_core.figures.picking import own_seed, pick
+from micrec_core.names import FEWEST
 from micrec_core.protocols import PROTOCOL_LABELS
 
 
@@ -136,7 +137,10 @@ def beside(
     sides = []
     for frame, own in ((candidate, None), (opened, seed)):
         rows = own_seed(pick(frame, metric=metric, cohort="all"), own)
-        said = [interval_text(*values) for values in rows[["mean", "low", "high"]].to_numpy()]
+        said = [
+            interval_text(*values) if n >= FEWEST else f"fewer than {FEWEST} users"
+            for *values, n in rows[["mean", "low", "high", "n"]].to_numpy()
+        ]
         sides.append(rows[keys].assign(said=said).drop_duplicates(keys))
     both = sides[0].merge(sides[1], on=keys, suffixes=("", "_opened"))
     return pd.DataFrame(

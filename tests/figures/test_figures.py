@@ -120,6 +120,8 @@ def test_two_runs_are_set_beside_each_other_where_both_answer():
     row = pick(ours, protocol="known", domain="food", metric="ndcg@20").iloc[0]
     assert table["This training"][0].startswith(f"{row['mean']:.3f} [")
     assert table["Opened run"][0].startswith(f"{row['mean'] + 0.1:.3f} [")
+    few = retrain.beside(ours.assign(n=19), theirs, LABELS, 4)
+    assert set(few["This training"]) == {"fewer than 20 users"}
 
 
 def test_a_missing_modality_gives_no_weight_row():
