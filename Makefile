@@ -19,6 +19,7 @@ help:
 	@echo "make test-fast         the quick part of the tests"
 	@echo "make check             formatting, types and import directions only"
 	@echo "make docs              the documentation as a site, in site/"
+	@echo "make fuzz, make faults spoilt runs, and a machine that fails: minutes each"
 	@echo "make format            put the code in order"
 	@echo "make sample-run        train the run that comes with the app anew"
 

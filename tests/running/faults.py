@@ -140,6 +140,8 @@ def main(arguments: Sequence[str]) -> int:
     names = [word for word in arguments if word in NAMES] or NAMES
     step = next((int(word) for word in arguments if word.isdecimal()), 1)
     begin, found = time.monotonic(), []
+    # The threads of OpenMP do not live on in a fork, and numba ends the process over it.
+    os.environ["NUMBA_THREADING_LAYER"] = "workqueue"
     with tempfile.TemporaryDirectory(prefix="micrec-faults-") as folder:
         for name, scenario in scenarios(Path(folder), names).items():
             for one in tries(Path(folder), name, scenario, step=step):
