@@ -1,8 +1,9 @@
 """Every write, fsync, rename and open of a small command fails once, in every way.
 
 ``python -m tests.running.faults`` tries all of them (``make faults``); with scenarios and a number
-it tries those, every so many-th. Each try is a process forked off one that has everything loaded; a
-try is judged by what it left, and by what a user gets who then goes on.
+it tries those, every so many-th, and with ``small`` what the suite does. Each try is a process
+forked off one that has everything loaded; a try is judged by what it left, and by what a user gets
+who then goes on.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ from tests.running.fault_scenarios import Scenario, amend, export, prepare, trai
 from tests.running.fault_shim import KINDS, Shim, installed
 
 NAMES = ("train", "amend", "prepare", "export")
+# Every so many-th fault of each, and of the training, which is dear, of two ways alone.
+SMALL = {"train": 150, "amend": 7, "prepare": 5, "export": 3}
+DEAR = ("ENOSPC", "SIGKILL")
 
 
 @dataclass(frozen=True)
@@ -136,15 +140,18 @@ def table(found: Sequence[Try]) -> list[str]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """``[SCENARIO ...] [STEP]``."""
+    """``[SCENARIO ...] [STEP]``, or ``small``."""
     names = [word for word in arguments if word in NAMES] or NAMES
+    small = "small" in arguments
     step = next((int(word) for word in arguments if word.isdecimal()), 1)
     begin, found = time.monotonic(), []
     # The threads of OpenMP do not live on in a fork, and numba ends the process over it.
     os.environ["NUMBA_THREADING_LAYER"] = "workqueue"
     with tempfile.TemporaryDirectory(prefix="micrec-faults-") as folder:
         for name, scenario in scenarios(Path(folder), names).items():
-            for one in tries(Path(folder), name, scenario, step=step):
+            kinds = DEAR if small and name == "train" else KINDS
+            every = SMALL[name] if small else step
+            for one in tries(Path(folder), name, scenario, kinds, every):
                 found.append(one)
                 if not one.is_right:
                     sys.stdout.write(f"{one}\n{one.said}\n")

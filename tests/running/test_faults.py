@@ -16,12 +16,11 @@ import pytest
 from tests.running.fault_shim import KINDS, Shim, installed
 
 ROOT = Path(__file__).resolve().parents[2]
-STEP = "13"
 
 
 def test_what_a_fault_leaves_can_be_gone_on_with() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.running.faults", STEP], cwd=ROOT, capture_output=True,
+        [sys.executable, "-m", "tests.running.faults", "small"], cwd=ROOT, capture_output=True,
         text=True, check=False, env=os.environ | {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
