@@ -411,8 +411,9 @@ def _recoded(array: pa.DictionaryArray, name: str, file: str) -> pa.DictionaryAr
 
 
 def _parquet_text(column: pa.ChunkedArray, name: str, file: str) -> pa.LargeStringArray:
+    column = _plain(column)
     kind = column.type
-    text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    text = pa.types.is_large_string(kind) or _is_binary(kind)
     numeric = pa.types.is_floating(kind) or pa.types.is_decimal(kind)
     moment = pa.types.is_timestamp(kind) or pa.types.is_date(kind)
     allowed = text or pa.types.is_integer(kind) or pa.types.is_null(kind)
@@ -421,7 +422,7 @@ def _parquet_text(column: pa.ChunkedArray, name: str, file: str) -> pa.LargeStri
     if not allowed:
         raise DataError(f"{file}: the column '{name}' holds {kind}; write it as text")
     if moment:
-        column = column.cast(pa.timestamp("ns")).cast(pa.int64())
+        column = _instants(column, f"{file}: the column '{name}'")
     try:
         flat = pc.fill_null(column.cast(pa.large_string()), "")
         array = pa.concat_arrays(flat.chunks) if flat.num_chunks != 1 else flat.chunk(0)
@@ -429,3 +430,32 @@ def _parquet_text(column: pa.ChunkedArray, name: str, file: str) -> pa.LargeStri
     except (pa.ArrowException, UnicodeDecodeError) as error:
         raise DataError(f"{file}: the column '{name}' is not UTF-8; write it as UTF-8") from error
     return array
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Values without an encoding, an extension's name or a view; short floats widened."""
+    kind = column.type
+    if isinstance(kind, pa.BaseExtensionType):
+        column = column.cast(kind.storage_type)
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    kind = column.type
+    if pa.types.is_string(kind) or kind == pa.string_view():
+        return column.cast(pa.large_string())
+    if kind == pa.binary_view():
+        return column.cast(pa.large_binary())
+    return column.cast(pa.float64()) if pa.types.is_float16(kind) else column
+
+
+def _is_binary(kind: pa.DataType) -> bool:
+    """Bytes, which are text if they are UTF-8."""
+    tests = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
+    return any(test(kind) for test in tests)
+
+
+def _instants(column: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
+    """Moments and days as microseconds since 1970, whatever their unit: parts may differ in it."""
+    try:
+        return column.cast(pa.timestamp("us"), safe=pa.types.is_date(column.type)).cast(pa.int64())
+    except pa.ArrowInvalid as error:
+        raise DataError(f"{where} is out of range; write dates of the years 1 to 9999") from error
