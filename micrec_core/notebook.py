@@ -144,7 +144,7 @@ def train(
     umap : bool
         Lay the app's map of users out by UMAP beside PCA, which takes up to a minute.
     baselines : bool
-        Set cheap baselines beside a ``micrec``, in a quarter of its training's time.
+        Set cheap baselines beside a ``micrec``, in half of its training's time at most.
     progress : bool
         Draw bars.
     **settings

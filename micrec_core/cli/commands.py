@@ -244,7 +244,7 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last epoch.")] = False,
     umap: Annotated[bool, typer.Option(help="Lay snapshots out by UMAP too.")] = True,
     baselines: Annotated[
-        bool, typer.Option(help="Set cheap baselines beside it, in a quarter of its time.")
+        bool, typer.Option(help="Set cheap baselines beside it, in half of its time at most.")
     ] = True,
     tune: Annotated[
         int, typer.Option(help="First search for settings by so many trainings (needs optuna).")
@@ -323,7 +323,7 @@ def variants(
     shares: Shares = "",
     device: Device = "auto",
     baselines: Annotated[
-        bool, typer.Option(help="Set cheap baselines beside them, in a quarter of a training.")
+        bool, typer.Option(help="Set cheap baselines beside them, in half of a training's time.")
     ] = True,
     cache: Cache = None,
     as_json: Json = False,

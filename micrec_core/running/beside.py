@@ -1,8 +1,8 @@
 """Cheap baselines that stand beside every run, so that none compares itself with popularity alone.
 
 They are solved in seconds at the defaults of their grids, asked every question of the run and
-tested against its model like any variant. Their time is a share of the training's; what did not fit
-into it, or would be too large, is left out and the run says so.
+tested against its model like any variant. Their time is a share of the training's; what does not
+fit into it, or would be too large, is left out and the run says so.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from micrec_core.answering.answers import answerer_of
+from micrec_core.answering.answers import Answerer, answerer_of
 from micrec_core.baselines import REGISTRY, ClosedForm
 from micrec_core.data.progress import Progress
 from micrec_core.evaluation.questions import Outcome, Question
@@ -27,12 +27,16 @@ CHEAP = (
     *("bm25", "content-profile", "rp3beta", "ease", "memory-alone"),
     *("als", "als-joint", "ease-joint"),
 )
-# None begins once so large a part of the training's seconds, or so many seconds, are spent.
-SHARE, LEAST_SECONDS = 0.25, 10.0
-# EASE inverts a matrix of all items of a domain, ease-joint of all domains.
+# Of the training's seconds, what all of them together may take; so many seconds in any case.
+SHARE, LEAST_SECONDS = 0.5, 10.0
+# What is solved no more at such a size, for it would take more than seconds: EASE inverts a matrix
+# of all items of a domain, or of all domains; ALS goes over all train interactions again and again.
 MOST_ITEMS = {"ease": 5_000, "ease-joint": 5_000}
+MOST_INTERACTIONS = {"als": 200_000, "als-joint": 200_000}
 # Users of a question that baselines are asked about, drawn where there are more.
-MOST_USERS = 5_000
+MOST_USERS = 2_000
+# Users by whom the time of asking all is told beforehand.
+_PROBE = 50
 
 
 @dataclass(frozen=True)
@@ -85,21 +89,28 @@ def solved_beside(
     for name in CHEAP:
         if name in skip or not _applies(name, ready):
             continue
-        if why := _refusal(name, ready, spent, allowed):
+        if why := _too_large(name, ready):
             found.left_out[name] = why
+            continue
+        if spent > allowed:
+            found.left_out[name] = f"the {allowed:.0f} s that baselines may take were spent"
             continue
         progress(f"solving {model_label(name)}", 0, 0)
         started = time.perf_counter()
-        outcome, cost = _asked(name, ready, asked)
+        outcome, cost = _asked(name, ready, asked, allowed - spent)
         spent += time.perf_counter() - started
+        if outcome is None:
+            found.left_out[name] = f"asking it would take more than was left of {allowed:.0f} s"
+            continue
         found.outcomes.append(outcome)
         found.seconds[name] = cost
     return found
 
 
 def _asked(
-    name: str, prepared: Prepared, asked: Sequence[Question]
-) -> tuple[Outcome, dict[str, float]]:
+    name: str, prepared: Prepared, asked: Sequence[Question], left: float
+) -> tuple[Outcome | None, dict[str, float]]:
+    """What it answers and what that cost; no answers where they would take longer than is left."""
     own = prepared.settings
     like = own.model.model_copy(update={"name": name, "without": (), "options": {}})
     ready = replace(prepared, settings=own.of(like, own.seed))
@@ -108,9 +119,25 @@ def _asked(
     begun = time.process_time()
     seconds = solve(model, ready)
     solved = time.process_time()
-    outcome = answerer_of(ready, model).outcome(asked, seconds)
+    answerer = answerer_of(ready, model)
+    if seconds + _expected(answerer, [q for q in asked if q.protocol in model.answers]) > left:
+        return None, {}
+    outcome = answerer.outcome(asked, seconds)
     cost = {"solving": solved - begun, "answering": time.process_time() - solved}
     return outcome, {part: round(value, 3) for part, value in cost.items()}
+
+
+def _expected(answerer: Answerer, asked: Sequence[Question]) -> float:
+    """Seconds that all answers will take, by those to a few users."""
+    if not asked:
+        return 0.0
+    largest = max(asked, key=len)
+    few = largest.of(np.arange(min(_PROBE, len(largest))))
+    # What is compiled when first used is not to be timed.
+    answerer.answer(few.of(np.arange(1)))
+    started = time.perf_counter()
+    answerer.answer(few)
+    return (time.perf_counter() - started) / len(few) * sum(map(len, asked))
 
 
 def _whole(prepared: Prepared) -> Prepared:
@@ -128,14 +155,15 @@ def _applies(name: str, prepared: Prepared) -> bool:
     return kind.family != "cross-domain" or len(prepared.dataset.domains) > 1
 
 
-def _refusal(name: str, prepared: Prepared, spent: float, allowed: float) -> str:
-    """Why it is left out, in a sentence; nothing where it is not."""
-    most = MOST_ITEMS.get(name)
-    items = [int(np.count_nonzero(d.item_degree)) for d in prepared.knowledge.domains]
+def _too_large(name: str, prepared: Prepared) -> str:
+    """Why it is not solved at this size, in a sentence; nothing where it is."""
+    domains = prepared.knowledge.domains
+    items = [int(np.count_nonzero(d.item_degree)) for d in domains]
     joint = REGISTRY[name].family == "cross-domain"
     solved, where = (sum(items), "all domains") if joint else (max(items), "one domain")
-    if most is not None and solved > most:
+    if solved > (most := MOST_ITEMS.get(name, solved)):
         return f"{solved:,} items in {where} are more than the {most:,} that it takes here"
-    if spent > allowed:
-        return f"the {allowed:.0f} seconds that baselines may take were spent"
+    told = sum(d.train.nnz for d in domains)
+    if told > (most := MOST_INTERACTIONS.get(name, told)):
+        return f"{told:,} train interactions are more than the {most:,} that it takes here"
     return ""

@@ -150,13 +150,17 @@ def test_what_does_not_fit_is_left_out_and_says_why(
 ) -> None:
     prepared = reopen(run, place / "tiny", "cpu", silent, place / "cache")
     monkeypatch.setattr(beside, "MOST_ITEMS", {"bm25": 20})
-    monkeypatch.setattr(beside, "LEAST_SECONDS", 0.0)
+    monkeypatch.setattr(beside, "MOST_INTERACTIONS", {"als-joint": 100})
     monkeypatch.setattr(beside, "MOST_USERS", 30)
     found = beside.solved_beside(prepared, 0.0, silent, skip=["als"])
-    assert list(found.seconds) == ["content-profile"]
-    assert found.left_out["bm25"].endswith("are more than the 20 that it takes here")
-    assert found.left_out["ease"] == "the 0 seconds that baselines may take were spent"
-    assert set(found.left_out) == {*CHEAP} - {"content-profile", "als"}
+    assert "items in one domain are more than the 20 that it takes" in found.left_out["bm25"]
+    assert "interactions are more than the 100 that it takes" in found.left_out["als-joint"]
+    assert set(found.seconds) == {*CHEAP} - {"bm25", "als", "als-joint"}
+    monkeypatch.setattr(beside, "LEAST_SECONDS", 1e-9)
+    late = beside.solved_beside(prepared, 0.0, silent)
+    assert late.outcomes == [] and set(late.left_out) == set(CHEAP)
+    assert late.left_out["content-profile"] == "asking it would take more than was left of 0 s"
+    assert late.left_out["ease"] == "the 0 s that baselines may take were spent"
     # So many users are enough, the same of every model, and are compared with themselves.
     own = answerer_of(prepared, load_model(run, prepared)).outcome(prepared.material.questions)
     few = beside.few_answers(own)
