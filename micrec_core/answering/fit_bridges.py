@@ -64,9 +64,10 @@ def _choose(
         if len(asked) > _MOST_USERS:
             asked = np.sort(generator.choice(asked, _MOST_USERS, replace=False))
         mask = sparse.csr_matrix(taken[asked])
+        # What the nearest lend does not depend on the penalty: they are looked for once.
+        lent = fit_bridge(alone[fitted], final[fitted], RIDGES[0], 1.0).lent(alone[asked])
         for i, ridge in enumerate(RIDGES):
             mapped = fit_bridge(alone[fitted], final[fitted], ridge, 0.0)(alone[asked])
-            lent = fit_bridge(alone[fitted], final[fitted], ridge, 1.0)(alone[asked]) - mapped
             for j, share in enumerate(SHARES):
                 users = mapped + share * lent
                 ranked = rank_embeddings(users, items, None, mask, candidates, _CUTOFF)

@@ -49,10 +49,18 @@ class Bridge:
         """
         out = users @ self.weight.T + self.bias
         if self.share:
-            rows, weights = self.nearest(users, same)
-            mean = np.einsum("nk,nkd->nd", weights, self.target[np.maximum(rows, 0)])
-            out = out + self.share * mean
+            out = out + self.share * self.lent(users, same)
         return out.astype(np.float32)
+
+    def lent(
+        self, users: NDArray[np.float32], same: NDArray[np.integer] | None = None
+    ) -> NDArray[np.float32]:
+        """The mean of the nearest overlapping users' target embeddings, [n, dim]."""
+        rows, weights = self.nearest(users, same)
+        mean: NDArray[np.float32] = np.einsum(
+            "nk,nkd->nd", weights, self.target[np.maximum(rows, 0)]
+        )
+        return mean
 
     def nearest(
         self, users: NDArray[np.float32], same: NDArray[np.integer] | None = None
