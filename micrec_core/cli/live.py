@@ -100,7 +100,7 @@ def age(
     with Progress() as progress:
         made = study(path, out, settings, slices=slices, device=device, progress=progress)
     lines = []
-    for name in ("groups", "slices"):
+    for name in ("groups", "slices", "shares"):
         columns = [c for c in ("group", "slice", "late") if c in made[name]]
         columns += ["n", *SYSTEMS, "gain", "gain_p", "left", "left_p"]
         lines += aligned([columns, *made[name][columns].itertuples(index=False, name=None)])

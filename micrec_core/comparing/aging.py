@@ -38,6 +38,7 @@ from micrec_core.errors import DataError, RunError
 from micrec_core.evaluation.metrics import ranking_metrics
 from micrec_core.evaluation.significance import bootstrap_interval, compare_paired, holm
 from micrec_core.names import HEADLINE
+from micrec_core.running.drift import RETRAIN_AT
 from micrec_core.running.train import train_run
 from micrec_core.running.update import catalogues, extended
 from micrec_core.runs import open_run
@@ -121,7 +122,9 @@ def age(
 
     Returns
     -------
-    ``groups`` and ``slices``: what ``compared`` makes of all slices and of each; ``asked`` of which
+    ``groups``, ``slices`` and ``shares``: what ``compared`` makes of all slices, of each, and of
+    those before and from the share of late interactions on at which ``running.drift`` advises to
+    train anew; ``asked`` of which
 
     Raises
     ------
@@ -139,7 +142,7 @@ def age(
         except RunError:
             there = _of(items, known)
             data = dataset_of_frames(with_validation(known), there, about, path)
-            train_run(data, place, settings, device=device, umap=False)
+            train_run(data, place, settings, device=device, umap=False, baselines=False)
         return place
 
     first = trained(0, base)
@@ -154,10 +157,13 @@ def age(
         late = 1.0 - len(base) / len(part.known)
         asked.append(_ask(systems, part, base).assign(slice=part.number, late=late))
     table = pd.concat(asked, ignore_index=True)
+    whole = table[table["group"] == GROUPS[0]]
+    some = whole.assign(late=np.where(whole["late"] < RETRAIN_AT, 0.0, RETRAIN_AT))
     return {
         "asked": table,
         "groups": compared(table, ["group"]),
-        "slices": compared(table[table["group"] == GROUPS[0]], ["slice", "late"]),
+        "slices": compared(whole, ["slice", "late"]),
+        "shares": compared(some, ["late"]),
     }
 
 
@@ -217,7 +223,7 @@ def _knowing(run: Path, known: pd.DataFrame, items: pd.DataFrame, images: Path) 
     columns = ["user_id", "item_id", "domain"]
     there = _of(items, known)
     more = read_additions(known[columns], there, catalogues(bundle), images=images)
-    return Recommender(None, extended(bundle, more)[0])
+    return Recommender(None, extended(bundle, more, everyone=False)[0])
 
 
 def _ask(systems: Mapping[str, Recommender], part: Slice, base: pd.DataFrame) -> pd.DataFrame:

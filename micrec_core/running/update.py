@@ -131,8 +131,14 @@ def update_run(
     return Updated(writer.path, added, found, told, notes, seconds)
 
 
-def extended(bundle: Bundle, additions: Additions) -> tuple[Bundle, tuple[str, ...]]:
-    """A bundle with what is new folded in, and sentences on what could not be encoded."""
+def extended(
+    bundle: Bundle, additions: Additions, everyone: bool = True
+) -> tuple[Bundle, tuple[str, ...]]:
+    """A bundle with what is new folded in, and sentences on what could not be encoded.
+
+    ``everyone``: keep the embeddings of users too, by which lists of all at once are made; whoever
+    is asked for alone is folded in then.
+    """
     encoders = {m: load_encoder(*bundle.encoders[m]) for m in bundle.modalities}
     made, notes = encode_more(additions.items, encoders)
     ids: list[NDArray[np.object_]] = []
@@ -147,7 +153,9 @@ def extended(bundle: Bundle, additions: Additions) -> tuple[Bundle, tuple[str, .
     grown = replace(grown, links_by_now=_links(grown))
     grown = with_room_in_memory(grown, [len(part.item_ids) for part in bundle.domains])
     grown = with_items_folded_in(grown)
-    return with_users_folded_in(grown, _people(grown, np.unique(np.concatenate(ids)))), notes
+    if everyone:
+        grown = with_users_folded_in(grown, _people(grown, np.unique(np.concatenate(ids))))
+    return grown, notes
 
 
 def _parent(run: Run) -> Bundle:
