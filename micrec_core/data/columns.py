@@ -178,6 +178,8 @@ def _nanoseconds(words: NDArray[np.object_]) -> NDArray[np.float64]:
     out = parsed.astype("int64").to_numpy() * step
     for k in np.flatnonzero(parsed.isna().to_numpy()):
         out[k] = _far(plain[k])
+    # Among dates a number is no year, though ISO 8601 would have it so.
+    out[[_looks_numeric(word) for word in words]] = math.nan
     return out
 
 

@@ -18,7 +18,7 @@ from micrec_core.errors import DataError
 
 SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet", ".jsonl", ".jsonl.gz")
 BOM = b"\xef\xbb\xbf"
-NOT_UTF8 = "the text is not UTF-8; save it as UTF-8, or say its --encoding, such as cp1252"
+NOT_UTF8 = "the text is not UTF-8; save it as UTF-8, or say what it is, such as --encoding cp1252"
 _MAGIC = (
     (b"\x1f\x8b", "gzip-compressed", ".gz"),
     (b"PAR1", "a parquet file", ".parquet"),
