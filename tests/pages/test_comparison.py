@@ -10,7 +10,7 @@ from micrec_core.ui import library
 from tests import ui_run
 from tests.pages.conftest import PAGES, healthy, words
 
-NEEDS_MODEL = ("alignment", "modalities", "cold_start", "recommendations")
+NEEDS_MODEL = ("alignment", "modalities", "cold_start", "new_item", "recommendations")
 
 
 @pytest.fixture(scope="module")
