@@ -10,7 +10,7 @@ CSS = """
 /* Chosen of a few: the theme's colour on a tint of itself is too faint in the dark. */
 .stButtonGroup button[data-selected="true"] p { color: light-dark(#1F2733, #E6E9EE) }
 /* A row of choices wraps on a phone instead of being cut. */
-.stButtonGroup [role="radiogroup"], .stButtonGroup [role="group"] { flex-wrap: wrap }
+.stButtonGroup div:has(> button) { flex-wrap: wrap; overflow: visible }
 /* White on the dark theme's colour is too faint as well. */
 button[kind="primary"], .stMultiSelect span[title] { color: light-dark(#FFFFFF, #14181F) }
 /* Said and not shown: what a button with a common word is about; see ``named``. */

@@ -87,7 +87,6 @@ def test_page_on_a_phone(served: Server, visit: Visit, page: str) -> None:
     tab = visit("light", 390, 844)
     open_page(tab, served, page, "?tour=1" if page == "overview" else "")
     drawn(tab)
-    assert tab.evaluate(OVERLAPS) == []
     assert tab.evaluate(WIDE) <= 0
     assert tab.evaluate(CUT) == []
     assert tab.evaluate(HEADER) <= 0
