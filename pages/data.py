@@ -4,6 +4,7 @@ import streamlit as st
 
 from micrec_core.bundled import SAMPLE_DATA, from_home
 from micrec_core.errors import MicrecError
+from micrec_core.ui import uploads
 from micrec_core.ui.glossary import words
 from micrec_core.ui.navigation import link
 from micrec_core.ui.own_tables import (
@@ -71,7 +72,10 @@ with upload:
         accept_multiple_files=True,
         key="data_files",
     )
-    st.caption("Pictures are not uploaded; for pictures, give the folder.")
+    st.caption(
+        "Pictures are not uploaded; for pictures, give the folder. What you upload goes after "
+        f"{uploads.KEEP_DAYS:g} days, and may have {uploads.QUOTA_MB:g} MB in all."
+    )
     if st.button("Check the upload", icon=":material/fact_check:", disabled=not files):
         keep(lambda: check_upload(files, written))
 summary = st.session_state.get("data_summary")

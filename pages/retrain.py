@@ -1,27 +1,19 @@
 import streamlit as st
 
 from micrec_core.errors import MicrecError
-from micrec_core.ui import retrain
+from micrec_core.ui import access, retrain
 from micrec_core.ui.navigation import link
 from micrec_core.ui.sidebar import opened_or_none
-from micrec_core.ui.state import session
 from micrec_core.ui.widgets import empty, page_head, plain, problem
 
 page_head(
     "retrain",
     "Train a model in the background and watch it learn. One training runs at a time on this "
-    "server; it goes on when you close the page, and its result is a candidate until you use it.",
+    "server and others wait; it goes on when you close the page, and its result is a candidate "
+    "until you use it.",
 )
 this = opened_or_none()
-owner = session().owner
-
-
-def act(action: str, *arguments: object) -> None:
-    """Run one action of the manager; what it refuses is shown above the settings."""
-    try:
-        getattr(retrain.manager(), action)(*arguments)
-    except MicrecError as error:
-        st.session_state["rt_refusal"] = str(error)
+owner = access.owner()
 
 
 def settings() -> None:
@@ -51,13 +43,13 @@ def settings() -> None:
         type="primary",
         icon=":material/play_arrow:",
         disabled=too_many,
-        on_click=act,
+        on_click=retrain.act,
         args=("start", wanted.arguments(), owner, wanted.name or None),
     )
 
 
 def show_job() -> None:
-    job = retrain.manager().current()
+    job = retrain.manager().current(owner)
     if job is None:
         st.rerun()
     mine = job.owner == owner
@@ -65,10 +57,14 @@ def show_job() -> None:
         state = "is stopping" if job.cancelling else "is being trained"
         st.markdown(f"**{plain(job.name)}** {state}" + ("" if mine else ", by another visitor"))
         if mine:
-            st.button("Cancel", icon=":material/stop:", on_click=act, args=("cancel", owner),
-                      disabled=job.cancelling)  # fmt: skip
+            st.button("Cancel", icon=":material/stop:", on_click=retrain.act,
+                      args=("cancel", owner), disabled=job.cancelling)  # fmt: skip
         else:
-            st.caption("You can watch; only who started it can cancel it or start another.")
+            st.caption("You can watch; only who started it can cancel it. Yours would wait.")
+    elif job.waiting:
+        st.markdown(f"**{plain(job.name)}** {retrain.waiting(job)}")
+        st.button("Cancel", icon=":material/stop:", on_click=retrain.act, args=("cancel", owner))
+        return
     elif st.session_state.get("rt_was_running"):
         st.session_state["rt_was_running"] = False
         st.rerun()
@@ -80,18 +76,17 @@ def show_job() -> None:
             with st.container(horizontal=True):
                 if job.state == "complete":
                     st.button("Use this run", type="primary", icon=":material/check:",
-                              on_click=act, args=("accept", owner))  # fmt: skip
-                st.button(
-                    "Discard", icon=":material/delete:", on_click=act, args=("discard", owner)
-                )
+                              on_click=retrain.act, args=("accept", owner))  # fmt: skip
+                st.button("Discard", icon=":material/delete:", on_click=retrain.act,
+                          args=("discard", owner))  # fmt: skip
     retrain.progress(job)
     with st.expander("What it printed", icon=":material/terminal:"):
-        st.code(retrain.manager().log_tail() or "nothing yet", language=None, height=220)
+        st.code(retrain.manager().log_tail(owner=owner) or "nothing yet", language=None, height=220)
 
 
 def show_curves() -> None:
-    job = retrain.manager().current()
-    if job is not None:
+    job = retrain.manager().current(owner)
+    if job is not None and not job.waiting:
         retrain.curves(job, this)
 
 
@@ -99,14 +94,14 @@ try:
     refusal = st.session_state.pop("rt_refusal", None)
     if refusal:
         problem(refusal)
-    current = retrain.manager().current()
-    running = current is not None and current.running
+    current = retrain.manager().current(owner)
+    running = current is not None and not current.ended
     st.session_state["rt_was_running"] = running
     if current is not None:
         st.fragment(show_job, run_every="1s" if running else None)()
         # On a clock of their own: drawing charts must not delay the button that stops it all.
         st.fragment(show_curves, run_every="3s" if running else None)()
-    if not running:
+    if current is None or current.ended or current.owner != owner:
         st.header("New training", anchor=False)
         settings()
         link("data", "Use your own tables")

@@ -1,9 +1,10 @@
 """One training at a time in the background, as a process of its own that outlives the app.
 
-Everything that must survive a restart of the app is on disk, under ``.jobs`` in the runs folder::
+Others wait for their turn, first come, first served, one a person. Everything that must survive a
+restart of the app is on disk, under ``.jobs`` in the runs folder::
 
     .jobs/lock                  held (flock) for the moment of a change, by whoever makes it
-    .jobs/status.json           the job there is: owner, process, state; replaced atomically
+    .jobs/<id>/job.json         a job: owner, process, state; replaced atomically
     .jobs/<id>/log.txt          what the process printed
     .jobs/<id>/<name>/          the candidate run, moved out when it is accepted
 
@@ -20,72 +21,31 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Literal
 from uuid import uuid4
-
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from micrec_core.bundled import home
 from micrec_core.errors import ConfigError, RunError
 from micrec_core.jobs.checking import within
+from micrec_core.jobs.job import Job, paths_of, read_job, write_job
+from micrec_core.jobs.processes import process_start, signal_group
 from micrec_core.runs import check_run_name, open_run
-from micrec_core.runs.files import read_json, replacing
 
 TRAIN = (sys.executable, "-m", "micrec_core", "train")
 _TERM_SECONDS = 2.5
 _KILL_SECONDS = 2.0
 _TAIL_BYTES = 64 * 1024
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-
-
-class Job(BaseModel):
-    """A background training as last seen.
-
-    Attributes
-    ----------
-    id : unique
-    owner : who started it; only they may cancel, accept or discard it
-    name : name of the run it makes
-    arguments : what followed ``train``, without ``--out``
-    pid, process : the process and its start, which together are unique
-    state : ``complete`` means that there is a whole candidate run to look at
-    cancelling : its owner has asked it to stop
-    started, finished : ISO 8601, UTC
-    candidate, log : the run being written (``live_history`` reads it meanwhile) and what was
-        printed
-    error : one sentence, where it failed
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    # Whoever could write status.json must not be able to aim a deletion or a signal elsewhere.
-    id: str = Field(pattern=r"^[0-9a-f]{32}$")
-    owner: str
-    name: Annotated[str, AfterValidator(check_run_name)]
-    arguments: tuple[str, ...]
-    pid: int = Field(gt=1)
-    process: str
-    state: Literal["running", "complete", "failed", "cancelled"] = "running"
-    cancelling: bool = False
-    started: str
-    finished: str | None = None
-    candidate: Path
-    log: Path
-    error: str | None = None
-
-    @property
-    def running(self) -> bool:
-        """Whether the process is still at it."""
-        return self.state == "running"
+_PLACE = re.compile(r"[0-9a-f]{32}")
 
 
 class JobManager:
-    """Starts, watches and ends the one background training of a runs folder.
+    """Starts, watches and ends the background trainings of a runs folder, one after another.
 
-    Any number of managers (in threads, sessions, processes) may look at the same folder.
+    Any number of managers (in threads, sessions, processes) may look at the same folder. A waiting
+    job starts when any of them looks and no other runs.
 
     Parameters
     ----------
@@ -93,6 +53,8 @@ class JobManager:
     command : what to run; the job's arguments and ``--out CANDIDATE`` follow
     minutes, gigabytes : a job that takes longer is ended, one that asks for more memory fails; 0 is
         no limit
+    waiting : so many may wait beside the one that runs
+    keep_days : an ended job and its candidate go after so many days; 0 keeps them
     """
 
     def __init__(
@@ -102,71 +64,93 @@ class JobManager:
         *,
         minutes: float = 0,
         gigabytes: float = 0,
+        waiting: int = 8,
+        keep_days: float = 0,
     ) -> None:
         self.folder = Path(os.path.abspath(folder))
         self._jobs = self.folder / ".jobs"
         self._command = tuple(command)
         if minutes or gigabytes:
             self._command = within(command, minutes=minutes, gigabytes=gigabytes)
-        self._child: subprocess.Popen[bytes] | None = None
+        self._waiting, self._keep_days = waiting, keep_days
+        self._children: dict[int, subprocess.Popen[bytes]] = {}
 
     def start(self, arguments: Sequence[str], owner: str, name: str | None = None) -> Job:
-        """Start a training; what an ended job left and nobody accepted is removed.
+        """Start a training, or have it wait for its turn; the owner's own ended one is removed.
 
         Parameters
         ----------
         arguments : follow ``train``: the dataset and options, each a word of its own, without
             ``--out``
-        owner : a key of the person's session
+        owner : a key of the person
         name : the new run's name
 
         Raises
         ------
         ConfigError
-            If a job is running, whoever's it is, or the name is not usable.
+            If the owner has a training running or waiting, too many wait, or the name is not
+            usable.
         """
         if any(word.split("=")[0] == "--out" for word in arguments):
             raise ConfigError("A background training chooses its own --out: leave it out.")
         now = datetime.now(UTC)
         name = check_run_name(name or f"retrained-{now:%Y%m%d-%H%M%S}")
         with self._locked():
-            job = self._settled()
-            if job and job.running:
+            jobs = self._settled()
+            own = [job for job in jobs if job.owner == owner]
+            if any(not job.ended for job in own):
                 raise ConfigError(
-                    f"A training is running since {job.started[11:16]} UTC: "
-                    "wait for it, or have its owner cancel it."
+                    "A training of yours is running or waiting: let it end, or cancel it."
                 )
-            self._require_free(name)
-            self._remove(job)
+            if sum(job.waiting for job in jobs) >= self._waiting:
+                raise ConfigError(
+                    f"{self._waiting} trainings wait for their turn already: try again later."
+                )
+            self._require_free(name, [job for job in jobs if job.owner != owner])
+            for job in own:
+                self._remove(job)
             identifier = uuid4().hex
             place = self._jobs / identifier
             place.mkdir()
-            candidate, log = place / name, place / "log.txt"
-            child = self._spawn([*self._command, *arguments, "--out", str(candidate)], log)
-            self._child = child
             job = Job(
                 id=identifier,
                 owner=owner,
                 name=name,
                 arguments=tuple(arguments),
-                pid=child.pid,
-                process=_process_start(child.pid) or "gone",
-                started=now.isoformat(timespec="seconds"),
-                candidate=candidate,
-                log=log,
+                queued=now.isoformat(),
+                **paths_of(place, name),
             )
-            self._write(job)
+            write_job(job)
+            if any(job.running for job in jobs):
+                return job
+            job = self._launched(job)
+            if job.error:
+                self._remove(job)
+                raise ConfigError(job.error)
             return job
 
-    def current(self) -> Job | None:
-        """Return the job that is running, or ended and is neither accepted nor discarded."""
-        if not (self._jobs / "status.json").exists():
-            return None
+    def jobs(self) -> list[Job]:
+        """All jobs that are neither accepted nor discarded, in the order they were asked for."""
+        if not self._jobs.is_dir():
+            return []
         with self._locked():
             return self._settled()
 
+    def current(self, owner: str | None = None) -> Job | None:
+        """The owner's own job, else the one that runs; without an owner else the last ended."""
+        jobs = self.jobs()
+        own = [job for job in jobs if job.owner == owner]
+        running = [job for job in jobs if job.running]
+        rest = jobs if owner is None else []
+        return next((found[-1] for found in (own, running, rest) if found), None)
+
+    def ahead(self, job: Job) -> int:
+        """How many trainings come before a waiting one."""
+        jobs = self.jobs()
+        return sum(o.running or (o.waiting and _turn(o) < _turn(job)) for o in jobs)
+
     def cancel(self, owner: str) -> Job:
-        """Stop the job: ask, then force; returns when its processes are gone, within 5 seconds.
+        """Stop the owner's job: ask, then force; its processes are gone within 5 seconds.
 
         A job that has ended meanwhile is returned as it ended.
 
@@ -177,18 +161,19 @@ class JobManager:
         """
         with self._locked():
             job = self._owned(owner)
+            if job.waiting:
+                return self._ended(job, {"state": "cancelled"})
             if not job.running:
                 return job
             job = job.model_copy(update={"cancelling": True})
-            self._write(job)
+            write_job(job)
         # The lock is free while waiting, so that other sessions go on seeing the job.
         self._stop(job)
         with self._locked():
-            ended = self._settled()
-        return ended if ended and ended.id == job.id else job
+            return next((ended for ended in self._settled() if ended.id == job.id), job)
 
     def accept(self, owner: str, name: str | None = None) -> Path:
-        """Move the candidate into the runs folder and return its path there.
+        """Move the owner's candidate into the runs folder and return its path there.
 
         Parameters
         ----------
@@ -214,22 +199,22 @@ class JobManager:
             return target
 
     def discard(self, owner: str) -> None:
-        """Forget an ended job and delete its candidate.
+        """Forget the owner's ended job and delete its candidate.
 
         Raises
         ------
         ConfigError
-            If there is no job, it is somebody else's, or it is running.
+            If there is no job, it is somebody else's, or it has not ended.
         """
         with self._locked():
             job = self._owned(owner)
-            if job.running:
+            if not job.ended:
                 raise ConfigError("The training is still running: cancel it first.")
             self._remove(job)
 
-    def log_tail(self, lines: int = 40) -> str:
-        """Return the last lines that the job printed, without progress bars' old states."""
-        job = self._read()
+    def log_tail(self, lines: int = 40, owner: str | None = None) -> str:
+        """Return the last lines that ``current`` printed, without progress bars' old states."""
+        job = self.current(owner)
         return "\n".join(_last_lines(job.log)[-lines:]) if job else ""
 
     @contextmanager
@@ -248,84 +233,116 @@ class JobManager:
             fcntl.flock(stream, fcntl.LOCK_EX)
             yield
 
-    def _read(self) -> Job | None:
-        try:
-            stored = read_json(self._jobs / "status.json", "The jobs folder")
-            place = self._jobs / str(stored["id"])
-            paths = {"candidate": place / str(stored["name"]), "log": place / "log.txt"}
-            return Job.model_validate(stored | paths)
-        except (RunError, ConfigError, ValidationError, KeyError, TypeError):
-            return None
+    def _settled(self) -> list[Job]:
+        """Jobs in their order: ends noted, old ones gone, the next one started; with the lock."""
+        places = [place for place in self._jobs.iterdir() if _PLACE.fullmatch(place.name)]
+        jobs = sorted((job for place in places if (job := read_job(place))), key=_turn)
+        jobs = [self._noted(job) for job in jobs]
+        old = [job for job in jobs if job.ended and self._is_old(job)]
+        for job in old:
+            self._remove(job)
+        jobs = [job for job in jobs if job not in old]
+        for place, job in enumerate(jobs):
+            if any(other.running for other in jobs):
+                break
+            if job.waiting:
+                jobs[place] = self._launched(job)
+        return jobs
 
-    def _write(self, job: Job) -> None:
-        with replacing(self._jobs / "status.json") as temporary:
-            # Paths follow from id and name, so a runs folder can be moved.
-            stored = job.model_dump_json(indent=1, exclude={"candidate", "log"})
-            temporary.write_text(stored, encoding="utf-8")
-
-    def _settled(self) -> Job | None:
-        """Return the job, its end noted if the process has gone; call with the lock held."""
-        job = self._read()
-        if job is None or not job.running or self._alive(job):
+    def _noted(self, job: Job) -> Job:
+        """The job, its end noted if its process has gone."""
+        if not job.running or self._alive(job):
             return job
-        job = job.model_copy(
-            update=_outcome(job) | {"finished": datetime.now(UTC).isoformat(timespec="seconds")}
-        )
+        job = self._ended(job, _outcome(job))
         if job.state == "cancelled":
             shutil.rmtree(job.candidate, ignore_errors=True)
-        self._write(job)
         return job
+
+    def _ended(self, job: Job, outcome: dict[str, str | None]) -> Job:
+        finished = datetime.now(UTC).isoformat(timespec="seconds")
+        job = job.model_copy(update=outcome | {"finished": finished})
+        write_job(job)
+        return job
+
+    def _is_old(self, job: Job) -> bool:
+        if not self._keep_days or job.finished is None:
+            return False
+        age = datetime.now(UTC) - datetime.fromisoformat(job.finished)
+        return age > timedelta(days=self._keep_days)
 
     def _owned(self, owner: str) -> Job:
-        job = self._settled()
-        if job is None:
-            raise ConfigError("There is no background training.")
-        if job.owner != owner:
+        jobs = self._settled()
+        own = [job for job in jobs if job.owner == owner]
+        if own:
+            return own[-1]
+        if jobs:
             raise ConfigError("This training was started in another session, and belongs to it.")
-        return job
+        raise ConfigError("There is no background training.")
 
-    def _require_free(self, name: str) -> None:
-        if os.path.lexists(self.folder / name):
+    def _require_free(self, name: str, others: Sequence[Job] = ()) -> None:
+        if os.path.lexists(self.folder / name) or name in (job.name for job in others):
             raise ConfigError(f"There is a run '{name}' already: choose another name.")
 
-    def _remove(self, job: Job | None) -> None:
-        (self._jobs / "status.json").unlink(missing_ok=True)
-        if job:
-            shutil.rmtree(job.log.parent, ignore_errors=True)
+    def _remove(self, job: Job) -> None:
+        shutil.rmtree(job.log.parent, ignore_errors=True)
+
+    def _launched(self, job: Job) -> Job:
+        """The job with its process started, or failed where it cannot be."""
+        command = [*self._command, *job.arguments, "--out", str(job.candidate)]
+        try:
+            child = self._spawn(command, job.log)
+        except OSError as error:
+            said = f"The training could not be started ({error.strerror})."
+            return self._ended(job, {"state": "failed", "error": said})
+        self._children[child.pid] = child
+        job = job.model_copy(
+            update={
+                "state": "running",
+                "pid": child.pid,
+                "process": process_start(child.pid) or "gone",
+                "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            }
+        )
+        write_job(job)
+        return job
 
     def _spawn(self, command: list[str], log: Path) -> subprocess.Popen[bytes]:
-        try:
-            with open(log, "wb") as stream:
-                return subprocess.Popen(
-                    command,
-                    cwd=home(),
-                    env=os.environ | {"PYTHONUNBUFFERED": "1"},
-                    stdin=subprocess.DEVNULL,
-                    stdout=stream,
-                    stderr=subprocess.STDOUT,
-                    # A session of its own: it does not die with the app, and its whole process
-                    # group can be stopped.
-                    start_new_session=True,
-                )
-        except OSError as error:
-            raise ConfigError(f"The training could not be started ({error.strerror}).") from None
+        with open(log, "wb") as stream:
+            return subprocess.Popen(
+                command,
+                cwd=home(),
+                env=os.environ | {"PYTHONUNBUFFERED": "1"},
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                # A session of its own: it does not die with the app, and its whole process group
+                # can be stopped.
+                start_new_session=True,
+            )
 
     def _alive(self, job: Job) -> bool:
-        if self._child is not None and self._child.pid == job.pid:
+        child = self._children.get(job.pid or 0)
+        if child is not None:
             # Our own child must be reaped, or it stays on as a zombie.
-            return self._child.poll() is None
-        return _process_start(job.pid) == job.process
+            return child.poll() is None
+        return process_start(job.pid or 0) == job.process
 
     def _stop(self, job: Job) -> None:
+        if job.pid is None:
+            return
         for number, seconds in ((signal.SIGTERM, _TERM_SECONDS), (signal.SIGKILL, _KILL_SECONDS)):
             if not self._alive(job):
                 break
-            _signal_group(job.pid, number)
+            signal_group(job.pid, number)
             deadline = time.monotonic() + seconds
             while self._alive(job) and time.monotonic() < deadline:
                 time.sleep(0.02)
         # Workers that the training started and that outlived it.
-        _signal_group(job.pid, signal.SIGKILL)
+        signal_group(job.pid, signal.SIGKILL)
+
+
+def _turn(job: Job) -> tuple[str, str]:
+    return job.queued, job.id
 
 
 def _outcome(job: Job) -> dict[str, str | None]:
@@ -352,28 +369,3 @@ def _last_lines(log: Path) -> list[str]:
     lines = (line.rstrip("\r").rsplit("\r", 1)[-1] for line in text.split("\n"))
     shown = ("".join(c for c in _ESCAPES.sub("", line) if c.isprintable()) for line in lines)
     return [line.strip() for line in shown if line.strip()]
-
-
-def _process_start(pid: int) -> str | None:
-    """Return what tells this process from any other that had or will have its id; None if gone.
-
-    A zombie counts as gone.
-    """
-    if Path("/proc/self/stat").exists():
-        try:
-            stat = Path(f"/proc/{pid}/stat").read_text()
-            boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        except OSError:
-            return None
-        # The second field, the program's name, may hold blanks and brackets.
-        fields = stat.rpartition(")")[2].split()
-        return None if fields[0] in "ZX" else f"{boot}:{fields[19]}"
-    shown = subprocess.run(
-        ["ps", "-o", "state=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
-    ).stdout.strip()
-    return None if not shown or shown.startswith("Z") else shown.partition(" ")[2].strip()
-
-
-def _signal_group(pid: int, number: int) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, number)

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import stat
-import tempfile
-import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,11 +14,12 @@ from numpy.typing import NDArray
 from micrec_core.errors import DataError
 from micrec_core.figures.data import degree_counts, degree_curves, described_table
 from micrec_core.jobs.checking import Limits, check_capped
+from micrec_core.ui.access import owner, require
 from micrec_core.ui.places import any_folder, named_folder
 from micrec_core.ui.state import Checked, Size, session
+from micrec_core.ui.uploads import drop, keep_upload
 from micrec_core.ui.widgets import cells, chart, plain, problem, show_table
 
-_UPLOAD, _UPLOAD_SECONDS = "micrec-upload-", 24 * 3600
 _SEPARATORS = {
     "By the name": "", "Comma": "comma", "Semicolon": "semicolon", "Tab": "tab", "Bar": "bar",
 }  # fmt: skip
@@ -74,6 +69,7 @@ def check_folder(said: str, drop_unknown: bool = False, written: Sequence[str] =
 
     ``written`` : what ``choose_dialect`` says; kept in the folder, so not on a server of others
     """
+    require("bring")
     if written and not any_folder():
         raise DataError(
             "names and marks are kept in a dataset's folder, and this server's folders stay as "
@@ -100,27 +96,15 @@ def _degrees(described: dict[str, Any], kind: str) -> dict[str, NDArray[np.int64
     return degrees
 
 
-def _sweep_uploads() -> None:
-    """Remove what was uploaded a day ago or longer; whoever trains on it has long begun."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_UPLOAD}*"):
-        with suppress(OSError):
-            about = folder.lstat()
-            old = time.time() - about.st_mtime > _UPLOAD_SECONDS
-            if old and about.st_uid == os.getuid() and stat.S_ISDIR(about.st_mode):
-                shutil.rmtree(folder, ignore_errors=True)
-
-
 def check_upload(files: Sequence[Any], written: Sequence[str] = ()) -> Summary:
-    """Keep the uploaded tables for this session and check them."""
-    _sweep_uploads()
-    folder = Path(tempfile.mkdtemp(prefix=_UPLOAD))
-    for file in files:
-        # Only the last part of what the browser says: an upload must not choose its folder.
-        name = Path(str(file.name).replace("\\", "/")).name
-        if not name or name.startswith("."):
-            raise DataError(f"'{file.name}' cannot be used as a file name; rename it")
-        (folder / name).write_bytes(file.getvalue())
-    return _check(folder, written=written)
+    """Keep the uploaded tables for this visitor and check them."""
+    require("bring")
+    folder = keep_upload(files, owner())
+    try:
+        return _check(folder, written=written)
+    except DataError:
+        drop(folder)
+        raise
 
 
 def show_summary(summary: Summary) -> None:

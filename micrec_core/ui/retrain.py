@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Thread
 
 import pandas as pd
 import streamlit as st
 
 from micrec_core.bundled import SAMPLE_DATA
+from micrec_core.data.schema import counted
+from micrec_core.errors import MicrecError
 from micrec_core.figures import retrain as figures
 from micrec_core.figures.picking import pick
 from micrec_core.jobs.manager import Job, JobManager
@@ -18,15 +23,20 @@ from micrec_core.mechanisms import MECHANISMS
 from micrec_core.method.configurations import SPARSE
 from micrec_core.names import ONE_DOMAIN, SUMMARY
 from micrec_core.runs import live_history, open_run
+from micrec_core.ui.access import require
 from micrec_core.ui.glossary import words
 from micrec_core.ui.library import Opened, runs_folder
 from micrec_core.ui.state import Size, session
+from micrec_core.ui.uploads import KEEP_DAYS
 from micrec_core.ui.widgets import cells, chart, plain, show_table
 
 MAX_EPOCHS = int(os.environ.get("MICREC_MAX_EPOCHS", "200"))
 MAX_INTERACTIONS = int(os.environ.get("MICREC_MAX_INTERACTIONS", "1000000"))
 MAX_MINUTES = float(os.environ.get("MICREC_MAX_MINUTES", "60"))
 MAX_GIGABYTES = float(os.environ.get("MICREC_MAX_GIGABYTES", "8"))
+MAX_WAITING = int(os.environ.get("MICREC_MAX_WAITING", "8"))
+_TEND_SECONDS = 5
+_ROLES = {"start": "train", "cancel": "train", "accept": "accept", "discard": "accept"}
 SPLITS = {
     "inductive": "Withhold new users, new items and cold users",
     "known": "Train on every training interaction",
@@ -57,12 +67,39 @@ class Settings:
 
 @st.cache_resource(max_entries=4)
 def _manager(folder: str) -> JobManager:
-    return JobManager(Path(folder), minutes=MAX_MINUTES, gigabytes=MAX_GIGABYTES)
+    made = JobManager(
+        Path(folder), minutes=MAX_MINUTES, gigabytes=MAX_GIGABYTES, waiting=MAX_WAITING,
+        keep_days=KEEP_DAYS,
+    )  # fmt: skip
+    # Whoever waits gets their turn though nobody looks.
+    Thread(target=_tend, args=(made,), daemon=True).start()
+    return made
+
+
+def _tend(tended: JobManager) -> None:
+    while True:
+        time.sleep(_TEND_SECONDS)
+        with suppress(MicrecError, OSError):
+            tended.jobs()
 
 
 def manager() -> JobManager:
     """The one manager of the runs folder, shared by all sessions."""
     return _manager(str(runs_folder()))
+
+
+def act(action: str, *arguments: object) -> None:
+    """Run one action of the manager; what it refuses is shown above the settings."""
+    try:
+        require(_ROLES[action])
+        getattr(manager(), action)(*arguments)
+    except MicrecError as error:
+        st.session_state["rt_refusal"] = str(error)
+
+
+def waiting(job: Job) -> str:
+    """How long the queue before a job is."""
+    return f"waits for its turn, behind {counted(manager().ahead(job), 'training')}"
 
 
 def dataset_choices() -> list[Path]:
@@ -152,7 +189,7 @@ def _duration(seconds: float) -> str:
 def elapsed(job: Job) -> float:
     """Seconds from the job's start to its end, or to now."""
     end = datetime.fromisoformat(job.finished) if job.finished else datetime.now(UTC)
-    return (end - datetime.fromisoformat(job.started)).total_seconds()
+    return (end - datetime.fromisoformat(job.started or job.queued)).total_seconds()
 
 
 def epochs_of(job: Job) -> int:
@@ -240,7 +277,7 @@ def outcome(job: Job) -> None:
     if job.state == "complete":
         st.success(
             f"Training of **{name}** is done after {_duration(elapsed(job))}. It is a candidate "
-            "until it is used.",
+            f"until it is used{f', for {KEEP_DAYS:g} days' if KEEP_DAYS else ''}.",
             icon=":material/check_circle:",
         )
     elif job.state == "cancelled":

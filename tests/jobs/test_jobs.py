@@ -68,8 +68,7 @@ def make(tmp_path: Path) -> Iterator[Make]:
 
     yield manager
     for one in made:
-        job = one.current()
-        if job and job.running:
+        for job in reversed(one.jobs()):  # those that wait first, lest they start
             one.cancel(job.owner)
 
 
@@ -143,10 +142,13 @@ def test_a_damaged_candidate_is_not_accepted(make: Make, tmp_path: Path) -> None
 def test_one_at_a_time(make: Make) -> None:
     first, second = make(SLEEP), make(TRAIN)
     job = first.start([], owner="ada")
-    for owner in ("ada", "bob"):
-        with pytest.raises(ConfigError, match="A training is running"):
-            second.start([], owner=owner)
+    with pytest.raises(ConfigError, match="A training of yours is running"):
+        second.start([], owner="ada")
+    assert second.start([], owner="bob", name="his").waiting
     assert second.current() == job
+    assert second.current("ada") == second.current("eve") == job
+    found = second.current("bob")
+    assert found is not None and found.waiting and second.ahead(found) == 1
 
 
 def test_many_sessions_start_at_once(make: Make) -> None:
@@ -292,7 +294,7 @@ def test_a_recycled_process_id_is_not_the_job(make: Make, tmp_path: Path) -> Non
     manager.cancel("ada")
     bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:
-        status = tmp_path / "runs" / ".jobs" / "status.json"
+        (status,) = (tmp_path / "runs" / ".jobs").glob("*/job.json")
         stored = json.loads(status.read_text())
         stored |= {"state": "running", "cancelling": False, "pid": bystander.pid}
         status.write_text(json.dumps(stored))
@@ -307,7 +309,16 @@ def test_a_recycled_process_id_is_not_the_job(make: Make, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     "change",
-    [{"id": "../../precious"}, {"id": "0" * 31 + "/"}, {"name": "../x"}, {"pid": 0}, {"pid": 1}],
+    [
+        {"id": "../../precious"},
+        {"id": "0" * 31 + "/"},
+        {"id": "0" * 32},
+        {"name": "../x"},
+        {"pid": 0},
+        {"pid": 1},
+        {"state": "running", "pid": None},
+        {"queued": None},
+    ],
 )
 def test_a_forged_status_aims_at_nothing(
     make: Make, tmp_path: Path, change: dict[str, object]
@@ -316,7 +327,7 @@ def test_a_forged_status_aims_at_nothing(
     manager = make(TRAIN)
     manager.start([], owner="ada")
     until_ended(manager)
-    status = tmp_path / "runs" / ".jobs" / "status.json"
+    (status,) = (tmp_path / "runs" / ".jobs").glob("*/job.json")
     status.write_text(json.dumps(json.loads(status.read_text()) | change))
     assert manager.current() is None
     with pytest.raises(ConfigError, match="no background training"):
@@ -327,9 +338,9 @@ def test_a_forged_status_aims_at_nothing(
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '"x"'])
 def test_a_damaged_status_is_no_job(make: Make, tmp_path: Path, text: str) -> None:
-    jobs = tmp_path / "runs" / ".jobs"
-    jobs.mkdir(parents=True)
-    (jobs / "status.json").write_text(text)
+    job = tmp_path / "runs" / ".jobs" / ("0" * 32)
+    job.mkdir(parents=True)
+    (job / "job.json").write_text(text)
     assert make(TRAIN).current() is None
 
 
@@ -396,3 +407,69 @@ def test_a_limited_job_is_cancelled_with_all_its_processes(tmp_path: Path) -> No
     assert manager.cancel("ada").state == "cancelled"
     assert time.monotonic() - begun < 30
     assert gone(worker) and gone(job.pid)
+
+
+def test_first_come_first_served(make: Make, tmp_path: Path) -> None:
+    slow, quick = make(SLEEP), make(TRAIN)
+    slow.start([], owner="ada", name="hers")
+    for owner in ("bob", "cy"):
+        assert quick.start([], owner=owner, name=f"of-{owner}").waiting
+    with pytest.raises(ConfigError, match="of yours is running or waiting"):
+        quick.start([], owner="bob")
+    with pytest.raises(ConfigError, match="'hers' already"):
+        quick.start([], owner="dee", name="hers")
+    assert [job.owner for job in quick.jobs()] == ["ada", "bob", "cy"]
+    assert [quick.ahead(job) for job in quick.jobs()[1:]] == [1, 2]
+
+    quick.cancel("ada")
+    deadline = time.monotonic() + 60
+    while [job.state for job in quick.jobs()] != ["cancelled", "complete", "complete"]:
+        assert time.monotonic() < deadline, quick.jobs()
+        time.sleep(0.02)
+    bob, cy = quick.jobs()[1:]
+    assert bob.finished is not None and cy.started is not None and bob.finished <= cy.started
+
+
+def test_a_start_deletes_nobody_elses_candidate(make: Make, tmp_path: Path) -> None:
+    manager = make(TRAIN)
+    manager.start([], owner="ada", name="hers")
+    until_ended(manager)
+    manager.start([], owner="bob", name="his")
+    with pytest.raises(ConfigError, match="'hers' already"):
+        make(TRAIN).start([], owner="cy", name="hers")
+    deadline = time.monotonic() + 60
+    while not all(job.ended for job in manager.jobs()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert manager.accept("ada").name == "hers" and manager.accept("bob").name == "his"
+
+
+def test_who_waits_may_go_and_only_so_many_wait(make: Make, tmp_path: Path) -> None:
+    make(SLEEP).start([], owner="ada")
+    manager = JobManager(tmp_path / "runs", command=fake(TRAIN), waiting=1)
+    manager.start([], owner="bob", name="his")
+    with pytest.raises(ConfigError, match="1 trainings wait"):
+        manager.start([], owner="cy")
+    assert manager.cancel("bob").state == "cancelled"
+    assert manager.start([], owner="cy", name="cys").waiting
+    manager.cancel("cy")
+
+
+def test_an_old_candidate_goes_and_a_young_one_stays(make: Make, tmp_path: Path) -> None:
+    manager = make(TRAIN)
+    manager.start([], owner="ada", name="hers")
+    job = until_ended(manager)
+    for days, left in ((1.0, 1), (0.0, 1), (1e-9, 0)):
+        looking = JobManager(tmp_path / "runs", command=fake(TRAIN), keep_days=days)
+        assert len(looking.jobs()) == left
+    assert not job.log.parent.exists()
+
+
+def test_what_cannot_be_started_lets_the_next_one_start(make: Make, tmp_path: Path) -> None:
+    make(SLEEP).start([], owner="ada")
+    broken = JobManager(tmp_path / "runs", command=["/nowhere/python"])
+    broken.start([], owner="bob", name="his")
+    broken.cancel("ada")
+    found = broken.current("bob")
+    assert found is not None and found.state == "failed"
+    assert found.error is not None and "could not be started" in found.error

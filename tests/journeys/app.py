@@ -81,8 +81,7 @@ class Server:
     def cancel_training(self) -> None:
         """End a training too, which outlives the app that started it."""
         manager = JobManager(self.runs)
-        job = manager.current()
-        if job is not None and job.running:
+        for job in reversed(manager.jobs()):
             manager.cancel(job.owner)
 
 

@@ -414,13 +414,17 @@ def test_cancel(app, trainer, tmp_path):
     assert "was cancelled" in words(test)
 
 
-def test_somebody_else_can_only_watch(app, trainer, tmp_path):
+def test_behind_somebody_else_one_can_watch_and_wait(app, trainer, tmp_path):
     manager = trainer("--slow")
     job = manager.start(["x", "--epochs", "3"], "somebody-else")
     test = app(tmp_path / "runs", "retrain")
     healthy(test)
     assert "by another visitor" in words(test)
-    assert not [b for b in test.button if b.label in ("Cancel", "Start training")]
+    assert not [b for b in test.button if b.label == "Cancel"]
+    press(test, "Start training")
+    assert "waits for its turn" in words(test)
+    press(test, "Cancel")
+    assert [job.state for job in manager.jobs()] == ["running", "cancelled"]
     manager.cancel(job.owner)
 
 

@@ -1,0 +1,167 @@
+"""Roles: by a token or by name, checked on the server at what changes anything."""
+
+import os
+import time
+from dataclasses import dataclass
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from micrec_core.errors import ConfigError, DataError
+from micrec_core.ui import access, uploads
+from micrec_core.ui.access import ROLES, Rules, read_rules
+from tests.pages.conftest import healthy, words
+
+TOKEN = "correct horse battery"
+ACTIONS = """
+import streamlit as st
+from micrec_core.errors import ConfigError
+from micrec_core.ui import own_tables, retrain
+from micrec_core.ui.access import login_box
+login_box()
+tried = {
+    "folder": lambda: own_tables.check_folder("/"),
+    "upload": lambda: own_tables.check_upload([]),
+    "start": lambda: retrain.act("start", [], "x"),
+    "cancel": lambda: retrain.act("cancel", "x"),
+    "accept": lambda: retrain.act("accept", "x"),
+    "discard": lambda: retrain.act("discard", "x"),
+}
+for name, action in tried.items():
+    st.session_state.pop("rt_refusal", None)
+    try:
+        action()
+        said = st.session_state.get("rt_refusal", "")
+    except Exception as error:
+        said = str(error)
+    if "you may not" not in said:
+        st.text(name)
+"""
+NEED = {"folder": "bring", "upload": "bring", "start": "train", "cancel": "train",
+        "accept": "accept", "discard": "accept"}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def nobody(monkeypatch, tmp_path):
+    """Nobody is logged in when a test begins."""
+    monkeypatch.setenv("MICREC_RUNS", str(tmp_path / "runs"))
+    access._members().clear()
+
+
+def press(test, label):
+    next(b for b in test.button if b.label == label).click().run()
+    return test
+
+
+def log_in(test, token):
+    test.text_input[0].set_value(token)
+    return press(test, "Log in with the token")
+
+
+def test_without_a_token_or_a_login_everyone_may(monkeypatch):
+    monkeypatch.delenv("MICREC_TOKEN", raising=False)
+    test = AppTest.from_string(ACTIONS, default_timeout=60).run()
+    assert {t.value for t in test.text} == set(NEED) and not test.button
+
+
+@pytest.mark.parametrize("roles", [[], ["see"], ["bring"], ["train"], ["accept"], list(ROLES)])
+def test_each_action_needs_its_role(monkeypatch, tmp_path, roles):
+    rules = tmp_path / "roles.toml"
+    rules.write_text(f"members = {roles!r}\n")
+    monkeypatch.setenv("MICREC_TOKEN", TOKEN)
+    monkeypatch.setenv("MICREC_ROLES", str(rules))
+    test = AppTest.from_string(ACTIONS, default_timeout=60).run()
+    assert not test.text, "who is not logged in may change nothing"
+    log_in(test, TOKEN)
+    assert {t.value for t in test.text} == {a for a, role in NEED.items() if role in roles}
+    press(test, "Log out")
+    assert not test.text
+
+
+def test_runs_are_shown_to_who_gives_the_token(app, full_run, monkeypatch):
+    monkeypatch.setenv("MICREC_TOKEN", TOKEN)
+    test = app(full_run, "overview")
+    healthy(test)
+    assert "Log in to see the runs" in words(test) and not test.title
+    log_in(test, "something else")
+    assert "not the token" in words(test) and not test.title
+    log_in(test, TOKEN)
+    healthy(test)
+    assert len(test.title) == 1 and "made-up" in words(test)
+
+
+def test_a_login_runs_out(monkeypatch):
+    monkeypatch.setenv("MICREC_TOKEN", TOKEN)
+    test = AppTest.from_string(ACTIONS, default_timeout=60).run()
+    log_in(test, TOKEN)
+    assert test.text
+    for browser in access._members():
+        access._members()[browser] = time.time() - 13 * 3600
+    assert not test.run().text
+
+
+def test_a_short_token_is_refused(monkeypatch):
+    monkeypatch.setenv("MICREC_TOKEN", "short")
+    with pytest.raises(ConfigError, match="16 characters"):
+        access.guarded()
+
+
+def test_rules_by_name(tmp_path):
+    file = tmp_path / "roles.toml"
+    file.write_text(
+        'visitors = ["see"]\nmembers = ["see", "bring"]\n[people]\n"ada@x" = ["train"]\n'
+    )
+    rules = read_rules(file)
+    assert rules.of(None) == {"see"} and rules.of("bob@x") == {"see", "bring"}
+    assert rules.of("ada@x") == {"train"}
+    assert Rules().of(None) == set() and Rules().of("anyone") == set(ROLES)
+
+
+@pytest.mark.parametrize(
+    "text", ["visitor = []", "members = 'see'", "members = ['fly']", "[people]\na = [1]", "="]
+)
+def test_rules_that_mean_nothing_are_refused(tmp_path, text):
+    (tmp_path / "roles.toml").write_text(text)
+    with pytest.raises(ConfigError, match=r"roles\.toml"):
+        read_rules(tmp_path / "roles.toml")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        read_rules(tmp_path / "none.toml")
+
+
+# ---- Uploads
+
+
+@dataclass
+class File:
+    name: str
+    content: bytes = b"x" * 1000
+
+    def getvalue(self):
+        return self.content
+
+
+def test_an_upload_has_an_owner_a_quota_and_an_age(monkeypatch, tmp_path):
+    monkeypatch.setattr(uploads, "QUOTA_MB", 0.0021)
+    files = [File("items.csv"), File("C:\\x\\interactions.csv.gz")]
+    folder = uploads.keep_upload(files, "ada")
+    assert sorted(f.name for f in folder.iterdir()) == ["interactions.csv.gz", "items.csv"]
+    with pytest.raises(DataError, match="would have more than"):
+        uploads.keep_upload(files, "ada")
+    other = uploads.keep_upload(files, "bob")
+    old = time.time() - 86_400 * (uploads.KEEP_DAYS + 1)
+    os.utime(folder, (old, old))
+    again = uploads.keep_upload(files, "ada")
+    assert not folder.exists() and again.is_dir() and other.is_dir()
+    uploads.drop(again)
+    assert not again.exists()
+    uploads.drop(tmp_path)
+    assert tmp_path.is_dir(), "nothing but uploads is dropped"
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "a.csv", ".items.csv", "run.json", "items.csv\n", "x" * 200 + ".inter"]
+)
+def test_what_is_no_table_is_not_kept(tmp_path, name):
+    with pytest.raises(DataError, match="no name of a table"):
+        uploads.keep_upload([File(name)], "ada")
+    assert not list((tmp_path / "runs").rglob("*"))
