@@ -1,20 +1,29 @@
 # docker build -t micrec-explorer . && docker run --rm -p 127.0.0.1:8501:8501 micrec-explorer
-FROM python:3.12-slim
+# docs/deploy.md goes on from there, to a server that several people share.
+#
+# The same base to the last byte: --build-arg BASE=python:3.12.12-slim-bookworm@sha256:...
+ARG BASE=python:3.12.12-slim-bookworm
+FROM ${BASE}
 
-ENV PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /app
 
+# What tests, checks and documents need stays out.
 COPY requirements.txt constraints.txt ./
-RUN pip install -r requirements.txt -c constraints.txt
+RUN sed '/^# tests and checks/,$d' requirements.txt > /tmp/runtime.txt \
+    && pip install -r /tmp/runtime.txt -c constraints.txt
 
 COPY . .
-RUN useradd --create-home micrec && mkdir -p runs && chown micrec runs
+RUN useradd --create-home --uid 10001 micrec && mkdir -p runs data && chown micrec runs data
 USER micrec
+# All that is written lies here, in /tmp and in the home: the rest may be read-only.
+ENV MICREC_CACHE=/app/runs/.cache NUMBA_CACHE_DIR=/tmp/numba
 VOLUME ["/app/runs"]
 EXPOSE 8501
 
-HEALTHCHECK --interval=30s --start-period=30s CMD \
+HEALTHCHECK --interval=30s --start-period=60s CMD \
     ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8501/_stcore/health')"]
-# Inside the container every address is right: what is published decides who can reach it.
+# Inside the container every address is right: what is published decides who can reach it. Hosts that
+# a browser may ask for are this computer's own and those of STREAMLIT_SERVER_ALLOWED_HOSTS.
 CMD ["python", "-m", "streamlit", "run", "app.py", "--server.address", "0.0.0.0", \
-     "--server.headless", "true", "--server.allowedHosts", "*"]
+     "--server.headless", "true"]

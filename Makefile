@@ -11,7 +11,7 @@ BIN     := $(VENV)/bin
 STAMP   := $(VENV)/.micrec-requirements
 
 .DEFAULT_GOAL := help
-.PHONY: help setup constraints browser app test test-fast check docs format sample-run screenshots timings fuzz faults
+.PHONY: help setup constraints browser app test test-fast check docs format sample-run sbom screenshots timings fuzz faults
 
 help:
 	@echo "make app [PORT=8501]   install what is needed, start the app at http://localhost:8501"
@@ -94,6 +94,12 @@ fuzz: setup
 
 faults: setup
 	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 "$(BIN)/python" -m tests.running.faults
+
+# Beside the app's environment, which it lists and which it must not become a part of.
+sbom: setup
+	$(PYTHON) -m venv "$(VENV)-sbom"
+	"$(VENV)-sbom/bin/python" -m pip install --disable-pip-version-check -q "cyclonedx-bom>=7"
+	"$(VENV)-sbom/bin/cyclonedx-py" environment "$(BIN)/python" --output-file sbom.json
 
 format: setup
 	"$(BIN)/python" -m ruff check --fix .

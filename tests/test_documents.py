@@ -23,6 +23,7 @@ PAGES = [
     ROOT / "README.md",
     ROOT / "docs" / "api-server.md",
     ROOT / "docs" / "architecture.md",
+    ROOT / "docs" / "deploy.md",
     ROOT / "docs" / "python.md",
 ]
 
