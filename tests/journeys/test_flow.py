@@ -32,10 +32,7 @@ def test_it_grows_to_the_score_of_the_first_item(served: Server, visit: Visit) -
     score = total.split()[-1]
     card = tab.get_by_test_id("stCaptionContainer").filter(has_text="score ").first.inner_text()
     assert f"score {float(score):.2f} = " in card
-    hints = (
-        tab.locator(".flow svg rect title").all_inner_texts()
-        or tab.locator(".flow svg rect title").all_text_contents()
-    )
+    hints = tab.locator(".flow svg rect title").evaluate_all("all => all.map(e => e.textContent)")
     assert any("Interactions: +" in hint for hint in hints)
     sound(tab, served)
 
