@@ -1,9 +1,11 @@
 import streamlit as st
 
+from micrec_core.modalities.registry import MODALITIES, listed
+from micrec_core.ui import serve
 from micrec_core.ui.made_up import proof
 from micrec_core.ui.new_item import fold, make, show_place, show_ranks, show_who
 from micrec_core.ui.sidebar import opened
-from micrec_core.ui.widgets import needs_recommender, page_head
+from micrec_core.ui.widgets import empty, needs_recommender, page_head
 
 page_head(
     "new-item",
@@ -12,6 +14,14 @@ page_head(
 )
 this = opened()
 needs_recommender(this.run)
+if not serve.recommender(this).modalities:
+    empty(
+        "This run's model cannot place a new item",
+        f"It takes no {listed(MODALITIES, 'or')}: it knows an item by interactions alone, and one "
+        "made up here has none.",
+        see="modalities",
+    )
+    st.stop()
 grid = st.grid(3, min_column_width=270, gap="medium")
 left, right = grid.cell(), grid.cell(column_span=2)
 with left:
