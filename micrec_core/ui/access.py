@@ -27,9 +27,9 @@ import streamlit as st
 from micrec_core.errors import ConfigError
 from micrec_core.ui.state import session
 
-# See runs; bring tables; start and cancel trainings; use, discard and so delete their candidates.
+# See runs; bring tables; start and cancel trainings; use, take in, note and delete runs.
 ROLES = ("see", "bring", "train", "accept")
-_NEEDED = {"bring": "check tables", "train": "train", "accept": "use or discard a run"}
+_NEEDED = {"bring": "check tables", "train": "train", "accept": "use, take in, note or delete runs"}
 _SHORTEST = 16
 _HOURS = 12
 

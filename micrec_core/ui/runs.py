@@ -13,6 +13,7 @@ from micrec_core.figures.picking import pick
 from micrec_core.names import SUMMARY, model_label
 from micrec_core.runs import RunListing, open_run
 from micrec_core.runs.archive import Note, note, notes, pack, remove, unpack
+from micrec_core.ui.access import require
 from micrec_core.ui.library import listings, open_listed, runs_folder
 from micrec_core.ui.widgets import named, plain, problem
 
@@ -128,6 +129,7 @@ def _open(name: str) -> None:
 
 def _delete(name: str) -> None:
     try:
+        require("accept")
         remove(runs_folder(), name)
         st.session_state["runs_said"] = f"Run '{name}' is deleted."
     except MicrecError as error:
@@ -149,8 +151,16 @@ def _note(name: str) -> None:
             max_selections=_TAGS, placeholder="type one, press Enter",
         )  # fmt: skip
         if st.form_submit_button("Keep", icon=":material/save:"):
-            note(runs_folder(), name, Note(text.strip(), tuple(tags)))
+            _keep(name, Note(text.strip(), tuple(tags)))
             st.rerun()
+
+
+def _keep(name: str, said: Note) -> None:
+    try:
+        require("accept")
+        note(runs_folder(), name, said)
+    except MicrecError as error:
+        st.session_state["runs_wrong"] = str(error)
 
 
 def take_in() -> None:
@@ -160,6 +170,7 @@ def take_in() -> None:
     name = st.text_input("Name", key="runs_name", max_chars=64, placeholder="as it was called")
     if st.button("Import", icon=":material/upload:", disabled=file is None) and file is not None:
         try:
+            require("accept")
             run = unpack(file, runs_folder(), name.strip())
         except MicrecError as error:
             problem(str(error))

@@ -16,7 +16,8 @@ TOKEN = "correct horse battery"
 ACTIONS = """
 import streamlit as st
 from micrec_core.errors import ConfigError
-from micrec_core.ui import own_tables, retrain
+from micrec_core.runs.archive import Note
+from micrec_core.ui import own_tables, retrain, runs
 from micrec_core.ui.access import login_box
 login_box()
 tried = {
@@ -26,19 +27,22 @@ tried = {
     "cancel": lambda: retrain.act("cancel", "x"),
     "accept": lambda: retrain.act("accept", "x"),
     "discard": lambda: retrain.act("discard", "x"),
+    "delete": lambda: runs._delete("x"),
+    "note": lambda: runs._keep("x", Note()),
 }
 for name, action in tried.items():
     st.session_state.pop("rt_refusal", None)
+    st.session_state.pop("runs_wrong", None)
     try:
         action()
-        said = st.session_state.get("rt_refusal", "")
+        said = st.session_state.get("rt_refusal", "") + st.session_state.get("runs_wrong", "")
     except Exception as error:
         said = str(error)
     if "you may not" not in said:
         st.text(name)
 """
 NEED = {"folder": "bring", "upload": "bring", "start": "train", "cancel": "train",
-        "accept": "accept", "discard": "accept"}  # fmt: skip
+        "accept": "accept", "discard": "accept", "delete": "accept", "note": "accept"}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

@@ -1,27 +1,22 @@
-"""What visitors upload does not stay for ever."""
-
-from __future__ import annotations
+"""What is uploaded is removed when its days are over, and nothing else is."""
 
 import os
-import tempfile
 from pathlib import Path
 
 import pytest
 
-from micrec_core.ui import own_tables
+from micrec_core.ui import uploads
 
 
-def test_uploads_go_after_a_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    old, young, other = (
-        tmp_path / f"{name}1" for name in ("micrec-upload-o", "micrec-upload-y", "x")
-    )
+def test_uploads_go_after_their_days(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MICREC_RUNS", str(tmp_path))
+    mine = tmp_path / ".uploads" / "ada"
+    old, young, other = mine / "old", mine / "young", tmp_path / "x"
     for folder in (old, young, other):
-        folder.mkdir()
+        folder.mkdir(parents=True)
         (folder / "items.csv").write_text("")
-    (tmp_path / "micrec-upload-link").symlink_to(other)
+    (mine / "link").symlink_to(other)
     for folder in (old, other):
         os.utime(folder, (0, 0))
-    own_tables._sweep_uploads()
-    assert sorted(os.listdir(tmp_path)) == ["micrec-upload-link", "micrec-upload-y1", "x1"]
-    assert (other / "items.csv").exists()
+    uploads.remove_old()
+    assert not old.exists() and young.is_dir() and (other / "items.csv").exists()
