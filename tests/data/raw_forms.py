@@ -28,8 +28,9 @@ HEADERS = {
 
 def _row(*cells: object) -> str:
     out = io.StringIO()
-    csv.writer(out, lineterminator="").writerow(cells)
-    return out.getvalue()
+    # Not without a terminator: one is quoted only where it is the writer's own.
+    csv.writer(out, lineterminator="\n").writerow(cells)
+    return out.getvalue()[:-1]
 
 
 def review_line(form: str, review: Review) -> str:
