@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,11 +18,14 @@ from pathlib import Path
 import numba
 
 from micrec_core.config import RunSettings
+from micrec_core.data.progress import Progress, silent
 from micrec_core.running.train import train_run
 from micrec_core.sample.generate import generate_sample
 from micrec_core.training.prepare import cache_folder
 from micrec_core.version import __version__
 
+# Seconds: of waiting for another process, and between two looks.
+LONGEST_WAIT, _POLL = 60.0, 0.2
 USERS, ITEMS = 60, 40  # enough for every kernel to be called
 
 
@@ -43,12 +47,23 @@ def compile_kernels() -> bool:
     return True
 
 
-def wait_for_kernels() -> None:
-    """Wait while another process compiles, so that nothing is compiled twice."""
+def wait_for_kernels(progress: Progress = silent) -> None:
+    """Wait while another process compiles, so that nothing is compiled twice.
+
+    Not for ever: it may have been stopped, and to compile again costs half a minute.
+    """
     folder = cache_folder()
-    if folder is not None and _lock(folder).exists():
-        with _alone(folder):
-            pass
+    if folder is None or not _lock(folder).exists():
+        return
+    until = time.monotonic() + LONGEST_WAIT
+    with open(_lock(folder), "a") as stream:
+        while time.monotonic() < until:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                progress("waiting for another process to compile the kernels", 0, 0)
+                time.sleep(_POLL)
 
 
 def _train_a_little() -> None:
@@ -66,7 +81,7 @@ def _installation() -> str:
 
 
 def _lock(folder: Path) -> Path:
-    return folder / "kernels.lock"
+    return folder / f"kernels-{_installation()}.lock"
 
 
 @contextmanager

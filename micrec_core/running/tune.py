@@ -56,7 +56,7 @@ def train_tuned(
 
     What is raised and taken is as in ``tuned`` and ``train_run``.
     """
-    wait_for_kernels()
+    wait_for_kernels(progress)
     told: dict[str, Any] = {"device": device, "cache": cache, "progress": progress}
     if not trials:
         return train_run(data, out, settings, **told, **given)

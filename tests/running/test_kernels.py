@@ -45,6 +45,19 @@ def test_a_training_waits_for_who_compiles_and_for_nobody_else(compiled) -> None
         assert compiled and compiling.result()
 
 
+def test_a_training_does_not_wait_for_ever_and_says_what_for(compiled, monkeypatch) -> None:
+    monkeypatch.setattr(kernels, "LONGEST_WAIT", 0.3)
+    monkeypatch.setattr(kernels, "_POLL", 0.01)
+    folder = kernels.cache_folder()
+    assert folder is not None
+    said: list[str] = []
+    with kernels._alone(folder):
+        started = time.monotonic()
+        kernels.wait_for_kernels(lambda label, *_: said.append(label))
+        assert 0.3 <= time.monotonic() - started < 10
+    assert said and "waiting for another process" in said[0]
+
+
 def test_without_a_place_nothing_is_compiled_ahead(compiled, monkeypatch) -> None:
     monkeypatch.setattr(kernels, "cache_folder", lambda: None)
     assert not kernels.compile_kernels() and not compiled
