@@ -29,13 +29,14 @@ def train_command(run: Run) -> str:
         words += ["--model", model["name"]]
     if model["without"]:
         words += ["--without", ",".join(model["without"])]
-    base = RunSettings(model=ModelSettings(name=model["name"]))
+    base = RunSettings(model=ModelSettings(name=model["name"]), recipe=config["recipe"])
     return _line(words + _changed(config, base.model_dump(mode="json")))
 
 
 def compare_command(run: Run, about: Mapping[str, Any]) -> str:
     """``python -m micrec_core compare``; ``about`` is the comparison's ``compare.json``."""
-    base = RunSettings().model_dump(mode="json")
+    config = settings_of(run.info).model_dump(mode="json")
+    base = RunSettings(recipe=config["recipe"]).model_dump(mode="json")
     words = ["compare", TABLES, "--out", run.name, "--models", ",".join(about["models"])]
     for name, default in (("without", []), ("seeds", _COMPARE_SEEDS), ("protocols", [])):
         if about.get(name, []) != default:
@@ -43,13 +44,12 @@ def compare_command(run: Run, about: Mapping[str, Any]) -> str:
     if about["budget"] != BUDGET:
         words += ["--budget", str(about["budget"])]
     # Every training of a comparison has a seed of its own.
-    config = settings_of(run.info).model_dump(mode="json")
     return _line(words + _changed(config | {"seed": base["seed"]}, base))
 
 
 def _changed(config: Mapping[str, Any], base: Mapping[str, Any]) -> list[str]:
     """Options and ``--set`` words for what differs."""
-    words: list[str] = []
+    words = ["--preset", config["recipe"]] if config["recipe"] != "auto" else []
     for key in _OPTIONS:
         if config[key] != base[key]:
             words += [f"--{key.replace('_', '-')}", str(config[key])]

@@ -122,7 +122,7 @@ def remove(folder: Path, name: str) -> None:
 class Note:
     """What somebody wrote beside a run: words, and tags to find it by."""
 
-    text: str = ""
+    words: str = ""
     tags: tuple[str, ...] = field(default_factory=tuple)
 
 
@@ -131,7 +131,7 @@ def notes(folder: Path) -> dict[str, Note]:
     try:
         stored = json.loads((folder / NOTES).read_bytes())
         return {
-            str(name): Note(str(n["text"]), tuple(map(str, n["tags"])))
+            str(name): Note(str(n["words"]), tuple(map(str, n["tags"])))
             for name, n in stored.items()
         }
     except (OSError, ValueError, TypeError, KeyError, AttributeError):

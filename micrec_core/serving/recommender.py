@@ -25,7 +25,7 @@ from micrec_core.method.foldin import Folded, FoldIn
 from micrec_core.method.memory import Remembered, Taken, taken_elsewhere
 from micrec_core.method.search import Query, repeated_rows, top_rows
 from micrec_core.modalities.encoders import load_encoder
-from micrec_core.modalities.registry import nouns
+from micrec_core.modalities.registry import modality, nouns
 from micrec_core.names import MEMORY
 from micrec_core.runs import Run, open_run
 from micrec_core.serving.audience import Crowd, audience, crowds
@@ -90,8 +90,8 @@ class Recommender:
 
     def warm(self) -> None:
         """Do now what the first questions would wait for: load encoders, count memories."""
-        for modality in self.modalities:
-            self._encoder(modality)
+        for m in self.modalities:
+            self._encoder(m)
         for part in self.bundle.domains:
             popular = str(part.item_ids[int(part.item_degree.argmax())])
             self.recommend(self.user(likes={part.name: [popular]}), part.name, k=1)
@@ -194,9 +194,10 @@ class Recommender:
 
     def words(self, text: str) -> list[Word] | None:
         """What the model makes of each word of a text; None where its encoder reads any word."""
-        if "text" not in self.modalities:
+        said = [m for m in self.modalities if modality(m).asks == "sentence"]
+        if not said:
             return None
-        return words(self.bundle, self._encoder("text"), text)
+        return words(self.bundle, said[0], self._encoder(said[0]), text)
 
     # Lists ---------------------------------------------------------------------------------------
 

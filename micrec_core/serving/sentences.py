@@ -34,15 +34,15 @@ class Word:
     through: tuple[tuple[str, str], ...] = ()
 
 
-def words(bundle: Bundle, encoder: Encoder, text: str) -> list[Word] | None:
+def words(bundle: Bundle, modality: str, encoder: Encoder, text: str) -> list[Word] | None:
     """Each word of a text; None where the encoder has no vocabulary, and so reads any word."""
     known = getattr(encoder, "vocabulary", None)
     if known is None:
         return None
     spaces = [
-        (part, csc_matrix(part.modalities["text"].features.sparse))
+        (part, csc_matrix(part.modalities[modality].features.sparse))
         for part in bundle.domains
-        if part.modalities["text"].features.sparse is not None
+        if part.modalities[modality].features.sparse is not None
     ]
     columns = {term: column for column, term in enumerate(known)}
     out = []

@@ -43,7 +43,7 @@ def _row(name: str, found: RunListing, said: Note) -> dict[str, object]:
         "ndcg@20": _quality(str(found.path), stamp, found) if not found.problem else None,
         "made": info.created if info else None,
         "tags": list(said.tags),
-        "note": said.text,
+        "note": said.words,
     }
 
 
@@ -145,7 +145,7 @@ def _zip(path: Path) -> bytes:
 def _note(name: str) -> None:
     said = notes(runs_folder()).get(name, Note())
     with st.form(f"runs_note_{name}", border=False):
-        text = st.text_area("Note", said.text, max_chars=_TEXT, height=80)
+        text = st.text_area("Note", said.words, max_chars=_TEXT, height=80)
         tags = st.multiselect(
             "Tags", list(said.tags), list(said.tags), accept_new_options=True,
             max_selections=_TAGS, placeholder="type one, press Enter",

@@ -152,7 +152,7 @@ def chromium(driver: "Playwright") -> "Iterator[Browser]":
 def outside(address: str) -> bool:
     """Whether a browser would leave this computer for it."""
     parts = urllib.parse.urlsplit(address)
-    return parts.scheme not in ("data", "blob", "about") and parts.hostname != "127.0.0.1"
+    return parts.scheme not in ("data", "blob", "about", "file") and parts.hostname != "127.0.0.1"
 
 
 def new_tab(browser: "Browser", scheme: str = "light", width: int = 1400, height: int = 1000):  # type: ignore[no-untyped-def]

@@ -66,18 +66,23 @@ def test_one_user_through_the_pages_back_and_forward(served: Server, tab: "Page"
 
 
 @pytest.mark.parametrize(
-    "address",
+    ("address", "said"),
     [
-        "recommendations?user=%3Cscript%3E&rec_k=100000&item=../../x",
-        "modalities?item=nothing&mo_domain=nowhere&mo_kind=x",
-        "alignment?al_epochs=999&al_epochs=-1&al_layout=tsne&al_colour=%00",
-        "low-degree?low_bin=7&low_domain=zzz",
-        "ablations?abl_metric=x&abl_protocol=y&abl_cohort=z&abl_curve=w&abl_curve_variant=v",
-        "cold-start?cold_k=0&cold_step=99",
+        ("recommendations?user=%3Cscript%3E&rec_k=100000&item=../../x", ["<script>"]),
+        ("modalities?item=nothing&mo_domain=nowhere&mo_kind=x", ["nothing"]),
+        ("alignment?al_epochs=999&al_epochs=-1&al_layout=tsne&al_colour=%00", []),
+        ("low-degree?low_bin=7&low_domain=zzz", []),
+        ("ablations?abl_metric=x&abl_protocol=y&abl_cohort=z&abl_curve=w&abl_curve_variant=v", []),
+        ("cold-start?cold_k=0&cold_step=99", []),
     ],
 )
-def test_nonsense_in_the_address_is_ignored(served: Server, tab: "Page", address: str) -> None:
+def test_nonsense_in_the_address_changes_nothing_and_who_is_unknown_is_said(
+    served: Server, tab: "Page", address: str, said: list[str]
+) -> None:
     page, _, query = address.partition("?")
     open_page(tab, served, page, f"?{query}")
-    assert tab.get_by_test_id("stAlert").count() == 0
+    alerts = tab.get_by_test_id("stAlert")
+    assert alerts.count() == min(len(said), 1)
+    for name in said:
+        assert name in alerts.first.inner_text()
     sound(tab, served)

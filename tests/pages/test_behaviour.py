@@ -11,6 +11,7 @@ from micrec_core import bundled
 from micrec_core.data.sources import find_sources
 from micrec_core.errors import DataError
 from micrec_core.jobs.manager import JobManager
+from micrec_core.method.memory import Constants
 from micrec_core.runs import Run, list_runs
 from micrec_core.ui import library, places, retrain
 from micrec_core.ui.cards import reason_bar
@@ -107,11 +108,17 @@ def test_a_known_user_by_address(app, full_run):
     assert any("memory of what was taken together" in str(h.proto.body) for h in test.get("html"))
 
 
-@pytest.mark.parametrize(
-    ("stored", "said"), [([{"weight": 2.0}, None], True), ([{"weight": 0.0}], False), (None, False)]
-)
+@pytest.mark.parametrize(("stored", "said"), [([2.0, None], True), ([0.0], False), (None, False)])
 def test_shares_of_the_vectors_say_so_beside_a_memory(app, full_run, monkeypatch, stored, said):
-    monkeypatch.setattr(Run, "json", lambda *_: {"personas": [], "memory": stored})
+    memory = stored and [w if w is None else vars(Constants()) | {"weight": w} for w in stored]
+    about = {
+        "version": 1, "layers": 2, "templates": True, "cross_profile": True, "n_parameters": 1,
+        "modalities": ["text", "image"], "neighbours": {"k": 10, "temperature": 0.2},
+        "domains": [{"name": n, "n_users": 1, "n_items": 1} for n, _ in zip("ab", stored or "a")],
+        "personas": [],
+    }  # fmt: skip
+    monkeypatch.setattr(Run, "has", lambda *_: True)
+    monkeypatch.setattr(Run, "json", lambda *_: about | {"memory": memory})
     shown = words(app(full_run, "modalities"))
     assert ("the memory adds its part" in shown) == said
     assert ("Share of the vectors' part of the score" in shown) == said

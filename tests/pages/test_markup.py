@@ -28,6 +28,7 @@ AS_WRITTEN = {
     "Code": ("code_text",),
     "Selectbox": ("options", "default", "raw_value"),
     "TextInput": ("default", "value", "placeholder"),
+    "TextArea": ("default", "value", "placeholder"),
     "PlotlyChart": ("spec", "figure", "alt", "alt_text"),
     "Image": ("alt", "url"),
     "BidiComponent": ("json",),  # said by textContent, as a test holds it
