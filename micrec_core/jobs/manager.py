@@ -94,7 +94,8 @@ class JobManager:
         if any(word.split("=")[0] == "--out" for word in arguments):
             raise ConfigError("A background training chooses its own --out: leave it out.")
         now = datetime.now(UTC)
-        name = check_run_name(name or f"retrained-{now:%Y%m%d-%H%M%S}")
+        # Two may start within a second: a name that nobody chose is nobody else's.
+        name = check_run_name(name or f"retrained-{now:%Y%m%d-%H%M%S}-{uuid4().hex[:4]}")
         with self._locked():
             jobs = self._settled()
             own = [job for job in jobs if job.owner == owner]

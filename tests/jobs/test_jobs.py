@@ -272,6 +272,12 @@ def test_a_killed_process_is_noticed(make: Make) -> None:
     assert manager.start([], owner="bob").running, "and a new one may start"
 
 
+def test_two_who_start_within_a_second_have_names_of_their_own(make: Make) -> None:
+    manager = make(SLEEP)
+    names = {manager.start([], owner=owner).name for owner in ("ada", "bob", "cy")}
+    assert len(names) == 3
+
+
 def test_a_silent_end(make: Make) -> None:
     manager = make("pass")
     manager.start([], owner="ada")
