@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -58,31 +58,52 @@ def choose_memory(
     taken : by the question's users
     transfers : whether what was taken in other domains counts
     """
-    counted = _choose_counts(knowledge, asked, by_embedding, taken, transfers)
+    told = _Asked(knowledge, asked, by_embedding, taken, transfers)
+    counted = _choose_counts(told)
     train = knowledge.domains[asked.place].train
     if train.nnz < PER_ITEM * np.count_nonzero(train.getnnz(axis=0)):
         return counted
-    return _choose_regression(knowledge, asked, by_embedding, taken, transfers, counted)
+    return _choose_regression(told, counted)
 
 
-def _choose_counts(
-    knowledge: Knowledge,
-    asked: Question,
-    by_embedding: NDArray[np.float32],
-    taken: Taken,
-    transfers: bool,
-) -> Remembered:
-    spread = float(by_embedding.std(axis=1).mean())
-    elsewhere = ELSEWHERE if transfers else 0.0
+@dataclass(frozen=True)
+class _Asked:
+    """What is chosen by: ``choose_memory``'s arguments."""
+
+    knowledge: Knowledge
+    question: Question
+    by_embedding: NDArray[np.float32]
+    taken: Taken
+    transfers: bool
+
+    def unit(self, part: NDArray[np.floating]) -> float:
+        """What a part of the scores is multiplied with to spread as the embeddings' does."""
+        spread = float(self.by_embedding.std(axis=1).mean())
+        return spread / max(float(part.std(axis=1).mean()), 1e-12)
+
+    def solved(self, constants: Constants, weights: csr_matrix | None = None) -> Memory:
+        """The memory of these constants."""
+        known, d = self.knowledge, self.question.place
+        trains = [part.train for part in known.domains]
+        near = list(known.domains[d].item_neighbours.values())
+        told = (near, known.settings.temperature, constants, weights)
+        return remember(trains, known.links, d, *told)
+
+
+def _choose_counts(asked: _Asked) -> Remembered:
+    elsewhere = ELSEWHERE if asked.transfers else 0.0
 
     def tried(lend: float, popular: float) -> tuple[float, Remembered]:
         constants = Constants(
             lend=lend, seen=SEEN, popular=popular, elsewhere=elsewhere, content=0.0
         )
-        one = Remembered(_solved(knowledge, asked.place, constants), constants, 1.0)
-        by_memory = one.scores(taken)
-        unit = spread / max(float(by_memory.std(axis=1).mean()), 1e-12)
-        scores = [_ndcg(asked, by_embedding + (share * unit) * by_memory) for share in SHARES]
+        one = Remembered(asked.solved(constants), constants, 1.0)
+        by_memory = one.scores(asked.taken)
+        unit = asked.unit(by_memory)
+        scores = [
+            _ndcg(asked.question, asked.by_embedding + (share * unit) * by_memory)
+            for share in SHARES
+        ]
         best = int(np.argmax(scores))
         return scores[best], Remembered(one.memory, constants, SHARES[best] * unit)
 
@@ -92,37 +113,28 @@ def _choose_counts(
     return max(found, key=_first)[1]
 
 
-def _choose_regression(
-    knowledge: Knowledge,
-    asked: Question,
-    by_embedding: NDArray[np.float32],
-    taken: Taken,
-    transfers: bool,
-    counted: Remembered,
-) -> Remembered:
+def _choose_regression(asked: _Asked, counted: Remembered) -> Remembered:
     """With the regression that helps most, beside what is counted or in its place; or with none."""
-    d, trains = asked.place, [part.train for part in knowledge.domains]
-    there = taken_elsewhere(trains, knowledge.links, d)
-    there = there if transfers else csr_matrix(there.shape)
-    spread = float(by_embedding.std(axis=1).mean())
-    rest = [(counted, by_embedding + counted.scores(taken))]
-    rest += [(replace(counted, weight=0.0), by_embedding)] if counted.weight else []
-    best, chosen = _ndcg(asked, rest[0][1]), counted
+    d, trains = asked.question.place, [part.train for part in asked.knowledge.domains]
+    there = taken_elsewhere(trains, asked.knowledge.links, d)
+    there = there if asked.transfers else csr_matrix(there.shape)
+    rest = [(counted, asked.by_embedding + counted.scores(asked.taken))]
+    rest += [(replace(counted, weight=0.0), asked.by_embedding)] if counted.weight else []
+    best, chosen = _ndcg(asked.question, rest[0][1]), counted
     n = trains[d].shape[1] + there.shape[1]
     for penalty in PENALTIES if n <= EXACT else PENALTIES[:1]:
         weights = regression(trains[d], there, penalty)
         alone = Constants(counts=0.0, content=0.0, regress=1.0, penalty=penalty)
-        one = Remembered(_solved(knowledge, d, alone, weights), alone, 1.0, weights)
-        by_regression = one.scores(taken)
-        unit = spread / max(float(by_regression.std(axis=1).mean()), 1e-12)
+        one = Remembered(asked.solved(alone, weights), alone, 1.0, weights)
+        by_regression = one.scores(asked.taken)
+        unit = asked.unit(by_regression)
         for (kept, without), share in product(rest, REGRESSED):
-            found = _ndcg(asked, without + (share * unit) * by_regression)
+            found = _ndcg(asked.question, without + (share * unit) * by_regression)
             if found > best:
                 best, chosen = found, _beside(kept, one, share * unit)
     if chosen is counted:
         return counted
-    memory = _solved(knowledge, d, chosen.constants, chosen.regression)
-    return replace(chosen, memory=memory)
+    return replace(chosen, memory=asked.solved(chosen.constants, chosen.regression))
 
 
 def _beside(counted: Remembered, one: Remembered, weight: float) -> Remembered:
@@ -131,15 +143,6 @@ def _beside(counted: Remembered, one: Remembered, weight: float) -> Remembered:
         return replace(one, weight=weight)
     told = {"regress": weight / counted.weight, "penalty": one.constants.penalty}
     return replace(counted, constants=replace(counted.constants, **told), regression=one.regression)
-
-
-def _solved(
-    knowledge: Knowledge, d: int, constants: Constants, weights: csr_matrix | None = None
-) -> Memory:
-    trains = [part.train for part in knowledge.domains]
-    near = list(knowledge.domains[d].item_neighbours.values())
-    told = (near, knowledge.settings.temperature, constants, weights)
-    return remember(trains, knowledge.links, d, *told)
 
 
 def _ndcg(asked: Question, scores: NDArray[np.floating]) -> float:

@@ -18,7 +18,7 @@ import numpy as np
 
 from micrec_core.answering.answers import MicrecAnswerer
 from micrec_core.benchmarks.measure import Options, Report, Target, Timing, in_python
-from micrec_core.benchmarks.scale import write_run
+from micrec_core.benchmarks.scale import staged, write_run
 from micrec_core.config import RunSettings
 from micrec_core.modalities.modality import NO_ENCODER
 from micrec_core.modalities.registry import MODALITIES
@@ -27,7 +27,6 @@ from micrec_core.running.fit import make_trainer
 from micrec_core.runs import open_run
 from micrec_core.serving import Recommender
 from micrec_core.training.build import build_model
-from micrec_core.training.prepare import encode_material, load_dataset, prepare
 from micrec_core.training.trainer import epoch_steps
 
 SIZES, QUICK_SIZES = (10_000, 30_000, 100_000), (240, 480)
@@ -90,12 +89,7 @@ def _seconds(n_users: int, training: dict[str, int]) -> Spent:
         words = ["--users", str(n_users), "--items", f"{n_users // 10},{n_users // 10}"]
         sample = ["-m", "micrec_core", "sample", "--out", str(data), "--no-pictures", *words]
         in_python([*sample, "--format", "parquet"], "the tables could not be generated")
-        with spent("read and split"):
-            dataset, split = load_dataset(data, settings)
-        with spent("encode texts"):
-            material = encode_material(dataset, split, settings, "cpu", None)
-        with spent("profiles and neighbours"):
-            prepared = prepare(material, settings, "cpu")
+        prepared = staged(data, settings, spent)
         model = build_model(settings.model, prepared.inputs, settings.seed)
         trainer = make_trainer(prepared, model, _unasked)
         with spent("epoch"):
@@ -112,7 +106,7 @@ def _seconds(n_users: int, training: dict[str, int]) -> Spent:
         with spent("everyone's lists"):
             for domain in recommender.domains:
                 recommender.write_all(Path(folder) / "lists", domain, LIST)
-    steps = epoch_steps(max(len(part.train) for part in split.domains), prepared.training)
+    steps = epoch_steps(max(len(part.train) for part in prepared.split.domains), prepared.training)
     spent.seconds["step"] = spent.seconds["epoch"] / steps
     return spent
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,18 @@ class Stages:
         self.timings[name] = Timing((*before, value), unit)
 
 
+def staged(
+    data: Path, settings: RunSettings, stages: Callable[[str], AbstractContextManager[None]]
+) -> Prepared:
+    """All that a training needs, made stage by stage from a folder of tables."""
+    with stages("read and split"):
+        dataset, split = load_dataset(data, settings)
+    with stages("encode texts"):
+        material = encode_material(dataset, split, settings, "cpu", None)
+    with stages("profiles and neighbours"):
+        return prepare(material, settings, "cpu")
+
+
 def measure(options: Options) -> Report:
     """MICRec with text."""
     return _measure(options, "scale", "micrec", TEXT.encoder)
@@ -88,26 +100,21 @@ def _measure(options: Options, name: str, model: str, text: str) -> Report:
     stages = Stages()
     with tempfile.TemporaryDirectory() as folder:
         data = options.data or _tables(Path(folder) / "tables", options.quick)
-        with stages("read and split"):
-            dataset, split = load_dataset(data, settings)
-        with stages("encode texts"):
-            material = encode_material(dataset, split, settings, "cpu", None)
-        with stages("profiles and neighbours"):
-            prepared = prepare(material, settings, "cpu")
+        prepared = staged(data, settings, stages)
         answerer, best_epoch = _train(prepared, stages)
         run = Path(folder) / "run"
         with stages("write the run"):
             write_run(run, answerer, best_epoch, {})
         with stages("open the run"):
             recommender = Recommender.open(open_run(run))
-    answers = _serve(recommender, dataset, options.rounds(30))
+    answers = _serve(recommender, prepared.dataset, options.rounds(30))
     found = stages.timings | {"fold-in and top 20": answers}
     return Report(
         name,
         f"From tables to lists with {model}: reading, training in steps of large batches, "
         "validation, writing and opening the run; and someone new with 10 likes. Beside the wall "
         "clock stand processor seconds of all threads, and the memory of the whole process.",
-        _sizes(dataset, model, options),
+        _sizes(prepared.dataset, model, options),
         found,
         {"seconds a step": found["epoch"].median / STEPS},
         (

@@ -83,12 +83,7 @@ def _by_content(
 ) -> dict[str, str]:
     kinds = {name: _kind([v for v in values.get(name, ()) if v]) for name in free}
     found: dict[str, str] = {}
-    for column, kind in (
-        ("title", "text"),
-        ("domain", "few"),
-        ("item_id", "id"),
-        ("user_id", "id"),
-    ):
+    for column, kind in _CONTENT.items():
         fits = [name for name in free if kinds[name] == kind and name not in found.values()]
         # Of two columns of ids none says which is whose.
         if column in missing and len(fits) == 1:

@@ -234,7 +234,7 @@ class Findings:
         rows = table.assign(n=table["n_items"], mean=table["recall"])
         found = verdicts.strongest(verdicts.enough(rows), self.labels, self.subject)
         refused = [
-            f"{said.replace(' users', ' items')}"
+            said.replace(" users", " items")
             for said in verdicts.too_few(pick(rows, model=MICREC), self.labels)
         ]
         if not found and not refused:
@@ -368,13 +368,3 @@ def _more_than_all(found: Sequence[tuple[str, Compared]]) -> str:
         f"that never had {nouns('or')} leans on interactions instead, and one that keeps a single "
         "modality leans on that, so that losses do not add up."
     )
-
-
-def all_findings(
-    tables: Mapping[str, pd.DataFrame | None],
-    labels: Mapping[str, str],
-    seed: int | None,
-    variant: str = FULL,
-) -> list[Finding]:
-    """What the tables of ``TABLES`` that a run has allow to say, known users first."""
-    return Findings(tables, labels, seed, variant).every()

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from micrec_core.figures import theme
+from micrec_core.names import DEGREE_STARTS
 
 # More marks than these say no more and take a browser seconds.
 MOST = 5_000
+# People who took so much are told apart from the last of the bins that there are.
+_MANY = 50
 
 
 def shown(items: pd.DataFrame, near: list[str]) -> pd.DataFrame:
@@ -70,9 +75,9 @@ def by_degree(people: pd.DataFrame, labels: dict[str, str]) -> pd.DataFrame:
     -------
     known in, took, asked, get it, share
     """
-    edges = [0, 2, 5, 10, 20, 50, np.inf]
-    names = ["1 to 2", "3 to 5", "6 to 10", "11 to 20", "21 to 50", "over 50"]
-    took = pd.cut(people["degree"], edges, labels=names)
+    ends = [*(start - 1 for start in DEGREE_STARTS[1:]), _MANY]
+    names = [*(f"{low + 1} to {high}" for low, high in pairwise(ends)), f"over {_MANY}"]
+    took = pd.cut(people["degree"], [*ends, np.inf], labels=names)
     groups = people.groupby([people["known_in"].map(labels), took], observed=True, sort=False)
     table = groups["gets"].agg(["size", "sum"]).reset_index()
     table.columns = pd.Index(["known in", "took", "asked", "get it"])

@@ -18,7 +18,7 @@ from micrec_core.config import RunSettings, TrainSettings, make_settings
 from micrec_core.data import Dataset
 from micrec_core.data.progress import Progress, silent
 from micrec_core.errors import ConfigError
-from micrec_core.names import HEADLINE
+from micrec_core.names import HEADLINE, MICREC
 from micrec_core.running.fit import fit
 from micrec_core.running.kernels import wait_for_kernels
 from micrec_core.running.train import TrainResult, train_run
@@ -60,8 +60,9 @@ def train_tuned(
     told: dict[str, Any] = {"device": device, "cache": cache, "progress": progress}
     if not trials:
         return train_run(data, out, settings, **told, **given)
-    settings, tried = tuned(data, out, settings, trials, **told)
-    done = train_run(data, out, settings, tuning=tried, **told, **given)
+    dataset, _ = load_dataset(data, settings)  # once, for all trials and the run
+    settings, tried = tuned(dataset, out, settings, trials, **told)
+    done = train_run(dataset, out, settings, tuning=tried, **told, **given)
     forget(out)
     return done
 
@@ -96,7 +97,7 @@ def tuned(
         Optuna is not installed, the model has nothing to search for, or the search that stands
         beside ``out`` is of other settings or data.
     """
-    if settings.model.name != "micrec" or trials < 1:
+    if settings.model.name != MICREC or trials < 1:
         raise ConfigError(
             "--tune takes a number of trials, 1 at least, and searches for micrec alone"
         )

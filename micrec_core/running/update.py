@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import permutations
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -217,24 +218,24 @@ def _grown(
 
 def _links(bundle: Bundle) -> Links:
     """Rows of the users with interactions in both of two domains by now, sorted by their ids."""
-    places = [
+    out = {}
+    for (a, there), (b, here) in permutations(enumerate(_places(bundle)), 2):
+        both = [user for user in there if user in here]
+        rows = [np.array([place[user] for user in both], np.int64) for place in (there, here)]
+        out[a, b] = (rows[0], rows[1])
+    return out
+
+
+def _places(bundle: Bundle) -> list[dict[str, int]]:
+    """Of each domain, user id -> row of who took anything there by now."""
+    return [
         {str(part.user_ids[row]): int(row) for row in part.known_users} for part in bundle.domains
     ]
-    out = {}
-    for a, there in enumerate(places):
-        for b, here in enumerate(places):
-            if a != b:
-                both = [user for user in there if user in here]
-                pair = (np.array([p[user] for user in both], np.int64) for p in (there, here))
-                out[a, b] = tuple(pair)
-    return out  # type: ignore[return-value]
 
 
 def _people(bundle: Bundle, ids: NDArray[np.object_]) -> list[tuple[int, ...]]:
     """Rows of some users in every domain, -1 where they took nothing."""
-    places = [
-        {str(part.user_ids[row]): int(row) for row in part.known_users} for part in bundle.domains
-    ]
+    places = _places(bundle)
     return [tuple(place.get(str(user), -1) for place in places) for user in ids]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from micrec_core.graphs.neighbours import normalise_rows
 from micrec_core.method.arrays import Floats
 
 
@@ -30,7 +31,7 @@ class ItemMap:
 
     def place(self, vector: NDArray[np.floating]) -> tuple[float, float]:
         """Where an embedding belongs."""
-        x, y = (_unit(vector[None].astype(np.float32))[0] - self.mean) @ self.axes.T
+        x, y = (normalise_rows(vector[None].astype(np.float32))[0] - self.mean) @ self.axes.T
         return float(x), float(y)
 
 
@@ -42,16 +43,10 @@ def item_map(items: pd.DataFrame, vectors: Floats) -> ItemMap:
     items : item_id, title, degree
     vectors : their embeddings [n, dim]
     """
-    unit = _unit(vectors)
+    unit = normalise_rows(vectors)
     mean = unit.mean(axis=0)
     values, basis = np.linalg.eigh(np.cov((unit - mean).T))
     axes = basis[:, :-3:-1].T.astype(np.float32)
     x, y = ((unit - mean) @ axes.T).T
     share = float(values[-2:].sum() / max(values.sum(), 1e-12))
     return ItemMap(items.assign(x=x, y=y), mean, axes, share)
-
-
-def _unit(vectors: Floats) -> Floats:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    out: Floats = vectors / np.maximum(lengths, 1e-12)
-    return out

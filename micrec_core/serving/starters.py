@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from micrec_core.graphs.neighbours import normalise_rows
 from micrec_core.method.arrays import Rows
 from micrec_core.serving.contents import Bundle, DomainPart
 
@@ -87,7 +87,7 @@ def _groups(bundle: Bundle, everyone: Group, n: int) -> list[Group]:
 
     vectors = np.concatenate(
         [
-            _unit(part.users[rows])
+            normalise_rows(part.users[rows])
             for part, rows in zip(bundle.domains, everyone.members, strict=True)
             if len(rows) and (rows >= 0).all()
         ]
@@ -99,13 +99,6 @@ def _groups(bundle: Bundle, everyone: Group, n: int) -> list[Group]:
     _, found = kmeans2(vectors.astype(np.float64), n, minit="++", seed=0)
     order = np.argsort(-np.bincount(found, minlength=n), kind="stable")
     return [Group(tuple(rows[found == g] for rows in everyone.members)) for g in order]
-
-
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    out: NDArray[np.float32] = vectors / np.maximum(
-        np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12
-    )
-    return out
 
 
 def _typical(part: DomainPart, rows: Rows, everyone: Rows) -> list[int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -198,8 +199,7 @@ _ENCODER = Of(None, ("float16", "float32", "float64", "int32", "int64"))
 
 
 def _pairs(about: About) -> list[tuple[int, int]]:
-    n = range(len(about.domains))
-    return [(a, b) for a in n for b in n if a != b]
+    return list(permutations(range(len(about.domains)), 2))
 
 
 def _leaves(names: Set[str], prefix: str) -> set[str]:

@@ -114,8 +114,8 @@ def show_who(opened: Opened, item: Any) -> None:
     with st.spinner("Asking everybody (seconds the first time)"):
         people = model.audience(item, _LENGTH)
     st.header("Who would get it", anchor=False)
-    columns = cells(len(model.crowds(item.domain, _LENGTH)), 170, gap="small")
-    for column, crowd in zip(columns, model.crowds(item.domain, _LENGTH), strict=True):
+    crowds = model.crowds(item.domain, _LENGTH)
+    for column, crowd in zip(cells(len(crowds), 170, gap="small"), crowds, strict=True):
         rows = people[people["known_in"] == crowd.known_in]
         gets, n = int(rows["gets"].sum()), len(rows)
         here = crowd.known_in == item.domain
