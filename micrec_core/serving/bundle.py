@@ -161,33 +161,44 @@ def _pack_links(group: str, links: Links) -> Tensors:
 
 
 def _pack_domain(d: int, part: DomainKnowledge) -> Tensors:
-    out: Tensors = {
-        f"{d}.train.indptr": part.train.indptr.astype(np.int32),
-        f"{d}.train.indices": _small(part.train.indices, part.train.shape[1]),
-    }
+    out = _pack_pattern(f"{d}.train", part.train)
     for side in ("user", "item"):
         scaling: Scaling = getattr(part, f"{side}_scaling")
         out[f"{d}.{side}_scaling.mean"] = np.asarray(scaling.mean, np.float32)
         out[f"{d}.{side}_scaling.std"] = np.asarray(scaling.std, np.float32)
     for m, matrix in part.features.items():
-        place = f"{d}.{m}"
-        out[f"{place}.dense"] = matrix.dense
-        out[f"{place}.present"] = matrix.present
-        if matrix.sparse is not None:
-            out |= _pack_rows(f"{place}.sparse", matrix.sparse)
         anchors = part.profiles[m].has & (part.user_degree > 0)
         space = part.profiles[m].space()
         if sparse.issparse(space):
             only = sparse.csr_matrix(sparse.diags(anchors.astype(np.float32)) @ space)
             only.eliminate_zeros()
-            out |= _pack_rows(f"{place}.user_space", only)
         else:
-            out[f"{place}.user_space"] = np.where(anchors[:, None], space, 0).astype(np.float32)
-        for side in ("user", "item"):
-            found: Neighbours = getattr(part, f"{side}_neighbours")[m]
-            out[f"{place}.{side}_neighbours.rows"] = found.rows
-            out[f"{place}.{side}_neighbours.similarity"] = found.similarity
+            only = np.where(anchors[:, None], space, 0).astype(np.float32)
+        near = part.user_neighbours[m], part.item_neighbours[m]
+        out |= _pack_modality(f"{d}.{m}", ModalityArrays(matrix, only, *near))
     return out
+
+
+def _pack_modality(place: str, x: ModalityArrays) -> Tensors:
+    out: Tensors = {f"{place}.dense": x.features.dense, f"{place}.present": x.features.present}
+    for name, rows in (("sparse", x.features.sparse), ("user_space", x.user_space)):
+        if sparse.issparse(rows):
+            out |= _pack_rows(f"{place}.{name}", rows)
+        elif rows is not None:
+            out[f"{place}.{name}"] = rows
+    for side in ("user", "item"):
+        found: Neighbours = getattr(x, f"{side}_neighbours")
+        out[f"{place}.{side}_neighbours.rows"] = found.rows
+        out[f"{place}.{side}_neighbours.similarity"] = found.similarity
+    return out
+
+
+def _pack_pattern(name: str, matrix: sparse.csr_matrix) -> Tensors:
+    """Of a binary matrix, where its ones are."""
+    return {
+        f"{name}.indptr": matrix.indptr.astype(np.int32),
+        f"{name}.indices": _small(matrix.indices, matrix.shape[1]),
+    }
 
 
 def pack_embeddings(
@@ -312,23 +323,11 @@ def pack_updated(bundle: Bundle) -> tuple[Tensors, list[dict[str, int]], pd.Data
         counts.append({"n_users": n_users, "n_items": n_items, "n_trained_items": n_trained})
         ids += _ids_of(part.name, part.user_ids, part.item_ids, part.titles)
         for which in ("train", "later"):
-            matrix = getattr(part, which)
-            out[f"{d}.{which}.indptr"] = matrix.indptr.astype(np.int32)
-            out[f"{d}.{which}.indices"] = _small(matrix.indices, n_items)
+            out |= _pack_pattern(f"{d}.{which}", getattr(part, which))
         for name in ("initial_users", "users", "item_layers"):
             out[f"{d}.{name}"] = getattr(part, name)
         for m, x in part.modalities.items():
-            place = f"{d}.{m}"
-            out[f"{place}.dense"], out[f"{place}.present"] = x.features.dense, x.features.present
-            for name, rows in (("sparse", x.features.sparse), ("user_space", x.user_space)):
-                if sparse.issparse(rows):
-                    out |= _pack_rows(f"{place}.{name}", rows)
-                elif rows is not None:
-                    out[f"{place}.{name}"] = rows
-            for side in ("user", "item"):
-                found: Neighbours = getattr(x, f"{side}_neighbours")
-                out[f"{place}.{side}_neighbours.rows"] = found.rows
-                out[f"{place}.{side}_neighbours.similarity"] = found.similarity
+            out |= _pack_modality(f"{d}.{m}", x)
     tensors = {name: np.ascontiguousarray(value) for name, value in out.items()}
     return tensors, counts, pd.concat(ids, ignore_index=True)
 

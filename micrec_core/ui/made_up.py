@@ -52,8 +52,8 @@ def show_lists(
                 moves = rank_moves(before, ids) if before else None
                 free = answer.items
                 never = left_out(opened, domain, rules or Rules())
-                if never or without(opened, domain, off):
-                    parts = without(opened, domain, off)
+                parts = without(opened, domain, off)
+                if never or parts:
                     answer = model.recommend(user, domain, k=k, exclude=never, without=parts)
                     moves = rank_moves(ids, [str(i) for i in answer.items["item_id"]])
             except MicrecError as error:
@@ -62,7 +62,9 @@ def show_lists(
             about = plain(answer.note) or KINDS.get(answer.kind, "")
             st.caption(f"**{answer.kind}**: {about} · {answer.milliseconds:.0f} ms")
             if never:
-                _cost(len(never), free, model.recommend(user, domain, k=k, exclude=never).items)
+                # The cost is of the rules alone, whatever is left out of the model.
+                ruled = model.recommend(user, domain, k=k, exclude=never) if parts else answer
+                _cost(len(never), free, ruled.items)
             recommendation_cards(opened, domain, answer.items, moves)
             found[domain] = answer.items
     if found:
