@@ -59,6 +59,14 @@ class GateArrays:
         return (strength[:, None] * shares).astype(np.float32)
 
 
+def columns_of(matrix: csr_matrix, row: int) -> Rows:
+    """Columns of what a row of a CSR matrix has, int64; none of row -1."""
+    if row < 0:
+        return np.zeros(0, np.int64)
+    columns: Rows = matrix.indices[matrix.indptr[row] : matrix.indptr[row + 1]].astype(np.int64)
+    return columns
+
+
 @dataclass(frozen=True)
 class ModalityArrays:
     """One modality of one domain.

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from micrec_core.features import FeatureMatrix, centre
 from micrec_core.graphs.neighbours import Neighbours
-from micrec_core.method.arrays import Floats, ModelArrays, Rows
+from micrec_core.method.arrays import Floats, ModelArrays, Rows, columns_of
 from micrec_core.method.bridge import NEAREST, TEMPERATURE
 from micrec_core.method.evidence import Person, Profile, profile_of
 from micrec_core.method.profiles import SIGNALS, columns, item_statistics
@@ -135,10 +135,8 @@ class FoldIn:
         for (source, target), (there, here) in self.model.links.items():
             if source == d and (there == row).any():
                 rows[target] = int(here[there == row][0])
-        trains = [part.train for part in self.model.domains]
         items = [
-            t.indices[t.indptr[r] : t.indptr[r + 1]].astype(np.int64) if r >= 0 else NO_ROWS
-            for r, t in zip(rows, trains, strict=True)
+            columns_of(part.train, r) for r, part in zip(rows, self.model.domains, strict=True)
         ]
         return Person(tuple(rows), tuple(items), tuple(r >= 0 for r in rows), {})
 

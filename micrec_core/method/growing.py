@@ -19,7 +19,7 @@ from scipy.sparse import csr_matrix
 
 from micrec_core.features import FeatureMatrix
 from micrec_core.graphs.neighbours import Neighbours
-from micrec_core.method.arrays import DomainArrays, ModalityArrays, ModelArrays, Rows
+from micrec_core.method.arrays import DomainArrays, ModalityArrays, ModelArrays, columns_of
 from micrec_core.method.evidence import Person
 from micrec_core.method.foldin import FoldIn
 
@@ -117,7 +117,7 @@ def with_users_folded_in(model: M, people: Iterable[tuple[int, ...]]) -> M:
     fold = FoldIn(model)
     users = [part.users.copy() for part in model.domains]
     for rows in people:
-        person = _person(model, rows)
+        person = person_by_now(model, rows)
         for d, row in enumerate(rows):
             if row >= 0:
                 users[d][row] = fold.user(person, d).vector()
@@ -125,20 +125,14 @@ def with_users_folded_in(model: M, people: Iterable[tuple[int, ...]]) -> M:
     return replace(model, domains=tuple(replace(part, users=found) for part, found in pairs))
 
 
-def _person(model: ModelArrays, rows: tuple[int, ...]) -> Person:
+def person_by_now(model: ModelArrays, rows: tuple[int, ...]) -> Person:
+    """Someone with all that they took, training's and later; ``rows`` of each domain or -1."""
     items, unchanged = [], []
     for part, row in zip(model.domains, rows, strict=True):
-        taken, trained = (_row(matrix, row) for matrix in (part.taken, part.train))
+        taken, trained = (columns_of(matrix, row) for matrix in (part.taken, part.train))
         items.append(taken)
         unchanged.append(bool(len(taken)) and np.array_equal(taken, trained))
     return Person(rows, tuple(items), tuple(unchanged), {})
-
-
-def _row(matrix: csr_matrix, row: int) -> Rows:
-    if row < 0:
-        return np.zeros(0, np.int64)
-    rows: Rows = matrix.indices[matrix.indptr[row] : matrix.indptr[row + 1]].astype(np.int64)
-    return rows
 
 
 def _grown(x: ModalityArrays, n_users: int, features: FeatureMatrix) -> ModalityArrays:

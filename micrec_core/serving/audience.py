@@ -17,6 +17,7 @@ from scipy.sparse import csr_matrix
 from micrec_core.method.arrays import Floats, Rows
 from micrec_core.method.evidence import Person
 from micrec_core.method.foldin import FoldIn
+from micrec_core.method.growing import person_by_now
 from micrec_core.method.memory import Taken, taken_elsewhere
 from micrec_core.serving.contents import Bundle
 
@@ -34,7 +35,7 @@ class Crowd:
     ----------
     known_in : the domain they are known in; another one than the item's for those who are new here
     ids : str objects [n]
-    degree : train interactions where they are known, [n]
+    degree : interactions by now where they are known, [n]
     vectors : float32 [n, dim], embeddings in the item's domain
     taken : what memory goes by
     needed : float32 [n], the score of the last place of the list
@@ -59,16 +60,16 @@ def crowds(fold: FoldIn, bundle: Bundle, d: int, allowed: NDArray[np.bool_], k: 
     k : length of the lists
     """
     part = bundle.domains[d]
-    everyone = np.flatnonzero(part.user_degree > 0)
+    everyone = part.known_users
     rows = _some(everyone, MOST_HERE)
-    trains = [x.train for x in bundle.domains]
-    taken = Taken(trains[d][rows], taken_elsewhere(trains, bundle.links, d)[rows])
+    by_now = [x.taken for x in bundle.domains]
+    taken = Taken(by_now[d][rows], taken_elsewhere(by_now, bundle.in_both, d)[rows])
     vectors = part.users[rows]
     needed = _needed(bundle, d, vectors, taken, allowed, k)
-    degree = part.user_degree[rows].astype(int)
+    degree = part.user_count[rows].astype(int)
     out = [Crowd(part.name, part.user_ids[rows], degree, vectors, taken, needed, len(everyone))]
     for s in range(len(bundle.domains)):
-        if s != d and (s, d) in bundle.links:
+        if s != d and (s, d) in bundle.in_both:
             out += _elsewhere(fold, bundle, s, d, allowed, k)
     return [crowd for crowd in out if len(crowd.ids)]
 
@@ -78,21 +79,31 @@ def _elsewhere(
 ) -> list[Crowd]:
     """People who took things in ``s`` and nothing in ``d``; none where nothing leads there."""
     source = bundle.domains[s]
-    alone = source.user_degree > 0
-    alone[bundle.links[s, d][0]] = False
+    alone = source.user_count > 0
+    alone[bundle.in_both[s, d][0]] = False
     everyone = np.flatnonzero(alone)
     rows = _some(everyone, MOST_ELSEWHERE)
-    people = [fold.trained(s, int(row)) for row in rows]
+    people = [person_by_now(bundle, of_all) for of_all in _everywhere(bundle, s, rows)]
     folded = [fold.user(person, d) for person in people]
     if not people or all(one.empty for one in folded):
         return []
     vectors = np.stack([one.vector() for one in folded]).astype(np.float32)
     taken = Taken.of([_rows(people, t, x.train.shape[1]) for t, x in enumerate(bundle.domains)], d)
     needed = _needed(bundle, d, vectors, taken, allowed, k)
-    degree = source.user_degree[rows].astype(int)
+    degree = source.user_count[rows].astype(int)
     return [
         Crowd(source.name, source.user_ids[rows], degree, vectors, taken, needed, len(everyone))
     ]
+
+
+def _everywhere(bundle: Bundle, s: int, rows: Rows) -> list[tuple[int, ...]]:
+    """Of users of domain ``s`` their row in every domain, -1 where they took nothing."""
+    columns = []
+    for t in range(len(bundle.domains)):
+        there, here = bundle.in_both.get((s, t), (rows, rows) if t == s else (rows[:0], rows[:0]))
+        place = dict(zip(there.tolist(), here.tolist(), strict=True))
+        columns.append([place.get(row, -1) for row in rows.tolist()])
+    return list(zip(*columns, strict=True))
 
 
 def _some(rows: Rows, most: int) -> Rows:

@@ -451,7 +451,7 @@ class Recommender:
         """BM25 weights of a domain, made at their first use."""
         with self._lock:
             if d not in self._weighted:
-                self._weighted[d] = bm25_weights(self.bundle.domains[d].train)
+                self._weighted[d] = bm25_weights(self.bundle.domains[d].taken)
         return self._weighted[d]
 
     # Reasons -------------------------------------------------------------------------------------
@@ -659,7 +659,7 @@ class Recommender:
         d = self._directory.domain(domain)
         rows = np.flatnonzero(self._allowed[d])
         part = self.bundle.domains[d]
-        frame = self._listed(d, rows).assign(degree=part.item_degree[rows].astype(int))
+        frame = self._listed(d, rows).assign(degree=part.item_count[rows].astype(int))
         return item_map(frame, part.items[rows])
 
     # Proof ---------------------------------------------------------------------------------------

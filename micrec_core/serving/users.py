@@ -9,10 +9,10 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
 from micrec_core.errors import RunError
 from micrec_core.features import FeatureMatrix
+from micrec_core.method.arrays import columns_of
 from micrec_core.method.evidence import Person
 from micrec_core.modalities.registry import given, modality
 from micrec_core.serving.contents import Bundle, DomainPart
@@ -80,11 +80,12 @@ class Directory:
 
     def history(self, d: int, row: int) -> NDArray[np.int64]:
         """Item rows of what a user took by now, sorted."""
-        return _row(self.bundle.domains[d].taken, row)
+        return columns_of(self.bundle.domains[d].taken, row)
 
     def as_trained(self, d: int, row: int, items: NDArray[np.int64]) -> bool:
         """Whether a user's items are those that training saw of them."""
-        return bool(len(items)) and np.array_equal(items, _row(self.bundle.domains[d].train, row))
+        trained = columns_of(self.bundle.domains[d].train, row)
+        return bool(len(items)) and np.array_equal(items, trained)
 
 
 def make_user(
@@ -168,11 +169,6 @@ def assemble(
 
 def _ids(part: DomainPart, rows: NDArray[np.int64]) -> tuple[str, ...]:
     return tuple(str(i) for i in part.item_ids[rows])
-
-
-def _row(matrix: csr_matrix, row: int) -> NDArray[np.int64]:
-    rows: NDArray[np.int64] = matrix.indices[slice(*matrix.indptr[row : row + 2])].astype(np.int64)
-    return rows
 
 
 def _places(ids: NDArray[np.object_]) -> dict[str, int]:

@@ -85,6 +85,22 @@ def test_a_user_added_gets_the_list_of_the_same_likes(made: Pair, domain: str) -
     assert not set(by_id.items["item_id"]) & set(LIKES[domain])
 
 
+def test_who_would_get_a_new_item_is_asked_of_everyone_by_now(made: Pair) -> None:
+    """Of whom came later too, and of all that they took: as their own lists would have it."""
+    rec = made.new
+    for domain in ("food", "kitchen"):
+        found = rec.audience(rec.new_item(domain, text="Smoky tea"), 20)
+        item = rec.new_item(domain, text="Smoky tea")
+        asked = found[found["user_id"].isin(["zz", "AA", "u0000", "u0001"])]
+        assert {"zz", "u0000"} <= set(asked["user_id"])
+        for row in asked.itertuples():
+            user = rec.user(id=row.user_id)
+            place, score, _ = rec.rank(user, domain, item)
+            assert row.score == pytest.approx(score, rel=1e-4, abs=1e-5)
+            assert row.gets == (place <= 20)
+            assert row.degree == len(rec.history(row.user_id, row.known_in))
+
+
 def test_embeddings_are_those_that_the_parent_folds_in(made: Pair) -> None:
     """With the same likes, as far as the parent knows of them; known users keep theirs."""
     likes = {"kitchen": ["kitchen-0001", "kitchen-0007"]}
