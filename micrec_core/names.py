@@ -72,6 +72,7 @@ _WRITTEN = {
     "popularity": "Popularity",
     "rp3beta": "RP3beta",
     "als-joint": "ALS joint",
+    "ease-joint": "EASE joint",
     "content-profile": "Content profile",
     "memory-alone": "Memory alone",
 }

@@ -25,8 +25,9 @@ one = verdicts.trainings(this.seed or 0, 1)
 def show_bins(degree: pd.DataFrame) -> None:
     st.header("Found, by how known the item is", anchor=False, help=words("degree", "Recall"))
     rows = pick(degree, variant="full")
-    found = rows.assign(found=rows["recall"] * rows["n_positives"])
-    drawn, said = verdicts.foremost(found, "found")
+    claims = findings.Findings({LOW_DEGREE: this.frame(LOW_DEGREE)}, this.labels, this.seed)
+    finding = claims.low_degree()
+    drawn, said = figures.foremost(rows, finding)
     chart(
         figures.recall_by_bin(drawn, this.labels),
         rows,
@@ -36,8 +37,7 @@ def show_bins(degree: pd.DataFrame) -> None:
         "the share that stands in the user's first 20. 95 % intervals; hatched bars: fewer than 30 "
         f"items, read with care. {one.capitalize()}. {said} {this.masked}",
     )
-    claim = findings.Findings({LOW_DEGREE: this.frame(LOW_DEGREE)}, this.labels, this.seed)
-    if (finding := claim.low_degree()) is not None:
+    if finding is not None:
         st.markdown(f"**{plain(finding.title)}**")
         for line in finding.lines:
             st.caption(plain(line))

@@ -10,8 +10,9 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from micrec_core.figures import theme
+from micrec_core.figures import theme, verdicts
 from micrec_core.figures.dots import interval_error, rows_height
+from micrec_core.figures.findings import Finding
 from micrec_core.figures.picking import pick
 from micrec_core.names import DEGREE_BINS, model_label
 
@@ -36,6 +37,19 @@ class Found:
     def share(self) -> float:
         """``hits`` of ``held_out``."""
         return self.hits / max(self.held_out, 1)
+
+
+def foremost(degree: pd.DataFrame, claim: Finding | None) -> tuple[pd.DataFrame, str]:
+    """The models to draw, by all that they find, and a sentence on the others.
+
+    Parameters
+    ----------
+    degree : a model, bin and domain a row: recall, n_positives
+    claim : what stands beside the chart; the models that it names are drawn
+    """
+    found = degree.assign(found=degree["recall"] * degree["n_positives"])
+    named = [one.model for one in claim.compared] if claim else []
+    return verdicts.foremost(found, "found", named=named)
 
 
 def found_in_bin(items: pd.DataFrame, domain: str, name: str) -> Found:

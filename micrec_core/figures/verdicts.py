@@ -207,10 +207,13 @@ def strongest(
     return out
 
 
-def foremost(frame: pd.DataFrame, value: str, most: int = 3) -> tuple[pd.DataFrame, str]:
+def foremost(
+    frame: pd.DataFrame, value: str, most: int = 3, named: Iterable[str] = ()
+) -> tuple[pd.DataFrame, str]:
     """The rows of our model and of the strongest others, where all would hide each other.
 
     ``value`` : the column that models are strong by, added up over their rows
+    ``named`` : models that a claim beside the chart names, which are drawn in any case
 
     Returns
     -------
@@ -219,9 +222,13 @@ def foremost(frame: pd.DataFrame, value: str, most: int = 3) -> tuple[pd.DataFra
     sums = frame[frame["model"] != MICREC].groupby("model")[value].sum()
     if len(sums) <= most:
         return frame, ""
-    named = [MICREC, *sums.nlargest(most).index]
-    said = f"Drawn are the {most} strongest of {len(sums)} other models; the table has all."
-    return frame[frame["model"].isin(named)], said
+    claimed = [model for model in dict.fromkeys(named) if model in sums]
+    others = list(dict.fromkeys([*claimed, *sums.nlargest(most).index]))[: max(most, len(claimed))]
+    which = f"the {most} strongest of {len(sums)} other models"
+    if set(others) != set(sums.nlargest(most).index):
+        which = f"{len(others)} of {len(sums)} other models: those the claim names, the strongest"
+    said = f"Drawn are {which}; the table has all."
+    return frame[frame["model"].isin([MICREC, *others])], said
 
 
 def claim(setting: str, found: Sequence[Compared], metric: str, name: str = "MICRec") -> str:

@@ -32,6 +32,7 @@ from micrec_core.names import (
     FULL,
     HEADLINE,
     LAYOUTS,
+    LOW_DEGREE,
     ONE_DOMAIN,
     SNAPSHOT_USERS,
     VARIANTS,
@@ -182,8 +183,8 @@ def _degree_sections(frame: Frame, labels: Mapping[str, str], one: str) -> Itera
     degree, beyond = frame(DEGREE), frame(BEYOND)
     if degree is not None:
         rows = pick(degree, variant="full")
-        found = rows.assign(found=rows["recall"] * rows["n_positives"])
-        drawn, said = verdicts.foremost(found, "found")
+        claim = findings.Findings({LOW_DEGREE: frame(LOW_DEGREE)}, labels, None).low_degree()
+        drawn, said = low_degree.foremost(rows, claim)
         yield Section(
             "By how known the item is",
             low_degree.recall_by_bin(drawn, labels),

@@ -1,6 +1,7 @@
 """Figures say what the table says: marks, colours by role, no mark on top of another."""
 
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -397,3 +398,15 @@ def test_items_of_a_bin_are_counted():
 def test_degrees_are_counted_per_domain():
     counts = data.degree_counts({"Food": np.array([1, 1, 4]), "Kitchen": np.array([1])}, "items")
     assert counts.values.tolist() == [["Food", 1, 2], ["Food", 4, 1], ["Kitchen", 1, 1]]
+
+
+def test_models_that_a_claim_names_are_drawn_though_others_find_more() -> None:
+    found = {"micrec": 0.5, "a": 0.4, "b": 0.3, "c": 0.2, "d": 0.1}
+    rows = pd.DataFrame({"model": list(found), "recall": found.values(), "n_positives": 10.0})
+    drawn, said = low_degree.foremost(rows, None)
+    assert drawn["model"].tolist() == ["micrec", "a", "b", "c"]
+    assert said == "Drawn are the 3 strongest of 4 other models; the table has all."
+    claim = SimpleNamespace(compared=[SimpleNamespace(model="d"), SimpleNamespace(model="d")])
+    drawn, said = low_degree.foremost(rows, claim)  # type: ignore[arg-type]
+    assert drawn["model"].tolist() == ["micrec", "a", "b", "d"]
+    assert "3 of 4 other models: those the claim names" in said
