@@ -3,7 +3,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from micrec_core.figures import ablations
+from micrec_core.figures import ablations, calibration
 from micrec_core.figures import modalities as figures
 from micrec_core.figures.picking import own_seed, pick
 from micrec_core.modalities.registry import MODALITIES, listed
@@ -85,6 +85,31 @@ def show_effect(names: Sequence[str]) -> None:
     )
 
 
+def show_calibration(weights: pd.DataFrame) -> None:
+    st.header(
+        "Does the weight foretell the effect?", anchor=False, help=words("calibration", "interval")
+    )
+    names = figures.names(weights)
+    rows = calibration.measured(weights, names)
+    if not len(rows):
+        st.info(
+            "No user here has all modalities and test interactions to measure by, or the run was "
+            "written before effects were measured: train it anew to see them."
+        )
+        return
+    table = calibration.by_fifth(rows)
+    chart(
+        calibration.chart(table, this.labels),
+        table,
+        "mo_calibration",
+        alt="How much better each modality alone finds held-out items, by fifths of its weight",
+        caption="Users by how much they weigh a modality; up: its own part of the score, without "
+        "the rest, finds the user's test items better than the mean of their modalities does, in "
+        f"standard deviations over the catalogue, with 95 % interval. Of {names[0]}: "
+        + " ".join(calibration.words(rows, this.labels, names[0])),
+    )
+
+
 nothing = weights is not None and not figures.weighs(weights)
 if nothing:
     empty(
@@ -101,6 +126,7 @@ elif weights is None:
     )
 else:
     show_weights(weights)
+    show_calibration(weights)
 if not nothing:
     show_effect([*MODALITIES] if weights is None else figures.names(weights))
 st.header("Look at one", anchor=False)

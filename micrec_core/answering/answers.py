@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from scipy import sparse
 
-from micrec_core.answering.fit_bridges import fit_bridges
-from micrec_core.answering.fit_memory import CHOSEN_ON, choose_memory
+from micrec_core.answering.fit_bridges import Fitted, fit_bridges
+from micrec_core.answering.fit_memory import CHOSEN_ON, choose_memory, choose_newcomers
 from micrec_core.baselines import Baseline, ClosedForm
 from micrec_core.data import Domain
 from micrec_core.evaluation.questions import DEPTH, Answer, Outcome, Question
@@ -151,9 +151,13 @@ class MicrecAnswerer(EmbeddingAnswerer):
     encoded: list[Encoded]
 
     @cached_property
+    def _fitted(self) -> dict[tuple[int, int], Fitted]:
+        return fit_bridges(self.prepared, self.model, self.encoded)
+
+    @cached_property
     def bridges(self) -> dict[tuple[int, int], Bridge]:
         """To domains where users took nothing yet, fitted when first asked for."""
-        return fit_bridges(self.prepared, self.model, self.encoded)
+        return {pair: fitted.bridge for pair, fitted in self._fitted.items()}
 
     @cached_property
     def memories(self) -> list[Remembered | None]:
@@ -162,19 +166,22 @@ class MicrecAnswerer(EmbeddingAnswerer):
             return [None] * len(self.items)
         out: list[Remembered | None] = [None] * len(self.items)
         for asked in validation_questions(self.prepared, CHOSEN_ON):
-            out[asked.place] = choose_memory(
+            d = asked.place
+            chosen = choose_memory(
                 self.prepared.knowledge,
                 asked,
-                self._embedded(asked) @ self.items[asked.place].T,
-                Taken.of(self.taken(asked), asked.place),
+                self._embedded(asked) @ self.items[d].T,
+                Taken.of(self.taken(asked), d),
                 self.model.settings.transfer,
             )
+            cold = {pair[0]: found.asked for pair, found in self._fitted.items() if pair[1] == d}
+            out[d] = choose_newcomers(self.prepared, d, chosen, cold, self.items[d])
         return out
 
     def _answer(self, question: Question, k: int) -> Answer:
         # Epochs are chosen by the embeddings, before there is a memory.
         memory = None if question.protocol == VALID else self.memories[question.place]
-        if memory is None or memory.weight == 0:
+        if memory is None or not memory.adds:
             return super()._answer(question, k)
         taken = Taken.of(self.taken(question), question.place)
         users, items = self._embedded(question), self.items[question.place]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import product
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
@@ -18,9 +21,30 @@ _MOST_USERS = 2000
 _DEFAULT = (10.0, 0.5)
 
 
+class AsIfCold(NamedTuple):
+    """Overlapping users asked in the target of a bridge as if they had taken nothing there.
+
+    Attributes
+    ----------
+    here, there : int [n], their rows in the target and in the source
+    users : float32 [n, dim], over a bridge that was fitted on others than them
+    """
+
+    here: NDArray[np.int64]
+    there: NDArray[np.int64]
+    users: NDArray[np.float32]
+
+
+class Fitted(NamedTuple):
+    """A bridge, and those it was chosen by."""
+
+    bridge: Bridge
+    asked: AsIfCold
+
+
 def fit_bridges(
     prepared: Prepared, model: MICRec, encoded: list[Encoded]
-) -> dict[tuple[int, int], Bridge]:
+) -> dict[tuple[int, int], Fitted]:
     """A bridge for each ordered pair of domains that shares users; none for single-domain models.
 
     Penalty and share are chosen by NDCG@20 on the target's validation interactions of overlapping
@@ -36,8 +60,9 @@ def fit_bridges(
         alone = alone_users(model, knowledge, prepared.inputs, encoded, source, there)
         final = encoded[target].users[here].cpu().numpy()
         items = encoded[target].items.cpu().numpy()
-        ridge, share = _choose(prepared, target, here, alone, final, items)
-        out[source, target] = fit_bridge(alone, final, ridge, share)
+        ridge, share, rows, users = _choose(prepared, target, here, alone, final, items)
+        asked = AsIfCold(here[rows], there[rows], users)
+        out[source, target] = Fitted(fit_bridge(alone, final, ridge, share), asked)
     return out
 
 
@@ -48,8 +73,11 @@ def _choose(
     alone: NDArray[np.float32],
     final: NDArray[np.float32],
     items: NDArray[np.float32],
-) -> tuple[float, float]:
-    """Penalty and share; each half of the overlapping users is asked of a fit on the other."""
+) -> tuple[float, float, NDArray[np.int64], NDArray[np.float32]]:
+    """Penalty and share; each half of the overlapping users is asked of a fit on the other.
+
+    With them who was asked, [n] of the overlapping, and their embeddings [n, dim] by the choice.
+    """
     domain = prepared.dataset.domains[target]
     valid = prepared.split.domains[target].valid.matrix(domain.n_users, domain.n_items)[here]
     taken = prepared.knowledge.domains[target].train[here]
@@ -57,6 +85,7 @@ def _choose(
     generator = np.random.default_rng(0)
     half = generator.permutation(len(here)) % 2 == 0
     scores = np.zeros((len(RIDGES), len(SHARES)))
+    told = []
     for fitted in (half, ~half):
         asked = np.flatnonzero(~fitted & (np.diff(valid.indptr) > 0))
         if len(asked) == 0 or fitted.sum() < 2:
@@ -66,14 +95,20 @@ def _choose(
         mask = sparse.csr_matrix(taken[asked])
         # What the nearest lend does not depend on the penalty: they are looked for once.
         lent = fit_bridge(alone[fitted], final[fitted], RIDGES[0], 1.0).lent(alone[asked])
-        for i, ridge in enumerate(RIDGES):
-            mapped = fit_bridge(alone[fitted], final[fitted], ridge, 0.0)(alone[asked])
-            for j, share in enumerate(SHARES):
-                users = mapped + share * lent
-                ranked = rank_embeddings(users, items, None, mask, candidates, _CUTOFF)
-                found = ranking_metrics(ranked, valid[asked], (_CUTOFF,))
-                scores[i, j] += float(found[f"ndcg@{_CUTOFF}"].sum())
-    if not scores.any():
-        return _DEFAULT
-    best_ridge, best_share = divmod(int(scores.argmax()), len(SHARES))
-    return RIDGES[best_ridge], SHARES[best_share]
+        mapped = [
+            fit_bridge(alone[fitted], final[fitted], ridge, 0.0)(alone[asked]) for ridge in RIDGES
+        ]
+        told.append((asked, mapped, lent))
+        for (i, of_ridge), (j, share) in product(enumerate(mapped), enumerate(SHARES)):
+            users = of_ridge + share * lent
+            ranked = rank_embeddings(users, items, None, mask, candidates, _CUTOFF)
+            found = ranking_metrics(ranked, valid[asked], (_CUTOFF,))
+            scores[i, j] += float(found[f"ndcg@{_CUTOFF}"].sum())
+    best = _DEFAULT
+    if scores.any():
+        at = np.unravel_index(int(scores.argmax()), scores.shape)
+        best = RIDGES[at[0]], SHARES[at[1]]
+    place = RIDGES.index(best[0])
+    rows = [np.zeros(0, np.int64), *(asked for asked, _, _ in told)]
+    embedded = [alone[:0], *(mapped[place] + best[1] * lent for _, mapped, lent in told)]
+    return *best, np.concatenate(rows), np.concatenate(embedded)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from micrec_core.answering.fit_bridges import AsIfCold
 from micrec_core.evaluation.metrics import ranking_metrics
 from micrec_core.evaluation.questions import Question
 from micrec_core.evaluation.ranking import rank_users
@@ -19,9 +21,11 @@ from micrec_core.method.memory import (
     Remembered,
     Taken,
     remember,
+    scores,
     taken_elsewhere,
 )
 from micrec_core.method.regression import EXACT, regression
+from micrec_core.training.prepare import Prepared
 
 CHOSEN_ON = 1000
 # What is tried of each constant, the others at the first of theirs.
@@ -34,6 +38,8 @@ _CUTOFF = 20
 PER_ITEM = 30
 # The first alone where each is solved for item by item.
 PENALTIES = (500.0, 100.0)
+# As ``SHARES``, of popularity for users who are new in the domain.
+NEWCOMERS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
 # As ``SHARES``, of the regression.
 REGRESSED = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 
@@ -64,6 +70,68 @@ def choose_memory(
     if train.nnz < PER_ITEM * np.count_nonzero(train.getnnz(axis=0)):
         return counted
     return _choose_regression(told, counted)
+
+
+def choose_newcomers(
+    prepared: Prepared,
+    d: int,
+    chosen: Remembered,
+    cold: Mapping[int, AsIfCold],
+    items: NDArray[np.float32],
+) -> Remembered:
+    """The memory with the weight of popularity that ranks best for users who are new here.
+
+    Asked are overlapping users as if cold in the domain, by source, on their validation
+    interactions; what they took here is in no count of their own.
+
+    Parameters
+    ----------
+    d : the domain
+    chosen : its memory
+    cold : source -> who is asked
+    items : final embeddings of the domain, float32 [n_items, dim]
+    """
+    asked = []
+    for source, everybody in cold.items():
+        who = _some(everybody)
+        if len(who.here):
+            question, added = _cold_question(prepared, d, source, who, chosen)
+            asked.append((question, who.users @ items.T + added))
+    if not asked:
+        return chosen
+    many = [len(question) for question, _ in asked]
+    one = replace(chosen, constants=replace(chosen.constants, newcomers=1.0)).to_newcomers
+    spread = np.average([told.std(axis=1).mean() for _, told in asked], weights=many)
+    unit = float(spread) / max(float(one.std()), 1e-12)
+    found = [
+        np.average([_ndcg(q, told + (share * unit) * one) for q, told in asked], weights=many)
+        for share in NEWCOMERS
+    ]
+    weight = NEWCOMERS[int(np.argmax(found))] * unit
+    return replace(chosen, constants=replace(chosen.constants, newcomers=weight))
+
+
+def _cold_question(
+    prepared: Prepared, d: int, source: int, who: AsIfCold, chosen: Remembered
+) -> tuple[Question, NDArray[np.floating]]:
+    """What they are asked, and what the memory adds for them without popularity, [n, n_items]."""
+    domain, trains = prepared.dataset.domains[d], [x.train for x in prepared.knowledge.domains]
+    valid = prepared.split.domains[d].valid.matrix(domain.n_users, domain.n_items)
+    question = Question(
+        "valid", domain.name, d, who.here, domain.user_ids[who.here], valid[who.here],
+        trains[d][who.here], prepared.material.catalogues[d],
+    )  # fmt: skip
+    taken = [csr_matrix((len(who.here), train.shape[1])) for train in trains]
+    taken[source] = trains[source][who.there]
+    there = Taken.of(taken, d)
+    return question, scores(chosen.memory, *there, own=who.here) * chosen.scale(there)
+
+
+def _some(who: AsIfCold) -> AsIfCold:
+    if len(who.here) <= CHOSEN_ON:
+        return who
+    rows = np.sort(np.random.default_rng(0).choice(len(who.here), CHOSEN_ON, replace=False))
+    return AsIfCold(who.here[rows], who.there[rows], who.users[rows])
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@
     score = counts [ (x R) D^-seen R^T C  +  elsewhere x_o C_o ] R D^-popular
             +  content x K^2  +  regress [x x_o] B
 
+Whoever took something elsewhere and nothing here gets newcomers * log(1 + degree) beside it.
+
 X [n_users, n_items] are a domain's binary train interactions, X_o the same users' in the other
 domains, D_u and ``degree`` the sums of its rows and columns; S rows of neighbours that add up to 1
 or 0, K cosines. An item that nobody took is nobody's neighbour and was taken together with nothing:
@@ -25,6 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -55,6 +58,7 @@ class Constants:
     elsewhere, content : weight of what was taken in other domains, and of plain similarity
     counts, regress : weight of all that is counted, and of the regression beside it
     penalty : of the regression
+    newcomers : weight of how popular an item is, for who took something in other domains alone
     """
 
     lend: float = 0.2
@@ -66,6 +70,7 @@ class Constants:
     counts: float = 1.0
     regress: float = 0.0
     penalty: float = 500.0
+    newcomers: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -209,9 +214,12 @@ class Remembered:
     """A domain's memory as the full model has it (docs/method.md, section 12).
 
         score(u, i) = <ê_u, ê_i> + weight * n_u^-1/2 * memory(u, i)
+                      + [u is a newcomer] newcomers * log(1 + degree_i)
 
-    n_u is what the user took in the domain, or in others where that is nothing. So the two parts
-    stay of one size, however much somebody took, and the whole is linear in it given n_u.
+    n_u is what the user took in the domain, or in others where that is nothing, which makes a
+    newcomer: a bridge tells less of a user than what is taken here does, and the less is told, the
+    more there is to what everybody takes. So the first two parts stay of one size, however much
+    somebody took, and the whole is linear in it given n_u.
 
     Attributes
     ----------
@@ -224,6 +232,11 @@ class Remembered:
     weight: float
     regression: csr_matrix | None = None
 
+    @property
+    def adds(self) -> bool:
+        """Whether it says anything of anybody."""
+        return self.weight > 0 or self.constants.newcomers > 0
+
     def scale(self, taken: Taken) -> NDArray[np.float64]:
         """What a user's scores are multiplied with, float64 [n_asked, 1]."""
         here, there = (np.diff(rows.indptr) for rows in taken)
@@ -235,6 +248,16 @@ class Remembered:
         """Its part of the scores of all items, float [n_asked, n]; as ``scores``."""
         found = scores(self.memory, *taken)
         found *= self.scale(taken).astype(found.dtype)
+        found[_newcomers(taken)] += self.to_newcomers.astype(found.dtype)
+        return found
+
+    @cached_property
+    def to_newcomers(self) -> NDArray[np.float64]:
+        """What is added to the scores of all items for a newcomer, float64 [n]."""
+        # An item that came later has no row among those that somebody took.
+        degree = np.zeros(self.memory.found.shape[1])
+        degree[: self.memory.takers.shape[0]] = np.diff(self.memory.takers.indptr)
+        found: NDArray[np.float64] = self.constants.newcomers * np.log1p(degree)
         return found
 
     def scores_of(self, taken: Taken, column: int) -> NDArray[np.float64]:
@@ -250,6 +273,7 @@ class Remembered:
         there = there + memory.regressed_elsewhere[:, [column]]
         found = taken.here @ _csr(here) + taken.elsewhere @ _csr(there)
         out: NDArray[np.float64] = (self.scale(taken) * _dense(_csr(found))).ravel()
+        out[_newcomers(taken)] += self.to_newcomers[column]
         return out
 
     def parts(self, taken: Taken, targets: NDArray[np.integer]) -> Parts:
@@ -257,7 +281,8 @@ class Remembered:
         found = parts(self.memory, taken.here, targets, taken.elsewhere)
         scale = self.scale(taken)
         values = {name: scale * getattr(found, name) for name in _VALUES}
-        return replace(found, **values)
+        popular = self.to_newcomers[targets] * float(_newcomers(taken)[0])
+        return replace(found, **values, popular=popular)
 
     def with_new_item(
         self, neighbours: Sequence[tuple[NDArray[np.integer], NDArray[np.floating]]]
@@ -372,6 +397,7 @@ class Parts:
     elsewhere : float64 [k_other, n_targets], of what was taken in other domains
     regressed, regressed_elsewhere : float64 [k, n_targets] and [k_other, n_targets], by regression
     people, people_elsewhere : int64 [k, n_targets] and [k_other, n_targets], who took both
+    popular : float64 [n_targets], by how popular they are, whatever was taken
     """
 
     taken: NDArray[np.int32]
@@ -384,11 +410,12 @@ class Parts:
     regressed_elsewhere: NDArray[np.float64]
     people: NDArray[np.int64]
     people_elsewhere: NDArray[np.int64]
+    popular: NDArray[np.float64]
 
     def total(self) -> NDArray[np.float64]:
         """What all parts add up to, float64 [n_targets]."""
         parts = [getattr(self, name).sum(axis=0, dtype=np.float64) for name in _VALUES]
-        found: NDArray[np.float64] = np.sum(parts, axis=0)
+        found: NDArray[np.float64] = np.sum([*parts, self.popular], axis=0)
         return found
 
 
@@ -425,7 +452,15 @@ def parts(
         _dense(other @ memory.regressed_elsewhere[:, targets]),
         _people(takers, tastes),
         _people(takers_elsewhere, tastes),
+        np.zeros(len(targets)),
     )
+
+
+def _newcomers(taken: Taken) -> NDArray[np.bool_]:
+    """Who took something elsewhere and nothing here, [n_asked]."""
+    here, there = (rows.getnnz(axis=1) for rows in taken)
+    found: NDArray[np.bool_] = (here == 0) & (there > 0)
+    return found
 
 
 def _people(takers: csr_matrix, tastes: csr_matrix) -> NDArray[np.int64]:

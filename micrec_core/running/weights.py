@@ -5,7 +5,8 @@ from interactions (``id``, with what came from other domains) and from each moda
 through the same propagation (docs/method.md, section 8). A source's part of a score is half of what
 it brings on the user's side and half of what it brings on the item's, (u_p . i + u . i_p) / 2, as
 explanations share it out; its share in the list of an entity's 20 best is the mean over the list of
-|its part| / sum over sources of |their parts|. What the memory adds is not of it.
+|its part| / sum over sources of |their parts|. What the memory adds is not of it. What a modality
+is worth to an entity is asked of its test interactions (``effects``).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from micrec_core.method.gate import Gate
 from micrec_core.method.inputs import Side
 from micrec_core.method.micrec import Encoded, MICRec
 from micrec_core.modalities.registry import MODALITIES
+from micrec_core.running.effects import effects
 from micrec_core.training.prepare import Prepared
 
 ENTITIES_SHOWN = 20_000
@@ -40,7 +42,8 @@ def weights_frame(
     """One row an entity; at most 20,000 users and 20,000 items of a domain, drawn by ``seed``.
 
     Columns w_text, ... are the gate's weights among the modalities that the entity has (0 where
-    missing), ``strength`` what all of them are multiplied with. ``by_source``: of the model.
+    missing), ``strength`` what all of them are multiplied with; drop_text, alone_text, ... are
+    ``effects``, NaN without test interactions. ``by_source``: of the model.
     """
     rng = np.random.default_rng(seed)
     frames = []
@@ -68,6 +71,7 @@ class _View:
     others: Parts
     mask: sparse.csr_matrix
     candidates: NDArray[np.bool_]
+    wanted: sparse.csr_matrix
 
 
 def _views(prepared: Prepared, model: MICRec, encoded: Encoded, d: int) -> Iterator[_View]:
@@ -75,13 +79,14 @@ def _views(prepared: Prepared, model: MICRec, encoded: Encoded, d: int) -> Itera
     part, own = prepared.knowledge.domains[d], model.domain(d)
     users, items = (_parts(model, x) for x in (encoded.users, encoded.items))
     known = prepared.material.catalogues[d]
+    test = prepared.split.domains[d].test.matrix(domain.n_users, domain.n_items)
     yield _View(
         "user", domain.name, domain.user_ids, inputs.users, own.user_gate, users, items,
-        part.train, known,
+        part.train, known, test,
     )  # fmt: skip
     yield _View(
         "item", domain.name, domain.item_ids, inputs.items, own.item_gate, items, users,
-        part.train.T.tocsr(), part.user_degree > 0,
+        part.train.T.tocsr(), part.user_degree > 0, test.T.tocsr(),
     )  # fmt: skip
 
 
@@ -118,6 +123,12 @@ def _frame(prepared: Prepared, view: _View, rows: NDArray[np.int64]) -> pd.DataF
     for m in listed:
         columns[f"coherence_{m}"] = _coherence(prepared, view, m)[rows] if m in names else np.nan
     columns |= {f"has_{m}": column(m, has, False) for m in listed}
+    catalogue, own = view.candidates, {s: vectors[rows] for s, vectors in view.own.items()}
+    whole = np.sum(list(view.others.values()), axis=0)
+    brought = effects(own, whole[catalogue], view.wanted[rows][:, catalogue])
+    for m in listed:
+        none = np.full(len(rows), np.nan)
+        columns[f"drop_{m}"], columns[f"alone_{m}"] = brought.get(m, (none, none))
     return out.assign(**columns, strength=strength)
 
 

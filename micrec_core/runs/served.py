@@ -48,6 +48,7 @@ class MemoryAbout(_Told):
     counts: _SHARE = 1.0
     regress: _SHARE = 0.0
     penalty: _SHARE = 500.0
+    newcomers: _SHARE = 0.0
     weight: _SHARE
 
 

@@ -37,7 +37,7 @@ MEASURES = {
     *("share", "recall", "coverage", "mean_popularity", "intra_list_similarity"),
     *("x", "y", "strength", "seconds", "n_parameters"),
 }
-_MEASURED = re.compile(r"(w|share|coherence)_.+|[a-z]+@\d+")
+_MEASURED = re.compile(r"(w|share|coherence|drop|alone)_.+|[a-z]+@\d+")
 
 
 def hold_table(table: pa.Table) -> None:

@@ -43,6 +43,7 @@ class Explanation:
         """What items taken bring through the memory: liked item, how, brings; largest first."""
         rows = self.table[self.table["source"] == MEMORY]
         names = rows["title"].where(rows["title"] != "", rows["contributor_id"])
+        names = names.where(names != "", "none of them")
         columns = {"liked item": names, "how": rows["via"], "brings": rows["contribution"]}
         return pd.DataFrame(columns).reset_index(drop=True)
 
@@ -108,6 +109,8 @@ def _rows_of_memory(bundle: Bundle, d: int, memory: Parts) -> list[dict[str, NDA
     lent = Block(MEMORY, "taken with items alike", np.empty((len(rows), 0)), "item", d, rows)
     alike = (memory.lent + memory.alike)[:, 0].astype(float)
     out.append(_rows(bundle, lent, alike, "user"))
+    everyone = Block(MEMORY, "popular with everybody here", np.empty((1, 0)))
+    out.append(_rows(bundle, everyone, memory.popular, "user"))
     return [*out, *(_foretold(bundle, s, rows, values) for s, rows, values in regressed)]
 
 

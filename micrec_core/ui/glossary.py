@@ -22,6 +22,7 @@ WORDS = {
     "Recall": "The share of a user's held-out items that made it into the list.",
     "MRR": "Mean of 1 / place at which the right partner is found; 1 means always first.",
     "paired cosine": "Cosine between the two vectors of the same person, one from each domain.",
+    "calibration": "Whether those who weigh a modality more are also better served by it.",
     "memory": "Exact counts of what was taken together in training, beside the vectors: how many "
     "people took both a liked item and this one.",
     "bridge": "What overlapping users who look alike in the other domain lend to a cold user.",

@@ -17,7 +17,14 @@ from micrec_core.answering.answers import (
     array,
     validation_questions,
 )
-from micrec_core.answering.fit_memory import CHOSEN_ON, SHARES, choose_memory
+from micrec_core.answering.fit_bridges import AsIfCold
+from micrec_core.answering.fit_memory import (
+    CHOSEN_ON,
+    NEWCOMERS,
+    SHARES,
+    choose_memory,
+    choose_newcomers,
+)
 from micrec_core.config import ModelSettings, RunSettings, TrainSettings
 from micrec_core.method.memory import Remembered, Taken
 from micrec_core.running.evaluate import load_model
@@ -129,6 +136,33 @@ def test_nothing_tried_ranks_validation_better(answerer: MicrecAnswerer) -> None
         assert best >= value(own) - 1e-9
         for share in SHARES:
             assert best >= value(own + share * spread * unit) - 1e-9
+
+
+def test_no_weight_of_popularity_serves_those_who_are_cold_here_better(
+    answerer: MicrecAnswerer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked of overlapping users by a bridge that did not see them; test is not looked at."""
+    prepared, told = answerer.prepared, []
+    told_of = fit_memory._ndcg
+    monkeypatch.setattr(fit_memory, "_ndcg", lambda q, s: told.append((q, s)) or told_of(q, s))
+    for d in range(2):
+        cold = {a: x.asked for (a, b), x in answerer._fitted.items() if b == d}
+        assert len(cold[1 - d].here)
+        told.clear()
+        chosen = choose_newcomers(prepared, d, held(answerer, d), cold, answerer.items[d])
+        found = [told_of(*one) for one in told]
+        assert len(found) == len(NEWCOMERS)
+        assert chosen.constants == held(answerer, d).constants
+        question, scores = told[int(np.argmax(found))]
+        valid = prepared.split.domains[d].valid
+        users, items = (array.tolist() for array in question.positives.nonzero())
+        pairs = {(question.users[u], i) for u, i in zip(users, items, strict=True)}
+        assert pairs <= set(zip(valid.user.tolist(), valid.item.tolist(), strict=True))
+        # The best of them is what a newcomer gets beside the rest.
+        added = chosen.to_newcomers
+        np.testing.assert_allclose(scores - told[0][1], np.tile(added, (len(scores), 1)), atol=1e-4)
+        nobody = {1 - d: AsIfCold(*(part[:0] for part in cold[1 - d]))}
+        assert choose_newcomers(prepared, d, chosen, nobody, answerer.items[d]) is chosen
 
 
 def test_the_evaluation_ranks_by_the_sum(answerer: MicrecAnswerer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -166,3 +167,26 @@ def test_relabelling_changes_no_score() -> None:
     rows = sparse.csr_matrix(taken[:, items]), sparse.csr_matrix(elsewhere[:, others])
     after = memory.scores(fitted(moved), *rows)
     np.testing.assert_allclose(after, before[:, items], rtol=1e-5, atol=1e-6)
+
+
+def test_newcomers_are_told_what_everybody_takes() -> None:
+    """Who took something elsewhere and nothing here, and nobody else; all parts add up."""
+    world, (taken, elsewhere) = drawn(), asked()
+    taken[1], elsewhere[1] = 0, 0
+    constants = replace(CONSTANTS, newcomers=0.6)
+    held = memory.Remembered(fitted(world, constants), constants, 0.5)
+    everyone = memory.Taken(sparse.csr_matrix(taken), sparse.csr_matrix(elsewhere))
+    found = held.scores(everyone)
+    n = np.maximum(np.where(taken.sum(1) > 0, taken.sum(1), elsewhere.sum(1)), 1)
+    wanted = 0.5 * n[:, None] ** -0.5 * oracle(world, taken, elsewhere, constants)
+    wanted[0] += 0.6 * np.log1p(world.x.sum(0))
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
+    for column in (4, NEW[0]):
+        np.testing.assert_allclose(held.scores_of(everyone, column), wanted[:, column], atol=1e-6)
+    for row in range(len(taken)):
+        parts = held.parts(everyone.rows(np.array([row])), np.array([4, 8]))
+        np.testing.assert_allclose(parts.total(), wanted[row, [4, 8]], rtol=1e-4, atol=1e-6)
+    # An item that nobody took yet is as popular as it was: not at all.
+    grown = held.with_new_item([(np.array([0, 4]), np.array([0.5, 0.5]))])
+    assert grown.to_newcomers[-1] == 0
+    np.testing.assert_array_equal(grown.to_newcomers[:-1], held.to_newcomers)

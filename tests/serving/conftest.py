@@ -79,7 +79,9 @@ def trained(make_run: Callable[..., Trained]) -> Trained:
 
 def remembered(knowledge: Knowledge, d: int) -> Remembered:
     """A memory of about the embeddings' weight, with a part of every sort."""
-    constants = Constants(lend=0.3, elsewhere=0.2, content=0.0, regress=2.0, penalty=20.0)
+    constants = Constants(
+        lend=0.3, elsewhere=0.2, content=0.0, regress=2.0, penalty=20.0, newcomers=0.4
+    )
     trains = [part.train for part in knowledge.domains]
     near = list(knowledge.domains[d].item_neighbours.values())
     there = taken_elsewhere(trains, knowledge.links, d)
