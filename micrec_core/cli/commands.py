@@ -26,6 +26,7 @@ from micrec_core.modalities.registry import nouns
 from micrec_core.protocols import CURVES, MASKS, PROTOCOLS
 
 if TYPE_CHECKING:
+    from micrec_core.data import Dataset
     from micrec_core.data.dialect import Dialect
 
 app = typer.Typer(
@@ -57,6 +58,12 @@ Preset = Annotated[
         help="sparse or dense: the recipe for few or many interactions a user, auto for the one "
         "that the data asks for; paper: micrec as it was described, with nothing of ours."
     ),
+]
+Changes = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any setting.")
+]
+Beside = Annotated[
+    bool, typer.Option(help="Set cheap baselines beside it, in half of its time at most.")
 ]
 UnknownItems = Annotated[str, typer.Option(help="error or drop.")]
 Protocols = Annotated[
@@ -150,17 +157,14 @@ def _checked(
     path: Path, reading: dict[str, Any], dialect: Dialect, pictures: bool, table_mib: int | None
 ) -> dict[str, Any]:
     """What ``check`` tells of a dataset; how its tables are written is remembered."""
-    from micrec_core.data import check_images, describe, read_dataset
-    from micrec_core.data.about import remember
+    from micrec_core.data import check_images, describe
     from micrec_core.data.schema import MAX_TABLE_BYTES
     from micrec_core.errors import DataError
     from micrec_core.modalities.dataset import items_saying
 
     most = MAX_TABLE_BYTES if table_mib is None else table_mib << 20
     try:
-        dataset = read_dataset(path, dialect=dialect or None, max_table_bytes=most, **reading)
-        if dialect:
-            remember(path, dialect)
+        dataset = _read_as(path, dialect, max_table_bytes=most, **reading)
         if pictures:
             check_images(dataset)
         return describe(dataset, items_saying(dataset))
@@ -168,6 +172,17 @@ def _checked(
         raise DataError(
             "the tables take more memory than there is; bring fewer rows or split the dataset"
         ) from None
+
+
+def _read_as(path: Path, dialect: Dialect, **reading: Any) -> Dataset:
+    """A dataset whose tables are written so, which is remembered once they could be read."""
+    from micrec_core.data import read_dataset
+    from micrec_core.data.about import remember
+
+    dataset = read_dataset(path, dialect=dialect or None, **reading)
+    if dialect:
+        remember(path, dialect)
+    return dataset
 
 
 @app.command("features")
@@ -219,6 +234,7 @@ def encode(
 
 
 @app.command()
+@with_dialect("tables")
 @with_encoders
 def train(
     path: Data,
@@ -233,26 +249,26 @@ def train(
     split: SplitKind = "known",
     split_by: SplitBy = "user",
     test_from: TestFrom = "",
+    tables: dict[str, Any],
     mask: Mask = "all",
     device: Device = "auto",
     seed: Annotated[int, typer.Option(help="Of the training.")] = 0,
     epochs: Annotated[int | None, typer.Option(help="At most so many.")] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any setting.")
-    ] = None,
+    set_: Changes = None,
     unknown_items: UnknownItems = "error",
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last epoch.")] = False,
     umap: Annotated[bool, typer.Option(help="Lay snapshots out by UMAP too.")] = True,
-    baselines: Annotated[
-        bool, typer.Option(help="Set cheap baselines beside it, in half of its time at most.")
-    ] = True,
+    baselines: Beside = True,
     tune: Annotated[
         int, typer.Option(help="First search for settings by so many trainings (needs optuna).")
     ] = 0,
     cache: Cache = None,
     as_json: Json = False,
 ) -> None:
-    """Train a model, evaluate it and write a run."""
+    """Train a model, evaluate it and write a run.
+
+    How its tables are written (--map and its like) is remembered in its dataset.toml.
+    """
     from micrec_core.running.settings import run_settings
 
     settings = run_settings(
@@ -271,10 +287,13 @@ def train(
         changes(set_),
     )
     from micrec_core.running.tune import train_tuned
+    from micrec_core.training.prepare import reading_of
 
+    dialect = dialect_of(tables)
+    data = _read_as(path, dialect, **asdict(reading_of(settings))) if dialect else path
     with Progress() as progress:
         done = train_tuned(
-            path, out, settings, tune, device=device, resume=resume, progress=progress,
+            data, out, settings, tune, device=device, resume=resume, progress=progress,
             cache=cache or _cache(), umap=umap, baselines=baselines,
         )  # fmt: skip
     end = f"{done.run}, best epoch {done.best_epoch}, {done.seconds:.0f} s"

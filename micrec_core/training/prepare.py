@@ -118,6 +118,14 @@ def cache_folder() -> Path | None:
     return folder if os.access(folder, os.W_OK) else None
 
 
+def reading_of(settings: RunSettings) -> Reading:
+    """How the settings ask for tables to be read."""
+    return Reading(
+        settings.unknown_items, settings.rating_threshold, settings.k_core, settings.split_seed,
+        settings.split_by, settings.test_from,
+    )  # fmt: skip
+
+
 def load_dataset(source: Dataset | Path | str, settings: RunSettings) -> tuple[Dataset, Split]:
     """Read and split a dataset as the settings say.
 
@@ -133,10 +141,7 @@ def load_dataset(source: Dataset | Path | str, settings: RunSettings) -> tuple[D
         An encoder or option is not known, or the dataset was read in another way.
     """
     check_encoders(settings.features)
-    reading = Reading(
-        settings.unknown_items, settings.rating_threshold, settings.k_core, settings.split_seed,
-        settings.split_by, settings.test_from,
-    )  # fmt: skip
+    reading = reading_of(settings)
     dataset = source if isinstance(source, Dataset) else read_dataset(source, **asdict(reading))
     if dataset.reading != reading:
         raise ConfigError(

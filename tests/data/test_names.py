@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from micrec_core.cli import main
+from micrec_core.config import RunSettings
 from micrec_core.data import Dataset, read_dataset
 from micrec_core.data.about import read_about, remember
 from micrec_core.data.dialect import Dialect
 from micrec_core.errors import ConfigError, DataError
+from micrec_core.training.prepare import load_dataset
 
 OTHER = {
     "public": {"user_id": "reviewerID", "item_id": "asin", "title": "product_title"},
@@ -74,6 +76,24 @@ def test_check_remembers_the_names_for_all_who_read_later(
     assert (root / "dataset.toml").read_text().count("[tables]") == 1
     assert main(["check", str(root)]) == 0
     capsys.readouterr()
+
+
+def test_train_reads_by_the_names_too_and_remembers_them(
+    tmp_path: Path, write, rows, plain: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items, interactions = (renamed(table, OTHER["public"]) for table in rows)
+    root = write(tmp_path / "d", items=items, interactions=interactions)
+    words = [w for k, v in OTHER["public"].items() for w in ("--map", f"{k}={v}")]
+    told: list[Dataset] = []
+
+    def stand_in(data: Dataset | Path, out: Path, settings: RunSettings, *_: object, **__: object):
+        told.append(load_dataset(data, settings)[0])
+        raise ConfigError("read; that is all")
+
+    monkeypatch.setattr("micrec_core.running.tune.train_tuned", stand_in)
+    train = ["train", str(root), "--out", str(tmp_path / "run"), "--set", "k_core=1"]
+    assert main([*train, *words]) == 2 and main(train) == 2
+    assert [d.fingerprint for d in told] == [plain.fingerprint] * 2
 
 
 def test_names_of_recbole_settings_are_understood() -> None:
