@@ -9,6 +9,7 @@ from micrec_core.figures.picking import own_seed, pick
 from micrec_core.modalities.registry import MODALITIES, listed
 from micrec_core.names import VARIANTS, WEIGHTS
 from micrec_core.ui import serve
+from micrec_core.ui.encoder_cards import show_encoders
 from micrec_core.ui.glossary import words
 from micrec_core.ui.modalities import explore, look_at_mark, prepared, show_groups
 from micrec_core.ui.sidebar import opened
@@ -129,5 +130,6 @@ else:
     show_calibration(weights)
 if not nothing:
     show_effect([*MODALITIES] if weights is None else figures.names(weights))
+show_encoders(this)
 st.header("Look at one", anchor=False)
 explore(this, None if nothing else weights)

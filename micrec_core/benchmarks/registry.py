@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from micrec_core.benchmarks import (
+    encoding,
     everyone,
     gpu,
     growth,
@@ -29,6 +30,7 @@ BENCHMARKS: dict[str, Callable[[Options], Report]] = {
     "serving-million": serving.measure_million,
     "lists": everyone.measure,
     "starting": starting.measure,
+    "encoders": encoding.measure,
     "neighbours": neighbours.measure,
     "scale": scale.measure,
     "scale-inmo": scale.measure_inmo,

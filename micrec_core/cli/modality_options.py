@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from micrec_core.cli.parsing import named
-from micrec_core.modalities.modality import NO_ENCODER, PRECOMPUTED, Modality
+from micrec_core.modalities.modality import MIXED, NO_ENCODER, PRECOMPUTED, Modality
 from micrec_core.modalities.registry import MODALITIES, spoken_to
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _FEATURES = "features"
 
 
 def _encoder(modality: Modality) -> inspect.Parameter:
-    forms = [choice.form for choice in (*modality.choices.values(), PRECOMPUTED)]
+    forms = [choice.form for choice in (*modality.choices.values(), PRECOMPUTED, MIXED)]
     words = f"{modality.label} encoder: {', '.join((*forms, NO_ENCODER))}."
     return _option(modality.name, str, modality.encoder, typer.Option(help=words))
 

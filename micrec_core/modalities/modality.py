@@ -15,6 +15,24 @@ NO_ENCODER = "none"
 
 
 @dataclass(frozen=True)
+class Card:
+    """What a reader should know of an encoder before trusting its vectors.
+
+    Attributes
+    ----------
+    what : what it does, a phrase
+    maker : who made what it computes with
+    licence : of code and weights
+    size : what it adds to an installation, and how wide its vectors are
+    """
+
+    what: str
+    maker: str
+    licence: str
+    size: str
+
+
+@dataclass(frozen=True)
 class Choice:
     """An encoder that a modality can be made by.
 
@@ -23,11 +41,13 @@ class Choice:
     form : how a user writes its spec
     kind : ``Encoder.kind``, by which a stored encoder is found again
     load : imports and returns the class, so that naming it costs nothing
+    card : what the app says of it
     """
 
     form: str
     kind: str
     load: Callable[[], type[Encoder]]
+    card: Card | None = None
 
 
 @dataclass(frozen=True)
@@ -75,5 +95,33 @@ def _precomputed() -> type[Encoder]:
     return PrecomputedVectors
 
 
-CLIP = Choice("clip:MODEL:PRETRAINED", "clip", _clip)
-PRECOMPUTED = Choice("precomputed:PATH", "precomputed", _precomputed)
+def _mixed() -> type[Encoder]:
+    from micrec_core.modalities.mixed import MixedEncoder
+
+    return MixedEncoder
+
+
+CLIP = Choice(
+    "clip:MODEL:PRETRAINED",
+    "clip",
+    _clip,
+    Card(
+        "texts and pictures in one space, by an open_clip model of your choice",
+        "whoever trained the model that is named",
+        "MIT (open_clip); the weights have their own",
+        "open_clip is installed already; weights from a file or a model hub",
+    ),
+)
+PRECOMPUTED = Choice(
+    "precomputed:PATH",
+    "precomputed",
+    _precomputed,
+    Card(
+        "vectors that came with the data; nothing new can be encoded by them",
+        "whoever supplied the data",
+        "that of the data",
+        "nothing to install",
+    ),
+)
+# Of several encoders, for every modality; found by the mark between its parts, not by a word.
+MIXED = Choice("ENCODER+ENCODER", "mixed", _mixed)
