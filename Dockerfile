@@ -21,8 +21,8 @@ ENV MICREC_CACHE=/app/runs/.cache NUMBA_CACHE_DIR=/tmp/numba
 VOLUME ["/app/runs"]
 EXPOSE 8501
 
-HEALTHCHECK --interval=30s --start-period=60s CMD \
-    ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8501/_stcore/health')"]
+# It asks for a page as a browser does: a server that answers may not be able to draw one.
+HEALTHCHECK --interval=60s --timeout=30s --start-period=60s CMD ["python", "-m", "micrec_core.ui.viewer"]
 # Inside the container every address is right: what is published decides who can reach it. Hosts that
 # a browser may ask for are this computer's own and those of STREAMLIT_SERVER_ALLOWED_HOSTS.
 CMD ["python", "-m", "streamlit", "run", "app.py", "--server.address", "0.0.0.0", \

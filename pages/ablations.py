@@ -9,6 +9,7 @@ from micrec_core.names import COHORTS, COLD, CUTOFF, ONE_DOMAIN, SUMMARY, VARIAN
 from micrec_core.protocols import CURVES, PROTOCOL_LABELS, PROTOCOLS
 from micrec_core.ui.ablations import show_claim, show_cutoff, show_stress
 from micrec_core.ui.glossary import words
+from micrec_core.ui.once import drawn, once
 from micrec_core.ui.sidebar import opened
 from micrec_core.ui.widgets import cells, chart, choose_value, missing, page_head, plain
 
@@ -19,7 +20,7 @@ page_head(
 )
 this = opened(needs_model=False)
 variants = this.frame(VARIANTS)
-tested = verdicts.tested(variants, this.frame(COLD), this.frame(SUMMARY))
+tested = once(verdicts.tested, variants, this.frame(COLD), this.frame(SUMMARY))
 
 
 def show_variants(variants: pd.DataFrame) -> None:
@@ -36,7 +37,7 @@ def show_variants(variants: pd.DataFrame) -> None:
         cohort = choose_value("Users", "abl_cohort", rows["cohort"], "all", COHORTS)
     rows = pick(rows, cohort=cohort)
     refused = verdicts.too_few(pick(rows, model="micrec"), this.labels)
-    rows = figures.labelled(verdicts.enough(rows))
+    rows = once(figures.labelled, verdicts.enough(rows))
     for sentence in refused:
         st.caption(f"{plain(sentence)}.")
     if rows.empty:
@@ -45,7 +46,7 @@ def show_variants(variants: pd.DataFrame) -> None:
     asked = PROTOCOLS[protocol].question if protocol in PROTOCOLS else ""
     st.header(f"{metric_label(metric)}, measured", anchor=False, help=words("variant", "NDCG"))
     chart(
-        figures.scores(rows, labels),
+        drawn(figures.scores, rows, labels),
         rows,
         "abl_scores",
         alt=f"{metric_label(metric)} of every variant and baseline per domain, with intervals",
@@ -56,7 +57,7 @@ def show_variants(variants: pd.DataFrame) -> None:
     if rows["diff"].notna().any():
         st.header("Difference from the full model", anchor=False, help=words("interval"))
         chart(
-            figures.differences(rows, labels),
+            drawn(figures.differences, rows, labels),
             rows[rows["diff"].notna()],
             "abl_differences",
             alt="Paired difference from the full model per row and domain, with intervals",
@@ -67,11 +68,11 @@ def show_variants(variants: pd.DataFrame) -> None:
     else:
         st.caption("No paired differences from the full model were stored for this choice.")
     # Of all trainings: what was chosen above must not change what they cost.
-    table = figures.cost(figures.labelled(variants))
+    table = once(figures.cost, once(figures.labelled, variants))
     if len(table) and table.drop(columns="row").notna().any(axis=None):
         st.header("What it costs", anchor=False)
         chart(
-            figures.cost_bars(table),
+            drawn(figures.cost_bars, table),
             table,
             "abl_cost",
             alt="Training seconds and number of parameters per row",

@@ -18,6 +18,7 @@ from micrec_core.ui.alignment import (
     show_nearest,
     stage,
 )
+from micrec_core.ui.once import drawn
 from micrec_core.ui.sidebar import opened
 from micrec_core.ui.state import session
 from micrec_core.ui.widgets import (
@@ -69,7 +70,8 @@ def maps() -> None:
     placed = made_up_place(this, view.method, epochs[-1]) if at_end else None
     table = pd.concat([f.assign(stage=name) for name, f in marks.items()])
     chart(
-        figures.before_after(
+        drawn(
+            figures.before_after,
             marks,
             labels,
             colour_by=view.colour,
@@ -103,7 +105,7 @@ if metrics is not None:
         if len(rows):
             with column:
                 chart(
-                    figures.metric_curve(metrics, name, METRICS[name][0]),
+                    drawn(figures.metric_curve, metrics, name, METRICS[name][0]),
                     rows,
                     f"al_{name}",
                     alt=f"{METRICS[name][0]} over the epochs with its interval and random baseline",

@@ -7,6 +7,7 @@ from micrec_core.figures.picking import pick
 from micrec_core.names import BEYOND, DEGREE, DEGREE_ITEMS, LOW_DEGREE
 from micrec_core.ui.glossary import words
 from micrec_core.ui.low_degree import show_items
+from micrec_core.ui.once import drawn
 from micrec_core.ui.sidebar import opened
 from micrec_core.ui.widgets import chart, missing, page_head, plain
 
@@ -27,9 +28,9 @@ def show_bins(degree: pd.DataFrame) -> None:
     rows = pick(degree, variant="full")
     claims = findings.Findings({LOW_DEGREE: this.frame(LOW_DEGREE)}, this.labels, this.seed)
     finding = claims.low_degree()
-    drawn, said = figures.foremost(rows, finding)
+    first, said = figures.foremost(rows, finding)
     chart(
-        figures.recall_by_bin(drawn, this.labels),
+        drawn(figures.recall_by_bin, first, this.labels),
         rows,
         "low_recall",
         alt="Recall at 20 per degree bin for each model, above the number of items per bin",
@@ -44,7 +45,7 @@ def show_bins(degree: pd.DataFrame) -> None:
     if "diff" in rows and rows["diff"].notna().any():
         st.header("Difference from MICRec", anchor=False, help=words("interval"))
         chart(
-            figures.differences_by_bin(drawn, this.labels),
+            drawn(figures.differences_by_bin, first, this.labels),
             rows[rows["diff"].notna()],
             "low_differences",
             alt="Recall of other models minus MICRec's per degree bin, with intervals",
@@ -58,7 +59,7 @@ def show_beyond(beyond: pd.DataFrame) -> None:
     st.header("Beyond accuracy", anchor=False)
     rows = pick(beyond, variant="full")
     chart(
-        figures.beyond_accuracy(rows, this.labels),
+        drawn(figures.beyond_accuracy, rows, this.labels),
         rows,
         "low_beyond",
         alt="Coverage, popularity and likeness within lists per model and domain",

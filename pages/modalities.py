@@ -12,6 +12,7 @@ from micrec_core.ui import serve
 from micrec_core.ui.encoder_cards import show_encoders
 from micrec_core.ui.glossary import words
 from micrec_core.ui.modalities import explore, look_at_mark, prepared, show_groups
+from micrec_core.ui.once import drawn, once
 from micrec_core.ui.sidebar import opened
 from micrec_core.ui.widgets import cells, chart, empty, missing, page_head
 
@@ -32,7 +33,7 @@ def show_weights(weights: pd.DataFrame) -> None:
         st.header(figures.against(data.names), anchor=False, help=words("modality"))
         if len(data.spread):
             chart(
-                figures.distributions(data.spread, this.labels),
+                drawn(figures.distributions, data.spread, this.labels),
                 data.spread,
                 "mo_weights",
                 alt=f"Box plots of the {listed(data.names)} weights by domain, for users and items",
@@ -51,7 +52,7 @@ def show_weights(weights: pd.DataFrame) -> None:
     with right:
         st.header("Where the score comes from", anchor=False)
         chart(
-            figures.shares(data.marks, this.labels, data.names),
+            drawn(figures.shares, data.marks, this.labels, data.names),
             data.marks[["entity", "domain", "id", *(f"share_{s}" for s in sources)]],
             "mo_ternary",
             alt=f"Shares of {listed(['interactions', *data.names])} in the score, per entity",
@@ -76,7 +77,7 @@ def show_effect(names: Sequence[str]) -> None:
         missing(this.run.path, "ablation", VARIANTS, compared=True)
         return
     chart(
-        ablations.differences(ablations.labelled(rows), this.labels),
+        drawn(ablations.differences, once(ablations.labelled, rows), this.labels),
         rows,
         "mo_effect",
         alt=f"Paired difference in NDCG@20 without {', '.join(names)} or {figures.all_of(names)}",
@@ -100,7 +101,7 @@ def show_calibration(weights: pd.DataFrame) -> None:
         return
     table = calibration.by_fifth(rows)
     chart(
-        calibration.chart(table, this.labels),
+        drawn(calibration.chart, table, this.labels),
         table,
         "mo_calibration",
         alt="How much better each modality alone finds held-out items, by fifths of its weight",

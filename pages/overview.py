@@ -6,6 +6,7 @@ from micrec_core.modalities.registry import nouns
 from micrec_core.names import CATALOGUE
 from micrec_core.ui import library
 from micrec_core.ui.glossary import words
+from micrec_core.ui.once import drawn, once
 from micrec_core.ui.overview import show_findings
 from micrec_core.ui.sidebar import opened
 from micrec_core.ui.tour import start_link
@@ -54,10 +55,10 @@ def show_data() -> None:
     if not this.run.has(CATALOGUE):
         return
     degrees = {label: library.catalogue(this, d)["degree"] for d, label in this.labels.items()}
-    figure = degree_curves({k: v.to_numpy() for k, v in degrees.items()}, "Train interactions")
+    counts = {k: v.to_numpy() for k, v in degrees.items()}
     chart(
-        figure,
-        degree_counts(degrees, "items"),
+        drawn(degree_curves, counts, "Train interactions"),
+        once(degree_counts, degrees, "items"),
         "overview-degrees",
         alt="Share of items with at least so many interactions, per domain",
         caption=f"Most items have few interactions: this is where {nouns()} have to help.",
@@ -66,15 +67,14 @@ def show_data() -> None:
 
 def show_training() -> None:
     st.header("The training", anchor=False)
-    history = this.run.history()
+    history = this.history()
     if this.is_comparison:
         st.caption("A comparison keeps the results of its trainings, not their epochs.")
     elif history.empty:
         empty("No history", "This run has no `history.jsonl`, so its training cannot be shown.")
     else:
-        figure = retrain.valid_curves(history, this.labels, best_epoch=info["best_epoch"])
         chart(
-            figure,
+            drawn(retrain.valid_curves, history, this.labels, best_epoch=info["best_epoch"]),
             history,
             "overview-training",
             alt="Validation NDCG@20 per domain over the epochs",

@@ -15,6 +15,7 @@ from micrec_core.modalities.registry import MODALITIES, in_order, listed
 from micrec_core.names import COHORTS, EVERYONE, FULL_LIST, HEADLINE
 from micrec_core.protocols import CURVES, PROTOCOL_LABELS
 from micrec_core.ui.library import Opened
+from micrec_core.ui.once import drawn, once
 from micrec_core.ui.widgets import cells, chart, choose_one, choose_value, plain
 
 
@@ -59,9 +60,9 @@ def show_cutoff(opened: Opened, cutoff: pd.DataFrame) -> None:
     metrics = sorted(cutoff["metric"].unique(), key=lambda m: (m != "ndcg", m))
     metric = choose_one("Metric", metrics, "abl_curve", metrics[0], metric_label)
     rows = _beside_full(pick(cutoff, metric=metric), "abl_curve_variant")
-    drawn, said = verdicts.foremost(rows, "mean")
+    first, said = once(verdicts.foremost, rows, "mean")
     chart(
-        figures.cutoff_curves(drawn, opened.labels, f"{metric_label(metric)} at K"),
+        drawn(figures.cutoff_curves, first, opened.labels, f"{metric_label(metric)} at K"),
         rows,
         "abl_cutoff",
         alt=f"{metric_label(metric)} against the list length for each model and domain",
@@ -90,7 +91,7 @@ def show_stress(opened: Opened, frame: pd.DataFrame, stress: str) -> None:
     rows = _beside_full(rows, f"{key}_variant")
     labels = {d: name for d, name in opened.labels.items() if d in set(rows["domain"])}
     chart(
-        figures.stress_curves(rows, stress, labels),
+        drawn(figures.stress_curves, rows, stress, labels),
         rows,
         key,
         alt=f"NDCG@20 against: {CURVES[stress].axis.lower()}, for each model and domain",

@@ -15,6 +15,7 @@ from micrec_core.ui import library, serve
 from micrec_core.ui.address import news, say
 from micrec_core.ui.glossary import word
 from micrec_core.ui.library import Opened
+from micrec_core.ui.once import drawn, once
 from micrec_core.ui.state import session
 from micrec_core.ui.widgets import cells, chart, choose_one, metric, plain, show_table, unknown
 
@@ -226,10 +227,10 @@ def show_distances(opened: Opened, first: int, final: int) -> None:
     both = {}
     for name, epoch in (("Before", first), ("After", final)):
         vectors = library.snapshot(opened, epoch)
-        both[f"{name} (epoch {epoch})"] = pair_distances(vectors["a"], vectors["b"])
-    shares = figures.distance_shares(both)
+        both[f"{name} (epoch {epoch})"] = once(pair_distances, vectors["a"], vectors["b"])
+    shares = once(figures.distance_shares, both)
     chart(
-        figures.distance_histogram(shares),
+        drawn(figures.distance_histogram, shares),
         shares,
         "al_distances",
         alt="Distribution of the distance of true pairs beside random pairs, before and after",

@@ -26,11 +26,6 @@ _NO_PICTURE = (
 NO_PICTURE = "data:image/svg+xml;base64," + base64.b64encode(_NO_PICTURE.encode()).decode()
 
 
-def has_thumbnail(row: pd.Series | None) -> bool:
-    """Whether an item of the catalogue has a picture to show."""
-    return row is not None and isinstance(row.get("thumbnail"), bytes) and bool(row["thumbnail"])
-
-
 def title_of(row: pd.Series | None, item_id: str) -> str:
     """The item's title; its id where it has none."""
     return str(row["title"]) if row is not None and row["title"] else f"(no title) {item_id}"
@@ -38,11 +33,12 @@ def title_of(row: pd.Series | None, item_id: str) -> str:
 
 def thumbnail(row: pd.Series | None, width: int) -> None:
     """The item's picture, or a drawn sign that it has none."""
-    if row is not None and has_thumbnail(row):
-        alt = f"Picture of {title_of(row, str(row['item_id']))}"
-        st.image(row["thumbnail"], width=width, alt=alt)
+    picture = None if row is None else data_url(row.get("thumbnail"))
+    if row is None or picture is None:
+        st.image(NO_PICTURE, width=width, alt="This item has no picture")
     else:
-        st.image(_NO_PICTURE, width=width, alt="This item has no picture")
+        # Bytes would be decoded and encoded anew for each visitor, and asked for one by one.
+        st.image(picture, width=width, alt=f"Picture of {title_of(row, str(row['item_id']))}")
 
 
 def data_url(blob: object) -> str | None:

@@ -9,6 +9,7 @@ import streamlit as st
 
 from micrec_core.ui import serve
 from micrec_core.ui.library import Opened, catalogue, item
+from micrec_core.ui.once import once
 from micrec_core.ui.state import choose
 from micrec_core.ui.widgets import cells, choose_domain, choose_one, plain, unknown
 
@@ -47,7 +48,7 @@ def pick_item(opened: Opened, key: str) -> tuple[str, pd.Series] | None:
     query = middle.text_input(
         "Search", key=f"{key}_search", placeholder="title, description or id", type="search"
     )
-    found = find_items(catalogue(opened, domain), query or "")
+    found = once(find_items, catalogue(opened, domain), query or "")
     known = item(opened, domain, current)
     matching = len(found)
     if known is not None and current not in set(found["item_id"].astype(str)):

@@ -13,6 +13,7 @@ from micrec_core.ui.cards import gallery, recommendation_cards, title_of
 from micrec_core.ui.glossary import word, words
 from micrec_core.ui.left_out import without
 from micrec_core.ui.library import Opened, is_comparison, item, listings, open_listed
+from micrec_core.ui.once import drawn
 from micrec_core.ui.state import choose, follow
 from micrec_core.ui.widgets import cells, chart, plain, show_table
 
@@ -88,7 +89,7 @@ def explain(opened: Opened, user: Any, found: dict[str, pd.DataFrame]) -> None:
     left, right = cells(2, 400)
     with left:
         chart(
-            figures.paths(paths),
+            drawn(figures.paths, paths),
             paths,
             "rec_paths",
             alt="The whole score by the path it came along, stacked by source",
@@ -101,7 +102,7 @@ def explain(opened: Opened, user: Any, found: dict[str, pd.DataFrame]) -> None:
         single = figures.contributors(why.table)
         if len(single):
             chart(
-                figures.contributor_bars(single),
+                drawn(figures.contributor_bars, single),
                 single,
                 "rec_single",
                 alt="Largest single contributors to the score, stacked by source",
@@ -114,7 +115,7 @@ def explain(opened: Opened, user: Any, found: dict[str, pd.DataFrame]) -> None:
             show_table(remembered.head(_REMEMBERED))
     with st.expander("Which source of the user met which of the item", icon=":material/grid_on:"):
         chart(
-            figures.meeting(why.cells),
+            drawn(figures.meeting, why.cells),
             why.cells,
             "rec_cells",
             alt="Table of the score by the user's and the item's source",
@@ -183,7 +184,7 @@ def compare(opened: Opened, user_id: str, found: dict[str, pd.DataFrame], k: int
             theirs = recommender.recommend(recommender.user(id=user_id), domain, k=k).items
             table = figures.compared(items, theirs)
             chart(
-                figures.slopes(table, (opened.run.name, name), opened.place(domain)),
+                drawn(figures.slopes, table, (opened.run.name, name), opened.place(domain)),
                 table,
                 f"rec_compare_{domain}",
                 alt="Places of the items in the two runs' lists, joined by lines",

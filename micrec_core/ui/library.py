@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,10 @@ from micrec_core.names import CATALOGUE, LAYOUTS, ONE_DOMAIN, SNAPSHOT_USERS, mo
 from micrec_core.protocols import MASKS
 from micrec_core.runs import Run, RunListing, list_runs, open_run
 from micrec_core.runs.files import flat
+from micrec_core.ui.once import known
 
+# Rows of a catalogue that are kept ready.
+_ROWS = 5_000
 _SNAPSHOT = re.compile(r"snapshots/epoch_(\d+)\.safetensors")
 
 
@@ -104,6 +108,15 @@ class Opened:
         """A table of the run, or None where it has none; shared, never to be changed."""
         return _frame(self.run.key, relative, self.run) if self.run.has(relative) else None
 
+    @cached_property
+    def catalogue(self) -> _Catalogue:
+        """The items; see ``catalogue`` and ``item``."""
+        return _catalogue(self.run.key, self.run)
+
+    def history(self) -> pd.DataFrame:
+        """What was measured each epoch; shared, never to be changed."""
+        return _history(self.run.key, self.run)
+
     def place(self, domain: str) -> int:
         """The domain's place in the pair, which decides its colour."""
         return self.pair.index(domain) if domain in self.pair else 0
@@ -132,12 +145,17 @@ def _open(path: str, stamp: int) -> Run:
 
 @st.cache_resource(max_entries=60, show_spinner=False)
 def _frame(key: str, relative: str, _run: Run) -> pd.DataFrame:
-    return _run.frame(relative)
+    return known(_run.frame(relative), f"{key} {relative}")
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)
 def _tensors(key: str, relative: str, _run: Run) -> dict[str, Any]:
-    return dict(_run.tensors(relative))
+    return known(dict(_run.tensors(relative)), f"{key} {relative}")
+
+
+@st.cache_resource(max_entries=12, show_spinner=False)
+def _history(key: str, _run: Run) -> pd.DataFrame:
+    return known(_run.history(), f"{key} history")
 
 
 def snapshot_epochs(opened: Opened) -> list[int]:
@@ -167,24 +185,42 @@ def snapshot(opened: Opened, epoch: int) -> dict[str, Any]:
     return _tensors(opened.run.key, file, opened.run)
 
 
+@dataclass(frozen=True)
+class _Catalogue:
+    """Items to show, where each stands, and the rows that somebody looked at."""
+
+    frame: pd.DataFrame
+    of_domain: dict[str, pd.DataFrame]
+    places: dict[tuple[str, str], int]
+    rows: dict[int, pd.Series]
+
+    def row(self, place: int) -> pd.Series:
+        if place not in self.rows:
+            if len(self.rows) >= _ROWS:
+                self.rows.clear()
+            self.rows[place] = self.frame.iloc[place]
+        return self.rows[place]
+
+
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _catalogue_index(key: str, _run: Run) -> tuple[pd.DataFrame, dict[tuple[str, str], int]]:
+def _catalogue(key: str, _run: Run) -> _Catalogue:
     frame = _run.frame(CATALOGUE).reset_index(drop=True)
     keys = zip(frame["domain"].astype(str), frame["item_id"].astype(str), strict=True)
-    return frame, {pair: place for place, pair in enumerate(keys)}
+    places = {pair: place for place, pair in enumerate(keys)}
+    domains = {str(name): rows for name, rows in frame.groupby("domain", observed=True)}
+    return _Catalogue(frame, known(domains, f"{key} {CATALOGUE}"), places, {})
 
 
 def catalogue(opened: Opened, domain: str | None = None) -> pd.DataFrame:
     """Items to show, of one domain or of all."""
-    frame, _ = _catalogue_index(opened.run.key, opened.run)
-    return frame if domain is None else frame[frame["domain"] == domain]
+    held = opened.catalogue
+    return held.frame if domain is None else held.of_domain.get(domain, held.frame[:0])
 
 
 def item(opened: Opened, domain: str, item_id: str) -> pd.Series | None:
-    """One item of the catalogue, or None where it is unknown."""
-    frame, index = _catalogue_index(opened.run.key, opened.run)
-    place = index.get((domain, str(item_id)))
-    return None if place is None else frame.iloc[place]
+    """One item of the catalogue, or None where it is unknown; shared, never to be changed."""
+    place = opened.catalogue.places.get((domain, str(item_id)))
+    return None if place is None else opened.catalogue.row(place)
 
 
 def report(opened: Opened) -> bytes:
@@ -195,7 +231,7 @@ def report(opened: Opened) -> bytes:
     return html_report(
         opened.info,
         opened.frame,
-        opened.run.history(),
+        opened.history(),
         (lambda epoch: snapshot(opened, epoch)) if kept else None,
     ).encode()
 

@@ -13,6 +13,7 @@ from micrec_core.ui.address import news, say
 from micrec_core.ui.cards import GRID, LINE, thumbnail, title_of
 from micrec_core.ui.finder import find_items
 from micrec_core.ui.library import Opened, catalogue, item
+from micrec_core.ui.once import once
 from micrec_core.ui.said import show_words, weigh
 from micrec_core.ui.state import TOOK_BACK, MadeUp, session
 from micrec_core.ui.widgets import choose_domain, named, plain, problem
@@ -139,7 +140,7 @@ def _add_items(opened: Opened) -> None:
             opened.labels, "cold_domain", opened.pair[0], label="From", bind=True
         )
         query = st.text_input("Search", key="cold_search", placeholder="pan, tea, red ...")
-        found = find_items(catalogue(opened, domain), query or "", _GALLERY)
+        found = once(find_items, catalogue(opened, domain), query or "", _GALLERY)
         if found.empty:
             st.caption("No item matches; try fewer words.")
         grid = st.grid(min_column_width=100, border=True, gap="xsmall")

@@ -19,6 +19,7 @@ from micrec_core.ui.cards import ALONE, gallery, thumbnail, title_of
 from micrec_core.ui.finder import pick_item, pick_user
 from micrec_core.ui.glossary import word, words
 from micrec_core.ui.library import Opened
+from micrec_core.ui.once import drawn, once
 from micrec_core.ui.state import choose, follow
 from micrec_core.ui.widgets import cells, chart, choose_one, empty, plain, problem
 
@@ -42,12 +43,11 @@ class Prepared:
     n_shares: int
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _prepared(key: str, n_domains: int, _weights: pd.DataFrame) -> Prepared:
-    long = figures.long_weights(_weights)
-    shares = figures.with_shares(_weights)
+def _prepared(n_domains: int, weights: pd.DataFrame) -> Prepared:
+    long = figures.long_weights(weights)
+    shares = figures.with_shares(weights)
     return Prepared(
-        figures.names(_weights),
+        figures.names(weights),
         figures.quantiles(long),
         figures.by_decile(long),
         figures.by_having(long),
@@ -58,7 +58,7 @@ def _prepared(key: str, n_domains: int, _weights: pd.DataFrame) -> Prepared:
 
 def prepared(opened: Opened, weights: pd.DataFrame) -> Prepared:
     """What the charts show of a run's weights."""
-    return _prepared(opened.run.key, len(opened.labels), weights)
+    return once(_prepared, len(opened.labels), weights)
 
 
 def look_at_mark() -> None:
@@ -83,7 +83,7 @@ def show_groups(opened: Opened, data: Prepared) -> None:
     rows = pick(data.by_degree, entity=entity)
     if len(rows):
         chart(
-            figures.group_means(rows, "degree", opened.labels, "Train interactions, from"),
+            drawn(figures.group_means, rows, "degree", opened.labels, "Train interactions, from"),
             rows,
             "mo_degree",
             alt=f"Mean weight of {names} of {entity}s by tenths of their degree",
@@ -93,7 +93,7 @@ def show_groups(opened: Opened, data: Prepared) -> None:
         )
     rows = pick(data.by_having, entity=entity)
     chart(
-        figures.group_means(rows, "have", opened.labels, "What it has"),
+        drawn(figures.group_means, rows, "have", opened.labels, "What it has"),
         rows,
         "mo_missing",
         alt=f"Mean weight of {names} of {entity}s by what they have",

@@ -16,6 +16,7 @@ from micrec_core.ui.finder import find_items
 from micrec_core.ui.left_out import label
 from micrec_core.ui.library import Opened, catalogue
 from micrec_core.ui.makeup import checked_picture
+from micrec_core.ui.once import drawn, once
 from micrec_core.ui.state import MadeItem, session
 from micrec_core.ui.widgets import cells, chart, choose_domain, plain, problem, show_table
 
@@ -84,7 +85,7 @@ def _blank() -> None:
 
 
 def _start_from(opened: Opened, domain: str) -> None:
-    rows = find_items(catalogue(opened, domain), "", 50).to_dict("records")
+    rows = once(find_items, catalogue(opened, domain), "", 50).to_dict("records")
     st.selectbox(
         "Start from an item of the catalogue",
         rows,
@@ -130,7 +131,7 @@ def show_who(opened: Opened, item: Any) -> None:
                        f"{gets / n:.1%} ± {half:.1%}")  # fmt: skip
     table = figures.by_degree(people, dict(opened.labels))
     chart(
-        figures.reach(table),
+        drawn(figures.reach, table),
         table,
         "ni_reach",
         alt="Share of people who would get the new item, by their interactions and domain",
@@ -194,20 +195,20 @@ def _move(before: int | None, now: int) -> str:
 def show_place(opened: Opened, item: Any) -> None:
     """Its place among items, its neighbours, its weights and why."""
     model = serve.recommender(opened)
-    drawn = serve.item_map(opened, item.domain)
+    placed = serve.item_map(opened, item.domain)
     near = model.neighbours(item.domain, item=item)
     left, right = cells(2, 360)
     with left:
         st.header("Its place among items", anchor=False)
         ids = [str(i) for i in near["id"]]
-        items = figures.shown(drawn.frame, ids)
+        items = figures.shown(placed.frame, ids)
         chart(
-            figures.item_map(items, drawn.place(item.vector), ids),
+            drawn(figures.item_map, items, placed.place(item.vector), ids),
             items,
             "ni_map",
             alt="Map of the domain's items with the new item as a star, joined to its neighbours",
             caption="Darker: fewer interactions. PCA of the embeddings, "
-            f"{drawn.share:.0%} of their variance; the new item is projected like all others.",
+            f"{placed.share:.0%} of their variance; the new item is projected like all others.",
         )
     with right:
         st.header("What it weighs, and why", anchor=False)

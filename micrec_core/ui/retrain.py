@@ -160,7 +160,7 @@ def estimate(opened: Opened | None, interactions: int, epochs: int) -> tuple[str
 
     Without a run to go by the seconds are 0.
     """
-    history = opened.run.history() if opened else pd.DataFrame()
+    history = opened.history() if opened else pd.DataFrame()
     if opened is None or history.empty or "seconds" not in history:
         return "There is no run to estimate the time from.", 0.0
     trained = sum(d["n_train"] for d in opened.info["dataset"]["domains"]) or 1
@@ -224,7 +224,7 @@ def curves(job: Job, opened: Opened | None) -> None:
         return
     domains = [c.split(".")[1] for c in history.columns if c.startswith("valid.")]
     labels = {d: (opened.labels.get(d, d) if opened else d) for d in dict.fromkeys(domains)}
-    reference = opened.run.history() if opened else None
+    reference = opened.history() if opened else None
     left_, middle, right = cells(3, 340)
     with left_:
         chart(figures.loss_curves(history), history, "rt_loss", alt="Loss over the epochs")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -49,6 +50,10 @@ def warm_up() -> Thread:
 
 def _prepare() -> None:
     import_module("micrec_core.serving")
+    # Streamlit collects garbage after every script, and would look each time at the hundred
+    # thousand objects that libraries are made of: more than many a page costs.
+    gc.collect()
+    gc.freeze()
     if os.environ.get("MICREC_COMPILE") != "no":
         # By the time that somebody trains, the kernels are there.
         words = [sys.executable, "-m", "micrec_core", "compile"]

@@ -14,10 +14,11 @@ import streamlit as st
 
 from micrec_core.bundled import home
 from micrec_core.data.spreadsheets import csv_text
-from micrec_core.figures.theme import metric_label, themed
+from micrec_core.figures.theme import metric_label
 from micrec_core.names import CATALOGUE
 from micrec_core.runs import Run
 from micrec_core.ui.navigation import entry, link
+from micrec_core.ui.once import Drawn, charted
 
 _CHART_CONFIG = {
     "displaylogo": False,
@@ -66,7 +67,7 @@ def cells(n: int, least: int, gap: Literal["small", "medium", "large"] = "medium
 
 
 def chart(
-    figure: go.Figure,
+    figure: go.Figure | Drawn,
     table: pd.DataFrame,
     key: str,
     *,
@@ -84,12 +85,12 @@ def chart(
     options: dict[str, Any] = {}
     if on_select is not None:
         options = {"on_select": on_select, "selection_mode": ("lasso", "box", "points")}
-    themed(figure, "dark" if dark() else "light")
+    shown = charted(figure, "dark" if dark() else "light")
     st.plotly_chart(
-        figure,
+        shown,
         key=key,
         width="stretch",
-        height=int(figure.layout.height or 380),
+        height=shown.height,
         theme="streamlit",
         alt=alt,
         config=_CHART_CONFIG,

@@ -93,13 +93,18 @@ def free_port() -> int:
 
 
 def start(
-    place: Path, runs: Path | None = None, port: int | None = None, **environment: str
+    place: Path,
+    runs: Path | None = None,
+    port: int | None = None,
+    root: Path = ROOT,
+    **environment: str,
 ) -> Server:
     """Start the app with a runs folder of its own and wait until it answers.
 
     Parameters
     ----------
     place : an empty folder for the log and, unless given, the runs
+    root : the checkout whose app it is
     environment : added to the process's own
     """
     place.mkdir(parents=True, exist_ok=True)
@@ -111,7 +116,7 @@ def start(
     with open(log, "ab") as stream:
         process = subprocess.Popen(
             [sys.executable, "-m", "streamlit", "run", "app.py", *flags],
-            cwd=ROOT,
+            cwd=root,
             env=os.environ | {"MICREC_RUNS": str(runs), "OMP_NUM_THREADS": "1"} | environment,
             stdin=subprocess.DEVNULL,
             stdout=stream,
