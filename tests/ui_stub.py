@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_matrix, random_array
 
 from micrec_core.errors import RunError
+from micrec_core.serving.plane import item_map
 from tests.ui_run import DIM, N_ITEMS
 
 
@@ -160,11 +162,16 @@ class StubRecommender:
         ]  # fmt: skip
         return pd.concat(frames)
 
-    def item_map(self, domain: str) -> Any:
-        items = self._items[self._items["domain"] == domain][["item_id", "title", "degree"]]
-        xy = np.random.default_rng(0).normal(size=(len(items), 2))
-        frame = items.assign(x=xy[:, 0], y=xy[:, 1])
-        return SimpleNamespace(frame=frame, share=0.4, place=lambda v: (float(v[0]), float(v[1])))
+    def item_map(self, *domains: str) -> Any:
+        items = self._items[self._items["domain"].isin(domains)]
+        items = items[["domain", "item_id", "title", "degree"]].reset_index(drop=True)
+        return item_map(items, np.random.default_rng(0).normal(size=(len(items), DIM)))
+
+    def taken(self, domain: str, users: Iterable[str]) -> csr_matrix:
+        return random_array((len(list(users)), N_ITEMS), density=0.1, rng=0).astype(bool).tocsr()
+
+    def titles(self, domain: str) -> list[str]:
+        return [str(t) for t in self._items.loc[self._items["domain"] == domain, "title"]]
 
     def popular(self, domain: str, k: int = 10) -> pd.DataFrame:
         items = self._items[self._items["domain"] == domain]

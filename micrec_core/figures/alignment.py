@@ -14,7 +14,14 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from micrec_core.figures import theme
-from micrec_core.figures.placing import Density, density, density_picture, placed_mark, unit
+from micrec_core.figures.placing import (
+    Density,
+    density,
+    density_picture,
+    placed_mark,
+    ring,
+    unit,
+)
 
 COLOUR_BY = {"domain": "Domain", "degree": "Interactions", "distance": "Pair distance"}
 SAME, RANDOM = "The same person", "Random pairs"
@@ -83,6 +90,7 @@ def before_after(
     worst: int = 0,
     densities: Sequence[Density | None] = (),
     placed: pd.DataFrame | None = None,
+    mine: str | None = None,
 ) -> go.Figure:
     """Two maps of the same users; the selected ones are lit in both, joined by a line.
 
@@ -94,6 +102,7 @@ def before_after(
     selected : user ids to light; the lines are theirs, else the ``worst`` pairs' of each map
     densities : per map, the density of everyone where ``stages`` hold a sample only
     placed : domain, x, y, likeness of a made-up user, marked in the last map
+    mine : the user that all pages look at, whose marks are ringed
     """
     figure = theme.facets(list(stages))
     chosen = set(selected)
@@ -112,6 +121,9 @@ def before_after(
             size = 4 if sampled or len(frame) >= 10_000 else 7
             cloud.marker.update(size=size, opacity=0.45 if sampled else 0.8)
             figure.add_trace(cloud, 1, column)
+        if len(own := frame[frame["user_id"] == mine]):
+            rings = ring(own, "the user of the sidebar").update(showlegend=column == 1)
+            figure.add_trace(rings, 1, column)
     if placed is not None:
         for _, row in placed.iterrows():
             index = list(labels).index(row["domain"])
@@ -278,6 +290,30 @@ def metric_curve(alignment: pd.DataFrame, metric: str, title: str) -> go.Figure:
     figure.update_xaxes(title_text="Epoch")
     figure.update_yaxes(title_text=title)
     return theme.legend_below(figure).update_layout(height=300)
+
+
+def moved(
+    users: pd.DataFrame,
+    first: tuple[NDArray[np.floating], NDArray[np.floating]],
+    final: tuple[NDArray[np.floating], NDArray[np.floating]],
+) -> pd.DataFrame:
+    """How far apart each person's two vectors are before and after; who came closest first.
+
+    Parameters
+    ----------
+    users : row, user_id, degree_a, degree_b
+    first, final : vectors [n, D] of the two domains at two epochs, row by row of ``users``
+
+    Returns
+    -------
+    user_id, degree_a, degree_b, before, after (cosine distances), closer (by how much)
+    """
+    rows = users["row"].to_numpy()
+    before, after = (1.0 - (unit(a) * unit(b)).sum(axis=1)[rows] for a, b in (first, final))
+    table = users[["user_id", "degree_a", "degree_b"]].assign(
+        before=before, after=after, closer=before - after
+    )
+    return table.sort_values("closer", ascending=False, ignore_index=True)
 
 
 def neighbours(

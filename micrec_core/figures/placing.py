@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
 from micrec_core.figures import theme
 
@@ -103,4 +104,38 @@ def density_picture(found: Density) -> go.Heatmap:
         colorscale=((0.0, "rgba(138,138,138,0.15)"), (1.0, "rgba(138,138,138,1)")),
         showscale=False,
         hovertemplate="%{customdata:,} marks here<extra>everyone</extra>",
+    )
+
+
+def contours(points: pd.DataFrame) -> go.Contour:
+    """Lines of equal density of all marks of a map, drawn as landscapes are."""
+    found = density(points)
+    return go.Contour(
+        x=found.x,
+        y=found.y,
+        z=gaussian_filter(found.counts, CELLS / 30),
+        ncontours=7,
+        contours={"coloring": "none"},
+        line={"color": theme.NEUTRAL, "width": 1, "smoothing": 1.3},
+        opacity=0.7,
+        showscale=False,
+        showlegend=False,
+        hoverinfo="skip",
+    )
+
+
+def ring(places: pd.DataFrame, what: str) -> go.Scattergl:
+    """Rings around the marks at x, y: what the sidebar says."""
+    return go.Scattergl(
+        x=places["x"],
+        y=places["y"],
+        mode="markers",
+        marker={
+            "symbol": "circle-open",
+            "size": 20,
+            "color": theme.SOURCES["id"][0],
+            "line": {"width": 3},
+        },
+        hoverinfo="skip",
+        name=what,
     )

@@ -654,13 +654,28 @@ class Recommender:
             self._crowds[d, k] = crowds(self._fold, self.bundle, d, self._allowed[d], k)
         return self._crowds[d, k]
 
-    def item_map(self, domain: str) -> ItemMap:
-        """A domain's items on a plane on which a new one can be placed."""
+    def item_map(self, *domains: str) -> ItemMap:
+        """The items of one domain or of several on a plane on which a new one can be placed."""
+        frames, vectors = [], []
+        for d in map(self._directory.domain, domains):
+            rows = np.flatnonzero(self._allowed[d])
+            part = self.bundle.domains[d]
+            frame = self._listed(d, rows).assign(degree=part.item_count[rows].astype(int))
+            frames.append(frame.assign(domain=part.name))
+            vectors.append(part.items[rows])
+        return item_map(pd.concat(frames, ignore_index=True), np.concatenate(vectors))
+
+    def taken(self, domain: str, users: Iterable[str]) -> csr_matrix:
+        """Which items of a domain each of some users took by now: binary [users, items]."""
         d = self._directory.domain(domain)
-        rows = np.flatnonzero(self._allowed[d])
-        part = self.bundle.domains[d]
-        frame = self._listed(d, rows).assign(degree=part.item_count[rows].astype(int))
-        return item_map(frame, part.items[rows])
+        rows = [self._directory.user_row(d, user) for user in users]
+        known = self.bundle.domains[d].taken
+        held: csr_matrix = known[[max(row, 0) for row in rows]]
+        return csr_matrix(held.multiply(np.array([row >= 0 for row in rows])[:, None]))
+
+    def titles(self, domain: str) -> list[str]:
+        """Titles of a domain's items, by the columns of ``taken``."""
+        return [str(t) for t in self.bundle.domains[self._directory.domain(domain)].titles]
 
     # Proof ---------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -16,10 +17,19 @@ from micrec_core.ui.address import news, say
 from micrec_core.ui.glossary import word
 from micrec_core.ui.library import Opened
 from micrec_core.ui.once import drawn, once
-from micrec_core.ui.state import session
-from micrec_core.ui.widgets import cells, chart, choose_one, metric, plain, show_table, unknown
+from micrec_core.ui.state import choose, session
+from micrec_core.ui.widgets import (
+    cells,
+    chart,
+    choose_one,
+    metric,
+    plain,
+    show_table,
+    table_and_csv,
+    unknown,
+)
 
-_PEOPLE = 100
+_PEOPLE, _MOVED = 100, 1_000
 METRICS = {
     "paired_cosine": ("Paired cosine", word("paired cosine")),
     "mrr": ("Partner MRR", word("MRR")),
@@ -36,7 +46,7 @@ METRICS = {
 
 
 @dataclass(frozen=True)
-class View:
+class Chosen:
     """What the visitor wants to see: epochs before and after, layout, colour, worst pairs."""
 
     epochs: tuple[int, int]
@@ -45,7 +55,7 @@ class View:
     worst: int
 
 
-def choose_view(opened: Opened, epochs: list[int]) -> View:
+def choose_view(opened: Opened, epochs: list[int]) -> Chosen:
     """The widgets above the maps, all in the address."""
     with st.container(horizontal=True, gap="medium"):
         first, final = st.select_slider(
@@ -74,26 +84,24 @@ def choose_view(opened: Opened, epochs: list[int]) -> View:
             width=130,
         )
     worst = min(max(int(worst), 0), figures.MAX_WORST)
-    return View((int(first), int(final)), method, colour, worst)
+    return Chosen((int(first), int(final)), method, colour, worst)
 
 
-def how_many(opened: Opened, stage: Stage, kept: int, lit: int) -> str:
+def how_many(opened: Opened, marks: int, kept: int, dense: bool, lit: int) -> str:
     """How many of all people the maps show, and who is not among them."""
-    marks = stage.marks["user_id"].nunique()
     people = max(opened.info["dataset"]["n_overlap"], kept)
-    grey = "" if stage.density is None else f" The grey density has all {kept:,}."
+    grey = f" The grey density has all {kept:,}." if dense else ""
     return (
         f"Showing {marks:,} of {people:,} people with interactions in both domains (kept while "
         f"training: {kept:,}; none whose interactions were withheld).{grey} {lit:,} selected."
     )
 
 
-def light() -> None:
-    """Keep the users that were selected in the map; an empty selection keeps the old one."""
-    points = st.session_state["al_map"].selection.points
-    ids = [str(p["customdata"][0]) for p in points if isinstance(p.get("customdata"), list)]
-    if ids:
-        session().lit = tuple(dict.fromkeys(ids))
+def light(ids: list[str]) -> None:
+    """Keep the users that were selected in a map, and open one who is alone."""
+    session().lit = tuple(dict.fromkeys(ids))
+    if len(session().lit) == 1:
+        choose("user", session().lit[0])
 
 
 def clear() -> None:
@@ -122,6 +130,18 @@ class Stage:
 @st.cache_resource(max_entries=12, show_spinner=False)
 def _stage(key: str, pair: tuple[str, str], method: str, epoch: int, _opened: Opened) -> Stage:
     return Stage(*figures.shown(_points(_opened, library.snapshot_users(_opened), method, epoch)))
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def _all_points(
+    key: str, pair: tuple[str, str], method: str, epoch: int, _opened: Opened
+) -> pd.DataFrame:
+    return _points(_opened, library.snapshot_users(_opened), method, epoch)
+
+
+def points_at(opened: Opened, method: str, epoch: int) -> pd.DataFrame:
+    """All kept users at an epoch, those of the pair's first domain first; shared, as it is."""
+    return _all_points(opened.run.key, opened.pair, method, epoch, opened)
 
 
 def _points(opened: Opened, users: pd.DataFrame, method: str, epoch: int) -> pd.DataFrame:
@@ -236,6 +256,35 @@ def show_distances(opened: Opened, first: int, final: int) -> None:
         alt="Distribution of the distance of true pairs beside random pairs, before and after",
         caption="In all dimensions. After training, the solid hump should lie left of the hatched.",
     )
+
+
+def _pairs(opened: Opened, epoch: int) -> tuple[Any, Any]:
+    vectors = library.snapshot(opened, epoch)
+    return vectors["a"], vectors["b"]
+
+
+def show_moved(opened: Opened, users: pd.DataFrame, first: int, final: int) -> None:
+    """Who came closest, or went furthest apart, between two epochs; one row a person."""
+    st.header("Who moved most", anchor=False)
+    table = once(figures.moved, users, _pairs(opened, first), _pairs(opened, final))
+    a, b = opened.pair_labels.values()
+    number = st.column_config.NumberColumn
+    columns = {
+        "user_id": st.column_config.TextColumn("User"),
+        "degree_a": number(f"Interactions in {a}"),
+        "degree_b": number(f"Interactions in {b}"),
+        "before": number(f"Distance at epoch {first}", format="%.3f"),
+        "after": number(f"Distance at epoch {final}", format="%.3f"),
+        "closer": number("Came closer by", format="%.3f"),
+    }
+    apart = int((table["closer"] < 0).sum())
+    st.dataframe(table.head(_MOVED), hide_index=True, height=320, column_config=columns)
+    st.caption(
+        f"Cosine distance between a person's two vectors, in all dimensions. The first "
+        f"{min(len(table), _MOVED):,} of {len(table):,}; a click on a heading sorts them. "
+        f"{apart:,} went further apart, and stand at the end of the CSV."
+    )
+    table_and_csv(table, "al_moved", columns, about="who moved most")
 
 
 def show_nearest(opened: Opened, users: pd.DataFrame, epoch: int) -> None:

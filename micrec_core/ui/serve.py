@@ -114,13 +114,13 @@ def personas(opened: Opened) -> list[dict[str, Any]]:
 
 
 @st.cache_resource(max_entries=4, show_spinner="Drawing the items")
-def _item_map(key: str, domain: str, _model: Recommender) -> Any:
-    return _model.item_map(domain)
+def _item_map(key: str, domains: tuple[str, ...], _model: Recommender) -> Any:
+    return _model.item_map(*domains)
 
 
-def item_map(opened: Opened, domain: str) -> Any:
-    """The map of a domain's items."""
-    return _item_map(opened.run.key, domain, recommender(opened))
+def item_map(opened: Opened, *domains: str) -> Any:
+    """The map of the items of some domains."""
+    return _item_map(opened.run.key, domains, recommender(opened))
 
 
 def known_in(opened: Opened, user_id: str) -> list[str]:

@@ -109,6 +109,7 @@ class Session:
     owner : a name for this visitor, which a training job is tied to
     run_key : hash of the run that the choices below belong to
     lit : user ids chosen with the lasso on the Alignment page
+    lit_items : keys (domain~id) of items chosen there
     made : the made-up user
     dataset : the tables that were checked last on the Data page
     item : the made-up item
@@ -117,6 +118,7 @@ class Session:
     owner: str
     run_key: str = ""
     lit: tuple[str, ...] = ()
+    lit_items: tuple[str, ...] = ()
     made: MadeUp = field(default_factory=MadeUp)
     dataset: Checked | None = None
     item: MadeItem = field(default_factory=MadeItem)
@@ -124,7 +126,8 @@ class Session:
     def belongs_to(self, run_key: str) -> Session:
         """Forget ids of another run; they mean nothing in this one."""
         if self.run_key != run_key:
-            self.run_key, self.lit, self.made, self.item = run_key, (), MadeUp(), MadeItem()
+            self.run_key, self.made, self.item = run_key, MadeUp(), MadeItem()
+            self.lit = self.lit_items = ()
         return self
 
 

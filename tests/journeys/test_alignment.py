@@ -2,18 +2,28 @@
 
 import io
 import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
 
-from tests.journeys.app import Server, open_page, settled, sound, widget
+from tests.journeys.app import Server, open_page, settled, sound, start, widget
 from tests.journeys.conftest import Visit
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory, browser: "Browser") -> Iterator[Server]:
+    """A server whose maps Plotly draws, as where the linked ones are not built."""
+    server = start(tmp_path_factory.mktemp("served"), MICREC_MAPS="plotly")
+    yield server
+    server.stop()
+
 
 # Per map, the ids of the users that are lit, once per mark.
 LIT = """() => {

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
+
+from micrec_core.serving.plane import item_map
 
 TEXT = "Slow Moroccan spice blend"
 
@@ -66,3 +69,41 @@ def test_items_have_places_and_a_new_one_the_same_way(trained) -> None:
     assert drawn.place(vector) == pytest.approx((row["x"], row["y"]), abs=1e-5)
     variances = drawn.frame[["x", "y"]].var()
     assert variances["x"] >= variances["y"]
+
+
+def test_items_of_both_domains_lie_on_one_map(trained) -> None:
+    rec = trained.recommender
+    drawn = rec.item_map(*rec.domains)
+    assert list(drawn.frame["domain"].unique()) == list(rec.domains)
+    assert (
+        len(drawn.unit) == len(drawn.frame) == sum(len(rec.item_map(d).frame) for d in rec.domains)
+    )
+    rows = np.array([0, len(drawn.frame) - 1])
+    for row, other in zip(rows, drawn.across(rows), strict=True):
+        elsewhere = (drawn.frame["domain"] != drawn.frame["domain"].iloc[row]).to_numpy()
+        assert elsewhere[other]
+        likeness = drawn.unit @ drawn.unit[row]
+        assert likeness[other] == likeness[elsewhere].max()
+    assert list(rec.item_map(rec.domains[0]).across(np.array([0]))) == [-1]
+
+
+def test_groups_are_of_items_that_are_alike() -> None:
+    rng = np.random.default_rng(0)
+    middles = np.eye(3, 8)
+    vectors = np.repeat(middles, 40, axis=0) + rng.normal(scale=0.05, size=(120, 8))
+    drawn = item_map(pd.DataFrame({"item_id": range(120)}), vectors.astype(np.float32))
+    found = drawn.groups(3)
+    assert len(set(found)) == 3
+    assert all(len(set(found[at : at + 40])) == 1 for at in (0, 40, 80))
+    assert set(drawn.groups(1)) == {0}
+
+
+def test_what_people_took_is_told_by_column(trained) -> None:
+    rec = trained.recommender
+    domain = rec.domains[0]
+    ids = [str(u) for u in rec.user_ids(domain)[:3]]
+    took = rec.taken(domain, [ids[0], "nobody", ids[2]])
+    assert took.shape == (3, len(rec.titles(domain))) and took[1].nnz == 0
+    names, _ = rec.embeddings("items", domain)
+    for row, user in ((0, ids[0]), (2, ids[2])):
+        assert set(names[took[row].indices]) == set(rec.history(user, domain)["item_id"])

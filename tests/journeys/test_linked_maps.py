@@ -1,0 +1,127 @@
+"""Two maps in the browser: linked without a run of the page, found, opened and played."""
+
+import math
+from typing import TYPE_CHECKING
+
+import pytest
+
+from micrec_core.ui import components
+from tests.journeys.app import Server, open_page, settled, sound
+from tests.journeys.conftest import Visit
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not components.has_maps(), reason="the linked maps are not built"),
+]
+READY = "() => document.querySelector('.maps')?.maps.views.every(v => v.plot.get('isPointsDrawn'))"
+# Marks lit in each map, and the entities that the component holds for lit.
+LIT = """() => {
+  const { views, lit } = document.querySelector('.maps').maps;
+  return [...views.map(v => [...v.plot.get('selectedPoints')].sort((a, b) => a - b)), lit];
+}"""
+# Where a mark stands in a map, in the window's pixels.
+PLACE = """([view, mark]) => {
+  const here = document.querySelector('.maps').maps.views[view];
+  const box = here.box.querySelector('canvas').getBoundingClientRect();
+  const [x, y] = here.place(mark);
+  return [box.left + x, box.top + y];
+}"""
+RUNS = "() => window.runs"
+COUNT = """() => { window.runs = 0; new MutationObserver(() => {
+  if (document.querySelector('[data-testid="stApp"]').dataset.testScriptState === 'running')
+    window.runs += 1;
+}).observe(document.querySelector('[data-testid="stApp"]'), { attributes: true }) }"""
+
+
+def ready(tab: "Page") -> None:
+    tab.wait_for_function(READY)
+    tab.locator(".maps").scroll_into_view_if_needed()
+
+
+def lasso(tab: "Page", view: int, mark: int, radius: float = 30) -> None:
+    """A circle around a mark, ending where it began."""
+    x, y = tab.evaluate(PLACE, [view, mark])
+    tab.mouse.move(x + radius, y)
+    tab.mouse.down()
+    for step in range(1, 25):
+        angle = 2 * math.pi * step / 24
+        tab.mouse.move(x + radius * math.cos(angle), y + radius * math.sin(angle), steps=2)
+    tab.mouse.up()
+
+
+def test_people_are_linked_found_opened_and_played(served: Server, visit: Visit) -> None:
+    tab = visit()
+    open_page(tab, served, "alignment")
+    ready(tab)
+    tab.evaluate(COUNT)
+    x, y = tab.evaluate(PLACE, [1, 0])
+    tab.mouse.move(x, y)
+    tab.wait_for_function(
+        "() => document.querySelector('.maps').maps.views[0].plot.get('hoveredPoint') !== undefined"
+    )
+    tab.wait_for_timeout(300)
+    assert tab.evaluate(RUNS) == 0, "hovering must not run the page"
+
+    lasso(tab, 1, 0)
+    tab.wait_for_function(f"() => ({LIT})()[2].length > 1")
+    settled(tab)
+    left, right, people = tab.evaluate(LIT)
+    assert left == right and len(left) == 2 * len(people), "each person's two marks in both maps"
+    tab.get_by_text(f" {len(people)} selected.").wait_for()
+    settled(tab)
+    assert len(tab.evaluate(LIT)[2]) == len(people), "what comes back must not change it"
+
+    shared = visit()
+    shared.goto(tab.url)
+    ready(shared)
+    shared.wait_for_function(f"() => ({LIT})()[2].length === {len(people)}")
+
+    tab.get_by_role("button", name="Clear selection").click()
+    tab.wait_for_function(f"() => ({LIT})().every(l => l.length === 0)")
+    search = tab.get_by_role("searchbox", name="Find in the maps by words")
+    who = tab.evaluate("() => document.querySelector('.maps').maps.labels[5]")
+    search.fill(who)
+    search.press("Enter")
+    tab.wait_for_function(f"() => ({LIT})()[2].length === 1")
+    tab.wait_for_function(f"() => location.search.includes('user={who}')")
+    tab.wait_for_function(
+        f"() => document.querySelector('.st-key-user input').value === {who!r}"
+    )  # one alone is opened
+    settled(tab)
+
+    title = tab.locator(".maps .view:nth-child(2) .title")
+    before = title.inner_text()
+    tab.get_by_role("slider", name="Moment of the training").press("Home")
+    tab.wait_for_function(
+        f"() => document.querySelectorAll('.maps .title')[1].innerText !== {before!r}"
+    )
+    assert "epoch 0" in title.inner_text()
+    tab.get_by_role("button", name="Play", exact=True).click()
+    tab.wait_for_function(
+        f"() => document.querySelectorAll('.maps .title')[1].innerText === {before!r}"
+    )
+    assert tab.evaluate(LIT)[1], "who is lit stays lit while it plays"
+    sound(tab, served)
+
+
+def test_items_are_shown_with_pictures_and_opened(served: Server, visit: Visit) -> None:
+    tab = visit("dark")
+    open_page(tab, served, "alignment", "?al_of=Items")
+    ready(tab)
+    mark = tab.evaluate("() => +Object.keys(document.querySelector('.maps').maps.pictures)[0]")
+    x, y = tab.evaluate(PLACE, [0, mark])
+    tab.mouse.move(x - 40, y)
+    tab.mouse.move(x, y, steps=4)
+    tab.locator(".maps .tip").wait_for()
+    assert "interactions" in tab.locator(".maps .tip").inner_text()
+    tab.mouse.click(x, y)
+    tab.wait_for_function("() => location.search.includes('item=')")
+    settled(tab)
+    tab.wait_for_function(f"() => ({LIT})()[1].length === 1")
+    tab.get_by_label("Density").check()
+    lasso(tab, 0, mark, 70)
+    tab.get_by_text("have in common").first.wait_for()
+    sound(tab, served)

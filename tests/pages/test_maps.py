@@ -1,0 +1,48 @@
+"""The maps of people and of items, by Plotly and linked in the browser."""
+
+import pytest
+
+from micrec_core.ui import components
+from tests.pages.conftest import healthy, words
+from tests.ui_run import write_run
+
+pytestmark = pytest.mark.parametrize(
+    "drawn",
+    [
+        "plotly",
+        pytest.param(
+            "", marks=pytest.mark.skipif(not components.has_maps(), reason="maps are not built")
+        ),
+    ],
+)
+
+
+@pytest.fixture(autouse=True)
+def by(monkeypatch, drawn):
+    monkeypatch.setenv("MICREC_MAPS", drawn)
+
+
+def test_selected_people_have_something_in_common(app, full_run):
+    test = app(full_run, "alignment", sel=["u3", "u7", "u9"], user="u3")
+    healthy(test)
+    assert "What the 3 selected people have in common" in [s.value for s in test.subheader]
+    assert "Who moved most" in [h.value for h in test.header]
+    table = next(d.value for d in test.dataframe if "closer" in d.value)
+    assert table["closer"].is_monotonic_decreasing and len(table) == 120
+
+
+def test_items_of_both_domains(app, full_run):
+    test = app(full_run, "alignment", al_of="Items", items=["food~f3", "kitchen~k9", "no~f1"])
+    healthy(test)
+    assert "Showing 120 of 120 items. 2 selected." in words(test)
+    assert test.query_params["items"] == ["food~f3", "kitchen~k9"]
+    assert "What the 2 selected items have in common" in [s.value for s in test.subheader]
+    test.button(key="al_items_clear").click().run()
+    assert " 0 selected." in words(test) and "items" not in test.query_params
+
+
+def test_one_domain_has_a_map_of_its_items(app, tmp_path):
+    write_run(tmp_path, "one", domains=("food",))
+    test = app(tmp_path, "alignment")
+    healthy(test)
+    assert "Showing 60 of 60 items. 0 selected." in words(test)
