@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Iterator
+from itertools import zip_longest
+from pathlib import Path
 
 import numba
 import pytest
@@ -20,6 +22,19 @@ def one_thread() -> Iterator[None]:
     yield
     torch.set_num_threads(before[0])
     numba.set_num_threads(before[1])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, so that no worker ends late; browsing, which waits, beside computing."""
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in sorted(items, key=lambda item: "slow" not in item.keywords):
+        files.setdefault(item.path, [])
+    for item in items:
+        files[item.path].append(item)
+    browsing = [p for p in files if "browser" in files[p][0].keywords]
+    others = [p for p in files if p not in browsing]
+    order = [p for pair in zip_longest(others, browsing) for p in pair if p is not None]
+    items[:] = [item for path in order for item in files[path]]
 
 
 def pytest_collection_finish() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ from micrec_core.config import ModelSettings, make_settings
 from micrec_core.data.types import Edges
 from micrec_core.errors import ConfigError
 from micrec_core.protocols import PROTOCOLS
-from micrec_core.running.fit import fit
+from micrec_core.running.fit import Fitted, fit
 from micrec_core.training.build import build_any
+from micrec_core.training.prepare import Prepared
 from tests.baselines.conftest import prepared_for
 from tests.method import worlds
 
@@ -38,6 +40,41 @@ def build(prepared) -> Baseline:
     model = build_any(prepared.settings.model, prepared.inputs, prepared.settings.seed)
     assert isinstance(model, Baseline)
     return model
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A baseline that several tests look at and none changes.
+
+    Attributes
+    ----------
+    start : its parameters before the first step
+    records : what each epoch told
+    """
+
+    prepared: Prepared
+    start: dict[str, torch.Tensor]
+    fitted: Fitted
+    records: list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def trained(small: worlds.World) -> Callable[..., Trained]:
+    """``trained(name, epochs=2)``: the same is trained once."""
+    made: dict[tuple[str, int], Trained] = {}
+
+    def of(name: str, epochs: int = 2) -> Trained:
+        if (name, epochs) not in made:
+            prepared = prepared_for(small, name, training={"epochs": epochs})
+            fresh = build_any(prepared.settings.model, prepared.inputs, prepared.settings.seed)
+            named = fresh.named_parameters() if isinstance(fresh, Baseline) else ()
+            start = {k: v.clone() for k, v in named}
+            records: list[dict[str, Any]] = []
+            fitted = fit(prepared, on_epoch=records.append)
+            made[name, epochs] = Trained(prepared, start, fitted, records)
+        return made[name, epochs]
+
+    return of
 
 
 def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
@@ -81,11 +118,10 @@ def test_options_are_checked(tiny) -> None:
 
 
 @every
-def test_it_answers_what_it_says_it_answers_and_nothing_else(small, name) -> None:
-    prepared = prepared_for(small, name)
+def test_it_answers_what_it_says_it_answers_and_nothing_else(trained, name) -> None:
+    prepared, fitted = trained(name).prepared, trained(name).fitted
     asked = prepared.material.questions
     assert {q.protocol for q in asked} == set(PROTOCOLS)
-    fitted = fit(prepared)
     assert np.isfinite(fitted.score) and fitted.score > 0 and n_parameters(fitted.model) >= 0
     answerer = answerer_of(prepared, fitted.model)
     for question in asked:
@@ -102,11 +138,10 @@ def test_it_answers_what_it_says_it_answers_and_nothing_else(small, name) -> Non
 
 
 @every_trained
-def test_its_losses_are_finite_and_add_up(small, name) -> None:
-    records: list[dict[str, Any]] = []
-    prepared = prepared_for(small, name)
-    fitted = fit(prepared, on_epoch=lambda record: records.append(record))
-    for record in records:
+def test_its_losses_are_finite_and_add_up(small, trained, name) -> None:
+    prepared, fitted = trained(name).prepared, trained(name).fitted
+    assert trained(name).records
+    for record in trained(name).records:
         terms = {k: v for k, v in record["loss"].items() if k != "total"}
         assert {"ranking", "regularisation"} <= set(terms)
         assert all(np.isfinite(v) for v in terms.values())
@@ -118,10 +153,9 @@ def test_its_losses_are_finite_and_add_up(small, name) -> None:
 
 
 @every_trained
-def test_one_seed_gives_one_model_and_another_another(small, name) -> None:
-    first, second, other = (
-        fit(prepared_for(small, name, seed)).model.state_dict() for seed in (0, 0, 1)
-    )
+def test_one_seed_gives_one_model_and_another_another(small, trained, name) -> None:
+    first = trained(name).fitted.model.state_dict()
+    second, other = (fit(prepared_for(small, name, seed)).model.state_dict() for seed in (0, 1))
     assert same(first, second) and not same(first, other)
 
 
@@ -135,19 +169,17 @@ def test_training_lowers_the_loss(small, name) -> None:
 
 
 @every_trained
-def test_every_parameter_is_trained(small, name) -> None:
-    prepared = prepared_for(small, name, training={"epochs": 3})
-    start = {k: v.clone() for k, v in build(prepared).named_parameters()}
-    end = dict(fit(prepared).model.named_parameters())
+def test_every_parameter_is_trained(trained, name) -> None:
+    start = trained(name, epochs=3).start
+    end = dict(trained(name, epochs=3).fitted.model.named_parameters())
     still = {k for k, v in end.items() if v.numel() and torch.equal(v, start[k])}
     # Its logits are equal and its gradient 0 where a domain has one modality, never in both.
     assert not still
 
 
 @every_trained
-def test_what_is_withheld_is_never_trained(small, name) -> None:
-    prepared = prepared_for(small, name, training={"epochs": 3})
-    model = fit(prepared).model
+def test_what_is_withheld_is_never_trained(small, trained, name) -> None:
+    model = trained(name, epochs=3).fitted.model
     for d, part in enumerate(small.split.domains):
         assert not model.table(d).items[part.new_items].any()
         if len(model.table(d).users):
@@ -155,13 +187,12 @@ def test_what_is_withheld_is_never_trained(small, name) -> None:
 
 
 @every_trained
-def test_saved_and_loaded_it_is_the_same(small, name, tmp_path: Path) -> None:
-    prepared = prepared_for(small, name)
-    trained = fit(prepared).model
-    save_file(trained.state_dict(), tmp_path / "model.safetensors")
+def test_saved_and_loaded_it_is_the_same(trained, name, tmp_path: Path) -> None:
+    prepared, model = trained(name).prepared, trained(name).fitted.model
+    save_file(model.state_dict(), tmp_path / "model.safetensors")
     fresh = build(replace(prepared, settings=prepared.settings.model_copy(update={"seed": 9})))
     fresh.load_state_dict(load_file(tmp_path / "model.safetensors"))
-    found = zip(embed(trained, prepared.inputs), embed(fresh, prepared.inputs), strict=True)
+    found = zip(embed(model, prepared.inputs), embed(fresh, prepared.inputs), strict=True)
     assert all(torch.equal(a.users, b.users) and torch.equal(a.items, b.items) for a, b in found)
 
 

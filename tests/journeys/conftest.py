@@ -31,9 +31,9 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
         server.cancel_training()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory, browser: "Browser") -> Iterator[Server]:
-    """One server over the bundled run for all journeys of a module that leave it as it is."""
+    """One server over the bundled run for all journeys that leave it as it is."""
     server = start(tmp_path_factory.mktemp("served"))
     yield server
     server.stop()
@@ -48,6 +48,24 @@ def browser() -> "Iterator[Browser]":
         pytest.skip("no chromium on this machine: no browser tests")
     with playwright.sync_playwright() as driver, chromium(driver) as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def reader(browser: "Browser") -> "Iterator[Page]":
+    """One tab for page after page: a browser that has the app's scripts already is there sooner.
+
+    Each page that it opens is a session of its own, of one visitor.
+    """
+    tab = new_tab(browser)
+    yield tab
+    closed(tab)
+
+
+def closed(tab: "Page") -> None:
+    """Close a visitor's tabs, who asked no other computer."""
+    tried = tab.context.tried
+    tab.context.close()
+    assert tried == [], "the app must come from its own server alone"
 
 
 Visit = Callable[..., "Page"]
@@ -71,9 +89,7 @@ def visit(browser: "Browser", request: pytest.FixtureRequest) -> Iterator[Visit]
     for number, tab in enumerate(tabs):
         if folder:
             tab.screenshot(path=Path(folder) / f"{name}-{number}.png")
-        tried = tab.context.tried
-        tab.context.close()
-        assert tried == [], "the app must come from its own server alone"
+        closed(tab)
 
 
 @pytest.fixture

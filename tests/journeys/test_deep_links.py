@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.journeys.app import BUNDLED, PAGES, Server, open_page, settled, sound
+from tests.journeys.app import BUNDLED, PAGES, Server, free_port, open_page, settled, sound
 from tests.journeys.conftest import Serve
 
 if TYPE_CHECKING:
@@ -22,9 +22,17 @@ def open_from_menu(tab: "Page", server: Server, url_path: str) -> None:
     assert tab.locator('[data-testid="stSidebarNavLink"]').count() == len(PAGES)
 
 
+@pytest.fixture(scope="module")
+def port() -> int:
+    """Of each fresh server, so that the browser has the app's scripts already."""
+    return free_port()
+
+
 @pytest.mark.parametrize("url_path", PAGES)
-def test_deep_link_first(serve: Serve, tab: "Page", url_path: str) -> None:
-    server = serve()
+def test_deep_link_first(serve: Serve, reader: "Page", port: int, url_path: str) -> None:
+    tab = reader
+    tab.goto("about:blank")  # a page that is open would ask the new server first
+    server = serve(port=port)
     open_from_menu(tab, server, url_path)
     if any(BUNDLED.glob("*/run.json")):
         assert tab.get_by_test_id("stSidebar").get_by_text("Run", exact=True).count() >= 1

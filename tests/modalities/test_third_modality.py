@@ -17,7 +17,7 @@ from micrec_core.modalities.registry import MODALITIES
 from micrec_core.runs import open_run
 from micrec_core.sample.generate import generate_sample
 from micrec_core.serving import Recommender
-from tests.pages.conftest import ROUTER, healthy
+from tests.pages.conftest import at_address, healthy
 
 ROOT = Path(__file__).resolve().parents[2]
 # Where the names of modalities may be spelled out: their own files and their encoders', files whose
@@ -79,12 +79,9 @@ def test_its_weights_are_stored_and_drawn(run: Path) -> None:
 
 @pytest.mark.parametrize("page", ["overview", "modalities", "cold_start", "recommendations"])
 def test_its_pages_open(run: Path, page: str, monkeypatch, tmp_path: Path) -> None:
-    from streamlit.testing.v1 import AppTest
-
     monkeypatch.setenv("MICREC_BUNDLED", str(tmp_path / "none"))
     monkeypatch.setenv("MICREC_RUNS", str(run.parent))
-    test = AppTest.from_file(ROUTER, default_timeout=60).run()
-    test = test if page == "overview" else test.switch_page(f"../../pages/{page}.py").run()
+    test = at_address(page)
     healthy(test)
     assert not test.error
 

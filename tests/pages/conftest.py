@@ -1,5 +1,6 @@
 import pytest
 from streamlit.testing.v1 import AppTest
+from streamlit.util import calc_hash
 
 from micrec_core.bundled import BASE as ROOT
 from micrec_core.ui import serve
@@ -20,6 +21,21 @@ def full_run(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="session")
+def written(tmp_path_factory):
+    """``written("tiny", pictures=False)``: a runs folder with such a run, for who only reads it."""
+    made = {}
+
+    def folder(name, **options):
+        key = name, repr(options)
+        if key not in made:
+            made[key] = tmp_path_factory.mktemp("runs")
+            write_run(made[key], name, **options)
+        return made[key]
+
+    return folder
+
+
 @pytest.fixture
 def app(monkeypatch, tmp_path):
     """Open a page of the app over a runs folder: ``app(folder, "alignment")``."""
@@ -34,15 +50,22 @@ def app(monkeypatch, tmp_path):
 
     def open_page(folder, page, **query):
         monkeypatch.setenv("MICREC_RUNS", str(folder))
-        test = AppTest.from_file(ROUTER, default_timeout=60)
-        for key, value in query.items():
-            test.query_params[key] = value
-        test.run()
-        if page != "overview":  # the bare address leads there
-            test.switch_page(f"../../pages/{page}.py").run()
-        return test
+        return at_address(page, **query)
 
     return open_page
+
+
+def at_address(page: str, **query) -> AppTest:
+    """A page of the app as its address opens it; Overview as the bare address does.
+
+    ``AppTest.switch_page`` knows pages only when one was drawn, which costs more than the page.
+    """
+    test = AppTest.from_file(ROUTER, default_timeout=60)
+    for key, value in query.items():
+        test.query_params[key] = value
+    if page != "overview":
+        test._page_hash = calc_hash(page.replace("_", "-"))  # as st.Page has it of its address
+    return test.run()
 
 
 def words(test: AppTest) -> str:
@@ -57,4 +80,4 @@ def healthy(test: AppTest) -> None:
     assert not test.exception, [e.value for e in test.exception]
 
 
-__all__ = ["PAGES", "healthy", "words"]
+__all__ = ["PAGES", "at_address", "healthy", "words"]

@@ -23,7 +23,7 @@ from micrec_core.running.train import train_run
 from micrec_core.runs import open_run
 from micrec_core.sample.generate import generate_sample
 from micrec_core.ui import own_tables
-from tests.pages.conftest import PAGES, ROUTER, healthy, words
+from tests.pages.conftest import PAGES, at_address, healthy, words
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 # Run -> its domains, what is switched off, and what test lists leave out.
@@ -72,19 +72,14 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("page", [page for page in PAGES if page not in ("data", "retrain")])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_page(kind, page, runs, monkeypatch, tmp_path) -> None:
-    from streamlit.testing.v1 import AppTest
-
     monkeypatch.setenv("MICREC_BUNDLED", str(tmp_path / "none"))
     monkeypatch.setenv("MICREC_RUNS", str(runs))
-    test = AppTest.from_file(ROUTER, default_timeout=60)
-    test.query_params["run"] = kind
+    query = {"run": kind}
     if page == "cold_start":
         run = open_run(runs / kind, verify=False)
         first = run.frame(DEGREE_ITEMS).iloc[0]
-        test.query_params["like"] = f"{first['domain']}~{first['item_id']}"
-    test.run()
-    if page != "overview":
-        test.switch_page(f"../../pages/{page}.py").run()
+        query["like"] = f"{first['domain']}~{first['item_id']}"
+    test = at_address(page, **query)
     healthy(test)
     assert not test.error, [e.value for e in test.error]
     said = words(test)
@@ -113,8 +108,6 @@ def test_a_report_says_it_too(runs, tmp_path) -> None:
 def test_data_of_one_domain_is_checked_and_offered_for_training(
     runs, monkeypatch, tmp_path, capsys
 ) -> None:
-    from streamlit.testing.v1 import AppTest
-
     def in_this_process(folder: Path, options: list[str], _: Limits) -> dict[str, Any]:
         assert main(["check", str(folder), *options, "--json"]) == 0
         return json.loads(capsys.readouterr().out)
@@ -123,8 +116,7 @@ def test_data_of_one_domain_is_checked_and_offered_for_training(
     monkeypatch.setenv("MICREC_BUNDLED", str(tmp_path / "none"))
     monkeypatch.setenv("MICREC_RUNS", str(tmp_path / "runs"))
     monkeypatch.setenv("MICREC_DATA", str(runs.parent))
-    test = AppTest.from_file(ROUTER, default_timeout=60).run()
-    test.switch_page("../../pages/data.py").run()
+    test = at_address("data")
     test.text_input(key="data_folder").set_value(str(runs.parent / "one-data")).run()
     next(b for b in test.button if b.label == "Check").click().run()
     healthy(test)

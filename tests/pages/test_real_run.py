@@ -7,7 +7,7 @@ from micrec_core.report.export import report
 from micrec_core.runs import open_run
 from micrec_core.ui.navigation import SECTIONS
 from tests import claims
-from tests.pages.conftest import ROUTER, healthy, words
+from tests.pages.conftest import at_address, healthy, words
 from tests.reports import Sections
 
 PAGES = [entry.file for group in SECTIONS.values() for entry in group]
@@ -28,18 +28,9 @@ def real_runs(tmp_path_factory):
 
 @pytest.fixture
 def open_page(real_runs, monkeypatch, tmp_path):
-    from streamlit.testing.v1 import AppTest
-
-    def opened(page, **query):
-        monkeypatch.setenv("MICREC_BUNDLED", str(tmp_path / "none"))
-        monkeypatch.setenv("MICREC_RUNS", str(real_runs))
-        test = AppTest.from_file(ROUTER, default_timeout=60)
-        for key, value in query.items():
-            test.query_params[key] = value
-        test.run()
-        return test if page == "overview" else test.switch_page(f"../../pages/{page}.py").run()
-
-    return opened
+    monkeypatch.setenv("MICREC_BUNDLED", str(tmp_path / "none"))
+    monkeypatch.setenv("MICREC_RUNS", str(real_runs))
+    return at_address
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -29,13 +29,26 @@ def test_no_run_at_all(app, tmp_path, page):
         assert "python -m micrec_core train" in words(test)
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_a_damaged_run(app, tmp_path, page):
-    path = write_run(tmp_path, "broken")
+@pytest.fixture(scope="module")
+def damaged(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("damaged")
+    path = write_run(folder, "broken")
     blob = bytearray((path / "weights.parquet").read_bytes())
     blob[40] ^= 0xFF
     (path / "weights.parquet").write_bytes(bytes(blob))
-    test = app(tmp_path, page)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def truncated(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("truncated")
+    (write_run(folder, "broken") / "catalogue.parquet").unlink()
+    return folder
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_damaged_run(app, damaged, page):
+    test = app(damaged, page)
     healthy(test)
     if page in NEEDS_RUN:
         assert len(test.error) == 1
@@ -43,32 +56,27 @@ def test_a_damaged_run(app, tmp_path, page):
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_truncated_run(app, tmp_path, page):
-    path = write_run(tmp_path, "broken")
-    (path / "catalogue.parquet").unlink()
-    test = app(tmp_path, page)
+def test_a_truncated_run(app, truncated, page):
+    test = app(truncated, page)
     healthy(test)
     if page in NEEDS_RUN:
         assert len(test.error) == 1
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_run_without_pictures(app, tmp_path, page):
-    write_run(tmp_path, "plain", pictures=False)
-    healthy(app(tmp_path, page))
+def test_a_run_without_pictures(app, written, page):
+    healthy(app(written("plain", pictures=False), page))
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_run_with_text_only(app, tmp_path, page):
-    write_run(tmp_path, "text", pictures=False, modalities=("text",))
-    healthy(app(tmp_path, page))
+def test_a_run_with_text_only(app, written, page):
+    healthy(app(written("text", pictures=False, modalities=("text",)), page))
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_run_that_lacks_what_is_optional(app, tmp_path, page):
+def test_a_run_that_lacks_what_is_optional(app, written, page):
     lacks = ("metrics/", "snapshots/", "weights", "history.jsonl", "serving.json", "catalogue")
-    write_run(tmp_path, "bare", leave_out=lacks)
-    test = app(tmp_path, page)
+    test = app(written("bare", leave_out=lacks), page)
     healthy(test)
     assert not test.error
     if page in NEEDS_RUN and page != "overview":
@@ -96,19 +104,16 @@ def test_an_address_chooses_run_and_page_state(app, full_run):
 
 @pytest.mark.parametrize("page", ["overview", "modalities", "cold_start"])
 @pytest.mark.parametrize("modalities", [("image",), ()])
-def test_a_run_of_one_domain_without_text(app, tmp_path, page, modalities):
-    write_run(tmp_path, "one", modalities=modalities, domains=("food",))
-    test = app(tmp_path, page)
+def test_a_run_of_one_domain_without_text(app, written, page, modalities):
+    test = app(written("one", modalities=modalities, domains=("food",)), page)
     healthy(test)
     assert not test.error
     assert "Kitchen" not in words(test)
 
 
-@pytest.fixture(scope="module")
-def many_users(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("many")
-    write_run(folder, "large", n_users=300_000)
-    return folder
+@pytest.fixture
+def many_users(written):
+    return written("large", n_users=300_000)
 
 
 @pytest.mark.slow
