@@ -7,7 +7,7 @@ from micrec_core.figures.picking import pick
 from micrec_core.figures.theme import metric_label
 from micrec_core.names import COHORTS, COLD, CUTOFF, ONE_DOMAIN, SUMMARY, VARIANTS, curve_file
 from micrec_core.protocols import CURVES, PROTOCOL_LABELS, PROTOCOLS
-from micrec_core.ui.ablations import show_claim, show_cutoff, show_stress
+from micrec_core.ui.ablations import show_claim, show_cost, show_cutoff, show_stress
 from micrec_core.ui.glossary import words
 from micrec_core.ui.once import drawn, once
 from micrec_core.ui.sidebar import opened
@@ -67,22 +67,11 @@ def show_variants(variants: pd.DataFrame) -> None:
         )
     else:
         st.caption("No paired differences from the full model were stored for this choice.")
-    # Of all trainings: what was chosen above must not change what they cost.
-    table = once(figures.cost, once(figures.labelled, variants))
-    if len(table) and table.drop(columns="row").notna().any(axis=None):
-        st.header("What it costs", anchor=False)
-        chart(
-            drawn(figures.cost_bars, table),
-            table,
-            "abl_cost",
-            alt="Training seconds and number of parameters per row",
-            caption="Mean over all trainings, whatever is chosen above, on "
-            f"{this.info['device'] or 'this machine'}. Slate: MICRec and variants; grey: others.",
-        )
 
 
 if tested is not None:
     show_variants(tested)
+    show_cost(this, tested)
 if variants is None or pick(variants, model="micrec")["variant"].nunique() < 2:
     missing(this.run.path, "variants", VARIANTS, compared=True)
 cutoff = this.frame(CUTOFF)

@@ -1,26 +1,18 @@
-from collections.abc import Callable
-
 import streamlit as st
 
 from micrec_core.bundled import SAMPLE_DATA, from_home
 from micrec_core.errors import MicrecError
-from micrec_core.ui import uploads
+from micrec_core.ui import kept, uploads
+from micrec_core.ui.bring import first_look, show
 from micrec_core.ui.glossary import words
-from micrec_core.ui.navigation import link
-from micrec_core.ui.own_tables import (
-    Summary,
-    check_folder,
-    check_upload,
-    choose_dialect,
-    show_summary,
-)
+from micrec_core.ui.own_tables import look_at_folder, look_at_upload
 from micrec_core.ui.places import any_folder, data_folders
-from micrec_core.ui.widgets import empty, page_head, plain, problem
+from micrec_core.ui.widgets import empty, page_head, plain, problem, say
 
 page_head(
     "data",
-    "Bring two tables, interactions and items; they are checked before anything else happens, and "
-    "what is wrong is named with its file and line.",
+    "Bring two tables, interactions and items, with pictures or without; they are checked before "
+    "anything else happens, and all that is wrong is named with its file and line.",
 )
 with st.expander("What the tables look like", icon=":material/help:"):
     st.code(
@@ -31,61 +23,53 @@ with st.expander("What the tables look like", icon=":material/help:"):
         language=None,
     )
     st.caption(
-        "Also .csv.gz, .tsv, .parquet, .jsonl, folders of such parts, RecBole's .inter and .item; "
-        "one domain or more.",
+        "Other names of files and columns are asked for. Also .csv.gz, .tsv, .parquet, .jsonl, "
+        "folders of such parts, RecBole's .inter and .item; one domain or more.",
         help=words("domain"),
     )
+say("data")
 
 
-def keep(check: Callable[[], Summary]) -> None:
-    """Keep what a check finds for the rest of the page, or show what it refuses."""
-    st.session_state.pop("data_summary", None)
-    try:
-        with st.spinner("Reading and checking"):
-            st.session_state["data_summary"] = check()
-    except MicrecError as error:
-        problem(str(error))
-
-
-written = choose_dialect()
 free = any_folder()
 where = "A folder on this computer" if free else "A folder of this server"
-folder, upload = st.tabs([where, "Upload tables"])
-with folder:
-    default = str(from_home(SAMPLE_DATA)) if SAMPLE_DATA.is_dir() else ""
-    path = st.text_input(
-        "Folder",
-        default,
-        key="data_folder",
-        placeholder="/path/to/dataset",
-        help="A full path, or one that begins in the app's own folder."
-        if free
-        else "Below " + " or ".join(plain(from_home(root)) for root in data_folders()) + ".",
-    )
-    drop = st.checkbox("Drop interactions whose item is not in the item table", key="data_drop")
-    if st.button("Check", type="primary", icon=":material/fact_check:", disabled=not path.strip()):
-        keep(lambda: check_folder(path.strip(), drop, written))
-with upload:
-    files = st.file_uploader(
-        "interactions, items and, if there is one, dataset.toml",
-        ["csv", "tsv", "gz", "parquet", "jsonl", "inter", "item", "toml"],
-        accept_multiple_files=True,
-        key="data_files",
-    )
-    st.caption(
-        "Pictures are not uploaded; for pictures, give the folder. What you upload goes after "
-        f"{uploads.KEEP_DAYS:g} days, and may have {uploads.QUOTA_MB:g} MB in all."
-    )
-    if st.button("Check the upload", icon=":material/fact_check:", disabled=not files):
-        keep(lambda: check_upload(files, written))
-summary = st.session_state.get("data_summary")
-if summary is None:
-    empty(
-        "Nothing checked yet",
-        "Give a folder or upload tables; only dataset.toml is ever written, and "
-        "only where names or marks are given above.",
-    )
-else:
-    show_summary(summary)
-    if not summary.described["refusal"]:
-        link("retrain", "Train on this data")
+try:
+    wanted = kept.show_kept()
+    st.header("Bring a dataset", anchor=False)
+    folder, upload = st.tabs([where, "Upload"])
+    with folder:
+        path = st.text_input(
+            "Folder",
+            str(from_home(SAMPLE_DATA)) if SAMPLE_DATA.is_dir() else "",
+            key="data_folder",
+            placeholder="/path/to/dataset",
+            help="A full path, or one that begins in the app's own folder."
+            if free
+            else "Below " + " or ".join(plain(from_home(root)) for root in data_folders()) + ".",
+        )
+        if st.button("Check", type="primary", icon=":material/fact_check:",
+                     disabled=not path.strip()):  # fmt: skip
+            wanted = path.strip()
+    with upload:
+        files = st.file_uploader(
+            "A zip of tables and pictures, or the tables alone",
+            ["zip", "csv", "tsv", "gz", "parquet", "jsonl", "inter", "item", "toml"],
+            accept_multiple_files=True,
+            key="data_files",
+            max_upload_size=int(uploads.QUOTA_MB),
+        )
+        st.caption(f"All that you bring may have {uploads.QUOTA_MB:g} MB, unpacked.")
+        asked = st.button("Check the upload", icon=":material/fact_check:", disabled=not files)
+    if wanted or asked:
+        st.session_state.pop("data_seen", None)
+        with st.spinner("Reading and checking"):
+            first_look(look_at_upload(files) if asked else look_at_folder(str(wanted)))
+    if "data_seen" in st.session_state:
+        show(st.session_state["data_seen"])
+    else:
+        empty(
+            "Nothing checked yet",
+            "Give a folder or upload tables; of a folder only dataset.toml is ever written, and "
+            "only where you say how its tables are written.",
+        )
+except MicrecError as error:
+    problem(str(error))

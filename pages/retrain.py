@@ -1,7 +1,7 @@
 import streamlit as st
 
 from micrec_core.errors import MicrecError
-from micrec_core.ui import access, retrain
+from micrec_core.ui import access, beside_run, retrain
 from micrec_core.ui.navigation import link
 from micrec_core.ui.sidebar import opened_or_none
 from micrec_core.ui.widgets import empty, page_head, plain, problem
@@ -54,7 +54,8 @@ def show_job() -> None:
         st.rerun()
     mine = job.owner == owner
     if job.running:
-        state = "is stopping" if job.cancelling else "is being trained"
+        what = "is being trained" if job.kind == "train" else "is being compared"
+        state = "is stopping" if job.cancelling else what
         st.markdown(f"**{plain(job.name)}** {state}" + ("" if mine else ", by another visitor"))
         if mine:
             st.button("Cancel", icon=":material/stop:", on_click=retrain.act,
@@ -70,15 +71,16 @@ def show_job() -> None:
         st.rerun()
     else:
         retrain.outcome(job)
-        if job.state == "complete":
+        made = job.state == "complete" and job.kind == "train"
+        if made:
             retrain.compare(job, this)
         if mine:
             with st.container(horizontal=True):
-                if job.state == "complete":
+                if made:
                     st.button("Use this run", type="primary", icon=":material/check:",
                               on_click=retrain.act, args=("accept", owner))  # fmt: skip
-                st.button("Discard", icon=":material/delete:", on_click=retrain.act,
-                          args=("discard", owner))  # fmt: skip
+                st.button("Close" if job.kind == "compare" else "Discard", icon=":material/delete:",
+                          on_click=retrain.act, args=("discard", owner))  # fmt: skip
     retrain.progress(job)
     with st.expander("What it printed", icon=":material/terminal:"):
         st.code(retrain.manager().log_tail(owner=owner) or "nothing yet", language=None, height=220)
@@ -86,7 +88,7 @@ def show_job() -> None:
 
 def show_curves() -> None:
     job = retrain.manager().current(owner)
-    if job is not None and not job.waiting:
+    if job is not None and not job.waiting and job.kind == "train":
         retrain.curves(job, this)
 
 
@@ -105,5 +107,6 @@ try:
         st.header("New training", anchor=False)
         settings()
         link("data", "Use your own tables")
+        beside_run.settings(this, retrain.dataset_choices(), owner)
 except MicrecError as error:
     problem(str(error))

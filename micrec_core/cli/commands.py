@@ -125,6 +125,9 @@ def check(
             "MICREC_CHECK_GIGABYTES.",
         ),
     ] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Name all problems (20 at most), not the first alone.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Validate a dataset: counts, overlap, what is missing.
@@ -138,9 +141,16 @@ def check(
     if capped:
         words = [f"--{name.replace('_', '-')}={value}" for name, value in reading.items() if value]
         words += ["--pictures" if pictures else "--no-pictures", *dialect_words(tables)]
+        words += ["--all"] if every else []
         about = check_capped(path, words, Limits.of_this_server())
+    elif every:
+        about = _all_checked(path, reading, dialect_of(tables), pictures, table_mib)
     else:
         about = _checked(path, reading, dialect_of(tables), pictures, table_mib)
+    if every and (about["problems"] or as_json):
+        answer(as_json, about, [problem["said"] for problem in about["problems"]])
+        raise typer.Exit(2 if about["problems"] else 0)
+    about = about["about"] if every else about
     said = [m for m in about["domains"][0]["missing"] if m not in ("title", "description", "both")]
     keys = ("n_users", "n_items", "n_interactions", "n_train", "n_valid", "n_test")
     rows: list[list[Any]] = [["domain", *(k[2:] for k in keys), *(f"no {m}" for m in said)]]
@@ -183,6 +193,37 @@ def _read_as(path: Path, dialect: Dialect, **reading: Any) -> Dataset:
     if dialect:
         remember(path, dialect)
     return dataset
+
+
+def _all_checked(
+    path: Path, reading: dict[str, Any], dialect: Dialect, pictures: bool, table_mib: int | None
+) -> dict[str, Any]:
+    """What ``check --all`` tells: the tables' first rows, how they are read, what is wrong or what
+    ``check`` tells.
+    """
+    from micrec_core.data.about import About, read_about
+    from micrec_core.data.preview import preview
+    from micrec_core.data.problems import all_problems
+    from micrec_core.data.schema import MAX_TABLE_BYTES
+    from micrec_core.errors import DataError
+
+    most = MAX_TABLE_BYTES if table_mib is None else table_mib << 20
+    about, problems = None, []
+    try:
+        about = _checked(path, reading, dialect, pictures, table_mib)
+    except DataError as error:
+        drop = reading["unknown_items"] == "drop"
+        problems = all_problems(path, error, dialect, drop=drop, most_bytes=most)
+    try:
+        dialect = dialect or read_about(path).dialect
+    except DataError:
+        dialect = dialect or About("").dialect
+    return {
+        "tables": preview(path, dialect) if path.is_dir() else [],
+        "dialect": dialect.told(),
+        "problems": [asdict(problem) for problem in problems],
+        "about": about,
+    }
 
 
 @app.command("features")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from micrec_core.cli.benchmarking import app  # with the commands that are there so far
+from micrec_core.cli.bringing import app  # with the commands that are there so far
 from micrec_core.cli.commands import Json
 from micrec_core.cli.modality_options import dialect_of, with_dialect
 from micrec_core.cli.output import Progress, aligned, answer

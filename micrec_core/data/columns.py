@@ -76,7 +76,7 @@ def ids(table: Table, column: str) -> Coded:
     value = values[k].as_py()
     sentence = next(sentence for sentence, has_it in found.items() if has_it[k])
     said = {"column": column, "value": quote(value), "length": len(value), "limit": limit}
-    raise table.refuse(row, sentence.format(**said))
+    raise table.refuse(row, sentence.format(**said), column)
 
 
 def numbers(table: Table, column: str) -> NDArray[np.float64]:
@@ -167,6 +167,7 @@ def _refuse_two_units(table: Table, found: NDArray[np.float64]) -> None:
         later,
         f"timestamp is {found[later]:.0f}, as {other} since 1970 are, and {found[row]:.0f}, as "
         f"{one} are, in {table.place(row)}; write all in {one}",
+        "timestamp",
     )
 
 
@@ -202,7 +203,7 @@ def splits(table: Table) -> NDArray[np.int8]:
     if (out < 0).any():
         row = int(np.argmax(out < 0))
         value = table.columns["split"][row].as_py()
-        raise table.refuse(row, f"the split is {quote(value)}; write train, valid or test")
+        raise table.refuse(row, f"the split is {quote(value)}; write train, valid or test", "split")
     return out
 
 
@@ -224,10 +225,11 @@ def _text(
     if long.any():
         row = int(np.argmax(long))
         length = counted(len(values[row].as_py()), "character")
-        raise table.refuse(row, f"the {column} has {length}; shorten it to {limit:,}")
+        raise table.refuse(row, f"the {column} has {length}; shorten it to {limit:,}", column)
     nul = mask(pc.match_substring(values, "\0"))
     if nul.any():
-        raise table.refuse(int(np.argmax(nul)), f"the {column} holds a NUL character; remove it")
+        said = f"the {column} holds a NUL character; remove it"
+        raise table.refuse(int(np.argmax(nul)), said, column)
     return pc.utf8_trim_whitespace(values).to_numpy(zero_copy_only=False)
 
 
@@ -242,5 +244,6 @@ def _looks_numeric(value: str) -> bool:
 def _no_number(table: Table, column: str, row: int, mend: str) -> DataError:
     value = table.columns[column][row].as_py()
     if value == "":
-        return table.refuse(row, f"{column} is empty; fill it in, or leave the whole column out")
-    return table.refuse(row, f"{column} is {quote(value)}; {mend}")
+        said = f"{column} is empty; fill it in, or leave the whole column out"
+        return table.refuse(row, said, column)
+    return table.refuse(row, f"{column} is {quote(value)}; {mend}", column)

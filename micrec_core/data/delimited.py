@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -19,7 +19,7 @@ import pyarrow.csv as pacsv
 from micrec_core.data.dialect import PLAIN, Dialect
 from micrec_core.data.schema import MAX_TEXT, Schema, counted, quote
 from micrec_core.data.sources import BOM, NOT_UTF8, line_at
-from micrec_core.data.text_table import Table, check_header
+from micrec_core.data.text_table import MANY, RowError, Table, check_header
 from micrec_core.data.vocabulary import synonym
 from micrec_core.errors import DataError
 
@@ -59,13 +59,10 @@ def read_delimited(
     DataError
         Names the line and what is wrong on it.
     """
-    data, delimiter, notes = _without_extras(data, name, dialect.separator or delimiter)
-    text = _Text(data, name, delimiter, quoted)
+    text, notes = text_of(data, name, delimiter, quoted=quoted, dialect=dialect)
+    data, delimiter = text.data, text.delimiter
     line, header = text.header()
     where = f"{name}, line {line}"
-    if quoted and not dialect.separator and len(header) == 1 and delimiter == ",":
-        text, delimiter, more = _as_excel(text)
-        header, notes = text.header()[1], [*notes, *more]
     refuse_separator(where, header, delimiter)
     theirs = atomic_names(where, header) if atomic else list(header)
     names = dialect.renamed(where, theirs, schema)
@@ -105,6 +102,18 @@ def read_delimited(
     )  # fmt: skip
 
 
+def text_of(
+    data: bytes, name: str, delimiter: str, *, quoted: bool = True, dialect: Dialect = PLAIN
+) -> tuple[Text, list[str]]:
+    """A file to be read by lines, as ``read_delimited`` takes it, and notes on how it is read."""
+    data, delimiter, notes = _without_extras(data, name, dialect.separator or delimiter)
+    text = Text(data, name, delimiter, quoted)
+    if quoted and not dialect.separator and delimiter == "," and len(text.header()[1]) == 1:
+        text, more = _as_excel(text)
+        notes += more
+    return text, notes
+
+
 def _without_extras(data: bytes, name: str, delimiter: str) -> tuple[bytes, str, list[str]]:
     """Without what Excel and joining files bring in, as empty lines, so that lines keep their
     numbers: ``sep=;``, byte order marks at the start of lines, and the header once more.
@@ -124,19 +133,19 @@ def _without_extras(data: bytes, name: str, delimiter: str) -> tuple[bytes, str,
     return data, delimiter, notes
 
 
-def _as_excel(text: _Text) -> tuple[_Text, str, list[str]]:
+def _as_excel(text: Text) -> tuple[Text, list[str]]:
     """Separated by semicolons, where that gives several columns: what Excel calls csv in countries
     with a decimal comma.
     """
     other = replace(text, delimiter=";")
     if len(other.header()[1]) < 2:
-        return text, text.delimiter, []
-    return other, ";", [f"The columns of {text.name} are separated by semicolons."]
+        return text, []
+    return other, [f"The columns of {text.name} are separated by semicolons."]
 
 
 @dataclass(frozen=True)
-class _Text:
-    """A file as ``read_delimited`` takes it, read by lines."""
+class Text:
+    """A file as ``read_delimited`` takes it, read by records of a line or more."""
 
     data: bytes
     name: str
@@ -145,6 +154,11 @@ class _Text:
 
     def records(self, *, strict: bool = False) -> Iterator[tuple[int, list[str]]]:
         """(line the record starts on, fields) of every record that is not blank."""
+        for first, _, fields in self.spans(strict=strict):
+            yield first, fields
+
+    def spans(self, *, strict: bool = False) -> Iterator[tuple[int, int, list[str]]]:
+        """(first line, last line, fields) of every record that is not blank."""
         text = io.TextIOWrapper(io.BytesIO(self.data), "utf-8", errors="replace", newline="")
         reader = csv.reader(
             text,
@@ -156,7 +170,7 @@ class _Text:
         try:
             for fields in reader:
                 if fields:
-                    yield last + 1, fields
+                    yield last + 1, reader.line_num, fields
                 last = reader.line_num
         except csv.Error as error:
             raise DataError(f"{self.name}, line {last + 1}: {_problem(str(error))}") from error
@@ -179,13 +193,43 @@ class _Text:
         except UnicodeDecodeError as error:
             line = line_at(self.data, error.start)
             raise DataError(f"{self.name}, line {line}: {NOT_UTF8}") from error
-        quote_it = "put a field that holds the separator in double quotes"
+        crooked = self.crooked(width)
+        if first := next(crooked, None):
+            first.others = tuple(islice(crooked, MANY - 1))
+            raise first
+
+    def crooked(self, width: int) -> Iterator[RowError]:
+        """What is wrong with each record that has not ``width`` fields."""
+        mend = "put a field that holds the separator in double quotes" if self.quoted else "mend it"
         for line, fields in self.records(strict=True):
             if len(fields) != width:
-                raise DataError(
+                yield RowError(
                     f"{self.name}, line {line}: there are {len(fields)} fields where the header "
-                    f"has {width}; {quote_it if self.quoted else 'mend it'}"
+                    f"has {width}; {mend}",
+                    line,
                 )
+
+    def rewritten(self, changes: Mapping[int, Sequence[str] | None]) -> bytes:
+        """The file with some records written anew, or as empty lines; all others stay in place.
+
+        Parameters
+        ----------
+        changes : first line of a record -> its fields, None for a record that goes
+        """
+        lines = self.data.splitlines(keepends=True)
+        for first, last, _ in self.spans():
+            if first in changes:
+                fields = changes[first]
+                lines[first - 1 : last] = [b"\n"] * (last - first + 1)
+                lines[first - 1] = (self._written(fields) if fields else b"") + b"\n"
+        return b"".join(lines)
+
+    def _written(self, fields: Sequence[str]) -> bytes:
+        if not self.quoted:
+            return self.delimiter.join(fields).encode()
+        out = io.StringIO()
+        csv.writer(out, delimiter=self.delimiter, lineterminator="").writerow(fields)
+        return out.getvalue().encode()
 
     def place(self, row: int) -> str:
         """The line of a row."""

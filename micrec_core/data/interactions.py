@@ -98,7 +98,7 @@ def _domain_positions(
     if (out < 0).any():
         row = int(np.argmax(out < 0))
         name = domain.values[domain.codes[row]].as_py()
-        raise table.refuse(row, unknown_domain(name, catalogues))
+        raise table.refuse(row, unknown_domain(name, catalogues), "domain")
     return out
 
 
@@ -136,12 +136,14 @@ def _unknown_items(
             int(bad[0]),
             f"the items {differing(name, similar)} look the same, and only the second is in "
             f"{items_name} ({what}); write the id alike in both tables",
+            "item_id",
         )
     return table.refuse(
         int(bad[0]),
         f"the item {quote(name)} is not in {items_name} "
         f"({what}: {listed(shown, len(first))}); add the items, or drop such interactions "
         "(--unknown-items drop)",
+        "item_id",
     )
 
 

@@ -85,7 +85,7 @@ def _check_domains(table: Table, domain: Coded, names: list[str], about: About) 
         row = int(np.argmax(strange[domain.codes]))
         name = names[domain.codes[row]]
         raise table.refuse(
-            row, f"the domain {quote(name)} is not among those of {FILE}; add it there"
+            row, f"the domain {quote(name)} is not among those of {FILE}; add it there", "domain"
         )
 
 
@@ -99,7 +99,7 @@ def _check_unique(table: Table, item: Coded, domain: Coded) -> None:
     name, place = quote(item.values[item.codes[row]].as_py()), table.place(first)
     shop = quote(domain.values[domain.codes[row]].as_py())
     raise table.refuse(
-        row, f"the item {name} of domain {shop} is there already ({place}); keep one"
+        row, f"the item {name} of domain {shop} is there already ({place}); keep one", "item_id"
     )
 
 

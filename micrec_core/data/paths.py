@@ -39,7 +39,7 @@ def images(table: Table, root: Path) -> NDArray[np.object_]:
         missing = [*problems.values()].count(_MISSING)
         if problems[k] == _MISSING and missing > 1:
             what += f" ({counted(missing, 'picture')} are missing)"
-        raise table.refuse(row, f"the image {quote(words[k], 80)} {what}; {mend}")
+        raise table.refuse(row, f"the image {quote(words[k], 80)} {what}; {mend}", "image")
     return clean[coded.codes]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 
 import numpy as np
@@ -15,6 +15,25 @@ from micrec_core.data.schema import MAX_COLUMNS, Schema, quote
 from micrec_core.data.vocabulary import Sample, guesses, options
 from micrec_core.data.write import constant
 from micrec_core.errors import DataError
+
+# So many problems of one kind are told at once, where all are asked for.
+MANY = 5
+
+
+class RowError(DataError):
+    """What is wrong with one row of a table.
+
+    Attributes
+    ----------
+    row : from 0; of text that is not parsed yet, the line from 1 that it begins on
+    column : which is at fault, where one is
+    others : what else is wrong in the same way, up to ``MANY`` in all
+    """
+
+    def __init__(self, sentence: str, row: int, column: str = "") -> None:
+        super().__init__(sentence)
+        self.row, self.column = row, column
+        self.others: tuple[RowError, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -44,9 +63,19 @@ class Table:
     decimal: str = "."
     names: tuple[str, ...] = ()
 
-    def refuse(self, row: int, problem: str) -> DataError:
+    def refuse(self, row: int, problem: str, column: str = "") -> RowError:
         """The error that names the file and line of ``row``."""
-        return DataError(f"{self.place(row)}: {problem}")
+        return RowError(f"{self.place(row)}: {problem}", row, column)
+
+    def without(self, row: int) -> Table:
+        """The table without one row; the others keep their places in the file."""
+        keep = pa.array(np.delete(np.arange(self.n_rows), row))
+        columns = {name: values.take(keep) for name, values in self.columns.items()}
+
+        def place(left: int) -> str:
+            return self.place(left + (left >= row))
+
+        return replace(self, columns=columns, n_rows=self.n_rows - 1, place=place)
 
     def has(self, column: str) -> bool:
         return column in self.columns

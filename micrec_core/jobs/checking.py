@@ -68,8 +68,13 @@ def check_capped(folder: Path, options: Sequence[str], limits: Limits) -> dict[s
     DataError
         The refusal, in the words of the check; or it took more than it may, or ended by a fault.
     """
-    words = [*options, "--table-mib", str(limits.table_mib), "--json"]
-    command = [sys.executable, "-m", "micrec_core", "check", str(folder.absolute()), *words]
+    words = ["check", str(folder.absolute()), *options, "--table-mib", str(limits.table_mib)]
+    return said_within(words, limits)
+
+
+def said_within(words: Sequence[str], limits: Limits) -> dict[str, Any]:
+    """What a command says with ``--json``, run within ``limits``; DataError as ``check_capped``."""
+    command = [sys.executable, "-m", "micrec_core", *words, "--json"]
     minutes = limits.seconds / 60
     capped = within(command, minutes=minutes, cpu_minutes=minutes, gigabytes=limits.gigabytes)
     if not _TURNS.acquire(timeout=2 * limits.seconds):

@@ -19,10 +19,13 @@ class Job(BaseModel):
     ----------
     id : unique
     owner : who asked for it; only they may cancel, accept or discard it
-    name : name of the run it makes
-    arguments : what follows ``train``, without ``--out``
+    kind : ``train`` makes a run; ``compare`` trains variants and baselines into a run that is there
+    name : name of the run it makes, or adds to
+    arguments : what follows ``train``, without ``--out``; or ``variants RUN``
+    before : of a comparison, what the run's manifest was (a hash) when it started
     pid, process : the process and its start, which together are unique; None until it starts
-    state : ``complete`` means that there is a whole candidate run to look at
+    state : ``complete`` means that there is a whole candidate run to look at, or that the run that
+        was added to has changed
     cancelling : its owner has asked it to stop
     queued, started, finished : ISO 8601, UTC
     candidate, log : the run being written (``live_history`` reads it meanwhile) and what was
@@ -35,6 +38,8 @@ class Job(BaseModel):
     # Whoever could write job.json must not be able to aim a deletion or a signal elsewhere.
     id: str = Field(pattern=r"^[0-9a-f]{32}$")
     owner: str
+    kind: Literal["train", "compare"] = "train"
+    before: str = ""
     name: Annotated[str, AfterValidator(check_run_name)]
     arguments: tuple[str, ...]
     pid: int | None = Field(default=None, gt=1)

@@ -23,7 +23,9 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
+from typing import Literal
 from uuid import uuid4
 
 from micrec_core.bundled import home
@@ -34,6 +36,7 @@ from micrec_core.jobs.processes import process_start, signal_group
 from micrec_core.runs import check_run_name, open_run
 
 TRAIN = (sys.executable, "-m", "micrec_core", "train")
+COMPARE = (sys.executable, "-m", "micrec_core", "variants")
 _TERM_SECONDS = 2.5
 _KILL_SECONDS = 2.0
 _TAIL_BYTES = 64 * 1024
@@ -51,6 +54,7 @@ class JobManager:
     ----------
     folder : the runs folder; accepted runs land in it
     command : what to run; the job's arguments and ``--out CANDIDATE`` follow
+    comparing : what to run for a comparison; the run and the job's arguments follow
     minutes, gigabytes : a job that takes longer is ended, one that asks for more memory fails; 0 is
         no limit
     waiting : so many may wait beside the one that runs
@@ -62,6 +66,7 @@ class JobManager:
         folder: Path,
         command: Sequence[str] = TRAIN,
         *,
+        comparing: Sequence[str] = COMPARE,
         minutes: float = 0,
         gigabytes: float = 0,
         waiting: int = 8,
@@ -69,9 +74,12 @@ class JobManager:
     ) -> None:
         self.folder = Path(os.path.abspath(folder))
         self._jobs = self.folder / ".jobs"
-        self._command = tuple(command)
+        self._commands = {"train": tuple(command), "compare": tuple(comparing)}
         if minutes or gigabytes:
-            self._command = within(command, minutes=minutes, gigabytes=gigabytes)
+            self._commands = {
+                kind: within(words, minutes=minutes, gigabytes=gigabytes)
+                for kind, words in self._commands.items()
+            }
         self._waiting, self._keep_days = waiting, keep_days
         self._children: dict[int, subprocess.Popen[bytes]] = {}
 
@@ -93,42 +101,68 @@ class JobManager:
         """
         if any(word.split("=")[0] == "--out" for word in arguments):
             raise ConfigError("A background training chooses its own --out: leave it out.")
-        now = datetime.now(UTC)
         # Two may start within a second: a name that nobody chose is nobody else's.
-        name = check_run_name(name or f"retrained-{now:%Y%m%d-%H%M%S}-{uuid4().hex[:4]}")
+        stamp = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid4().hex[:4]}"
+        name = check_run_name(name or f"retrained-{stamp}")
         with self._locked():
-            jobs = self._settled()
-            own = [job for job in jobs if job.owner == owner]
-            if any(not job.ended for job in own):
-                raise ConfigError(
-                    "A training of yours is running or waiting: let it end, or cancel it."
-                )
-            if sum(job.waiting for job in jobs) >= self._waiting:
-                raise ConfigError(
-                    f"{self._waiting} trainings wait for their turn already: try again later."
-                )
-            self._require_free(name, [job for job in jobs if job.owner != owner])
-            for job in own:
-                self._remove(job)
-            identifier = uuid4().hex
-            place = self._jobs / identifier
-            place.mkdir()
-            job = Job(
-                id=identifier,
-                owner=owner,
-                name=name,
-                arguments=tuple(arguments),
-                queued=now.isoformat(),
-                **paths_of(place, name),
+            self._require_free(name, [job for job in self._settled() if job.owner != owner])
+            return self._queued("train", name, arguments, owner)
+
+    def compare(self, name: str, arguments: Sequence[str], owner: str) -> Job:
+        """Train variants and baselines of a run of the folder, into it; waits as ``start`` does.
+
+        Parameters
+        ----------
+        name : of the run; it is as it was until all of it is trained
+        arguments : follow ``variants RUN``
+
+        Raises
+        ------
+        ConfigError
+            As ``start``; or there is no such run, or another job is for it.
+        """
+        with self._locked():
+            others = [job.name for job in self._settled() if job.owner != owner]
+            if not (self.folder / check_run_name(name)).is_dir() or name in others:
+                raise ConfigError(f"There is no run '{name}' to add to, or somebody is at it.")
+            return self._queued("compare", name, arguments, owner)
+
+    def _queued(
+        self, kind: Literal["train", "compare"], name: str, arguments: Sequence[str], owner: str
+    ) -> Job:
+        """A new job of the owner's, started if no other runs; with the lock."""
+        jobs = self._settled()
+        own = [job for job in jobs if job.owner == owner]
+        if any(not job.ended for job in own):
+            raise ConfigError(
+                "A training of yours is running or waiting: let it end, or cancel it."
             )
-            write_job(job)
-            if any(job.running for job in jobs):
-                return job
-            job = self._launched(job)
-            if job.error:
-                self._remove(job)
-                raise ConfigError(job.error)
+        if sum(job.waiting for job in jobs) >= self._waiting:
+            raise ConfigError(
+                f"{self._waiting} trainings wait for their turn already: try again later."
+            )
+        for job in own:
+            self._remove(job)
+        identifier = uuid4().hex
+        place = self._jobs / identifier
+        place.mkdir()
+        job = Job(
+            id=identifier,
+            owner=owner,
+            kind=kind,
+            name=name,
+            arguments=tuple(arguments),
+            queued=datetime.now(UTC).isoformat(),
+            **paths_of(place, name),
+        )
+        write_job(job)
+        if any(job.running for job in jobs):
             return job
+        job = self._launched(job)
+        if job.error:
+            self._remove(job)
+            raise ConfigError(job.error)
+        return job
 
     def jobs(self) -> list[Job]:
         """All jobs that are neither accepted nor discarded, in the order they were asked for."""
@@ -190,7 +224,7 @@ class JobManager:
         """
         with self._locked():
             job = self._owned(owner)
-            if job.state != "complete":
+            if job.state != "complete" or job.kind != "train":
                 raise ConfigError("There is no finished candidate to accept: train one first.")
             target = self.folder / check_run_name(name or job.name)
             self._require_free(target.name)
@@ -254,7 +288,7 @@ class JobManager:
         """The job, its end noted if its process has gone."""
         if not job.running or self._alive(job):
             return job
-        job = self._ended(job, _outcome(job))
+        job = self._ended(job, _outcome(job, self.folder))
         if job.state == "cancelled":
             shutil.rmtree(job.candidate, ignore_errors=True)
         return job
@@ -289,7 +323,11 @@ class JobManager:
 
     def _launched(self, job: Job) -> Job:
         """The job with its process started, or failed where it cannot be."""
-        command = [*self._command, *job.arguments, "--out", str(job.candidate)]
+        run, before = self.folder / job.name, ""
+        command = [*self._commands[job.kind], *job.arguments, "--out", str(job.candidate)]
+        if job.kind == "compare":
+            command = [*self._commands[job.kind], str(run), *job.arguments]
+            before = _manifest(run)
         try:
             child = self._spawn(command, job.log)
         except OSError as error:
@@ -299,6 +337,7 @@ class JobManager:
         job = job.model_copy(
             update={
                 "state": "running",
+                "before": before,
                 "pid": child.pid,
                 "process": process_start(child.pid) or "gone",
                 "started": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -346,17 +385,28 @@ def _turn(job: Job) -> tuple[str, str]:
     return job.queued, job.id
 
 
-def _outcome(job: Job) -> dict[str, str | None]:
+def _outcome(job: Job, folder: Path) -> dict[str, str | None]:
     """Return the state of a job whose process has gone, and a sentence where it failed."""
     if job.cancelling:
         return {"state": "cancelled", "error": None}
     try:
-        open_run(job.candidate, verify=False)
+        open_run(job.candidate if job.kind == "train" else folder / job.name, verify=False)
+        whole = job.kind == "train" or _manifest(folder / job.name) != job.before
     except RunError:
-        lines = _last_lines(job.log)
-        said = lines[-1][:300].rstrip(".") if lines else "it printed nothing"
-        return {"state": "failed", "error": f"The training stopped before its end: {said}."}
-    return {"state": "complete", "error": None}
+        whole = False
+    if whole:
+        return {"state": "complete", "error": None}
+    lines = _last_lines(job.log)
+    said = lines[-1][:300].rstrip(".") if lines else "it printed nothing"
+    return {"state": "failed", "error": f"The training stopped before its end: {said}."}
+
+
+def _manifest(run: Path) -> str:
+    """A hash of what a run says that it holds; it changes as the run does."""
+    try:
+        return sha256((run / "manifest.json").read_bytes()).hexdigest()
+    except OSError:
+        return ""
 
 
 def _last_lines(log: Path) -> list[str]:

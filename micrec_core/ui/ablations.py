@@ -16,7 +16,7 @@ from micrec_core.names import COHORTS, EVERYONE, FULL_LIST, HEADLINE
 from micrec_core.protocols import CURVES, PROTOCOL_LABELS
 from micrec_core.ui.library import Opened
 from micrec_core.ui.once import drawn, once
-from micrec_core.ui.widgets import cells, chart, choose_one, choose_value, plain
+from micrec_core.ui.widgets import cells, chart, choose_one, choose_value, later, plain
 
 
 def _beside_full(frame: pd.DataFrame, key: str) -> pd.DataFrame:
@@ -54,9 +54,35 @@ def _claim(key: str, protocol: str, _opened: Opened) -> str:
 
 
 @st.fragment
+def show_cost(opened: Opened, variants: pd.DataFrame) -> None:
+    """What all trainings cost, whatever is chosen above."""
+    table = once(figures.cost, once(figures.labelled, variants))
+    if not len(table) or not table.drop(columns="row").notna().any(axis=None):
+        return
+    section = later("What does it cost?", "abl_cost_section")
+    if section.open:
+        with section:
+            chart(
+                drawn(figures.cost_bars, table),
+                table,
+                "abl_cost",
+                alt="Training seconds and number of parameters per row",
+                caption="Mean over all trainings, whatever is chosen above, on "
+                f"{opened.info['device'] or 'this machine'}. Slate: MICRec and variants; grey: "
+                "others.",
+            )
+
+
+@st.fragment
 def show_cutoff(opened: Opened, cutoff: pd.DataFrame) -> None:
     """A metric against the length of the list, with one variant beside the full model."""
-    st.header("Does it depend on the length of the list?", anchor=False)
+    section = later("Does it depend on the length of the list?", "abl_cutoff_section", "abl_curve")
+    if section.open:
+        with section:
+            _cutoff(opened, cutoff)
+
+
+def _cutoff(opened: Opened, cutoff: pd.DataFrame) -> None:
     metrics = sorted(cutoff["metric"].unique(), key=lambda m: (m != "ndcg", m))
     metric = choose_one("Metric", metrics, "abl_curve", metrics[0], metric_label)
     rows = _beside_full(pick(cutoff, metric=metric), "abl_curve_variant")
@@ -75,7 +101,13 @@ def show_cutoff(opened: Opened, cutoff: pd.DataFrame) -> None:
 @st.fragment
 def show_stress(opened: Opened, frame: pd.DataFrame, stress: str) -> None:
     """NDCG@20 of models trained on less: ``stress`` is a key of ``CURVES``."""
-    st.header(CURVES[stress].question, anchor=False)
+    section = later(CURVES[stress].question, f"abl_{stress}_section", f"abl_{stress}_")
+    if section.open:
+        with section:
+            _stress(opened, frame, stress)
+
+
+def _stress(opened: Opened, frame: pd.DataFrame, stress: str) -> None:
     rows, key = pick(frame, metric="ndcg@20"), f"abl_{stress}"
     names = {
         "protocol": ("Question", "known", PROTOCOL_LABELS),

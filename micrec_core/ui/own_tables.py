@@ -1,4 +1,4 @@
-"""Checking somebody's own tables from the Data page."""
+"""Checking somebody's own tables from the Data page, and what the check found."""
 
 from __future__ import annotations
 
@@ -11,80 +11,109 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from micrec_core.errors import DataError
+from micrec_core.errors import ConfigError, DataError
 from micrec_core.figures.data import degree_counts, degree_curves, described_table
-from micrec_core.jobs.checking import Limits, check_capped
+from micrec_core.jobs.checking import Limits, check_capped, said_within
+from micrec_core.ui import uploads
 from micrec_core.ui.access import owner, require
+from micrec_core.ui.mends import for_page
 from micrec_core.ui.places import any_folder, named_folder
 from micrec_core.ui.state import Checked, Size, session
-from micrec_core.ui.uploads import drop, keep_upload
 from micrec_core.ui.widgets import cells, chart, plain, problem, show_table
 
-_SEPARATORS = {
-    "By the name": "", "Comma": "comma", "Semicolon": "semicolon", "Tab": "tab", "Bar": "bar",
-}  # fmt: skip
-_DECIMALS = {"Point": "", "Comma": ","}
+DROP = "--unknown-items=drop"
 
 
 @dataclass(frozen=True)
-class Summary:
-    """What a check found: ``described`` is ``data.describe``'s answer, degrees are per label."""
+class Seen:
+    """What the last check of a dataset said.
 
-    path: Path
-    described: dict[str, Any]
-    user_degrees: dict[str, NDArray[np.int64]]
-    item_degrees: dict[str, NDArray[np.int64]]
-
-
-def choose_dialect() -> list[str]:
-    """Controls for how tables are written where that is not as this app writes them.
-
-    Returns
-    -------
-    options of the command ``check``
+    Attributes
+    ----------
+    tables : first rows of each (``data.preview``)
+    dialect : how they are read (``Dialect.told``)
+    problems : what is wrong (``data.problems.Problem``), none where ``about`` is there
+    about : ``data.describe``'s answer, None where something is wrong
+    drop : whether interactions with unknown items are left out
     """
-    with st.expander("Columns have other names, or the text other marks", icon=":material/edit:"):
-        names = st.text_input(
-            "Names of columns",
-            key="data_names",
-            placeholder="user_id=uid, item_id=asin",
-            help="Ours = theirs, with commas between. A refusal says which may be meant.",
-        )
-        left, middle, right = cells(3, 160)
-        separator = left.selectbox("Separator", list(_SEPARATORS), key="data_separator")
-        encoding = middle.text_input("Encoding", key="data_encoding", placeholder="UTF-8")
-        decimal = right.selectbox("Decimal mark", list(_DECIMALS), key="data_decimal")
-        st.caption("What is given here is kept in dataset.toml once the check passes.")
-    given = [f"--map={w.strip().removeprefix('--map ')}" for w in names.split(",") if w.strip()]
-    marks = {
-        "separator": _SEPARATORS[separator],
-        "encoding": encoding.strip(),
-        "decimal": _DECIMALS[decimal],
-    }
-    return [*given, *(f"--{name}={mark}" for name, mark in marks.items() if mark)]
+
+    folder: Path
+    tables: list[dict[str, Any]]
+    dialect: dict[str, Any]
+    problems: list[dict[str, Any]]
+    about: dict[str, Any] | None
+    drop: bool
+
+    @property
+    def uploaded(self) -> bool:
+        """Whether it is an upload that is not kept yet, and may be changed."""
+        return uploads.is_upload(self.folder)
 
 
-def check_folder(said: str, drop_unknown: bool = False, written: Sequence[str] = ()) -> Summary:
-    """Check the dataset in a folder that the visitor names; DataError is the refusal.
+def look(folder: Path, written: Sequence[str] = ()) -> Seen:
+    """Have a dataset read; if nothing is wrong it can then be trained on.
 
-    ``written`` : what ``choose_dialect`` says; kept in the folder, so not on a server of others
+    Parameters
+    ----------
+    written : options of the command ``check``, as ``table_controls`` gives them; how tables are
+        written is remembered in the folder, so not in those of a server of others
+
+    Raises
+    ------
+    DataError
+        It took more than it may, or its folder would have to be changed.
     """
     require("bring")
-    if written and not any_folder():
+    if [w for w in written if w != DROP] and not (uploads.is_upload(folder) or any_folder()):
         raise DataError(
-            "names and marks are kept in a dataset's folder, and this server's folders stay as "
-            "they are; upload the tables, or leave the names and marks out"
+            "how tables are written is kept in a dataset's folder, and this server's folders stay "
+            "as they are; upload the tables, or leave it as it was"
         )
-    return _check(named_folder(said), drop_unknown, written)
+    told = check_capped(folder, ["--all", *written], Limits.of_this_server())
+    about, drop = told["about"], DROP in written
+    if about:
+        size = Size(len(about["domains"]), about["n_interactions"])
+        session().dataset = Checked(folder, size, drop)
+    return Seen(folder, drop=drop, **{key: told[key] for key in _TOLD})
 
 
-def _check(folder: Path, drop_unknown: bool = False, written: Sequence[str] = ()) -> Summary:
-    """Have a dataset read and described; it can then be trained on."""
-    words = ["--no-pictures", "--unknown-items", "drop" if drop_unknown else "error", *written]
-    described = check_capped(folder, words, Limits.of_this_server())
-    size = Size(len(described["domains"]), described["n_interactions"])
-    session().dataset = Checked(folder, size)
-    return Summary(folder, described, _degrees(described, "user"), _degrees(described, "item"))
+_TOLD = ("tables", "dialect", "problems", "about")
+
+
+def look_at_folder(said: str) -> Seen:
+    """Check the dataset in a folder that the visitor names; DataError as ``look``."""
+    require("bring")
+    return look(named_folder(said))
+
+
+def look_at_upload(files: Sequence[Any]) -> Seen:
+    """Take in what the visitor uploads, as theirs, and check it; DataError where it is refused."""
+    require("bring")
+    folder = uploads.keep_upload(files, owner())
+    try:
+        return look(folder)
+    except (ConfigError, DataError):
+        uploads.drop(folder)
+        raise
+
+
+def mend(seen: Seen, words: Sequence[str], written: Sequence[str]) -> None:
+    """Change rows of an upload; ``words`` and ``written`` are options of the command ``mend``."""
+    require("bring")
+    if not seen.uploaded:
+        raise DataError("only an upload can be changed here; change the files of the folder")
+    written = [word for word in written if word != DROP]
+    said_within(["mend", str(seen.folder), *words, *written], Limits.of_this_server())
+
+
+def keep(seen: Seen, name: str) -> None:
+    """Keep a checked upload under a name, for all who may train here."""
+    require("bring")
+    if seen.about is None:
+        raise DataError("something is wrong with these tables; mend it first")
+    brought = uploads.keep(seen.folder, name, owner(), seen.about, seen.drop)
+    session().dataset = Checked(brought.folder, Size(brought.domains, brought.interactions),
+                                seen.drop)  # fmt: skip
 
 
 def _degrees(described: dict[str, Any], kind: str) -> dict[str, NDArray[np.int64]]:
@@ -96,24 +125,14 @@ def _degrees(described: dict[str, Any], kind: str) -> dict[str, NDArray[np.int64
     return degrees
 
 
-def check_upload(files: Sequence[Any], written: Sequence[str] = ()) -> Summary:
-    """Keep the uploaded tables for this visitor and check them."""
-    require("bring")
-    folder = keep_upload(files, owner())
-    try:
-        return _check(folder, written=written)
-    except DataError:
-        drop(folder)
-        raise
-
-
-def show_summary(summary: Summary) -> None:
+def show_summary(described: dict[str, Any]) -> None:
     """Counts, overlap, what is missing and how skewed it is."""
-    described = summary.described
     if described["refusal"]:
-        problem(described["refusal"])
+        problem(for_page(described["refusal"]))
     else:
-        st.success(f"**{plain(described['name'])}** is usable.", icon=":material/check_circle:")
+        st.success(
+            f"**{plain(for_page(described['name']))}** is usable.", icon=":material/check_circle:"
+        )
     if described["synthetic"]:
         st.badge("sample data (synthetic)", icon=":material/science:", color="orange")
     counts = {"n_users": "Users", "n_items": "Items", "n_interactions": "Interactions"}
@@ -130,11 +149,11 @@ def show_summary(summary: Summary) -> None:
             f"{pair['share_of_a']:.0%} of the users of {a}, {pair['share_of_b']:.0%} of {b}."
         )
     for note in described["notes"]:
-        st.caption(plain(note))
+        st.caption(plain(for_page(note)))
     left, right = cells(2, 380)
     for column, degrees, kind in (
-        (left, summary.user_degrees, "user"),
-        (right, summary.item_degrees, "item"),
+        (left, _degrees(described, "user"), "user"),
+        (right, _degrees(described, "item"), "item"),
     ):
         with column:
             chart(

@@ -23,10 +23,11 @@ from micrec_core.mechanisms import MECHANISMS
 from micrec_core.method.configurations import SPARSE
 from micrec_core.names import ONE_DOMAIN, SUMMARY
 from micrec_core.runs import live_history, open_run
+from micrec_core.ui import uploads
 from micrec_core.ui.access import require
 from micrec_core.ui.glossary import words
 from micrec_core.ui.library import Opened, runs_folder
-from micrec_core.ui.state import Size, session
+from micrec_core.ui.state import Checked, Size, session
 from micrec_core.ui.uploads import KEEP_DAYS
 from micrec_core.ui.widgets import cells, chart, plain, show_table
 
@@ -36,7 +37,12 @@ MAX_MINUTES = float(os.environ.get("MICREC_MAX_MINUTES", "60"))
 MAX_GIGABYTES = float(os.environ.get("MICREC_MAX_GIGABYTES", "8"))
 MAX_WAITING = int(os.environ.get("MICREC_MAX_WAITING", "8"))
 _TEND_SECONDS = 5
-_ROLES = {"start": "train", "cancel": "train", "accept": "accept", "discard": "accept"}
+# Seconds allowed for Python, the package and its kernels, before anything is read.
+BEGIN = 15
+_ROLES = {
+    "start": ("train",), "cancel": ("train",), "accept": ("accept",), "discard": ("accept",),
+    "compare": ("train", "accept"),
+}  # fmt: skip
 SPLITS = {
     "inductive": "Withhold new users, new items and cold users",
     "known": "Train on every training interaction",
@@ -57,11 +63,13 @@ class Settings:
     seed: int
     split: str = "inductive"
     umap: bool = False
+    drop: bool = False
 
     def arguments(self) -> list[str]:
         """The words after ``python -m micrec_core train``."""
         words = [str(self.dataset), "--epochs", str(self.epochs), "--seed", str(self.seed)]
         words += ["--split", self.split, "--umap" if self.umap else "--no-umap"]
+        words += ["--unknown-items", "drop"] if self.drop else []
         return words + (["--without", ",".join(self.without)] if self.without else [])
 
 
@@ -91,7 +99,8 @@ def manager() -> JobManager:
 def act(action: str, *arguments: object) -> None:
     """Run one action of the manager; what it refuses is shown above the settings."""
     try:
-        require(_ROLES[action])
+        for role in _ROLES[action]:
+            require(role)
         getattr(manager(), action)(*arguments)
     except MicrecError as error:
         st.session_state["rt_refusal"] = str(error)
@@ -102,19 +111,38 @@ def waiting(job: Job) -> str:
     return f"waits for its turn, behind {counted(manager().ahead(job), 'training')}"
 
 
-def dataset_choices() -> list[Path]:
-    """Datasets one can train on: the bundled sample and the one checked on the Data page."""
+def dataset_choices() -> dict[Path, str]:
+    """Datasets one can train on, and what they are called: the one checked on the Data page, those
+    that are kept, the bundled sample.
+    """
     checked = session().dataset
-    bundled = [SAMPLE_DATA] if SAMPLE_DATA.is_dir() else []
-    own = [checked.folder] if checked else []
-    return own + [d for d in bundled if d not in own]
+    found = {}
+    if checked and checked.folder.is_dir():
+        upload = uploads.is_upload(checked.folder)
+        found[checked.folder] = "what you uploaded" if upload else checked.folder.name
+    for folder in [one.folder for one in uploads.kept()] + [SAMPLE_DATA]:
+        if folder.is_dir():
+            found.setdefault(folder, folder.name)
+    return found
 
 
-def choose_settings(choices: list[Path]) -> Settings:
+def _checked(dataset: Path) -> Checked | None:
+    """What is known of somebody's own tables since they were checked: this process reads none."""
+    checked = session().dataset
+    if checked is not None and checked.folder == dataset:
+        return checked
+    one = next((one for one in uploads.kept() if one.folder == dataset), None)
+    if one is None:
+        return None
+    return Checked(one.folder, Size(one.domains, one.interactions), one.drop)
+
+
+def choose_settings(choices: dict[Path, str]) -> Settings:
     """The widgets of a new training."""
     left, right = cells(2, 300)
     with left:
-        dataset = st.selectbox("Dataset", choices, format_func=lambda p: p.name, key="rt_dataset")
+        dataset = st.selectbox("Dataset", list(choices), format_func=choices.__getitem__,
+                               key="rt_dataset")  # fmt: skip
         name = st.text_input("Name of the run", placeholder="chosen for you", key="rt_name",
                              max_chars=64, help=words("run"))  # fmt: skip
         # What acts on users in two domains is off already where there is one.
@@ -132,7 +160,11 @@ def choose_settings(choices: list[Path]) -> Settings:
             help="Only a run that withheld them can say how new users and items fare.",
         )
         umap = st.checkbox("UMAP maps too (a minute more; PCA is always there)", key="rt_umap")
-    return Settings(dataset, name.strip(), tuple(without), int(epochs), int(seed), split, umap)
+    checked = _checked(dataset)
+    drop = checked is not None and checked.drop
+    return Settings(
+        dataset, name.strip(), tuple(without), int(epochs), int(seed), split, umap, drop
+    )
 
 
 @st.cache_data(max_entries=8, show_spinner="Reading the dataset")
@@ -144,12 +176,8 @@ def _size(path: str, stamp: float) -> Size:
 
 
 def size(dataset: Path) -> Size:
-    """Domains and interactions of a dataset; DataError where it cannot be read.
-
-    Somebody's own tables were counted when they were checked: this process reads none.
-    """
-    checked = session().dataset
-    if checked is not None and checked.folder == dataset:
+    """Domains and interactions of a dataset; DataError where it cannot be read."""
+    if checked := _checked(dataset):
         return checked.size
     newest = max((f.stat().st_mtime for f in dataset.iterdir()), default=0.0)
     return _size(str(dataset), newest)
@@ -165,11 +193,15 @@ def estimate(opened: Opened | None, interactions: int, epochs: int) -> tuple[str
         return "There is no run to estimate the time from.", 0.0
     trained = sum(d["n_train"] for d in opened.info["dataset"]["domains"]) or 1
     each = float(history["seconds"].median())
-    total = each * epochs * interactions / (trained * 1.25)
+    # All that is not an epoch: kernels before the first, reading, encoding, measuring, writing.
+    took = {k: v for k, v in opened.info["timings"].items() if k not in ("train", "layouts")}
+    rest = max(float(history["seconds"].sum()) - each * len(history), 0.0) + sum(took.values())
+    total = BEGIN + (rest + each * epochs) * interactions / (trained * 1.25)
     said = (
-        f"About {_duration(total)} at most: run '{opened.run.name}' took {each:.1f} s an epoch for "
-        f"{trained:,} training interactions ({opened.info['device'] or 'device unknown'}). "
-        "Training ends earlier where validation has not improved for long."
+        f"About {duration(total)} at most on a machine as free as it was when run "
+        f"'{opened.run.name}' took {each:.1f} s an epoch for {trained:,} training interactions "
+        f"({opened.info['device'] or 'device unknown'}) and {rest:.0f} s for all else; longer on a "
+        "busy one. Training ends earlier where validation has not improved for long."
     )
     return said, total
 
@@ -182,7 +214,8 @@ def caps() -> str:
     return f"This server allows {', '.join(limits[:-1])} and {limits[-1]} a training."
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """``40 s``, ``3 minutes``."""
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} minutes"
 
 
@@ -200,15 +233,20 @@ def epochs_of(job: Job) -> int:
 
 def progress(job: Job) -> None:
     """How far a running job is and how long it may take, from what it has written so far."""
+    if job.kind == "compare":
+        if job.running:
+            said = manager().log_tail(1, job.owner)
+            st.caption(plain(f"{duration(elapsed(job))} so far. {said}"))
+        return
     history = live_history(job.candidate)
     wanted, done = epochs_of(job), 0 if history.empty else int(history["epoch"].max())
     if job.running and wanted:
         left = ""
         if done:
             rest = elapsed(job) / done * max(wanted - done, 0)
-            left = f", at most {_duration(rest)} left"
+            left = f", at most {duration(rest)} left"
         st.progress(
-            min(done / wanted, 1.0), f"Epoch {done} of {wanted}, {_duration(elapsed(job))}{left}"
+            min(done / wanted, 1.0), f"Epoch {done} of {wanted}, {duration(elapsed(job))}{left}"
         )
 
 
@@ -274,9 +312,15 @@ def compare(job: Job, opened: Opened | None) -> None:
 def outcome(job: Job) -> None:
     """How a job ended, in one sentence."""
     name = plain(job.name)
-    if job.state == "complete":
+    if job.state == "complete" and job.kind == "compare":
         st.success(
-            f"Training of **{name}** is done after {_duration(elapsed(job))}. It is a candidate "
+            f"Run **{name}** has its comparison, after {duration(elapsed(job))}: see Ablations and "
+            "Low degree.",
+            icon=":material/check_circle:",
+        )
+    elif job.state == "complete":
+        st.success(
+            f"Training of **{name}** is done after {duration(elapsed(job))}. It is a candidate "
             f"until it is used{f', for {KEEP_DAYS:g} days' if KEEP_DAYS else ''}.",
             icon=":material/check_circle:",
         )

@@ -177,12 +177,3 @@ def take_in() -> None:
             return
         st.session_state["runs_said"] = f"Run '{run.name}' is here and whole."
         st.rerun()
-
-
-def say() -> None:
-    """What the last action came to."""
-    done, wrong = st.session_state.pop("runs_said", ""), st.session_state.pop("runs_wrong", "")
-    if done:
-        st.success(plain(done), icon=":material/check:")
-    if wrong:
-        problem(wrong)

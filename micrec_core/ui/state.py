@@ -67,10 +67,11 @@ class Size(NamedTuple):
 
 @dataclass(frozen=True)
 class Checked:
-    """A dataset that was checked."""
+    """A dataset that was checked; ``drop`` leaves out interactions with unknown items."""
 
     folder: Path
     size: Size
+    drop: bool = False
 
 
 @dataclass

@@ -142,6 +142,15 @@ def table_and_csv(
         )
 
 
+def later(title: str, key: str, asked: str = "") -> Any:
+    """A section of a page that is drawn once it is opened; within a fragment it is that alone.
+
+    ``asked`` : how names of its choices begin; it is open from the first where the address has one
+    """
+    opened = bool(asked) and any(name.startswith(asked) for name in st.query_params)
+    return st.expander(title, opened, icon=":material/insights:", key=key, on_change="rerun")
+
+
 def show_table(table: pd.DataFrame, columns: Mapping[str, Any] | None = None) -> None:
     """A table in full, its columns set up as ``columns`` says."""
     st.dataframe(table, hide_index=True, width="stretch", height="content", column_config=columns)
@@ -190,6 +199,16 @@ def problem(sentence: str, mend: str | None = None) -> None:
     st.error(plain(said), icon=":material/error:")
     if mend:
         st.markdown(mend)
+
+
+def say(page: str) -> None:
+    """What the last action on a page came to: its session keys ``PAGE_said`` and ``PAGE_wrong``."""
+    done = st.session_state.pop(f"{page}_said", "")
+    wrong = st.session_state.pop(f"{page}_wrong", "")
+    if done:
+        st.success(plain(done), icon=":material/check:")
+    if wrong:
+        problem(wrong)
 
 
 def unknown(asked: str, missing: str, instead: str) -> None:

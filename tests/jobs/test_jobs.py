@@ -479,3 +479,44 @@ def test_what_cannot_be_started_lets_the_next_one_start(make: Make, tmp_path: Pa
     found = broken.current("bob")
     assert found is not None and found.state == "failed"
     assert found.error is not None and "could not be started" in found.error
+
+
+# ---- Comparisons, which add to a run that is there
+
+ADD = """
+import sys
+from pathlib import Path
+from micrec_core.runs import RunWriter
+writer = RunWriter.amend(Path(sys.argv[1]))
+writer.write_json("compared.json", sys.argv[2:]) if "{stop}" != "yes" else sys.exit("stop")
+writer.finish()
+"""
+
+
+def comparing(tmp_path: Path, stop: str = "") -> JobManager:
+    program = ADD.replace("{stop}", stop)
+    return JobManager(tmp_path / "runs", command=fake(TRAIN), comparing=fake(program))
+
+
+def test_a_comparison_is_added_to_a_run(make: Make, tmp_path: Path) -> None:
+    manager = comparing(tmp_path)
+    manager.start([], owner="ada", name="mine")
+    until_ended(manager)
+    run = manager.accept("ada")
+    job = manager.compare("mine", ["--names", "text"], owner="ada")
+    assert job.kind == "compare" and until_ended(manager).state == "complete"
+    assert json.loads((run / "compared.json").read_text()) == ["--names", "text"]
+    assert open_run(run).name == "mine"
+    with pytest.raises(ConfigError, match="no finished candidate"):
+        manager.accept("ada")
+    manager.discard("ada")
+    assert manager.current() is None and open_run(run).name == "mine", "the run stays"
+    for name in ("none", "../mine"):
+        with pytest.raises(ConfigError):
+            manager.compare(name, [], owner="ada")
+
+    failing = comparing(tmp_path, "yes")
+    failing.compare("mine", [], owner="ada")
+    failed = until_ended(failing)
+    assert failed.state == "failed" and "stop" in str(failed.error)
+    assert open_run(run).name == "mine"

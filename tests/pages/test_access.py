@@ -14,15 +14,20 @@ from tests.pages.conftest import healthy, words
 
 TOKEN = "correct horse battery"
 ACTIONS = """
+from pathlib import Path
 import streamlit as st
 from micrec_core.errors import ConfigError
 from micrec_core.runs.archive import Note
-from micrec_core.ui import own_tables, retrain, runs
+from micrec_core.ui import kept, own_tables, retrain, runs
+from micrec_core.ui.own_tables import Seen
 from micrec_core.ui.access import login_box
 login_box()
 tried = {
-    "folder": lambda: own_tables.check_folder("/"),
-    "upload": lambda: own_tables.check_upload([]),
+    "folder": lambda: own_tables.look_at_folder("/"),
+    "upload": lambda: own_tables.look_at_upload([]),
+    "mend": lambda: own_tables.mend(Seen(Path("x"), [], {}, [], None, False), [], []),
+    "keep": lambda: own_tables.keep(Seen(Path("x"), [], {}, [], None, False), "x"),
+    "forget": lambda: kept._delete("x"),
     "start": lambda: retrain.act("start", [], "x"),
     "cancel": lambda: retrain.act("cancel", "x"),
     "accept": lambda: retrain.act("accept", "x"),
@@ -33,15 +38,18 @@ tried = {
 for name, action in tried.items():
     st.session_state.pop("rt_refusal", None)
     st.session_state.pop("runs_wrong", None)
+    st.session_state.pop("data_wrong", None)
     try:
         action()
-        said = st.session_state.get("rt_refusal", "") + st.session_state.get("runs_wrong", "")
+        keys = ("rt_refusal", "runs_wrong", "data_wrong")
+        said = "".join(st.session_state.get(key, "") for key in keys)
     except Exception as error:
         said = str(error)
     if "you may not" not in said:
         st.text(name)
 """
-NEED = {"folder": "bring", "upload": "bring", "start": "train", "cancel": "train",
+NEED = {"folder": "bring", "upload": "bring", "mend": "bring", "keep": "bring", "forget": "bring",
+        "start": "train", "cancel": "train",
         "accept": "accept", "discard": "accept", "delete": "accept", "note": "accept"}  # fmt: skip
 
 
@@ -163,7 +171,7 @@ def test_an_upload_has_an_owner_a_quota_and_an_age(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["", ".", "..", "a.csv", ".items.csv", "run.json", "items.csv\n", "x" * 200 + ".inter"]
+    "name", ["", ".", "..", "a.txt", ".items.csv", "run.json", "items.csv\n", "x" * 200 + ".inter"]
 )
 def test_what_is_no_table_is_not_kept(tmp_path, name):
     with pytest.raises(DataError, match="no name of a table"):

@@ -23,6 +23,7 @@ from micrec_core.ui.tour import STEPS
 from micrec_core.ui.widgets import plain
 from tests import ui_run
 from tests.pages.conftest import healthy, words
+from tests.ui_run import write_run
 
 HOSTILE = "<b>bold</b> *star* $x$ [a](b)"
 
@@ -234,35 +235,55 @@ def test_good_tables_are_described_and_can_be_trained_on(app, tmp_path):
     assert "mine" in test.selectbox(key="rt_dataset").options
 
 
-def test_columns_of_other_names_are_mapped_as_the_refusal_says(app, tmp_path, monkeypatch):
-    log = GOOD["interactions.csv"].replace("user_id", "who").replace(",", ";")
+def choose(test, label, value):
+    next(box for box in test.selectbox if box.label == label).set_value(value)
+
+
+def test_columns_of_other_names_are_chosen_and_marks_too(app, tmp_path, monkeypatch):
+    log = GOOD["interactions.csv"].replace("user_id", "who").replace(",", "|")
     test = app(tmp_path / "runs", "data")
     folder = tables(tmp_path / "mine", **{"interactions.csv": log})
     test.text_input(key="data_folder").set_value(str(folder))
     press(test, "Check")
-    assert "--map user_id=" in test.error[0].value.replace("\\", "")
-    test.text_input(key="data_names").set_value("user_id=who")
-    press(test, "Check")
-    assert "stay as they are" in test.error[0].value and not (folder / "dataset.toml").exists()
+    assert "separated by vertical bars" in words(test) and "--" not in words(test)
     monkeypatch.setattr("micrec_core.ui.own_tables.any_folder", lambda: True)
-    press(test, "Check")
+    (folder / "items.csv").write_text(GOOD["items.csv"].replace(",", "|"))
+    press(test, "Separate by bar")
+    assert test.selectbox(key="data_separator").value == "bar"
+    assert "no column 'user_id'" in words(test).replace("\\", "") and "--" not in words(test)
+    chosen = next(box for box in test.selectbox if box.label == "user_id is")
+    assert chosen.value == "who", "what looks like it is chosen already"
+    press(test, "Read them so")
+    healthy(test)
     assert "is usable" in words(test)
-    assert 'user_id = "who"' in (folder / "dataset.toml").read_text()
-    test.text_input(key="data_names").set_value("who")
+    kept = (folder / "dataset.toml").read_text()
+    assert 'user_id = "who"' in kept and 'separator = "|"' in kept
+
+
+def test_a_servers_folder_is_not_written_to(app, tmp_path):
+    test = app(tmp_path / "runs", "data")
+    log = GOOD["interactions.csv"].replace("user_id", "who")
+    folder = tables(tmp_path / "mine", **{"interactions.csv": log})
+    test.text_input(key="data_folder").set_value(str(folder))
     press(test, "Check")
-    assert "OURS=THEIRS" in test.error[0].value
+    press(test, "Read them so")
+    assert "stay as they are" in test.error[-1].value
+    assert not (folder / "dataset.toml").exists()
 
 
-def test_a_bad_table_is_refused_with_its_line(app, tmp_path):
+def test_a_bad_table_is_refused_with_its_line_and_a_mend(app, tmp_path):
     bad = GOOD["interactions.csv"] + "u1,a99,a\n"
     test = app(tmp_path / "runs", "data")
     folder = tables(tmp_path / "mine", **{"interactions.csv": bad})
     test.text_input(key="data_folder").set_value(str(folder))
     press(test, "Check")
-    assert len(test.error) == 1
-    said = test.error[0].value.replace("\\", "")
-    assert "interactions.csv" in said and "a99" in said
+    said = words(test).replace("\\", "")
+    assert "interactions.csv, line 66" in said and "a99" in said and "--" not in said
     assert "is usable" not in words(test)
+    press(test, "Leave out interactions with unknown items")
+    assert "is usable" in words(test) and test.checkbox(key="data_drop").value
+    test.switch_page("../../pages/retrain.py").run()
+    healthy(test)
 
 
 def test_a_folder_that_is_not_there(app, tmp_path):
@@ -337,6 +358,15 @@ def test_a_folder_that_may_not_be_read(monkeypatch, tmp_path):
 
 # ---- Retrain
 
+COMPARER = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {root!r})
+from micrec_core.runs import RunWriter
+writer = RunWriter.amend(Path(sys.argv[1]))
+writer.write_json("compared.json", sys.argv[2:])
+writer.finish()
+"""
 TRAINER = """
 import sys, time
 from pathlib import Path
@@ -359,11 +389,16 @@ def trainer(monkeypatch, tmp_path):
     def use(mode):
         script = tmp_path / "trainer.py"
         script.write_text(TRAINER.format(root=str(bundled.home()), mode=mode))
-        manager = JobManager(tmp_path / "runs", command=(sys.executable, str(script)))
+        comparer = tmp_path / "comparer.py"
+        comparer.write_text(COMPARER.format(root=str(bundled.home())))
+        manager = JobManager(
+            tmp_path / "runs", command=(sys.executable, str(script)),
+            comparing=(sys.executable, str(comparer)),
+        )  # fmt: skip
         monkeypatch.setattr(retrain, "manager", lambda: manager)
         folder = tables(tmp_path / "dataset")
-        monkeypatch.setattr(retrain, "dataset_choices", lambda: [folder])
-        (tmp_path / "runs").mkdir()
+        monkeypatch.setattr(retrain, "dataset_choices", lambda: {folder: folder.name})
+        (tmp_path / "runs").mkdir(exist_ok=True)
         return manager
 
     return use
@@ -376,6 +411,40 @@ def wait(manager, state):
             return job
         time.sleep(0.05)
     raise AssertionError(f"the job is {manager.current()}")
+
+
+def test_variants_and_baselines_are_added_to_the_open_run(app, trainer, tmp_path):
+    run = write_run(tmp_path / "runs", "tiny")
+    manager = trainer("")
+    test = app(tmp_path / "runs", "retrain")
+    test.session_state["rt_beside"] = True
+    test.run()
+    healthy(test)
+    without = test.multiselect(key="rt_beside_without")
+    assert {"text", "image", "cross-domain"} == set(without.value)
+    without.set_value(["memory"])
+    test.multiselect(key="rt_beside_models").set_value(["lightgcn", "als"])
+    test.selectbox(key="rt_beside_seeds").set_value(2).run()
+    assert "7 trainings" in words(test), "three twice, and the full model once more"
+    press(test, "Train and compare")
+    job = wait(manager, "complete")
+    assert job.arguments == (
+        "--dataset", str(tmp_path / "dataset"), "--names", "memory,lightgcn,als", "--seeds", "0,1",
+    )  # fmt: skip
+    test.run()
+    healthy(test)
+    assert "has its comparison" in words(test) and (run / "compared.json").is_file()
+    assert "Use this run" not in {b.label for b in test.button}
+    press(test, "Close")
+    assert manager.current() is None and run.is_dir()
+
+
+def test_what_cannot_be_compared_says_why(app, trainer, tmp_path):
+    trainer("")
+    write_run(tmp_path / "runs", "tiny", model="lightgcn")
+    test = app(tmp_path / "runs", "retrain")
+    assert "not of the full model" in words(test)
+    assert not [b for b in test.button if b.label == "Train and compare"]
 
 
 def test_train_and_use_the_candidate(app, trainer, tmp_path):

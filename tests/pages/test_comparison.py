@@ -5,6 +5,7 @@ It has the tables of its trainings and no model to look into.
 
 import pytest
 
+from micrec_core.protocols import CURVES
 from micrec_core.runs import list_runs
 from micrec_core.ui import library
 from tests import ui_run
@@ -38,6 +39,12 @@ def test_every_page_opens_on_it(app, folder, page):
 
 def test_its_tables_are_drawn(app, folder):
     test = app(folder, "ablations", run="a-contest (comparison)")
+    assert len(test.get("plotly_chart")) == 2, "the rest is drawn once it is opened"
+    sections = ["cost", "cutoff", *CURVES]
+    for section in sections:
+        test.session_state[f"abl_{section}_section"] = True
+    test.run()
+    healthy(test)
     assert len(test.get("plotly_chart")) == 4 + 3
     test.switch_page("../../pages/low_degree.py").run()
     assert len(test.get("plotly_chart")) == 3

@@ -75,6 +75,8 @@ def test_a_page(kind, page, runs, monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("MICREC_BUNDLED", str(tmp_path / "none"))
     monkeypatch.setenv("MICREC_RUNS", str(runs))
     query = {"run": kind}
+    if page == "ablations":  # whose further sections are drawn once they are opened
+        query["abl_curve"] = "ndcg"
     if page == "cold_start":
         run = open_run(runs / kind, verify=False)
         first = run.frame(DEGREE_ITEMS).iloc[0]

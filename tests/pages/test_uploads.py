@@ -1,11 +1,125 @@
-"""What is uploaded is removed when its days are over, and nothing else is."""
+"""What is uploaded: a zip, other names, a mend, a name to be kept under, who may delete it."""
 
+import io
 import os
+import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from micrec_core.errors import DataError
+from micrec_core.jobs.checking import Limits, check_capped
 from micrec_core.ui import uploads
+
+ROOMY = Limits(seconds=100)
+
+
+@dataclass
+class File:
+    name: str
+    content: bytes
+
+    def getvalue(self) -> bytes:
+        return self.content
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MICREC_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setenv("MICREC_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr(uploads, "any_folder", lambda: False)
+    return tmp_path
+
+
+def a_zip() -> File:
+    out, picture = io.BytesIO(), io.BytesIO()
+    Image.new("RGB", (4, 4)).save(picture, "PNG")
+    log = "who,item_id,when\n" + "".join(
+        f"u{u},i{(u + k) % 6},{k}\n" for u in range(8) for k in range(4)
+    )
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("mine/orders.csv", log + "u9,,7\n")
+        archive.writestr(
+            "mine/goods.csv",
+            "item_id,name,image\n" + "".join(f"i{i},thing {i},p/{i}.png\n" for i in range(6)),
+        )
+        for i in range(6):
+            archive.writestr(f"mine/p/{i}.png", picture.getvalue())
+    return File("mine.zip", out.getvalue())
+
+
+def test_a_zip_of_other_names_of_one_domain_is_read_and_kept(place: Path) -> None:
+    folder = uploads.keep_upload([a_zip()], "ada")
+    assert sorted(p.name for p in folder.iterdir()) == ["goods.csv", "orders.csv", "p"]
+    files = {"interactions": "orders.csv", "items": "goods.csv"}
+    for name in ("../x", "a/b", " a", "a=b", "x" * 65):
+        with pytest.raises(DataError, match="cannot name a domain"):
+            uploads.assign(folder, files, name)
+    for _ in range(2):  # a page may be reloaded in between
+        uploads.assign(folder, files, "Tea & co")
+    written = ["--map=user_id=who", "--map=title=name", "--map=timestamp=when"]
+    told = check_capped(folder, ["--all", *written], ROOMY)
+    (wrong,) = told["problems"]
+    assert (wrong["file"], wrong["line"], wrong["column"]) == ("interactions.csv", 34, "item_id")
+    assert [t["kind"] for t in told["tables"]] == ["interactions", "items"]
+    uploads.said_within(
+        ["mend", str(folder), "--cut=interactions.csv:34", *written], Limits.of_this_server()
+    )
+    about = check_capped(folder, ["--all", *written], ROOMY)["about"]
+    assert about["n_interactions"] == 32 and about["domains"][0]["missing"]["image"] == 0
+
+    for name in ("", "../x", ".x", "A b", "x" * 65):
+        with pytest.raises(DataError, match="cannot name a dataset"):
+            uploads.keep(folder, name, "ada", about)
+    with pytest.raises(DataError, match="no upload of yours"):
+        uploads.keep(folder, "tea", "bob", about)
+    uploads.keep(folder, "tea", "ada", about)
+    assert not folder.exists() and (place / "data" / "tea" / "p" / "5.png").is_file()
+    (one,) = uploads.kept()
+    assert (one.domains, one.users, one.items, one.interactions) == (1, 8, 6, 32)
+    again = uploads.keep_upload([File("items.csv", b"x")], "bob")
+    with pytest.raises(DataError, match="already"):
+        uploads.keep(again, "tea", "bob", about)
+    with pytest.raises(DataError, match="another visitor"):
+        uploads.delete("tea", "bob")
+    (place / "data" / "theirs").mkdir()
+    for name in ("theirs", "..", "no"):
+        with pytest.raises(DataError, match="no dataset"):
+            uploads.delete(name, "ada")
+    uploads.delete("tea", "ada")
+    assert not uploads.kept() and [p.name for p in (place / "data").iterdir()] == ["theirs"]
+
+
+def test_what_is_kept_counts(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "QUOTA_MB", 0.0021)
+    about = {"domains": [1], "n_users": 1, "n_items": 1, "n_interactions": 1}
+    files = [File("items.csv", b"x" * 1000)]
+    uploads.keep(uploads.keep_upload(files, "ada"), "tea", "ada", about)
+    uploads.keep_upload(files, "bob")
+    with pytest.raises(DataError, match="would have more than"):
+        uploads.keep_upload([*files, File("interactions.csv", b"x" * 500)], "ada")
+
+
+def test_what_cannot_be_unpacked_leaves_nothing(place: Path) -> None:
+    with pytest.raises(DataError, match="no zip"):
+        uploads.keep_upload([File("a.zip", b"x")], "ada")
+    with pytest.raises(DataError, match="alone"):
+        uploads.keep_upload([a_zip(), File("items.csv", b"x")], "ada")
+    assert not list((place / "runs" / ".uploads").glob("*/*"))
+
+
+def test_a_file_is_one_table_of_the_upload(place: Path) -> None:
+    folder = uploads.keep_upload([File("a.csv", b"x"), File("b.csv", b"x")], "ada")
+    for files in (
+        {"items": "../a.csv"},
+        {"items": "no.csv"},
+        {"items": "a.csv", "interactions": "a.csv"},
+    ):
+        with pytest.raises(DataError):
+            uploads.assign(folder, files)
+    assert sorted(p.name for p in folder.iterdir()) == ["a.csv", "b.csv"]
 
 
 def test_uploads_go_after_their_days(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,115 @@
+"""The first rows of tables whose columns may have any names, and which columns may be ours."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from micrec_core.data.delimited import atomic_names, text_of
+from micrec_core.data.dialect import Dialect
+from micrec_core.data.schema import INTERACTIONS, ITEMS, MAX_COLUMNS, Schema, nearest
+from micrec_core.data.sources import SUFFIXES, delimiter_of, open_regular, partitions
+from micrec_core.data.vocabulary import guesses, synonym
+from micrec_core.errors import DataError
+
+ENDINGS = (*SUFFIXES, ".inter", ".item")
+_HEAD = 1 << 18
+_ROWS, _LOOKED_AT, _CHARACTERS = 5, 200, 80
+
+
+def preview(root: Path, dialect: Dialect) -> list[dict[str, Any]]:
+    """The tables that lie in a folder, by name.
+
+    Returns
+    -------
+    for each, fit for JSON: ``file``; ``kind``, interactions or items, by its name or else by its
+    columns, empty where neither says; ``columns``; ``rows``, the first few as text; ``guesses``,
+    ours -> theirs of the columns that it lacks. A table that cannot be read has no columns.
+    """
+    files = [path for path in sorted(root.iterdir()) if path.name.endswith(ENDINGS)]
+    for schema in (INTERACTIONS, ITEMS):  # of a table that lies in parts, the first
+        parts = (path for path in (root / schema.stem).rglob("*") if path.name.endswith(ENDINGS))
+        files += sorted(parts)[:1]
+    found = [path for path in files if path.is_file()]
+    return [_of(path, dialect) for path in found if not path.name.startswith(".")]
+
+
+def _of(path: Path, dialect: Dialect) -> dict[str, Any]:
+    try:
+        names, rows = _head(path, dialect)
+    except (DataError, pa.ArrowException, OSError, ValueError):
+        names, rows = [], []
+    if names:  # folders of parts may say what all rows have in a column
+        said = partitions(path)
+        names, rows = [*names, *said], [[*row, *said.values()] for row in rows]
+    kind = _kind(path, names)
+    found = _guesses(ITEMS if kind == "items" else INTERACTIONS, names, rows) if kind else {}
+    shown = [[cell[:_CHARACTERS] for cell in row[: len(names)]] for row in rows[:_ROWS]]
+    return {"file": path.name, "kind": kind, "columns": names, "rows": shown, "guesses": found}
+
+
+def _kind(path: Path, names: Sequence[str]) -> str:
+    stems = (INTERACTIONS.stem, ITEMS.stem)
+    parts = (path.name.split(".")[0], *(parent.name for parent in list(path.parents)[:2]))
+    stem = next((part for part in parts if part in stems), "")
+    atomic = {".inter": "interactions", ".item": "items"}.get(path.suffix, "")
+    if atomic or stem:
+        return atomic or stem
+    if synonym("user_id", names):
+        return INTERACTIONS.stem
+    return ITEMS.stem if synonym("item_id", names) and synonym("title", names) else ""
+
+
+def _guesses(schema: Schema, names: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[str, str]:
+    def sample() -> dict[str, list[str]]:
+        return {n: [row[k] for row in rows if k < len(row)] for k, n in enumerate(names)}
+
+    found = guesses(schema, names, sample)
+    for column in schema.optional:
+        free = [n for n in schema.unused(names) if n not in found.values()]
+        if column not in names and (name := synonym(column, free) or nearest(column, free)):
+            found[column] = name
+    return found
+
+
+def _head(path: Path, dialect: Dialect) -> tuple[list[str], list[list[str]]]:
+    """Names of columns and some rows, all as text."""
+    if path.suffix == ".parquet":
+        return _parquet(path)
+    with open_regular(path) as stream:
+        file = gzip.GzipFile(fileobj=stream) if path.suffix == ".gz" else stream
+        data = file.read(_HEAD)
+    if len(data) == _HEAD:  # the last line may be cut
+        data = data[: data.rfind(b"\n") + 1]
+    data = data.decode(dialect.encoding or "utf-8-sig", errors="replace").encode()
+    if ".jsonl" in path.suffixes[-2:]:
+        return _json(data)
+    atomic = path.suffix in (".inter", ".item")
+    delimiter = "\t" if atomic else delimiter_of(path)
+    text, _ = text_of(data, path.name, delimiter, quoted=not atomic, dialect=dialect)
+    records = [fields for _, fields in islice(text.records(), _LOOKED_AT + 1)]
+    names = records[0][:MAX_COLUMNS] if records else []
+    return atomic_names(path.name, names) if atomic else names, records[1:]
+
+
+def _parquet(path: Path) -> tuple[list[str], list[list[str]]]:
+    with open_regular(path) as stream, pq.ParquetFile(stream) as file:
+        names = [str(name) for name in file.schema_arrow.names[:MAX_COLUMNS]]
+        batch = next(file.iter_batches(batch_size=_LOOKED_AT), None)
+    rows = batch.to_pylist() if batch is not None else []
+    return names, [["" if row[n] is None else str(row[n]) for n in names] for row in rows]
+
+
+def _json(data: bytes) -> tuple[list[str], list[list[str]]]:
+    lines = islice((line for line in io.BytesIO(data) if line.strip()), _LOOKED_AT)
+    rows = [row for line in lines if isinstance(row := json.loads(line), dict)]
+    names = list(dict.fromkeys(name for row in rows for name in row))[:MAX_COLUMNS]
+    return names, [["" if row.get(n) is None else str(row[n]) for n in names] for row in rows]
