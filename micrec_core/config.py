@@ -170,6 +170,8 @@ class RunSettings(Settings):
     k_core: int = Field(0, ge=0)
     unknown_items: Literal["error", "drop"] = "error"
     split_by: Literal["user", "time"] = "user"
+    # Whether texts that a model wrote (``data.generated``) stand for or beside the tables' own.
+    descriptions: Literal["original", "generated", "both"] = "original"
     # A share, a date or a time; a number too where it is typed as one.
     test_from: Annotated[str, BeforeValidator(str)] = ""
 

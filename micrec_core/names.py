@@ -109,6 +109,8 @@ CATALOGUE = "catalogue.parquet"
 WEIGHTS = "weights.parquet"
 # What was tried before the settings of a run were found.
 TUNING = "metrics/tuning.parquet"
+# Of the catalogue, where a model wrote texts of items: what, and which model on which day.
+GENERATED_COLUMNS = ("description_generated", "generated_by")
 SNAPSHOT_USERS = "snapshots/users.parquet"
 LAYOUTS = "snapshots/layouts.parquet"
 

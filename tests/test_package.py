@@ -20,6 +20,7 @@ HEADINGS = {
     "the app": PROJECT["optional-dependencies"]["app"],
     "the API": PROJECT["optional-dependencies"]["api"],
     "searching for settings": PROJECT["optional-dependencies"]["tune"],
+    "texts written by a model": PROJECT["optional-dependencies"]["enrich"],
     "model, features, evaluation": PROJECT["dependencies"],
     "tests and checks": PROJECT["optional-dependencies"]["dev"],
     "the documentation as a site": PROJECT["optional-dependencies"]["docs"],

@@ -59,6 +59,10 @@ Preset = Annotated[
         "that the data asks for; paper: micrec as it was described, with nothing of ours."
     ),
 ]
+Without = Annotated[str, typer.Option(help=f"Mechanisms to switch off: {','.join(MECHANISMS)}.")]
+Descriptions = Annotated[
+    str, typer.Option(help="original, generated (by enrich, where there is one) or both.")
+]
 Changes = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any setting.")
 ]
@@ -281,9 +285,7 @@ def train(
     path: Data,
     out: Annotated[Path, typer.Option(help="The new run's directory.")],
     model: Annotated[str, typer.Option(help="micrec, or a baseline such as lightgcn.")] = "micrec",
-    without: Annotated[
-        str, typer.Option(help=f"Mechanisms to switch off: {','.join(MECHANISMS)}.")
-    ] = "",
+    without: Without = "",
     *,
     features: dict[str, Any],
     preset: Preset = "auto",
@@ -291,6 +293,7 @@ def train(
     split_by: SplitBy = "user",
     test_from: TestFrom = "",
     tables: dict[str, Any],
+    descriptions: Descriptions = "original",
     mask: Mask = "all",
     device: Device = "auto",
     seed: Annotated[int, typer.Option(help="Of the training.")] = 0,
@@ -324,6 +327,7 @@ def train(
             "unknown_items": unknown_items,
             "split_by": split_by,
             "test_from": test_from,
+            "descriptions": descriptions,
         },
         changes(set_),
     )

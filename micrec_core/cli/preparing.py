@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from micrec_core.cli.bringing import app  # with the commands that are there so far
 from micrec_core.cli.commands import Json
+from micrec_core.cli.enriching import app  # with the commands that are there so far
 from micrec_core.cli.modality_options import dialect_of, with_dialect
 from micrec_core.cli.output import Progress, aligned, answer
 from micrec_core.cli.parsing import named

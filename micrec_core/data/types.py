@@ -133,6 +133,20 @@ class Reading:
             raise ConfigError(f"k_core is {self.k_core}; give 0 to keep all, or a positive number")
 
 
+@dataclass(frozen=True)
+class Written:
+    """What a model wrote of the items of one domain.
+
+    Attributes
+    ----------
+    texts : str objects [n_items], empty where nothing was written
+    by : str objects [n_items], the model and the date, ``NAME, 2026-11-29``; empty likewise
+    """
+
+    texts: NDArray[np.object_]
+    by: NDArray[np.object_]
+
+
 @dataclass(frozen=True, repr=False)
 class Dataset:
     """Domains, one or more, that share a space of user ids.
@@ -140,7 +154,8 @@ class Dataset:
     ``fingerprint`` is the SHA-256 (hex) of the parsed content: domains, ids, texts, image bytes,
     interactions and split; the same content in another file format gives the same fingerprint.
     ``notes`` are sentences on what reading changed (duplicates merged, ratings or unknown items
-    dropped, k-core, how the split was made).
+    dropped, k-core, how the split was made). Where descriptions that a model wrote are used
+    (``data.generated``), ``written`` has them domain by domain, and ``originals`` the tables' own.
     """
 
     name: str
@@ -152,6 +167,8 @@ class Dataset:
     licence: str = ""
     notes: tuple[str, ...] = field(default=())
     reading: Reading = Reading()
+    written: tuple[Written, ...] = ()
+    originals: tuple[NDArray[np.object_], ...] = ()
 
     def __repr__(self) -> str:
         counts = "; ".join(

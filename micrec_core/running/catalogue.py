@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from micrec_core.data import Dataset
 from micrec_core.data.picture_files import load_image
 from micrec_core.data.progress import Progress
 from micrec_core.errors import DataError
@@ -26,7 +27,10 @@ _CHUNK = 256
 
 
 def catalogue_frame(prepared: Prepared, progress: Progress) -> pd.DataFrame:
-    """One row an item: domain, row, item_id, title, description, degree, thumbnail, has_*."""
+    """One row an item: domain, row, item_id, title, description, degree, thumbnail, has_*.
+
+    Where texts that a model wrote are used, ``description_generated`` and ``generated_by`` too.
+    """
     pictures = thumbnails(item_images(prepared.dataset), progress)
     names = in_order((*MODALITIES, *prepared.features.modalities))
     parts, start = [], 0
@@ -40,7 +44,7 @@ def catalogue_frame(prepared: Prepared, progress: Progress) -> pd.DataFrame:
                     "row": np.arange(domain.n_items, dtype=np.int32),
                     "item_id": domain.item_ids.astype(str),
                     "title": domain.titles.astype(str),
-                    "description": domain.descriptions.astype(str),
+                    **_descriptions(prepared.dataset, d),
                     "degree": part.item_degree.astype(np.int32),
                     "thumbnail": pd.Series(pictures[start : start + domain.n_items], dtype=object),
                     **has,
@@ -49,6 +53,17 @@ def catalogue_frame(prepared: Prepared, progress: Progress) -> pd.DataFrame:
         )
         start += domain.n_items
     return pd.concat(parts, ignore_index=True)
+
+
+def _descriptions(dataset: Dataset, d: int) -> dict[str, np.ndarray]:
+    """The tables' own, and beside them what a model wrote and which, where that is used."""
+    if not dataset.written:
+        return {"description": dataset.domains[d].descriptions.astype(str)}
+    return {
+        "description": dataset.originals[d].astype(str),
+        "description_generated": dataset.written[d].texts.astype(str),
+        "generated_by": dataset.written[d].by.astype(str),
+    }
 
 
 def thumbnails(files: list[Path | None], progress: Progress) -> list[bytes | None]:

@@ -16,6 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from micrec_core.names import GENERATED_COLUMNS
+
 # What a table may hold, once it is unpacked.
 _MOST_BYTES = 4 * 2**30
 _MOST_COLUMNS = 1000
@@ -27,6 +29,7 @@ LARGEST = 1e15
 TEXT = {
     *("model", "variant", "protocol", "domain", "cohort", "metric", "bin", "method"),
     *("a", "b", "item_id", "user_id", "id", "title", "description", "entity", "side"),
+    *GENERATED_COLUMNS,
 }
 COUNTS = {
     *("seed", "n", "k", "n_items", "n_positives", "degree", "hits", "epoch", "row"),

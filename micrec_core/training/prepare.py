@@ -17,6 +17,7 @@ from scipy.sparse import csr_matrix
 from micrec_core.config import ModelSettings, RunSettings, TrainSettings
 from micrec_core.data import Dataset, Reading, Split, make_split, read_dataset
 from micrec_core.data.check import training_refusal
+from micrec_core.data.generated import with_generated
 from micrec_core.data.types import shared_rows
 from micrec_core.errors import ConfigError, DataError
 from micrec_core.evaluation.questions import Question, questions, training_catalogue
@@ -148,6 +149,7 @@ def load_dataset(source: Dataset | Path | str, settings: RunSettings) -> tuple[D
             f"the data was read by {dataset.reading} and the settings ask for {reading}; "
             "read it anew"
         )
+    dataset = with_generated(dataset, settings.descriptions)
     split = make_split(dataset, settings.split, settings.split_seed)
     if refusal := training_refusal(dataset, split):
         raise DataError(refusal)

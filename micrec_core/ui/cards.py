@@ -11,7 +11,7 @@ import streamlit as st
 from micrec_core.figures import theme
 from micrec_core.figures.recommendations import short, sources
 from micrec_core.modalities.registry import modality
-from micrec_core.names import MEMORY
+from micrec_core.names import GENERATED_COLUMNS, MEMORY
 from micrec_core.ui.library import Opened, item
 from micrec_core.ui.widgets import plain
 
@@ -39,6 +39,12 @@ def thumbnail(row: pd.Series | None, width: int) -> None:
     else:
         # Bytes would be decoded and encoded anew for each visitor, and asked for one by one.
         st.image(picture, width=width, alt=f"Picture of {title_of(row, str(row['item_id']))}")
+
+
+def by_model(row: pd.Series | None) -> str:
+    """Which model wrote texts of an item, and when; empty where nobody but the shop did."""
+    said = None if row is None else row.get(GENERATED_COLUMNS[1])
+    return said if isinstance(said, str) else ""
 
 
 def data_url(blob: object) -> str | None:
@@ -96,9 +102,10 @@ def recommendation_cards(
     positive = items[names].clip(lower=0).sum(axis=1)
     scale = float(positive.max()) if len(items) and names else 1.0
     for place, (_, row) in enumerate(items.iterrows(), start=1):
+        shown = item(opened, domain, row["item_id"])
         with st.container(border=True, horizontal=True, vertical_alignment="center", wrap=False):
             with st.container(width=CARD + 4):
-                thumbnail(item(opened, domain, row["item_id"]), CARD)
+                thumbnail(shown, CARD)
             with st.container(gap="xsmall"):
                 st.text(f"{place}. {title_of(row, str(row['item_id']))}")
                 said = f"score {row['score']:.2f}"
@@ -107,6 +114,8 @@ def recommendation_cards(
                     st.image(svg, width="stretch", alt=f"Score {row['score']:.2f}: {words}")
                     said = f"{said} = {words}"
                 st.caption(said + _moved(moves, place))
+                if who := by_model(shown):
+                    st.caption(f"Text in part by a model: {plain(who)}")
 
 
 def _moved(moves: Sequence[str] | None, place: int) -> str:

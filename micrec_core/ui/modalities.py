@@ -13,9 +13,9 @@ from micrec_core.figures import theme
 from micrec_core.figures.modalities import parts_bar
 from micrec_core.figures.picking import pick
 from micrec_core.modalities.registry import listed
-from micrec_core.names import CATALOGUE
+from micrec_core.names import CATALOGUE, GENERATED_COLUMNS
 from micrec_core.ui import serve
-from micrec_core.ui.cards import ALONE, gallery, thumbnail, title_of
+from micrec_core.ui.cards import ALONE, by_model, gallery, thumbnail, title_of
 from micrec_core.ui.finder import pick_item, pick_user
 from micrec_core.ui.glossary import word, words
 from micrec_core.ui.library import Opened
@@ -173,6 +173,9 @@ def _about(row: pd.Series) -> None:
             st.caption(f"{int(row['degree']):,} interactions · id {plain(row['item_id'])}")
     if isinstance(row.get("description"), str) and row["description"]:
         st.text(row["description"][:400])
+    if who := by_model(row):
+        st.caption(f"Written by a model, not by the shop: {plain(who)}")
+        st.text(str(row[GENERATED_COLUMNS[0]])[:400])
 
 
 def _weights(

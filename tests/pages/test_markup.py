@@ -12,10 +12,11 @@ import pytest
 from google.protobuf.message import Message
 
 from micrec_core.bundled import PACKAGE
+from micrec_core.names import GENERATED_COLUMNS
 from micrec_core.runs import open_run
 from micrec_core.ui.widgets import plain
 from tests import ui_run
-from tests.pages.conftest import PAGES, healthy
+from tests.pages.conftest import PAGES, healthy, words
 
 MARK = "evil"
 HOSTILE = (
@@ -58,7 +59,8 @@ def hostile_run(tmp_path_factory):
             return found | {"encoders": dict.fromkeys(("text", "image"), HOSTILE)}
 
         def catalogue(*given):
-            return items(*given).assign(title=HOSTILE, description=HOSTILE)
+            columns = ("title", "description", *GENERATED_COLUMNS)
+            return items(*given).assign(**dict.fromkeys(columns, HOSTILE))
 
         items = ui_run.catalogue
         patch.setattr(ui_run, "_info", info)
@@ -113,6 +115,8 @@ def test_nothing_of_a_run_is_markup(app, hostile_run, page):
         )
     if page in ("overview", "cold_start", "low_degree", "recommendations"):
         assert shown, "the labels are on this page"
+    if page in ("recommendations", "cold_start", "modalities"):
+        assert "by a model" in words(test), "what a model wrote is marked"
 
 
 @pytest.mark.parametrize(

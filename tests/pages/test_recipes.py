@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import re
 import shlex
 from pathlib import Path
@@ -14,6 +15,8 @@ from PIL import Image
 from micrec_core.bundled import BASE
 from micrec_core.cli import main
 from micrec_core.data import Domain, read_dataset
+from micrec_core.data.generated import FILE as GENERATED
+from micrec_core.data.generated import content_of
 from micrec_core.data.raw import FORMATS
 from micrec_core.names import CATALOGUE
 from micrec_core.runs import open_run
@@ -120,14 +123,27 @@ TRAINED = [c for c in recipes() if re.search(r"jsonl.gz,meta|train.inter|^mmrec|
 def test_a_recipe_leads_to_a_page(command, monkeypatch, tmp_path) -> None:
     from streamlit.testing.v1 import AppTest
 
-    prepared(command, tmp_path, monkeypatch)
+    domain = prepared(command, tmp_path, monkeypatch)
     quick = ["--epochs", "1", "--set", "steps=1", "--set", "dim=4", "--no-baselines", "--no-umap"]
     more = ["--image", "precomputed:image.parquet"] if command.startswith("mmrec") else []
+    if command.startswith("csv"):  # of whose first item a model wrote
+        said = {"domain": domain.name, "item_id": domain.item_ids[0], "key": "k", "model": "m"}
+        said |= {"of": content_of(domain.titles[0], domain.descriptions[0]), "date": "2026-11-29"}
+        said |= {"description_generated": "A drink of leaves.", "refused": ""}
+        Path("data/mine", GENERATED).write_text(json.dumps(said) + "\n")
+        more = ["--descriptions", "both"]
     words = ["data/mine", "--out", "runs/mine", "--device", "cpu", "--cache", "cache"]
     assert main(["train", *words, *quick, *more]) == 0
     run = open_run("runs/mine")
     assert ("image" in run.info.encoders) == bool(re.search("^mmrec|^hm", command))
-    assert sorted(run.frame(CATALOGUE)["title"]) == titles(command)
+    items = run.frame(CATALOGUE)
+    assert sorted(items["title"]) == titles(command)
+    assert ("generated_by" in items) == ("both" in more)
+    if "both" in more:
+        marked = items.set_index("item_id").loc[domain.item_ids[0]]
+        assert marked["description"] == "Green tea" and marked["generated_by"] == "m, 2026-11-29"
+        assert marked["description_generated"] == "A drink of leaves."
+        assert "1 description by a model (m, 2026-11-29)." in run.info.dataset.notes
     monkeypatch.setenv("MICREC_BUNDLED", str(tmp_path / "none"))
     monkeypatch.setenv("MICREC_RUNS", str(tmp_path / "runs"))
     test = AppTest.from_file(ROUTER, default_timeout=60).run()
