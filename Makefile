@@ -122,6 +122,12 @@ fuzz: setup
 faults: setup
 	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 "$(BIN)/python" -m tests.running.faults
 
+# Viewers by Streamlit's own protocol, the table into docs/benchmarks.md.
+VIEWERS ?= 50
+MINUTES ?= 5
+load: setup
+	OMP_NUM_THREADS=1 "$(BIN)/python" -m tests.journeys.load load --viewers $(VIEWERS) --minutes $(MINUTES) --retrain --write
+
 # Beside the app's environment, which it lists and which it must not become a part of.
 sbom: setup
 	$(PYTHON) -m venv "$(VENV)-sbom"
