@@ -7,6 +7,8 @@
     [domains]                    # optional: the order, and the words shown
     food = "Food"
     kitchen = "Kitchen"
+    [attributes]                 # optional: what further columns of items hold, where not as read
+    year = "category"
 
 ``domains = ["food", "kitchen"]`` gives the order alone. Without it, domains are in sorted order.
 A table called ``generator`` is free for whatever made the dataset and is not read; ``tables`` says
@@ -36,12 +38,13 @@ MAX_NESTING = 16
 _PART = r"""(?:[\w-]+|"[^"\n]*"|'[^'\n]*')"""
 _NESTED = re.compile(rf"(?<![\w-]){_PART}(?:[ \t]*\.[ \t]*{_PART}){{{MAX_NESTING}}}")
 _DEEP = f"something in it is nested more than {MAX_NESTING} levels deep; write it flat"
-_KEYS = ("name", "synthetic", "source", "licence", "domains", "generator", "tables")
+_KEYS = ("name", "synthetic", "source", "licence", "domains", "attributes", "generator", "tables")
 
 
 @dataclass(frozen=True)
 class About:
-    """What ``dataset.toml`` says; ``domains`` maps key to label in order, empty if not given."""
+    """What ``dataset.toml`` says; ``domains`` maps key to label in order, empty if not given;
+    ``attributes`` maps further columns of items to what they hold (``data.attributes.KINDS``)."""
 
     name: str
     synthetic: bool = False
@@ -49,6 +52,7 @@ class About:
     licence: str = ""
     domains: Mapping[str, str] = field(default_factory=dict)
     dialect: Dialect = PLAIN
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_about(root: Path) -> About:
@@ -72,7 +76,10 @@ def read_about(root: Path) -> About:
     name = _typed(data, "name", str, "text in double quotes") or root.resolve().name
     synthetic = bool(_typed(data, "synthetic", bool, "true or false"))
     dialect = _dialect(data)
-    return About(name, synthetic, texts["source"], texts["licence"], _domains(data), dialect)
+    attributes = _typed(data, "attributes", dict, "a table, [attributes]")
+    return About(
+        name, synthetic, texts["source"], texts["licence"], _domains(data), dialect, attributes
+    )
 
 
 def remember(root: Path, dialect: Dialect) -> None:

@@ -89,7 +89,7 @@ def _new_items(
 ) -> tuple[tuple[Catalogue, ...], str]:
     """Of each known domain the items that are not there yet; and how the table is called."""
     nothing = np.zeros(0, object)
-    none = {c.name: Catalogue(c.name, c.label, *[nothing] * 4) for c in known}
+    none = {c.name: Catalogue(c.name, c.label, *[nothing] * 5) for c in known}
     if items is None:
         return tuple(none.values()), "the run"
     table = _table(items, ITEMS)
@@ -112,7 +112,8 @@ def _new_items(
 
 def _joined(a: Catalogue, b: Catalogue) -> Catalogue:
     pairs = (
-        (getattr(a, n), getattr(b, n)) for n in ("item_ids", "titles", "descriptions", "images")
+        (getattr(a, n), getattr(b, n))
+        for n in ("item_ids", "titles", "descriptions", "images", "attributes")
     )
     return Catalogue(a.name, a.label, *(np.concatenate(pair) for pair in pairs))
 

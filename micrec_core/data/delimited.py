@@ -14,10 +14,11 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from micrec_core.data.dialect import PLAIN, Dialect
-from micrec_core.data.schema import MAX_TEXT, Schema, counted, quote
+from micrec_core.data.schema import LIST_MARK, MAX_TEXT, Schema, counted, quote
 from micrec_core.data.sources import BOM, NOT_UTF8, line_at
 from micrec_core.data.text_table import MANY, RowError, Table, check_header
 from micrec_core.data.vocabulary import synonym
@@ -68,7 +69,8 @@ def read_delimited(
     names = dialect.renamed(where, theirs, schema)
     names = understood(names, schema) if atomic else names
     check_header(where, names, schema, lambda: text.sample(names))
-    wanted = {n: h for n, h in zip(names, header, strict=True) if n in schema.columns}
+    kept = schema.kept(names)
+    wanted = {n: h for n, h in zip(names, header, strict=True) if n in kept}
     if quoted and b'"' in data:
         # pyarrow takes a quote that is never closed, or closed mid-field, for a very long field.
         text.diagnose(len(header))
@@ -93,6 +95,12 @@ def read_delimited(
         reason = str(error).splitlines()[0]
         raise DataError(f"{name} cannot be parsed ({reason}); save it again") from error
     columns = {n: parsed.column(h).combine_chunks() for n, h in wanted.items()}
+    if atomic:
+        columns |= {
+            n: pc.replace_substring(columns[n], " ", LIST_MARK)
+            for n, h in wanted.items()
+            if n not in schema.columns and h.endswith(":token_seq")
+        }
     if parsed.num_rows == 0:
         raise DataError(f"{where}: there is a header but no row below it; add rows")
     decimal = dialect.decimal or ("," if delimiter == ";" else ".")

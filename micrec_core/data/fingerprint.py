@@ -16,7 +16,7 @@ _BLOCK = 1 << 20  # interactions hashed at a time
 
 
 def fingerprint(root: Path, domains: Sequence[Domain]) -> str:
-    """Hash domains, ids, texts, image bytes, interactions and split.
+    """Hash domains, ids, texts, attributes, image bytes, interactions and split.
 
     Independent of file format, compression and the order of rows in either table: items and users
     are taken in sorted order of their ids. Rows of two datasets with one fingerprint may therefore
@@ -42,6 +42,8 @@ def fingerprint(root: Path, domains: Sequence[Domain]) -> str:
         _strings(digest, domain.user_ids)
         for texts in (domain.item_ids, domain.titles, domain.descriptions):
             _strings(digest, texts[order])
+        if domain.attributes is not None and domain.attributes.any():
+            _strings(digest, domain.attributes[order])
         for path in domain.images[order]:
             if path not in pictures:
                 pictures[path] = _picture(root, path)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from micrec_core.data import columns, paths
+from micrec_core.data import attributes, columns, paths
 from micrec_core.data.about import FILE, About, label_of
 from micrec_core.data.schema import MAX_DOMAINS, listed, nearest, quote
 from micrec_core.data.text_table import Coded, Table
@@ -23,6 +23,7 @@ class Catalogue:
     Attributes
     ----------
     item_ids, titles, descriptions, images : str objects [n_items]
+    attributes : str objects [n_items], what further columns say (``data.attributes``)
     """
 
     name: str
@@ -31,10 +32,11 @@ class Catalogue:
     titles: NDArray[np.object_]
     descriptions: NDArray[np.object_]
     images: NDArray[np.object_]
+    attributes: NDArray[np.object_]
 
     def take(self, keep: NDArray[np.bool_]) -> Catalogue:
         """The items that ``keep`` [n_items] marks."""
-        arrays = (self.item_ids, self.titles, self.descriptions, self.images)
+        arrays = (self.item_ids, self.titles, self.descriptions, self.images, self.attributes)
         return Catalogue(self.name, self.label, *(a[keep] for a in arrays))
 
 
@@ -57,6 +59,7 @@ def read_catalogues(table: Table, about: About, root: Path) -> tuple[Catalogue, 
         columns.titles(table),
         columns.descriptions(table),
         paths.images(table, root),
+        attributes.said(table, about.attributes),
     )
     order = list(about.domains) or sorted(names)
     out = []

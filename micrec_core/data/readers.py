@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from micrec_core.data import attributes
 from micrec_core.data.about import About, read_about
 from micrec_core.data.assign import MIN_TO_SPLIT, assign_split, stream
 from micrec_core.data.budget import Budget
@@ -139,7 +141,11 @@ def _from_tables(
 ) -> Dataset:
     catalogues = read_catalogues(items, about, root)
     notes = [note for table in (items, interactions) for note in table.notes]
-    notes += _unused_notes(items, ITEMS) + _unused_notes(interactions, INTERACTIONS)
+    found = attributes.kinds(items, about.attributes)
+    notes += _unused_notes(items, ITEMS, found) + _unused_notes(interactions, INTERACTIONS)
+    if found:
+        words = ", ".join(f"{quote(column)} ({kind})" for column, kind in found.items())
+        notes.append(f"Attributes in {items.name}: {words}.")
     log = read_log(interactions, catalogues, items.name, reading.unknown_items == "drop")
     alike = [twins_note(log.users, interactions.name, "user")]
     alike += [twins_note(c.item_ids, f"{items.name}, domain {c.name},", "item") for c in catalogues]
@@ -278,9 +284,9 @@ def _compact(
     return renumbered, user_ids[users], catalogue.take(items)
 
 
-def _unused_notes(table: Table, schema: Schema) -> list[str]:
+def _unused_notes(table: Table, schema: Schema, used: Collection[str] = ()) -> list[str]:
     """What is left out of a table, one note a column unless there are many."""
-    columns = table.unused
+    columns = [column for column in table.unused if column not in used]
     if len(columns) > _NOTED:
         first = ", ".join(quote(column) for column in columns[:_NOTED])
         return [f"{len(columns):,} columns of {table.name} are not used: {first}, ..."]

@@ -16,6 +16,9 @@ MAX_PATH = 1_024
 MAX_TABLE_BYTES = 8 << 30
 # As many as a spreadsheet can have.
 MAX_COLUMNS = 16_384
+# Between the values of a column that holds several, and between the levels of a path.
+LIST_MARK = "|"
+PATH_MARK = " > "
 # What is told of a pair of domains is told of each pair.
 MAX_DOMAINS = 100
 
@@ -29,12 +32,14 @@ class Schema:
     stem : the file name without its suffix
     coded : columns that may be kept as codes into their distinct values, where there are too many
         rows to keep a text for each
+    further : how many columns of other names are kept beside them, as text
     """
 
     stem: str
     required: tuple[str, ...]
     optional: tuple[str, ...]
     coded: tuple[str, ...] = ()
+    further: int = 0
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -44,6 +49,12 @@ class Schema:
         """Those of the names that are none of its columns."""
         return tuple(name for name in names if name not in self.columns)
 
+    def kept(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Those of the names that are its columns, and the first further ones that have a name."""
+        given = list(names)
+        others = [name for name in self.unused(given) if name.strip()]
+        return (*(c for c in self.columns if c in given), *others[: self.further])
+
 
 INTERACTIONS = Schema(
     "interactions",
@@ -51,7 +62,7 @@ INTERACTIONS = Schema(
     ("timestamp", "rating", "position", "split"),
     coded=("user_id", "item_id", "domain", "split"),
 )
-ITEMS = Schema("items", ("item_id", "domain", "title"), ("description", "image"))
+ITEMS = Schema("items", ("item_id", "domain", "title"), ("description", "image"), further=64)
 
 
 def quote(value: object, limit: int = 40) -> str:

@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,7 +19,7 @@ import pyarrow.parquet as pq
 from micrec_core.data.budget import Budget
 from micrec_core.data.delimited import read_delimited
 from micrec_core.data.dialect import PLAIN, Dialect
-from micrec_core.data.schema import MAX_COLUMNS, Schema, counted, quote
+from micrec_core.data.schema import LIST_MARK, MAX_COLUMNS, Schema, counted, quote
 from micrec_core.data.sources import (
     NOT_UTF8,
     delimiter_of,
@@ -151,6 +152,7 @@ def read_jsonl(data: bytes, name: str, schema: Schema, dialect: Dialect = PLAIN)
     lines: list[int] = []
     kept = {*schema.columns, *(n for several in dialect.columns.values() for n in several)}
     seen: dict[str, None] = {}
+    further: tuple[str, ...] = ()
     for line, raw in zip(count(1), io.BytesIO(data), strict=False):
         if raw.strip():
             row = _json_object(raw, f"{name}, line {line}")
@@ -158,8 +160,11 @@ def read_jsonl(data: bytes, name: str, schema: Schema, dialect: Dialect = PLAIN)
             if len(seen) > MAX_COLUMNS:
                 check_header(f"{name}, line {line}", list(seen), schema)
             # Beyond those that guesses look at, what no column is read from is let go at once.
-            many = len(rows) >= _SAMPLE
-            rows.append({k: v for k, v in row.items() if k in kept} if many else row)
+            if len(rows) < _SAMPLE:
+                further = schema.kept(seen)
+            elif not kept.issuperset(row):
+                row = {k: v for k, v in row.items() if k in kept or k in further}
+            rows.append(row)
             lines.append(line)
     theirs = list(seen)
     names = dialect.renamed(name, theirs, schema)
@@ -184,6 +189,9 @@ def read_jsonl(data: bytes, name: str, schema: Schema, dialect: Dialect = PLAIN)
                 for v, line in zip(values, lines, strict=True)
             ]
         columns[column] = _json_array(values, column, name, lines)
+    for column in schema.kept(names):
+        if column not in columns:
+            columns[column] = further_text([row.get(column) for row in rows])
     return Table(
         name, columns, len(rows), schema.unused(names), lambda row: f"{name}, line {lines[row]}",
         names=tuple(theirs),
@@ -271,10 +279,11 @@ def _arrow_table(found: pa.Table, name: str, schema: Schema, dialect: Dialect = 
     check_header(name, names, schema, lambda: _sample(found.rename_columns(names)))
     if found.num_rows == 0:
         raise DataError(f"{name} has columns but no row; add rows")
+    kept = schema.kept(names)
     columns = {
         c: _parquet_array(found.column(k), c, name, schema)
         for k, c in enumerate(names)
-        if c in schema.columns
+        if c in kept
     }
     place = f"{name}, row "
     return Table(
@@ -304,7 +313,7 @@ def read_parquet(
                 names = dialect.renamed(name, theirs, schema)
                 check_header(name, names, schema, lambda: _head(file, names))
                 n_rows = file.metadata.num_rows
-            wanted = {c: theirs[names.index(c)] for c in schema.columns if c in names}
+            wanted = {c: theirs[names.index(c)] for c in schema.kept(names)}
             if n_rows == 0:
                 raise DataError(f"{name} has columns but no row; add rows")
             columns = _parquet_columns(stream, wanted, name, schema, budget or Budget())
@@ -336,6 +345,9 @@ def table_of_frame(frame: pd.DataFrame, schema: Schema) -> Table:
     except pa.ArrowException as error:
         raise DataError(f"{name} mixes kinds of values ({error}); make each column one") from None
     columns = {c: _parquet_array(table.column(c), c, name, schema) for c in table.column_names}
+    for column, theirs in zip(names, frame.columns, strict=True):
+        if column in schema.kept(names) and column not in columns:
+            columns[column] = further_text(frame[theirs].tolist())
     return Table(name, columns, len(frame), schema.unused(names), lambda row: f"{name}.iloc[{row}]")
 
 
@@ -392,6 +404,8 @@ def _unpacked(array: pa.Array, coded: bool) -> int:
 
 def _parquet_array(column: pa.ChunkedArray, name: str, file: str, schema: Schema) -> pa.Array:
     """A column of one batch: text, codes into texts, or whole numbers."""
+    if name not in schema.columns:
+        return _further_array(column)
     whole = pa.types.is_integer(column.type) and name in ("timestamp", "rating", "position")
     if whole and column.null_count == 0:
         return pa.concat_arrays(column.chunks)
@@ -408,6 +422,32 @@ def _recoded(array: pa.DictionaryArray, name: str, file: str) -> pa.DictionaryAr
     words = pa.concat_arrays([words, pa.array([""], pa.large_string())]).dictionary_encode()
     codes = words.indices.take(pc.fill_null(array.indices.cast(pa.int64()), len(words) - 1))
     return pa.DictionaryArray.from_arrays(codes, words.dictionary)
+
+
+def further_text(values: Sequence[Any]) -> pa.LargeStringArray:
+    """Any values as texts: those of a list joined, nothing for what is no plain value."""
+    return pa.array([_further(value) for value in values], pa.large_string())
+
+
+def _further(value: Any) -> str:
+    if isinstance(value, list | tuple | np.ndarray):
+        return LIST_MARK.join(filter(None, map(_further, value)))
+    # NaN, of which a frame's empty fields are made, is unlike itself.
+    if value is None or value is pd.NA or isinstance(value, dict | bytes) or value != value:
+        return ""
+    return str(value).encode("utf-8", "ignore").decode()
+
+
+def _further_array(column: pa.ChunkedArray) -> pa.LargeStringArray:
+    if pa.types.is_nested(column.type):
+        return further_text(column.to_pylist())
+    try:
+        flat = pc.fill_null(_plain(column).cast(pa.large_string()), "")
+        array = pa.concat_arrays(flat.chunks)
+        array.validate(full=True)
+    except (pa.ArrowException, UnicodeDecodeError):
+        return constant("", len(column))
+    return array
 
 
 def _parquet_text(column: pa.ChunkedArray, name: str, file: str) -> pa.LargeStringArray:

@@ -65,6 +65,8 @@ class Domain:
         an empty string is a missing description or image; an image is a path below the dataset
     edges : every interaction, duplicates merged
     split : int8 [len(edges)], TRAIN, VALID or TEST
+    attributes : str objects [n_items], what further columns say of each item
+        (``data.attributes``); None where there are none
     """
 
     name: str
@@ -76,6 +78,7 @@ class Domain:
     images: NDArray[np.object_]
     edges: Edges
     split: NDArray[np.int8]
+    attributes: NDArray[np.object_] | None = None
 
     def ids_of(self, edges: Edges) -> set[str]:
         """Ids of the users of some of its edges."""
@@ -151,8 +154,8 @@ class Written:
 class Dataset:
     """Domains, one or more, that share a space of user ids.
 
-    ``fingerprint`` is the SHA-256 (hex) of the parsed content: domains, ids, texts, image bytes,
-    interactions and split; the same content in another file format gives the same fingerprint.
+    ``fingerprint`` is the SHA-256 (hex) of the parsed content: domains, ids, texts,
+    attributes, image bytes, interactions and split; the same content in another file format gives the same fingerprint.
     ``notes`` are sentences on what reading changed (duplicates merged, ratings or unknown items
     dropped, k-core, how the split was made). Where descriptions that a model wrote are used
     (``data.generated``), ``written`` has them domain by domain, and ``originals`` the tables' own.

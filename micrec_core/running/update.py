@@ -177,7 +177,7 @@ def catalogues(bundle: Bundle) -> tuple[Catalogue, ...]:
     out = []
     for part in bundle.domains:
         nothing = np.full(len(part.item_ids), "", object)
-        out.append(Catalogue(part.name, part.label, part.item_ids, part.titles, nothing, nothing))
+        out.append(Catalogue(part.name, part.label, part.item_ids, part.titles, *[nothing] * 3))
     return tuple(out)
 
 
