@@ -20,7 +20,8 @@ from pydantic import (
 from micrec_core.errors import ConfigError
 from micrec_core.mechanisms import MECHANISMS, mechanisms
 from micrec_core.method.configurations import CONFIGURATIONS, DENSE_FROM, OURS
-from micrec_core.modalities.registry import MODALITIES, default_encoders, in_order, modality
+from micrec_core.modalities.modality import NO_ENCODER
+from micrec_core.modalities.registry import MODALITIES, USUAL, default_encoders, in_order, modality
 
 if TYPE_CHECKING:
     from micrec_core.baselines.contract import Option
@@ -213,6 +214,7 @@ class RunSettings(Settings):
         out = dump(self)
         specs = out.pop("features")
         flat = {name: specs.pop(name) for name in MODALITIES}
+        flat = {name: s for name, s in flat.items() if name in USUAL or s != NO_ENCODER}
         return out | flat | ({"features": specs} if specs else {})
 
     @model_validator(mode="after")

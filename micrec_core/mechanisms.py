@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from micrec_core.modalities.registry import MODALITIES, listed, modality
+from micrec_core.modalities.registry import USUAL, listed, modality
 from micrec_core.names import FULL
 
 ALL = "all"
@@ -41,9 +41,9 @@ class Mechanism:
 
 
 MECHANISMS: dict[str, Mechanism] = {
-    **{name: Mechanism(f"without {m.label.lower()}", name) for name, m in MODALITIES.items()},
+    **{name: Mechanism(f"without {m.label.lower()}", name) for name, m in USUAL.items()},
     "modality": Mechanism(
-        f"without {listed(m.label.lower() for m in MODALITIES.values())}", modality=ALL
+        f"without {listed(m.label.lower() for m in USUAL.values())}", modality=ALL
     ),
     "contrast": Mechanism("without contrast", overlap=True, training={"contrast": 0.0}),
     "self-enhanced": Mechanism("without self-enhanced loss", training={"self_enhanced": 0.0}),

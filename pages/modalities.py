@@ -6,7 +6,7 @@ import streamlit as st
 from micrec_core.figures import ablations, calibration
 from micrec_core.figures import modalities as figures
 from micrec_core.figures.picking import own_seed, pick
-from micrec_core.modalities.registry import MODALITIES, listed
+from micrec_core.modalities.registry import USUAL, listed
 from micrec_core.names import VARIANTS, WEIGHTS
 from micrec_core.ui import serve
 from micrec_core.ui.encoder_cards import show_encoders
@@ -18,7 +18,7 @@ from micrec_core.ui.widgets import cells, chart, empty, missing, page_head
 
 page_head(
     "modalities",
-    f"Every user and item weighs {' against '.join(MODALITIES)} by what can be observed: how alike "
+    f"Every user and item weighs {' against '.join(USUAL)} by what can be observed: how alike "
     "its items are in each, and how many there are. A missing modality must weigh nothing.",
 )
 this = opened()
@@ -116,8 +116,7 @@ nothing = weights is not None and not figures.weighs(weights)
 if nothing:
     empty(
         "There is nothing to weigh",
-        f"This run's model takes no {listed(MODALITIES, 'or')}: interactions have all of every "
-        "score.",
+        f"This run's model takes no {listed(USUAL, 'or')}: interactions have all of every score.",
     )
 elif weights is None:
     empty(
@@ -130,7 +129,7 @@ else:
     show_weights(weights)
     show_calibration(weights)
 if not nothing:
-    show_effect([*MODALITIES] if weights is None else figures.names(weights))
+    show_effect([*USUAL] if weights is None else figures.names(weights))
 show_encoders(this)
 st.header("Look at one", anchor=False)
 explore(this, None if nothing else weights)

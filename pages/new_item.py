@@ -1,6 +1,6 @@
 import streamlit as st
 
-from micrec_core.modalities.registry import MODALITIES, listed
+from micrec_core.modalities.registry import USUAL, listed
 from micrec_core.ui import serve
 from micrec_core.ui.made_up import proof
 from micrec_core.ui.new_item import fold, make, show_place, show_ranks, show_who
@@ -17,7 +17,7 @@ needs_recommender(this.run)
 if not serve.recommender(this).modalities:
     empty(
         "This run's model cannot place a new item",
-        f"It takes no {listed(MODALITIES, 'or')}: it knows an item by interactions alone, and one "
+        f"It takes no {listed(USUAL, 'or')}: it knows an item by interactions alone, and one "
         "made up here has none.",
         see="modalities",
     )

@@ -24,6 +24,10 @@ _SAYS = {
         Annotated[str, Field(max_length=MAX_SENTENCE)] | None,
         Field(None, description="What they say, in words."),
     ),
+    "values": (
+        Annotated[str, Field(max_length=MAX_SENTENCE)] | None,
+        Field(None, description="Values of columns, such as brand=Acme; price=3..8."),
+    ),
     "picture": (
         Base64Bytes | None,
         Field(

@@ -27,9 +27,11 @@ def _encoder(modality: Modality) -> inspect.Parameter:
 
 
 def _document(modality: Modality) -> inspect.Parameter:
-    sentence = modality.asks == "sentence"
-    words = "What they say they like." if sentence else f"A {modality.noun} of what they like."
-    kind = str | None if sentence else Path | None
+    words = {
+        "sentence": "What they say they like.",
+        "values": "Values of columns that they like: brand=Acme; price=3..8.",
+    }.get(str(modality.asks), f"A {modality.noun} of what they like.")
+    kind = Path | None if modality.asks == "picture" else str | None
     return _option(modality.name, kind, None, typer.Option(help=words))
 
 

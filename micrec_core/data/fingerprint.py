@@ -15,8 +15,8 @@ from micrec_core.errors import DataError
 _BLOCK = 1 << 20  # interactions hashed at a time
 
 
-def fingerprint(root: Path, domains: Sequence[Domain]) -> str:
-    """Hash domains, ids, texts, attributes, image bytes, interactions and split.
+def fingerprint(root: Path, domains: Sequence[Domain], relations: Sequence[str] = ()) -> str:
+    """Hash domains, ids, texts, attributes, image bytes, interactions, split and relations.
 
     Independent of file format, compression and the order of rows in either table: items and users
     are taken in sorted order of their ids. Rows of two datasets with one fingerprint may therefore
@@ -27,6 +27,7 @@ def fingerprint(root: Path, domains: Sequence[Domain]) -> str:
     ----------
     root : the folder that image paths start from
     domains : in dataset order, which counts
+    relations : a text for each statement, sorted
 
     Returns
     -------
@@ -56,6 +57,8 @@ def fingerprint(root: Path, domains: Sequence[Domain]) -> str:
             rows = by_pair[start : start + _BLOCK]
             triples = np.stack([user[rows], item[rows], domain.split[rows]], axis=1)
             digest.update(np.ascontiguousarray(triples, dtype="<i8").tobytes())
+    if relations:
+        _strings(digest, relations)
     return digest.hexdigest()
 
 

@@ -20,6 +20,7 @@ from micrec_core.data.interactions import Log, drop_low_ratings, drop_unknown, r
 from micrec_core.data.items import Catalogue, read_catalogues
 from micrec_core.data.kcore import core_mask
 from micrec_core.data.lookalikes import twins_note
+from micrec_core.data.relations import read_relations
 from micrec_core.data.schema import INTERACTIONS, ITEMS, MAX_TABLE_BYTES, Schema, counted, quote
 from micrec_core.data.sources import domain_of, find_sources
 from micrec_core.data.table_files import items_of, read_atomic, read_tables, table_of_frame
@@ -78,7 +79,7 @@ def read_dataset(
     if dialect is not None:
         about = replace(about, dialect=dialect)
     interactions, items = read_both(root, about.dialect, max_table_bytes)
-    return _from_tables(interactions, items, about, root, reading)
+    return _from_tables(interactions, items, about, root, reading, related=True)
 
 
 def read_both(root: Path, dialect: Dialect, most: int = MAX_TABLE_BYTES) -> tuple[Table, Table]:
@@ -137,8 +138,14 @@ def dataset_of_frames(
 
 
 def _from_tables(
-    interactions: Table, items: Table, about: About, root: Path, reading: Reading
+    interactions: Table,
+    items: Table,
+    about: About,
+    root: Path,
+    reading: Reading,
+    related: bool = False,
 ) -> Dataset:
+    """``related``: whether the folder may hold relations beside the two tables."""
     catalogues = read_catalogues(items, about, root)
     notes = [note for table in (items, interactions) for note in table.notes]
     found = attributes.kinds(items, about.attributes)
@@ -161,16 +168,19 @@ def _from_tables(
         for d, catalogue in enumerate(catalogues)
     )
     _overlap_note(domains, notes)
+    drop = reading.unknown_items == "drop"
+    relations = read_relations(root, catalogues, notes, drop=drop) if related else None
     return Dataset(
         name=about.name,
         root=root,
         domains=domains,
-        fingerprint=fingerprint(root, domains),
+        fingerprint=fingerprint(root, domains, relations.lines() if relations else ()),
         synthetic=about.synthetic,
         source=about.source,
         licence=about.licence,
         notes=tuple(notes),
         reading=reading,
+        relations=relations,
     )
 
 

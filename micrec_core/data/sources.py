@@ -70,10 +70,22 @@ def find_sources(root: Path) -> Sources:
             raise DataError(
                 f"{root.name} has no {stem} table; add {stem}.csv (or {', '.join(SUFFIXES[1:])})"
             )
-        if len(found) > 1:
-            names = " and ".join(p.name for p in found)
-            raise DataError(f"{root.name} holds {names}, and only one can be meant; keep one")
-    return Sources(_parts(tables["interactions"][0]), _parts(tables["items"][0]), False)
+    return Sources(tables_of(root, INTERACTIONS), tables_of(root, ITEMS), False)
+
+
+def tables_of(root: Path, schema: Schema) -> tuple[Path, ...]:
+    """The files of one table of a dataset folder; none where it has none.
+
+    Raises
+    ------
+    DataError
+        There are two candidates for it.
+    """
+    found = _candidates(root, schema)
+    if len(found) > 1:
+        names = " and ".join(p.name for p in found)
+        raise DataError(f"{root.name} holds {names}, and only one can be meant; keep one")
+    return _parts(found[0]) if found else ()
 
 
 def read_bytes(path: Path, budget: Budget | None = None, *, encoding: str = "") -> bytes:

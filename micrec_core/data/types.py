@@ -150,12 +150,42 @@ class Written:
     by: NDArray[np.object_]
 
 
+@dataclass(frozen=True)
+class Relations:
+    """Statements between nodes, each once.
+
+    Attributes
+    ----------
+    names : str objects [n_nodes], item ids and names of entities
+    domain : int32 [n_nodes], which domain an item is of, -1 of an entity
+    kinds : str objects [n_kinds], the relations there are
+    head, relation, tail : int32 [n], rows of ``names`` and of ``kinds``
+    """
+
+    names: NDArray[np.object_]
+    domain: NDArray[np.int32]
+    kinds: NDArray[np.object_]
+    head: NDArray[np.int32]
+    relation: NDArray[np.int32]
+    tail: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.head)
+
+    def lines(self) -> list[str]:
+        """A text for each statement, sorted: their identity."""
+        said = [f"{d} {name}" for d, name in zip(self.domain, self.names, strict=True)]
+        triples = zip(self.head, self.relation, self.tail, strict=True)
+        return sorted(f"{said[h]}\t{self.kinds[r]}\t{said[t]}" for h, r, t in triples)
+
+
 @dataclass(frozen=True, repr=False)
 class Dataset:
     """Domains, one or more, that share a space of user ids.
 
-    ``fingerprint`` is the SHA-256 (hex) of the parsed content: domains, ids, texts,
-    attributes, image bytes, interactions and split; the same content in another file format gives the same fingerprint.
+    ``fingerprint`` is the SHA-256 (hex) of the parsed content: domains, ids, texts, attributes,
+    image bytes, interactions, split and relations; the same content in another file format gives
+    the same fingerprint.
     ``notes`` are sentences on what reading changed (duplicates merged, ratings or unknown items
     dropped, k-core, how the split was made). Where descriptions that a model wrote are used
     (``data.generated``), ``written`` has them domain by domain, and ``originals`` the tables' own.
@@ -172,6 +202,10 @@ class Dataset:
     reading: Reading = Reading()
     written: tuple[Written, ...] = ()
     originals: tuple[NDArray[np.object_], ...] = ()
+
+
+@dataclass(frozen=True)
+    relations: Relations | None = None
 
     def __repr__(self) -> str:
         counts = "; ".join(

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from micrec_core.figures import theme
-from micrec_core.modalities.registry import MODALITIES, listed
+from micrec_core.modalities.registry import MODALITIES
 
 
 def degree_curves(degrees: Mapping[str, NDArray[np.integer]], title: str) -> go.Figure:
@@ -87,7 +87,7 @@ _DESCRIBED = {
     "items_without_train": "Items without a train interaction",
     "missing.title": "Items without a title",
     **{f"missing.{m.name}": f"Items without {m.lacking}" for m in MODALITIES.values()},
-    "missing.both": f"Items without {listed((m.noun for m in MODALITIES.values()), 'or')}",
+    "missing.both": "Items without any of these",
 }
 
 

@@ -24,7 +24,7 @@ from micrec_core.modalities.encoders import load_encoder, make_encoder
 from micrec_core.modalities.hashing import hash_bytes, hash_file
 from micrec_core.modalities.modality import NO_ENCODER
 from micrec_core.modalities.precomputed import PrecomputedVectors
-from micrec_core.modalities.registry import MODALITIES, default_encoders, in_order, modality
+from micrec_core.modalities.registry import MODALITIES, USUAL, default_encoders, in_order, modality
 
 logger = logging.getLogger(__name__)
 
@@ -91,6 +91,11 @@ def encode_dataset(
         if specs[name] == NO_ENCODER:
             continue
         made = _encode_modality(dataset, name, specs[name], fit, store, device)
+        if made is None and name not in USUAL:
+            raise DataError(
+                f"no item to learn from has {modality(name).lacking}, so --{name} "
+                f"{specs[name]} has nothing to go by; leave it out"
+            )
         if made is None:
             continue
         encoder, matrix, bad = made
@@ -148,13 +153,17 @@ def encode_more(
 
 
 def items_saying(dataset: Dataset) -> dict[str, list[NDArray[np.bool_]]]:
-    """Modality -> per domain, bool [n_items], which items say something in it; none is encoded."""
+    """Modality -> per domain, bool [n_items], which items say something in it; none is encoded.
+
+    A modality that is not usual is left out where no item says anything in it.
+    """
     ends = np.cumsum([domain.n_items for domain in dataset.domains])[:-1]
-    return {
-        name: np.split(np.array([x is not None for x in found.items(dataset)], bool), ends)
+    said = {
+        name: np.array([x is not None for x in found.items(dataset)], bool)
         for name, found in MODALITIES.items()
         if found.items is not None
     }
+    return {m: np.split(some, ends) for m, some in said.items() if m in USUAL or some.any()}
 
 
 def _fit_rows(dataset: Dataset, fit_items: Sequence[NDArray[np.bool_]] | None) -> NDArray[np.bool_]:

@@ -66,7 +66,8 @@ class Modality:
     choices : first word of a spec -> encoder; ``precomputed`` goes for every modality
     items : what the items of a dataset say in it, domain after domain: texts (str) or files (Path)
         to be encoded, None for an item that says nothing; without it, vectors must be supplied
-    asks : what someone new is asked for in it; None where they cannot say it
+    asks : what someone new is asked for in it (values are as ``brand=Acme; price=3..8``); None
+        where they cannot say it
     """
 
     name: str
@@ -80,7 +81,7 @@ class Modality:
     encoder: str = NO_ENCODER
     choices: Mapping[str, Choice] = field(default_factory=dict)
     items: Callable[[Dataset], list[Any]] | None = None
-    asks: Literal["sentence", "picture"] | None = None
+    asks: Literal["sentence", "picture", "values"] | None = None
 
 
 def _clip() -> type[Encoder]:

@@ -11,13 +11,21 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from micrec_core.errors import ConfigError
+from micrec_core.modalities.attributes import ATTRIBUTES
 from micrec_core.modalities.image import IMAGE
-from micrec_core.modalities.modality import Modality
+from micrec_core.modalities.knowledge import KNOWLEDGE
+from micrec_core.modalities.modality import NO_ENCODER, Modality
 from micrec_core.modalities.text import TEXT
 
 MODALITIES: dict[str, Modality] = {
     TEXT.name: TEXT,
     IMAGE.name: IMAGE,
+    ATTRIBUTES.name: ATTRIBUTES,
+    KNOWLEDGE.name: KNOWLEDGE,
+}
+# Those that are taken where nobody says which; the others are asked for.
+USUAL: dict[str, Modality] = {
+    name: found for name, found in MODALITIES.items() if found.encoder != NO_ENCODER
 }
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
@@ -39,7 +47,7 @@ _TAKEN = frozenset(
     )
 )
 # For modalities that a dataset brings; from Paul Tol's muted palette, in no other use here.
-_COLOURS = ("#882255", "#999933", "#332288", "#661100")
+_COLOURS = ("#332288", "#661100", "#117733", "#44AA99")
 _SYMBOLS = ("star", "cross", "hexagon", "triangle-down")
 
 
@@ -90,8 +98,8 @@ def spoken_to() -> list[Modality]:
 
 
 def nouns(last: str = "and") -> str:
-    """``texts and pictures``: what the registered modalities are said by."""
-    return listed((found.nouns for found in MODALITIES.values()), last)
+    """``texts and pictures``: what the usual modalities are said by."""
+    return listed((found.nouns for found in USUAL.values()), last)
 
 
 def given(documents: Mapping[str, Any]) -> dict[str, Any]:

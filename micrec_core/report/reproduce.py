@@ -51,7 +51,7 @@ def _changed(config: Mapping[str, Any], base: Mapping[str, Any]) -> list[str]:
     """Options and ``--set`` words for what differs."""
     words = ["--preset", config["recipe"]] if config["recipe"] != "auto" else []
     for key in _OPTIONS:
-        if config[key] != base[key]:
+        if config.get(key) != base.get(key):
             words += [f"--{key.replace('_', '-')}", str(config[key])]
     for name, spec in config.get("features", {}).items():
         words += ["--features", f"{name}={spec}"]

@@ -17,7 +17,7 @@ from micrec_core.errors import DataError
 from micrec_core.evaluation.parallel import n_cores
 from micrec_core.modalities.dataset import DatasetFeatures
 from micrec_core.modalities.image import item_images
-from micrec_core.modalities.registry import MODALITIES, in_order
+from micrec_core.modalities.registry import USUAL, in_order
 from micrec_core.training.prepare import Prepared
 
 # Pixels of the longer side of a stored picture; how large it is shown: ui/cards.py.
@@ -32,7 +32,7 @@ def catalogue_frame(prepared: Prepared, progress: Progress) -> pd.DataFrame:
     Where texts that a model wrote are used, ``description_generated`` and ``generated_by`` too.
     """
     pictures = thumbnails(item_images(prepared.dataset), progress)
-    names = in_order((*MODALITIES, *prepared.features.modalities))
+    names = in_order((*USUAL, *prepared.features.modalities))
     parts, start = [], 0
     pairs = zip(prepared.dataset.domains, prepared.knowledge.domains, strict=True)
     for d, (domain, part) in enumerate(pairs):

@@ -27,7 +27,7 @@ from micrec_core.evaluation.ranking import rank_embeddings
 from micrec_core.method.gate import Gate
 from micrec_core.method.inputs import Side
 from micrec_core.method.micrec import Encoded, MICRec
-from micrec_core.modalities.registry import MODALITIES
+from micrec_core.modalities.registry import USUAL
 from micrec_core.running.effects import effects
 from micrec_core.training.prepare import Prepared
 
@@ -99,7 +99,7 @@ def _parts(model: MICRec, embeddings: Tensor) -> Parts:
 
 def _frame(prepared: Prepared, view: _View, rows: NDArray[np.int64]) -> pd.DataFrame:
     names = prepared.inputs.modalities
-    listed = tuple(dict.fromkeys((*MODALITIES, *names)))
+    listed = tuple(dict.fromkeys((*USUAL, *names)))
     out = pd.DataFrame(
         {
             "entity": view.entity,

@@ -65,7 +65,10 @@ def _evidence(bundle: Bundle, user: User) -> Step:
         {"domain": part.label, "kind": user.kind[part.name], "likes": len(user.items[d])}
         for d, part in enumerate(bundle.domains)
     ]
-    given = [f"a {modality(m).asks or modality(m).noun}" for m in in_order(user.documents)]
+    given = [
+        asked.nouns if asked.asks == "values" else f"a {asked.asks or asked.noun}"
+        for asked in map(modality, in_order(user.documents))
+    ]
     more = f" Beside that they gave {' and '.join(given)}." if given else ""
     words = "Everything that follows is computed from this; no parameter is changed."
     return Step("What is known", words + more, pd.DataFrame(rows))

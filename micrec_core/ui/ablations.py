@@ -11,7 +11,7 @@ from micrec_core.figures.findings import TABLES, Findings
 from micrec_core.figures.picking import pick
 from micrec_core.figures.theme import metric_label, source_label
 from micrec_core.mechanisms import variant_label
-from micrec_core.modalities.registry import MODALITIES, in_order, listed
+from micrec_core.modalities.registry import USUAL, in_order, listed
 from micrec_core.names import COHORTS, EVERYONE, FULL_LIST, HEADLINE
 from micrec_core.protocols import CURVES, PROTOCOL_LABELS
 from micrec_core.ui.library import Opened
@@ -112,7 +112,7 @@ def _stress(opened: Opened, frame: pd.DataFrame, stress: str) -> None:
     names = {
         "protocol": ("Question", "known", PROTOCOL_LABELS),
         "cohort": ("Users", "all", COHORTS),
-        "modality": ("Lost", next(iter(MODALITIES)), _lost(rows)),
+        "modality": ("Lost", next(iter(USUAL)), _lost(rows)),
     }
     have = [c for c in names if c in rows and rows[c].nunique() > 1]
     for cell, column in zip(cells(len(have), 180), have, strict=False):
@@ -135,4 +135,4 @@ def _stress(opened: Opened, frame: pd.DataFrame, stress: str) -> None:
 def _lost(rows: pd.DataFrame) -> dict[str, str]:
     """What is lost in a row -> how it is called: one modality, or all of them."""
     names = in_order(set(rows["modality"]) - {"all"}) if "modality" in rows else ()
-    return {m: source_label(m) for m in names} | {"all": listed(names or MODALITIES).capitalize()}
+    return {m: source_label(m) for m in names} | {"all": listed(names or USUAL).capitalize()}

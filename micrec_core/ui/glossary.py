@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from micrec_core.modalities.registry import MODALITIES, listed
+from micrec_core.modalities.registry import USUAL, listed
 
 WORDS = {
     "domain": "A shop or category with its own items; a user may be known in one or in several.",
@@ -10,7 +10,7 @@ WORDS = {
     "template": "A user or item that owns a trained vector; everyone else is built from templates.",
     "hot, warm, cold": "Hot: was in training. Warm: was not, but has interactions or features now. "
     "Cold: has nothing in this domain.",
-    "modality": f"A kind of content: {listed(MODALITIES, 'or')}. "
+    "modality": f"A kind of content: {listed(USUAL, 'or')}. "
     "Interactions (id) are set against them.",
     "neighbours": "The users or items of the same domain that are most alike in one modality.",
     "fold-in": "Computing a vector for someone new without changing a parameter of the model.",

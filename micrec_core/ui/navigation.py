@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.navigation.page import Page
 
 from micrec_core.bundled import PAGES
-from micrec_core.modalities.registry import MODALITIES, listed
+from micrec_core.modalities.registry import USUAL, listed
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
         Entry(
             "Modalities",
             ":material/tune:",
-            f"What do {listed(MODALITIES)} weigh, for whom, and does it matter?",
+            f"What do {listed(USUAL)} weigh, for whom, and does it matter?",
         ),
     ),
     "Try": (

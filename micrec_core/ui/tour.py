@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import streamlit as st
 from streamlit.navigation.page import Page
 
-from micrec_core.modalities.registry import MODALITIES, listed
+from micrec_core.modalities.registry import USUAL, listed
 from micrec_core.ui.navigation import page_file, unbound
 
 
@@ -34,7 +34,7 @@ STEPS = (
     ),
     Step(
         "modalities",
-        f"What {listed(m.noun for m in MODALITIES.values())} weigh. Where one is missing, the "
+        f"What {listed(m.noun for m in USUAL.values())} weigh. Where one is missing, the "
         "other has all of the weight; further down is what leaving one out costs, which is another "
         "question.",
     ),
