@@ -205,6 +205,7 @@ class Reason(BaseModel):
     contribution: float
     side: str
     domain: str
+    why: str = Field("", description="What the two items have in common, where there are words.")
 
 
 class ReasonsAnswer(BaseModel):

@@ -95,5 +95,7 @@ def recommendation_lines(found: dict[str, Any]) -> list[str]:
             name = reason["title"] or reason["contributor_id"]
             out.append(f"    {reason['contribution']:+.4f}  {reason['source']}, "
                        f"{reason['via']}: {name}")  # fmt: skip
+            if reason.get("why"):
+                out[-1] += f" ({reason['why']})"
     note = [found["note"]] if found["note"] else []
     return [*out, *note, f"{found['kind']} user, {found['milliseconds']:.1f} ms"]

@@ -59,8 +59,9 @@ def said(table: Table, told: Mapping[str, str]) -> NDArray[np.object_]:
         lines.append(_lines(_clean(table, column, kind), f"{name}:{kind}="))
     if not lines:
         return np.full(table.n_rows, "", object)
-    joined = pc.binary_join_element_wise(*lines, _text("\n"), null_handling="skip")
-    return joined.to_numpy(zero_copy_only=False)
+    joined = pc.binary_join_element_wise(*lines, _text("\n"))
+    joined = pc.replace_substring_regex(joined, r"\n+", "\n")
+    return pc.utf8_trim_whitespace(joined).to_numpy(zero_copy_only=False)
 
 
 def kinds(table: Table, told: Mapping[str, str]) -> dict[str, str]:
@@ -151,14 +152,14 @@ def _clean(table: Table, column: str, kind: str) -> pa.Array:
 
 
 def _lines(values: pa.Array, head: str) -> pa.Array:
-    """``column:kind=value`` of each row, a line a value; null where the row says nothing."""
+    """``column:kind=value`` of each row, a line a value; empty where the row says nothing."""
     if head.endswith((":list=", ":path=")):
         values = pc.replace_substring_regex(values, r"\s*\|\s*", f"\n{head}")
     lines = pc.binary_join_element_wise(_text(head), values, _text(""))
-    return pc.if_else(pc.equal(values, ""), _text(None), lines)
+    return pc.if_else(pc.equal(values, ""), _text(""), lines)
 
 
-def _text(value: str | None) -> pa.Scalar:
+def _text(value: str) -> pa.Scalar:
     return pa.scalar(value, pa.large_string())
 
 

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from micrec_core.errors import DataError
 from micrec_core.features import FeatureMatrix
@@ -97,6 +98,10 @@ class Encoder(ABC):
         """Fit on the inputs that ``fit_rows`` [n] marks, then encode all of them."""
         self.fit([x for x, use in zip(inputs, fit_rows, strict=True) if use])
         return self.encode(inputs, on_unreadable=on_unreadable)
+
+    def in_common(self, a: csr_matrix, b: csr_matrix) -> str:
+        """Why two sparse rows [1, vocabulary] are alike, in words; empty where it cannot tell."""
+        return ""
 
     def content_key(self) -> str:
         """What identifies the weights behind ``spec``, so that no cache outlives a change."""

@@ -27,6 +27,8 @@ from micrec_core.modalities.terms import Terms
 HOPS = 3
 GO_ON = 0.5
 MOST = 64
+# Ends that two items share, told of.
+_SAID = 2
 # Items at a time.
 _BLOCK = 4096
 _WEIGHT, _LEADS, _BACK = "\t", " → ", " ← "
@@ -49,8 +51,12 @@ class Walks(Terms):
         return {term: float(weight) for term, _, weight in pairs if term}
 
     def in_words(self, terms: Sequence[str]) -> str:
-        """``both used for → baking``: the ends that both lead to."""
-        return "; ".join(f"both {term}" for term in terms[:3])
+        """``both used for baking``, or ``Verdi composed both``: the ends that both lead to."""
+        said = []
+        for term in terms[:_SAID]:
+            word, back, name = term.partition(_BACK)
+            said.append(f"{name} {word} both" if back else f"both {word.replace(_LEADS, ' ')}")
+        return "; ".join(said)
 
 
 def item_walks(dataset: Dataset) -> list[str | None]:
@@ -112,13 +118,14 @@ def _steps(
     n, item = len(relations.names), relations.domain >= 0
     head, tail, kind = relations.head, relations.tail, relations.relation
     back = kind + len(relations.kinds)
-    # (from, relation, to), both ways, but from an item only where it is the one that walks.
+    # (from, relation, to), both ways, but to an item only where an item says so itself.
     moves = np.concatenate(
         [np.stack([head, kind, tail], axis=1), np.stack([tail, back, head], axis=1)]
     )
     itself = np.stack([tail, kind, tail], axis=1)[item[head] & item[tail]]
-    between = item[moves[:, 0]] & item[moves[:, 2]] & (moves[:, 1] >= len(relations.kinds))
-    moves = np.unique(np.concatenate([moves[~between], itself]), axis=0)
+    against = item[moves[:, 0]] & (moves[:, 1] >= len(relations.kinds))
+    others = item[moves[:, 2]] & (~item[moves[:, 0]] | against)
+    moves = np.unique(np.concatenate([moves[~others], itself]), axis=0)
     steps, step = np.unique(moves[:, 1:], axis=0, return_inverse=True)
     ones = np.ones(len(moves), np.float32)
     out = sparse.csr_matrix((ones, (moves[:, 0], step.ravel())), shape=(n, len(steps)))

@@ -25,7 +25,8 @@ class Explanation:
     Attributes
     ----------
     table : source, via, contributor_id, title, contribution, side (``user`` or ``item``), domain;
-        contributions add up to ``score``; largest first
+        contributions add up to ``score``; largest first. ``why`` where a modality's encoder has
+        words for it: what the item and a contributor have in common
     cells : user_source, item_source, contribution: which source of the user met which of the item;
         they add up to ``score`` too
     parts : source -> contribution, the sums of ``table`` by source
@@ -37,6 +38,18 @@ class Explanation:
     cells: pd.DataFrame
     parts: dict[str, float] = field(default_factory=dict)
     note: str = ""
+
+    @property
+    def alike(self) -> pd.DataFrame:
+        """Items that the explained one is like, and why in words; largest first."""
+        columns = {"by": "source", "alike": "title", "why": "why", "brings": "contribution"}
+        if "why" not in self.table:
+            return pd.DataFrame(columns=list(columns))
+        rows = self.table[self.table["why"] != ""]
+        rows = rows.assign(title=rows["title"].where(rows["title"] != "", rows["contributor_id"]))
+        out = pd.DataFrame({name: rows[column] for name, column in columns.items()})
+        keys = ["by", "alike", "why"]
+        return out.groupby(keys, sort=False, as_index=False)["brings"].sum()
 
     @property
     def remembered(self) -> pd.DataFrame:

@@ -51,6 +51,9 @@ from micrec_core.serving.what_if import without as without_parts
 if TYPE_CHECKING:
     from micrec_core.modalities.base import Encoder
 
+# Contributions that are told of in words.
+_TOLD = 20
+
 
 def _opened(path: Path) -> Recommender:
     return Recommender.open(open_run(path))
@@ -470,7 +473,42 @@ class Recommender:
         if held is not None:
             memory = held.parts(self._taken(user, d), np.array([column]))
         found = explain(self.bundle, self.sources, folded, there, memory)
+        if not isinstance(item, NewItem):
+            found = replace(found, table=self._with_why(found.table, domain, item))
         return replace(found, note=self._note(user, folded))
+
+    def alike(self, modality: str, domain: str, item: str, other: str, elsewhere: str = "") -> str:
+        """Why two items are alike by a modality, in words; empty where its encoder has none.
+
+        ``elsewhere`` : the domain of the other one, where it is another
+        """
+        if not self._tells(modality):
+            return ""
+        rows = []
+        for name, item_id in ((domain, item), (elsewhere or domain, other)):
+            d = self._directory.domain(name)
+            terms = self.bundle.domains[d].modalities[modality].features.sparse
+            assert terms is not None, f"{modality} is of terms"
+            rows.append(terms[[self._directory.item(d, item_id)]])
+        return self._encoder(modality).in_common(*rows)
+
+    def _tells(self, modality: str) -> bool:
+        """Whether what two items have in common can be said in words; no encoder is loaded."""
+        return "terms" in self.bundle.encoders[modality][0]
+
+    def _with_why(self, table: pd.DataFrame, domain: str, item_id: str) -> pd.DataFrame:
+        """With words for the largest contributions of items that the explained one is like."""
+        told = [m for m in self.modalities if self._tells(m)]
+        if not told:
+            return table
+        items = table["source"].isin(told) & table["via"].str.contains("alike by")
+        items &= (table["contributor_id"] != "") & ~table["via"].str.startswith("user")
+        why = pd.Series("", index=table.index)
+        for row in table[items].head(_TOLD).itertuples():
+            why[row.Index] = self.alike(
+                str(row.source), domain, item_id, str(row.contributor_id), str(row.domain)
+            )
+        return table.assign(why=why)
 
     def _item(self, d: int, item: str | NewItem) -> Folded:
         if isinstance(item, NewItem):

@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from micrec_core.figures import recommendations as figures
+from micrec_core.figures.theme import source_label
 from micrec_core.ui import serve
 from micrec_core.ui.cards import gallery, recommendation_cards, title_of
 from micrec_core.ui.glossary import word, words
@@ -113,6 +114,9 @@ def explain(opened: Opened, user: Any, found: dict[str, pd.DataFrame]) -> None:
         if len(remembered):
             st.markdown("**What the memory brings**", help=word("memory"))
             show_table(remembered.head(_REMEMBERED))
+        if len(why.alike):
+            st.markdown("**Why items are alike**", help=word("neighbours"))
+            show_table(why.alike.assign(by=why.alike["by"].map(source_label)).head(_REMEMBERED))
     with st.expander("Which source of the user met which of the item", icon=":material/grid_on:"):
         chart(
             drawn(figures.meeting, why.cells),

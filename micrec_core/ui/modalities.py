@@ -142,7 +142,10 @@ def _item(opened: Opened, weights: pd.DataFrame | None) -> None:
                 st.caption(f"This item has no {modality}, so it has no neighbours by it.")
                 continue
             near = model.similar(domain, item_id, k=5, modality=modality)
-            gallery(opened, domain, near, [f"likeness {s:.2f}" for s in near["similarity"]])
+            said = [f"likeness {s:.2f}" for s in near["similarity"]]
+            why = [model.alike(modality, domain, item_id, str(i)) for i in near["item_id"]]
+            said = [f"{s}: {w}" if w else s for s, w in zip(said, why, strict=True)]
+            gallery(opened, domain, near, said)
 
 
 def _user(opened: Opened, weights: pd.DataFrame | None) -> None:

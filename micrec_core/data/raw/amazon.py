@@ -6,11 +6,14 @@ fine-grained aspects"; Hou et al. (2024), "Bridging language and items for retri
 recommendation".
 
     2023 reviews   user_id, parent_asin (asin is one variant of it), rating, timestamp (ms)
-         products  parent_asin, title, description [texts], features [texts], images [...]
+         products  parent_asin, title, description [texts], features [texts], images [...],
+                   store, price (a number or words), categories [levels]
     2018 reviews   reviewerID, asin, overall, unixReviewTime (s)
-         products  asin, title, description [texts], feature [texts], imageURLHighRes [...]
+         products  asin, title, description [texts], feature [texts], imageURLHighRes [...],
+                   brand, price (text), category [levels]
     2014 reviews   reviewerID, asin, overall, unixReviewTime (s)
-         products  asin, title, description (text), imUrl; lines are Python literals, not JSON
+         products  asin, title, description (text), imUrl, brand, price (a number),
+                   categories [[levels]]; lines are Python literals, not JSON
 
 The edition with ratings alone is csv: with a header in 2023, and without one before, the item first
 in 2018 and the user first in 2014.
@@ -30,6 +33,12 @@ AMAZON_2023 = Keys(
     time="timestamp",
     product="parent_asin",
     descriptions=("description", "features"),
+    columns={
+        "store": ("store",),
+        "price": ("price",),
+        "category": ("categories",),
+        "features": ("features",),
+    },
     ratings=("user_id", "item_id", "rating", "timestamp"),
 )
 AMAZON_2018 = Keys(
@@ -40,6 +49,12 @@ AMAZON_2018 = Keys(
     time="unixReviewTime",
     product="asin",
     descriptions=("description", "feature"),
+    columns={
+        "brand": ("brand",),
+        "price": ("price",),
+        "category": ("category", "categories"),
+        "features": ("feature",),
+    },
     ratings=("item_id", "user_id", "rating", "timestamp"),
 )
 AMAZON_2014 = replace(

@@ -15,7 +15,7 @@ from micrec_core.data.types import SPLIT_NAMES
 from micrec_core.data.write import TEXT, constant, table_writer
 
 _BLOCK = 1 << 18
-_SUFFIXES = {"csv": ".csv.gz", "parquet": ".parquet"}
+SUFFIXES = {"csv": ".csv.gz", "parquet": ".parquet"}
 
 
 def write_interactions(
@@ -39,7 +39,7 @@ def write_interactions(
     columns |= {"split": TEXT} if with_split else {}
     words = pa.array(SPLIT_NAMES, TEXT)
     total, done = sum(len(p) for p in parts), 0
-    with table_writer(root / "interactions", columns, _SUFFIXES[tables]) as add:
+    with table_writer(root / "interactions", columns, SUFFIXES[tables]) as add:
         for k, part in enumerate(parts):
             for start in range(0, len(part), _BLOCK):
                 rows = slice(start, start + _BLOCK)
@@ -73,20 +73,22 @@ def write_items(
     id for a title.
     """
     with_images = any(p is not None for p in pictures)
+    further = list(dict.fromkeys(name for part in parts for name in part.shelf.further))
     names = ["item_id", "domain", "title", "description", *(["image"] if with_images else [])]
+    names += further
     counts = []
-    with table_writer(root / "items", dict.fromkeys(names, TEXT), _SUFFIXES[tables]) as add:
+    with table_writer(root / "items", dict.fromkeys(names, TEXT), SUFFIXES[tables]) as add:
         for part, paths in zip(parts, pictures, strict=True):
             images = pa.array([""] * len(part.item.values) if paths is None else paths, TEXT)
             blank = {"title": 0, "description": 0, "image": 0}
-            for codes, titles, descriptions in _texts(part):
-                image = images.take(codes)
+            for codes, texts in _texts(part):
+                nothing = constant("", len(codes))
                 arrays = {
                     "item_id": part.item.values.take(codes),
                     "domain": constant(part.name, len(codes)),
-                    "title": titles,
-                    "description": descriptions,
-                    "image": image,
+                    "image": images.take(codes),
+                    **{name: texts.get(name, nothing) for name in ("description", *further)},
+                    "title": texts["title"],
                 }
                 for column in blank:
                     blank[column] += arrays[column].to_pylist().count("")
@@ -96,8 +98,8 @@ def write_items(
     return counts
 
 
-def _texts(part: Part) -> Iterator[tuple[pa.Array, pa.Array, pa.Array]]:
-    """(codes of items, their titles, their descriptions), a block at a time."""
+def _texts(part: Part) -> Iterator[tuple[pa.Array, dict[str, pa.Array]]]:
+    """Codes of items, and what their file says of them by column, a block at a time."""
     code_at = np.full(len(part.shelf.ids), -1, np.int64)
     known = np.flatnonzero(part.rows >= 0)
     code_at[part.rows[known]] = known
@@ -108,11 +110,11 @@ def _texts(part: Part) -> Iterator[tuple[pa.Array, pa.Array, pa.Array]]:
         rows = np.flatnonzero(codes >= 0)
         if len(rows):
             picked = batch.take(pa.array(rows))
-            yield pa.array(codes[rows]), picked.column("title"), picked.column("description")
+            yield pa.array(codes[rows]), dict(zip(batch.schema.names, picked.columns, strict=True))
     unknown = np.flatnonzero(part.rows < 0)
     for start in range(0, len(unknown), _BLOCK):
         codes = pa.array(unknown[start : start + _BLOCK])
-        yield codes, part.item.values.take(codes), constant("", len(codes))
+        yield codes, {"title": part.item.values.take(codes)}
 
 
 def _kind(columns: Sequence[NDArray[np.float64]]) -> pa.DataType:

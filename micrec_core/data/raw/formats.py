@@ -29,7 +29,9 @@ class Format(Protocol):
         """
 
     def items(self, lines: Lines) -> Callable[[bytes], Item]:
-        """What turns a line into (item id, title, description); texts are clean."""
+        """What turns a line into (item id, title, description) and a text for each column that it
+        names in ``lines.further``; texts are clean.
+        """
 
 
 FORMATS: dict[str, Format] = {

@@ -21,9 +21,9 @@ _GZIP = b"\x1f\x8b"
 
 
 # (user id, item id, rating, time), the last two NaN where a file has none, and a split where it has
-# one; (item id, title, description), the texts clean.
+# one; (item id, title, description, one for each of ``Lines.further``), the texts clean.
 Interaction = tuple[str, str, float, float] | tuple[str, str, float, float, float]
-Item = tuple[str, str, str]
+Item = tuple[str, ...]
 
 
 class BadLine(ValueError):
@@ -57,12 +57,16 @@ class Lines:
     number : 1-based line that was given last
     dialect : names of columns and marks that were given for it
     header : names of its columns as it calls them, once they were read; none of records
+    sequences : those of them that hold several values with spaces between
+    further : what is kept of an item beside its title and description, once the format is known
     """
 
     def __init__(self, path: Path, dialect: Dialect = PLAIN) -> None:
         """Open the file; DataError where that cannot be."""
         self.dialect = dialect
         self.header: tuple[str, ...] = ()
+        self.further: tuple[str, ...] = ()
+        self.sequences: frozenset[str] | set[str] = frozenset()
         self._peeked: bytes | None = None
         check_file(path)
         self.name = path.name

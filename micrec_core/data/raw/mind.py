@@ -36,11 +36,13 @@ def interactions(lines: Lines) -> Callable[[bytes], list[Interaction]]:
 
 
 def items(lines: Lines) -> Callable[[bytes], Item]:
-    """What turns a line into (item id, title, abstract)."""
+    """What turns a line into (item id, title, abstract, path of category and subcategory)."""
+    lines.further = ("category",)
 
     def parse(line: bytes) -> Item:
         fields = _fields(line, 5, "id, category, subcategory, title and abstract")
-        return fields[0], texts.title(fields[3]), texts.description(fields[4])
+        path = texts.value("category", fields[1:3])
+        return fields[0], texts.title(fields[3]), texts.description(fields[4]), path
 
     return parse
 

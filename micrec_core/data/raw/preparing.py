@@ -19,7 +19,7 @@ from micrec_core.data.dialect import PLAIN, Dialect
 from micrec_core.data.folders import new_folder
 from micrec_core.data.progress import Progress, silent
 from micrec_core.data.raw import mmrec
-from micrec_core.data.raw.blocks import write_interactions, write_items
+from micrec_core.data.raw.blocks import SUFFIXES, write_interactions, write_items
 from micrec_core.data.raw.filters import Part, Rules, filter_log
 from micrec_core.data.raw.formats import FORMATS, Format
 from micrec_core.data.raw.lines import check_file
@@ -27,7 +27,11 @@ from micrec_core.data.raw.picture_folder import copy_pictures
 from micrec_core.data.raw.rows import empty_shelf, read_log, read_shelf, split_of
 from micrec_core.data.raw.texts import DESCRIPTION_LIMIT, TITLE_LIMIT
 from micrec_core.data.raw.vectors import write_vectors
+from micrec_core.data.relations import RELATIONS, linked, statements
 from micrec_core.data.schema import MAX_DOMAIN, counted, nearest, quote
+from micrec_core.data.sources import domain_of
+from micrec_core.data.text_table import join_tables
+from micrec_core.data.write import TEXT, table_writer
 from micrec_core.errors import ConfigError, DataError
 from micrec_core.names import ONE_DOMAIN
 
@@ -79,7 +83,8 @@ def prepare(
     options: Options | None = None,
     progress: Progress = silent,
 ) -> dict[str, Any]:
-    """Write ``interactions``, ``items``, ``dataset.toml`` and perhaps ``images`` below ``out``.
+    """Write ``interactions``, ``items``, ``dataset.toml`` and perhaps ``images`` and ``relations``
+    below ``out``.
 
     Nothing is downloaded. Items without interactions are left out, repeated interactions merged
     (the earliest stays), titles and descriptions made plain and cut.
@@ -118,6 +123,7 @@ def prepare(
         for part in parts:
             part.shelf.path.unlink()
         found = write_vectors(work, [_vectors(form, s) for s in sources], parts)
+        found += _relations(work, form, sources, parts, tables)
         about = _about(reader, sources, chosen)
         (work / FILE).write_text(about, encoding="utf-8", newline="\n")
     domains = {
@@ -206,6 +212,26 @@ def _part(reader: Format, source: Source, work: Path, options: Options, tell: Pr
 def _vectors(form: str, source: Source) -> dict[str, Path]:
     """Files of vectors that a format keeps beside its interactions."""
     return mmrec.vectors(source.interactions) if form == "mmrec" else {}
+
+
+def _relations(
+    work: Path, form: str, sources: Sequence[Source], parts: Sequence[Part], tables: str
+) -> list[str]:
+    """Write ``relations`` of the ``NAME.kg`` that lie beside RecBole's interactions."""
+    if form != "recbole":
+        return []
+    made = []
+    for source, part in zip(sources, parts, strict=True):
+        kg = source.interactions.with_name(f"{domain_of(source.interactions)}.kg")
+        if kg.is_file():
+            made.append(statements(*linked(kg), part.name, {*part.item.values.to_pylist()}))
+    if not made:
+        return []
+    table = join_tables(made)
+    columns = dict.fromkeys(RELATIONS.required, TEXT)
+    with table_writer(work / RELATIONS.stem, columns, SUFFIXES[tables]) as add:
+        add([table.columns[c] for c in columns])
+    return [f"{counted(table.n_rows, 'relation')} of {table.name}."]
 
 
 def _tables(wanted: str, parts: Sequence[Part]) -> str:

@@ -14,13 +14,15 @@ from micrec_core.data.raw.records import Keys
 from micrec_core.data.raw.separated import Separated
 
 TABLES = Separated("tables")
-MOVIELENS = Separated("MovieLens", named={"description": "genres"})
+MOVIELENS = Separated("MovieLens", named={"description": "genres"}, also=("genres",))
 MOVIELENS_1M = Separated(
     "MovieLens 1M",
     "::",
     reviews=("user_id", "item_id", "rating", "timestamp"),
-    products=("item_id", "title", "description"),
+    products=("item_id", "title", "genres"),
+    named={"description": "genres"},
     quoted=False,
+    also=("genres",),
 )
 HM = Separated(
     "H&M",
@@ -50,6 +52,7 @@ YELP = Keys(
     product="business_id",
     titles=("name",),
     descriptions=("categories",),
+    columns={"categories": ("categories",)},
 )
 STEAM = Keys(
     "Steam",
@@ -60,5 +63,6 @@ STEAM = Keys(
     product="id",
     titles=("app_name", "title"),
     descriptions=("genres", "tags"),
+    columns={"genres": ("genres",), "tags": ("tags",), "price": ("price",)},
     literals=True,
 )

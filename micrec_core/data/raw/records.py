@@ -6,8 +6,8 @@ import ast
 import json
 import math
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from micrec_core.data.dialect import Dialect
@@ -26,6 +26,7 @@ class Keys:
     ----------
     rating, time : empty where there is none
     literals : whether lines may be Python literals
+    columns : name of a further column -> keys that it is read from
     ratings : the columns of the edition with ratings alone, which is csv, in their order where
         that has no header; empty where there is no such edition
     """
@@ -39,6 +40,7 @@ class Keys:
     descriptions: tuple[str, ...]
     literals: bool = False
     titles: tuple[str, ...] = ("title",)
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     ratings: tuple[str, ...] = ()
 
     def interactions(self, lines: Lines) -> Callable[[bytes], Interaction]:
@@ -59,9 +61,9 @@ class Keys:
         return parse
 
     def items(self, lines: Lines) -> Callable[[bytes], Item]:
-        """What turns a line of products into (item id, title, description)."""
-
+        """What turns a line of products into (item id, title, description, further columns)."""
         keys = self._mapped(lines.dialect)
+        lines.further = tuple(keys.columns)
 
         def parse(line: bytes) -> Item:
             record = keys._record(line)
@@ -74,6 +76,10 @@ class Keys:
                 keys._id(record, "metadata", keys.product),
                 next(filter(None, (texts.title(record.get(key)) for key in keys.titles)), ""),
                 texts.description(*(record.get(key) for key in keys.descriptions)),
+                *(
+                    texts.value(column, *(record.get(name) for name in names))
+                    for column, names in keys.columns.items()
+                ),
             )
 
         return parse

@@ -27,7 +27,7 @@ from micrec_core.errors import DataError
 
 Row = TypeVar("Row", bound=Interaction | Item)
 _BLOCK = 1 << 16
-_SHELF = pa.schema([("title", pa.large_string()), ("description", pa.large_string())])
+_TEXTS = ("title", "description")
 
 
 @dataclass
@@ -69,7 +69,8 @@ class Shelf:
     ----------
     name : of the file
     ids : large_string [n]
-    path : an Arrow file with ``title`` and ``description`` [n]
+    path : an Arrow file with ``title``, ``description`` and the further columns [n]
+    further : names of the further columns that say something of any product
     """
 
     name: str
@@ -77,6 +78,7 @@ class Shelf:
     path: Path
     skipped: Skipped
     names: tuple[str, ...] = ()
+    further: tuple[str, ...] = ()
 
     def first_rows(self, wanted: pa.LargeStringArray) -> NDArray[np.int64]:
         """The first row of each wanted id; -1 where there is none."""
@@ -173,7 +175,7 @@ def _refuse_two_units(
 
 def empty_shelf(name: str, scratch: Path) -> Shelf:
     """No products: every item is then known by its id alone."""
-    with pa.OSFile(str(scratch), "wb") as file, pa.ipc.new_file(file, _SHELF):
+    with pa.OSFile(str(scratch), "wb") as file, pa.ipc.new_file(file, _schema(_TEXTS)):
         pass
     return Shelf(name, pa.array([], pa.large_string()), scratch, Skipped())
 
@@ -190,18 +192,27 @@ def read_shelf(
     ids: list[pa.LargeStringArray] = []
     skipped = Skipped()
     options = pa.ipc.IpcWriteOptions(compression="zstd")
-    with (
-        Lines(path, dialect) as lines,
-        pa.OSFile(str(scratch), "wb") as file,
-        pa.ipc.new_file(file, _SHELF, options=options) as writer,
-    ):
+    with Lines(path, dialect) as lines, pa.OSFile(str(scratch), "wb") as file:
         rows = _rows(lines, form.items(lines), 1, skipped if skip else None)
-        for block in _blocks(rows, lines, progress):
-            item, *texts = (pa.array(c, pa.large_string()) for c in zip(*block, strict=True))
-            ids.append(item)
-            writer.write_batch(pa.record_batch(texts, schema=_SHELF))
+        schema = _schema((*_TEXTS, *lines.further))
+        saying: set[str] = set()
+        with pa.ipc.new_file(file, schema, options=options) as writer:
+            for block in _blocks(rows, lines, progress):
+                item, *texts = (pa.array(c, pa.large_string()) for c in zip(*block, strict=True))
+                ids.append(item)
+                saying |= {
+                    name
+                    for name, column in zip(schema.names, texts, strict=True)
+                    if pc.any(pc.not_equal(column, "")).as_py()
+                }
+                writer.write_batch(pa.record_batch(texts, schema=schema))
     _refuse_nothing(path.name, len(ids), skipped)
-    return Shelf(path.name, pa.concat_arrays(ids), scratch, skipped, lines.header)
+    further = tuple(name for name in lines.further if name in saying)
+    return Shelf(path.name, pa.concat_arrays(ids), scratch, skipped, lines.header, further)
+
+
+def _schema(names: Sequence[str]) -> pa.Schema:
+    return pa.schema([(name, pa.large_string()) for name in names])
 
 
 def _rows(

@@ -12,7 +12,7 @@ from micrec_core.data.delimited import atomic_names, refuse_separator, understoo
 from micrec_core.data.raw import texts
 from micrec_core.data.raw.lines import BadLine, Interaction, Item, Lines, decoded
 from micrec_core.data.raw.moments import moment, number
-from micrec_core.data.schema import Schema, quote
+from micrec_core.data.schema import ITEMS, LIST_MARK, Schema, quote
 from micrec_core.data.text_table import check_header
 from micrec_core.data.vocabulary import synonym
 
@@ -33,6 +33,7 @@ class Separated:
     reviews, products : names of the columns of files without a header, ours where we use them;
         empty where there is a header
     named : ours -> what a header calls it, beside ours and what the vocabulary knows
+    also : columns kept as they are though they are read as one of ours too
     typed : whether headers must carry RecBole's types; where not, they may
     quoted : whether double quotes enclose fields
     """
@@ -44,6 +45,7 @@ class Separated:
     named: Mapping[str, str] = field(default_factory=dict)
     typed: bool = False
     quoted: bool = True
+    also: tuple[str, ...] = ()
 
     def interactions(self, lines: Lines) -> Callable[[bytes], Interaction]:
         """What turns a line into (user id, item id, rating, time) and perhaps the split."""
@@ -65,17 +67,33 @@ class Separated:
         return parse
 
     def items(self, lines: Lines) -> Callable[[bytes], Item]:
-        """What turns a line into (item id, title, description)."""
+        """What turns a line into (item id, title, description, further columns)."""
         split, names = self._columns(lines, _ITEM, self.products)
+        kept = self._further(lines, names)
+        lines.further = tuple(kept)
         item, title = names.index("item_id"), names.index("title")
         about = _place(names, "description")
 
         def parse(line: bytes) -> Item:
             fields = split(line)
             said = fields[about] if about >= 0 else ""
-            return fields[item], texts.title(fields[title]), texts.description(said)
+            return (
+                fields[item],
+                texts.title(fields[title]),
+                texts.description(said),
+                *(texts.value("", fields[place].split(mark)) for place, mark in kept.values()),
+            )
 
         return parse
+
+    def _further(self, lines: Lines, names: Sequence[str]) -> dict[str, tuple[int, str]]:
+        """Name of a further column -> its place, and what is between its values."""
+        out = {}
+        for place, (ours, theirs) in enumerate(zip(names, lines.header, strict=True)):
+            seq = theirs in lines.sequences
+            if (ours not in ITEMS.columns or theirs in self.also) and theirs not in ITEMS.columns:
+                out[theirs] = (place, " " if seq else LIST_MARK)
+        return dict(islice(out.items(), ITEMS.further))
 
     def _columns(
         self, lines: Lines, schema: Schema, known: Sequence[str]
@@ -84,7 +102,7 @@ class Separated:
         separator = lines.dialect.separator or self.separator
         if known and not _is_header(lines.peek(), separator, known):
             lines.header = tuple(known)
-            names = lines.dialect.renamed(lines.name, known, schema)
+            names = self._ours(lines.dialect.renamed(lines.name, known, schema), schema)
             return self._splitter(lines, separator, len(names)), names
         first = next(iter(lines))
         where = f"{lines.name}, line {lines.number}"
@@ -94,12 +112,12 @@ class Separated:
             raise lines.refuse(str(error)) from error
         refuse_separator(where, header, separator)
         if self.typed or any(":token" in name for name in header):
+            lines.sequences = {
+                name.partition(":")[0] for name in header if name.endswith(":token_seq")
+            }
             header = atomic_names(where, header)
         lines.header = tuple(header)
-        names = lines.dialect.renamed(where, header, schema)
-        for ours, theirs in self.named.items():
-            if ours in schema.columns and ours not in names and theirs in names:
-                names[names.index(theirs)] = ours
+        names = self._ours(lines.dialect.renamed(where, header, schema), schema)
         names = understood(names, schema)
         for ours in schema.optional:
             meant = None if ours in names else synonym(ours, schema.unused(names))
@@ -113,6 +131,12 @@ class Separated:
 
         check_header(where, names, schema, sample)
         return split, names
+
+    def _ours(self, names: list[str], schema: Schema) -> list[str]:
+        for ours, theirs in self.named.items():
+            if ours in schema.columns and ours not in names and theirs in names:
+                names[names.index(theirs)] = ours
+        return names
 
     def _splitter(self, lines: Lines, separator: str, width: int) -> Callable[[bytes], list[str]]:
         """Fields of a line; with ``width`` 0, however many."""

@@ -6,11 +6,16 @@ import html
 import re
 from typing import Any
 
+from micrec_core.data.schema import LIST_MARK, PATH_MARK
+
 # Characters. Encoders read far less of a title, and hardly more of a description.
 TITLE_LIMIT = 500
 DESCRIPTION_LIMIT = 2_000
 # Before cleaning, so that a text of megabytes costs no more than its beginning.
 _RAW_LIMIT = 8 * DESCRIPTION_LIMIT
+# Of one value of a further column.
+_VALUE_LIMIT = 200
+_AMOUNT = re.compile(r"\d[\d,]*(?:\.\d+)?")
 _BLANK = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _TAG = re.compile(r"</?[a-zA-Z][^<>]{0,500}>")
 _HALF = re.compile("[\ud800-\udfff]")
@@ -37,6 +42,37 @@ def description(*values: Any) -> str:
         if plain := _cut(_plain(joined, tags=True), DESCRIPTION_LIMIT):
             return plain
     return ""
+
+
+def value(column: str, *values: Any) -> str:
+    """The first of the values that says something, as ``items`` has it in a further column: lists
+    with bars between their values, a ``category`` as a path or paths, a ``price`` as its number.
+    """
+    for said in values:
+        if column == "price":
+            found = _AMOUNT.search(str(said)) if said is not None and len(str(said)) < 40 else None
+            plain = found[0].replace(",", "") if found else ""
+        elif column == "category":
+            plain = _paths(said)
+        else:
+            parts = said if isinstance(said, list | tuple) else [said]
+            plain = LIST_MARK.join(filter(None, map(_value, parts[:100])))
+        if plain:
+            return plain[:DESCRIPTION_LIMIT]
+    return ""
+
+
+def _paths(said: Any) -> str:
+    levels = said if isinstance(said, list | tuple) else [said]
+    if any(isinstance(level, list | tuple) for level in levels):
+        return LIST_MARK.join(filter(None, map(_paths, levels[:100])))
+    return PATH_MARK.join(filter(None, map(_value, levels[:100])))
+
+
+def _value(said: Any) -> str:
+    if isinstance(said, bool) or not isinstance(said, str | int | float):
+        return ""
+    return _cut(_plain(str(said)[:_RAW_LIMIT], tags=True), _VALUE_LIMIT).replace(LIST_MARK, "/")
 
 
 def whole_characters(text: str) -> str:
