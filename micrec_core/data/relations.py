@@ -193,9 +193,9 @@ def _note(found: Relations, table: Table, catalogues: Sequence[Catalogue]) -> st
     _, part = connected_components(coo_matrix((ones, (found.head, found.tail)), shape=(n, n)))
     dangling = int((~np.isin(part, part[items])).sum())
     total = sum(len(c.item_ids) for c in catalogues)
-    lost = f"; {counted(dangling, 'entity').replace('entitys', 'entities')} lead to no item"
+    lost = f", {dangling:,} of which lead to no item" if dangling else ""
     return (
         f"{table.name} has {counted(len(found), 'relation')} of "
         f"{counted(len(found.kinds), 'kind')}, of {int(items.sum()):,} of {total:,} items and "
-        f"{int((~items).sum()):,} entities{lost if dangling else ''}."
+        f"{int((~items).sum()):,} entities{lost}."
     )

@@ -65,8 +65,8 @@ class Columns(Terms):
         for column in (c for c, kind in self._kinds.items() if kind == "number"):
             amounts = [number(value) for c, _, value in said if c == column]
             known = [amount for amount in amounts if amount is not None]
-            at = np.quantile(known, np.linspace(0, 1, _KNOTS)) if known else []
-            self._knots[column] = sorted({float(f"{amount:.6g}") for amount in at})
+            quantiles = np.quantile(known or [0.0], np.linspace(0, 1, _KNOTS)).tolist()
+            self._knots[column] = sorted({float(f"{amount:.6g}") for amount in quantiles})
         super().fit(inputs)
         return self
 
@@ -121,8 +121,6 @@ class Columns(Terms):
         knots = np.array(self._knots[column])
         if len(ends) > 2 or None in ends:
             raise ConfigError(f"'{value}' is no {column}; write an amount, or a range as 3..8")
-        if not len(knots):
-            return {}
         amounts = np.linspace(float(ends[0] or 0), float(ends[-1] or 0), _WITHIN)
         hats = [np.interp(amounts, knots, row).mean() for row in np.eye(len(knots))]
         return {f"{column}{_AROUND}{k:g}": float(h) for k, h in zip(knots, hats, strict=True) if h}

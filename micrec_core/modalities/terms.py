@@ -123,11 +123,10 @@ class Terms(Encoder):
             for term, weight in terms.items()
             if term.casefold() in self._place and weight
         ]
-        at, columns, weights = zip(*found, strict=True) if found else ((), (), ())
-        columns = np.asarray(columns, np.int32)
-        data = np.asarray(weights, np.float32) * self._rarity[columns]
-        shape = (len(weighed), len(self._terms))
-        rows = sparse.csr_matrix((data, (np.asarray(at, np.int32), columns)), shape)
+        at, columns, weights = np.array(found, np.float64).reshape(-1, 3).T
+        places = (at.astype(np.int64), columns.astype(np.int64))
+        data = weights.astype(np.float32) * self._rarity[places[1]]
+        rows = sparse.csr_matrix((data, places), (len(weighed), len(self._terms)))
         rows.sort_indices()
         # In float64, so that a length is rounded only once.
         return normalize(rows.astype(np.float64)).astype(np.float32) if rows.nnz else rows

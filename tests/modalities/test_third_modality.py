@@ -1,4 +1,6 @@
-"""A modality that the project does not know, made of supplied vectors, through all of it."""
+"""Five modalities through all of it: the usual two, attributes, knowledge, and one that the
+project does not know, made of supplied vectors.
+"""
 
 from __future__ import annotations
 
@@ -7,71 +9,96 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from micrec_core.cli import main
-from micrec_core.data import read_dataset
+from micrec_core.errors import ConfigError
 from micrec_core.figures import modalities as figures
 from micrec_core.modalities.registry import MODALITIES
 from micrec_core.runs import open_run
-from micrec_core.sample.generate import generate_sample
 from micrec_core.serving import Recommender
+from tests.modalities.five_sources import make_shops
 from tests.pages.conftest import at_address, healthy
 
 ROOT = Path(__file__).resolve().parents[2]
 # Where the names of modalities may be spelled out: their own files and their encoders', files whose
 # columns are called so, the generator of a sample that has both, and the box for a sentence.
 OWN = ("modalities/", "data/", "sample/", "ui/makeup.py")
-SOURCES = {"id", "text", "image", "audio", "bridge", "memory"}
+MODALITIES_OF_IT = ("text", "image", "attributes", "knowledge", "audio")
+SOURCES = {"id", *MODALITIES_OF_IT, "bridge", "memory"}
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory, one_thread: None) -> Path:
     folder = tmp_path_factory.mktemp("audio")
-    generate_sample(folder / "tiny", users=100, items=(50, 40), seed=3, picture_size=32)
-    rng = np.random.default_rng(0)
-    parts = [
-        pd.DataFrame(
-            {
-                "item_id": domain.item_ids,
-                "domain": domain.name,
-                "vector": list(rng.normal(size=(domain.n_items, 6)).astype(np.float32)),
-            }
-        )
-        for domain in read_dataset(folder / "tiny").domains
-    ]
-    pd.concat(parts)[3:].to_parquet(folder / "audio.parquet")  # three items have none
-    words = ["train", folder / "tiny", "--out", folder / "runs" / "heard", "--epochs", "1"]
-    words += ["--features", f"audio=precomputed:{folder / 'audio.parquet'}", "--no-umap"]
+    root, audio = make_shops(folder)
+    words = ["train", root, "--out", folder / "runs" / "heard", "--epochs", "1"]
+    words += ["--features", f"audio=precomputed:{audio}", "--no-umap"]
+    words += ["--attributes", "columns", "--knowledge", "walks"]
     words += ["--device", "cpu", "--set", "steps=3", "--split", "inductive"]
     assert main([str(word) for word in words]) == 0
     return folder / "runs" / "heard"
 
 
-def test_it_is_trained_served_and_explained(run: Path) -> None:
-    opened = open_run(run)
-    assert list(opened.info.encoders) == ["text", "image", "audio"]
-    recommender = Recommender.open(opened)
+@pytest.fixture(scope="module")
+def recommender(run: Path) -> Recommender:
+    return Recommender.open(open_run(run))
+
+
+def test_it_is_trained_served_and_explained(run: Path, recommender: Recommender) -> None:
+    assert list(open_run(run).info.encoders) == list(MODALITIES_OF_IT)
     food = recommender.bundle.domains[0]
     likes = {"food": food.item_ids[5:8].tolist()}
     for domain in recommender.domains:
-        user = recommender.user(likes=likes, text="green tea")
+        user = recommender.user(likes=likes, text="green tea", attributes="brand=acme; price=3..8")
+        assert not user.notes
         best = recommender.recommend(user, domain, k=3).items
         found = recommender.explain(user, domain, best["item_id"].iloc[0])
         assert set(found.parts) == SOURCES
         assert found.table["contribution"].sum() == pytest.approx(found.score, rel=1e-4)
         assert sum(found.parts.values()) == pytest.approx(found.score, rel=1e-4)
-    assert "audio" in set(found.table["source"])
-    assert "audio" in recommender.weights(user, "food")
-    assert set(recommender.neighbours("food", item=food.item_ids[9])["modality"]) >= {"audio"}
+        assert set(MODALITIES_OF_IT) <= set(found.table["source"])
+    assert set(recommender.weights(user, "food")) == set(MODALITIES_OF_IT)
+    near = recommender.neighbours("food", item=food.item_ids[9])
+    assert set(near["modality"]) == set(MODALITIES_OF_IT)
     assert set(recommender.steps(user, "food")[-1].table["user_source"]) == SOURCES
+
+
+def test_reasons_are_told_in_the_words_of_columns_and_relations(recommender: Recommender) -> None:
+    ids = recommender.bundle.domains[0].item_ids
+    assert "same brand (Bolt)" in recommender.alike("attributes", "food", ids[5], ids[9])
+    assert "both in Home > Eat" in recommender.alike("attributes", "food", ids[5], ids[7])
+    assert recommender.alike("knowledge", "food", ids[5], ids[10]).startswith(
+        "both used for baking"
+    )
+    assert recommender.alike("knowledge", "food", ids[5], ids[8]) == "both part of kitchen work"
+    assert recommender.alike("text", "food", ids[5], ids[9]) == ""
+    user = recommender.user(likes={"food": [ids[5]]})
+    found = recommender.explain(user, "food", ids[25])
+    assert {"attributes", "knowledge"} <= set(found.alike["by"])
+    assert found.alike["why"].str.contains("baking").any()
+    liked = found.table[found.table["contributor_id"] == ids[5]]
+    assert (liked.loc[liked["source"] == "text", "why"] == "").all()
+
+
+def test_who_says_a_brand_gets_it(recommender: Recommender) -> None:
+    of = {m: recommender.bundle.domains[0].modalities[m].features for m in ("attributes",)}
+    query = recommender._encode("attributes", "category=Home > Cook > Kind 2")
+    assert query is not None
+    likeness = (of["attributes"].sparse @ query.sparse.T).toarray().ravel()
+    best = np.flatnonzero(likeness == likeness.max())
+    assert len(best) and set(best % 6) == {2}
+    with pytest.raises(ConfigError, match="is no price; write an amount, or a range"):
+        recommender.user(attributes="price=cheap")
+    assert "counts for nothing" in recommender.user(attributes="brand=Nobody").notes[0]
 
 
 def test_its_weights_are_stored_and_drawn(run: Path) -> None:
     weights = open_run(run).frame("weights.parquet")
     assert {"w_audio", "share_audio", "coherence_audio", "has_audio"} <= set(weights.columns)
-    assert (~weights.loc[weights["entity"] == "item", "has_audio"]).sum() == 3
+    assert {"w_attributes", "w_knowledge", "has_knowledge"} <= set(weights.columns)
+    items = weights[weights["entity"] == "item"]
+    assert [(~items[f"has_{m}"]).sum() for m in MODALITIES_OF_IT[2:]] == [3, 4, 3]
     drawn = json.dumps(figures.parts_bar({"id": 1.0, "text": 0.5, "audio": -0.2}).to_plotly_json(),
                        default=str)  # fmt: skip
     assert "Audio" in drawn
