@@ -15,6 +15,9 @@ from micrec_core.figures.picking import mean_interval
 from micrec_core.modalities import registry
 from micrec_core.modalities.registry import in_order, listed
 
+# Modalities up to which what an entity has is spelt out.
+_SPELT = 3
+
 
 def names(weights: pd.DataFrame) -> tuple[str, ...]:
     """The modalities that anything of a run has; two at least, for a weight is one against another.
@@ -43,8 +46,16 @@ def all_of(modalities: Sequence[str]) -> str:
 
 
 def _cases(modalities: Sequence[str]) -> list[str]:
-    """What an entity may have, by the number whose bits say which: all of them last."""
-    held = [list(compress(modalities, bits)) for bits in product((0, 1), repeat=len(modalities))]
+    """What an entity may have, by the number whose bits say which: all of them last.
+
+    Beyond three modalities it is told by what lacks, or by how many there are.
+    """
+    n = len(modalities)
+    held = [list(compress(modalities, bits)) for bits in product((0, 1), repeat=n)]
+    if n > _SPELT:
+        lacking = [[m for m in modalities if m not in h] for h in held]
+        few = {0: "all", 1: "all but {}"}
+        return [few.get(len(out), f"{n - len(out)} of {n}").format(*out) for out in lacking]
     return [listed(h) if len(h) > 1 else f"{h[0]} only" if h else "none" for h in held]
 
 
@@ -127,7 +138,8 @@ def by_decile(long: pd.DataFrame) -> pd.DataFrame:
 def by_having(long: pd.DataFrame) -> pd.DataFrame:
     """Mean weights by what an entity has: entity, domain, modality, have, mean, low, high, n."""
     means = mean_interval(long, ["entity", "domain", "modality", "have"], "weight")
-    order = {case: -i for i, case in enumerate(_cases(in_order(long["modality"])))}
+    cases = _cases(in_order(long["modality"]))
+    order = {case: -(i.bit_count() * len(cases)) - i for i, case in enumerate(cases)}
     return means.sort_values("have", key=lambda h: h.map(order), kind="stable", ignore_index=True)
 
 
@@ -141,13 +153,14 @@ def group_means(
     """
     figure = theme.facets(list(labels.values()), shared_y=True)
     modalities = in_order(table["modality"])
+    apart = min(0.2, 0.8 / max(len(modalities), 1))
     for column, domain in enumerate(labels, start=1):
         rows = table[table["domain"] == domain]
         order = list(dict.fromkeys(rows[group]))
         place = {g: n for n, g in enumerate(order)}
         for i, modality in enumerate(modalities):
             part = rows[rows["modality"] == modality]
-            shift = (i - (len(modalities) - 1) / 2) * 0.2
+            shift = (i - (len(modalities) - 1) / 2) * apart
             places = [place[g] + shift for g in part[group]]
             mark = _mean_marks(part, places, modality, group)
             figure.add_trace(mark.update(showlegend=column == 1), 1, column)

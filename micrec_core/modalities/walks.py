@@ -7,7 +7,8 @@ leads with probability ``GO_ON``, at most ``HOPS`` statements far::
 
 s the item's statements, T the transitions between statements, g = GO_ON: personalised PageRank
 (Page et al., 1999, "The PageRank citation ranking", section 6), cut off at ``MOST`` ends a hop.
-A walk ends at an item: what another item says is none of this one's, so that a withheld item
+No walk turns back along the relation that it came by, since all that would come in is what the
+turning point says already. A walk ends at an item: what another item says is none of this one's, so that a withheld item
 leaves no trace in others and a new one changes none. A term is a walk's last step, the relation
 and where it leads; items are alike that lead to the same, the rarer the more.
 """
@@ -136,7 +137,10 @@ def _steps(
         shape=(len(steps), n),
     )
     words = [_said(relations, int(r), int(node)) for r, node in steps]
-    return words, own, sparse.csr_matrix(leaves @ at @ own)
+    go_on = sparse.coo_matrix(leaves @ at @ own)
+    turned = (steps[go_on.row, 0] + len(relations.kinds)) % (2 * len(relations.kinds))
+    go_on.data[steps[go_on.col, 0] == turned] = 0.0
+    return words, own, normalize(go_on.tocsr(), norm="l1")
 
 
 def _said(relations: Relations, relation: int, node: int) -> str:

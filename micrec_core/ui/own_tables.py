@@ -72,7 +72,9 @@ def look(folder: Path, written: Sequence[str] = ()) -> Seen:
     told = check_capped(folder, ["--all", *written], Limits.of_this_server())
     about, drop = told["about"], DROP in written
     if about:
-        size = Size(len(about["domains"]), about["n_interactions"])
+        missing = about["domains"][0]["missing"]
+        says = tuple(m for m in missing if m not in ("title", "description", "both"))
+        size = Size(len(about["domains"]), about["n_interactions"], says)
         session().dataset = Checked(folder, size, drop)
     return Seen(folder, drop=drop, **{key: told[key] for key in _TOLD})
 

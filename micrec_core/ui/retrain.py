@@ -18,9 +18,11 @@ from micrec_core.data.schema import counted
 from micrec_core.errors import MicrecError
 from micrec_core.figures import retrain as figures
 from micrec_core.figures.picking import pick
+from micrec_core.figures.theme import source_label
 from micrec_core.jobs.manager import Job, JobManager
 from micrec_core.mechanisms import MECHANISMS
 from micrec_core.method.configurations import SPARSE
+from micrec_core.modalities.registry import MODALITIES, USUAL
 from micrec_core.names import ONE_DOMAIN, SUMMARY
 from micrec_core.runs import live_history, open_run
 from micrec_core.ui import uploads
@@ -47,6 +49,7 @@ SPLITS = {
     "inductive": "Withhold new users, new items and cold users",
     "known": "Train on every training interaction",
 }
+_ALSO = "What this dataset says beside texts and pictures, which a training goes by on request."
 _EPOCHS = (
     "The learning rate falls to nothing over these epochs, so a short training is a whole one too."
 )
@@ -64,12 +67,15 @@ class Settings:
     split: str = "inductive"
     umap: bool = False
     drop: bool = False
+    also: tuple[str, ...] = ()
 
     def arguments(self) -> list[str]:
         """The words after ``python -m micrec_core train``."""
         words = [str(self.dataset), "--epochs", str(self.epochs), "--seed", str(self.seed)]
         words += ["--split", self.split, "--umap" if self.umap else "--no-umap"]
         words += ["--unknown-items", "drop"] if self.drop else []
+        for name in self.also:
+            words += [f"--{name}", next(iter(MODALITIES[name].choices))]
         return words + (["--without", ",".join(self.without)] if self.without else [])
 
 
@@ -148,6 +154,9 @@ def choose_settings(choices: dict[Path, str]) -> Settings:
         # What acts on users in two domains is off already where there is one.
         there = [m for m, how in MECHANISMS.items() if size(dataset).domains > 1 or not how.overlap]
         without = st.multiselect("Switch off", there, key="rt_without", help=words("variant"))
+        more = [name for name in size(dataset).says if name not in USUAL]
+        also = st.multiselect("Go by more", more, key="rt_also", help=_ALSO,
+                              format_func=source_label) if more else []  # fmt: skip
     with right:
         epochs = st.slider("Epochs", 1, MAX_EPOCHS, min(SPARSE["epochs"], MAX_EPOCHS),
                            key="rt_epochs", help=_EPOCHS)  # fmt: skip
@@ -163,16 +172,18 @@ def choose_settings(choices: dict[Path, str]) -> Settings:
     checked = _checked(dataset)
     drop = checked is not None and checked.drop
     return Settings(
-        dataset, name.strip(), tuple(without), int(epochs), int(seed), split, umap, drop
+        dataset, name.strip(), tuple(without), int(epochs), int(seed), split, umap, drop, tuple(also)
     )
 
 
 @st.cache_data(max_entries=8, show_spinner="Reading the dataset")
 def _size(path: str, stamp: float) -> Size:
     from micrec_core.data import read_dataset
+    from micrec_core.modalities.dataset import items_saying
 
-    domains = read_dataset(path).domains
-    return Size(len(domains), sum(len(d.edges) for d in domains))
+    dataset = read_dataset(path)
+    edges = sum(len(d.edges) for d in dataset.domains)
+    return Size(len(dataset.domains), edges, tuple(items_saying(dataset)))
 
 
 def size(dataset: Path) -> Size:

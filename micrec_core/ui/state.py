@@ -59,10 +59,11 @@ class MadeUp:
 
 
 class Size(NamedTuple):
-    """How much a dataset holds."""
+    """How much a dataset holds; ``says``: the modalities in which its items say something."""
 
     domains: int
     interactions: int
+    says: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
