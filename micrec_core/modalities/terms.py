@@ -20,8 +20,6 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.decomposition import TruncatedSVD
-from sklearn.preprocessing import normalize
 
 from micrec_core.errors import DataError
 from micrec_core.features import FeatureMatrix, l2_normalise
@@ -76,6 +74,8 @@ class Terms(Encoder):
         rarity = (1.0 + np.log((1.0 + len(rows)) / (1.0 + frequency))).astype(np.float32)
         self._set(terms, rarity, np.eye(len(terms), max(len(terms), 1), dtype=np.float16))
         if len(terms) > DIM:
+            from sklearn.decomposition import TruncatedSVD  # which serving does without
+
             svd = TruncatedSVD(DIM, random_state=_SEED).fit(self._rows(rows))
             self._set(terms, rarity, svd.components_.T.astype(np.float16))
         return self
@@ -129,4 +129,6 @@ class Terms(Encoder):
         rows = sparse.csr_matrix((data, places), (len(weighed), len(self._terms)))
         rows.sort_indices()
         # In float64, so that a length is rounded only once.
-        return normalize(rows.astype(np.float64)).astype(np.float32) if rows.nnz else rows
+        lengths = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1, dtype=np.float64)).ravel())
+        scale = sparse.diags(np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0))
+        return sparse.csr_matrix(scale @ rows, dtype=np.float32)

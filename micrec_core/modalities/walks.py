@@ -8,9 +8,10 @@ leads with probability ``GO_ON``, at most ``HOPS`` statements far::
 s the item's statements, T the transitions between statements, g = GO_ON: personalised PageRank
 (Page et al., 1999, "The PageRank citation ranking", section 6), cut off at ``MOST`` ends a hop.
 No walk turns back along the relation that it came by, since all that would come in is what the
-turning point says already. A walk ends at an item: what another item says is none of this one's, so that a withheld item
-leaves no trace in others and a new one changes none. A term is a walk's last step, the relation
-and where it leads; items are alike that lead to the same, the rarer the more.
+turning point says already. A walk ends at an item: what another item says is none of this one's,
+so that a withheld item leaves no trace in others and a new one changes none. A term is a walk's
+last step, the relation and where it leads; items are alike that lead to the same, the rarer the
+more.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from typing import ClassVar
 
 import numpy as np
 from scipy import sparse
-from sklearn.preprocessing import normalize
 
 from micrec_core.data.types import Dataset, Relations
 from micrec_core.modalities.terms import Terms
@@ -130,7 +130,7 @@ def _steps(
     steps, step = np.unique(moves[:, 1:], axis=0, return_inverse=True)
     ones = np.ones(len(moves), np.float32)
     out = sparse.csr_matrix((ones, (moves[:, 0], step.ravel())), shape=(n, len(steps)))
-    own = normalize(out, norm="l1")
+    own = _shares(out)
     leaves = sparse.diags((~item[steps[:, 1]]).astype(np.float32)).tocsr()
     at = sparse.csr_matrix(
         (np.ones(len(steps), np.float32), (np.arange(len(steps)), steps[:, 1])),
@@ -140,7 +140,16 @@ def _steps(
     go_on = sparse.coo_matrix(leaves @ at @ own)
     turned = (steps[go_on.row, 0] + len(relations.kinds)) % (2 * len(relations.kinds))
     go_on.data[steps[go_on.col, 0] == turned] = 0.0
-    return words, own, normalize(go_on.tocsr(), norm="l1")
+    return words, own, _shares(go_on.tocsr())
+
+
+def _shares(rows: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Rows that add up to 1, where they hold anything."""
+    total = np.asarray(rows.sum(axis=1)).ravel()
+    scale = np.divide(1.0, total, out=np.zeros(len(total)), where=total > 0)
+    out = sparse.csr_matrix(sparse.diags(scale) @ rows, dtype=np.float32)
+    out.eliminate_zeros()
+    return out
 
 
 def _said(relations: Relations, relation: int, node: int) -> str:

@@ -202,6 +202,19 @@ class Recommender:
             return None
         return words(self.bundle, said[0], self._encoder(said[0]), text)
 
+    def columns(self) -> dict[str, list[str] | list[float]]:
+        """Column -> its values, or quantiles of its amounts: what someone new can say of it."""
+        out: dict[str, list[str] | list[float]] = {}
+        told = [m for m in self.modalities if modality(m).asks == "values" and self._tells(m)]
+        for m in told:
+            # Brings scikit-learn with it, which others need not wait for.
+            from micrec_core.modalities.columns import Columns
+
+            encoder = self._encoder(m)
+            if isinstance(encoder, Columns):
+                out |= {c: encoder.knots.get(c) or encoder.values(c) for c in encoder.kinds}
+        return {column: values for column, values in out.items() if values}
+
     # Lists ---------------------------------------------------------------------------------------
 
     def recommend(

@@ -58,6 +58,8 @@ def _start_over() -> None:
     session().made = MadeUp(touched=True)
     st.session_state["cold_text"] = ""
     st.session_state["cold_upload_no"] = st.session_state.get("cold_upload_no", 0) + 1
+    for key in [k for k in st.session_state if str(k).startswith("cold_column_")]:
+        del st.session_state[key]
 
 
 def _toggle(domain: str, item_id: str) -> None:
@@ -73,6 +75,7 @@ def build(opened: Opened) -> None:
     _add_items(opened)
     say_something()
     show_words(opened)
+    _values(opened)
     _picture()
     weigh()
 
@@ -174,6 +177,27 @@ def say_something(height: int = 80) -> None:
     )
     if text != made.text:
         made.text, made.touched = text, True
+
+
+def _values(opened: Opened) -> None:
+    """What it should be: values of columns, and from which amount to which."""
+    columns = serve.recommender(opened).columns()
+    made, said = session().made, []
+    if not columns:
+        made.values = ""
+        return
+    with st.expander("Or say what it should be", icon=":material/sell:"):
+        for column, values in columns.items():
+            word, key = column.replace("_", " ").capitalize(), f"cold_column_{column}"
+            if values and isinstance(values[0], float):
+                whole = (values[0], values[-1])
+                chosen = st.slider(f"{word} from .. to", *whole, whole, key=key)
+                said += [f"{column}={chosen[0]:g}..{chosen[1]:g}"] if chosen != whole else []
+            else:
+                said += [f"{column}={value}" for value in st.multiselect(word, values, key=key)]
+    words = "; ".join(said)
+    if words != made.values:
+        made.values, made.touched = words, True
 
 
 def _picture() -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from micrec_core.bundled import home
+from micrec_core.modalities.attributes import ATTRIBUTES
 from micrec_core.runs import Run
 from micrec_core.runs.served import served
 from micrec_core.ui.library import Opened
@@ -75,9 +76,11 @@ def hash_at_opening(opened: Opened) -> str:
 def made_up_user(model: Recommender, made: MadeUp) -> Any:
     """The recommender's view of the made-up user."""
     likes = {d: tuple(ids) for d, ids in made.likes.items() if ids}
+    said = {ATTRIBUTES.name: made.values} if made.values else {}
     return model.user(
-        likes=likes, text=made.text.strip() or None, image=made.image, counts_as=made.counts_as
-    )
+        likes=likes, text=made.text.strip() or None, image=made.image, counts_as=made.counts_as,
+        **said,
+    )  # fmt: skip
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)

@@ -21,8 +21,9 @@ class MadeUp:
 
     ``likes`` maps a domain to liked item ids. ``lists`` maps the name of a list to a description of
     the user that it was made for, the ids shown, and the ids shown before that (None at first), so
-    that a change can say which places moved. ``counts_as`` is how many likes the text and the
-    picture count as. ``touched`` says that a visitor has chosen something.
+    that a change can say which places moved. ``values`` are of columns, as in
+    ``brand=Acme; price=3..8``. ``counts_as`` is how many likes the text and the picture count as.
+    ``touched`` says that a visitor has chosen something.
     """
 
     likes: dict[str, list[str]] = field(default_factory=dict)
@@ -32,6 +33,7 @@ class MadeUp:
     persona: str | None = None
     touched: bool = False
     lists: dict[str, tuple[str, list[str], list[str] | None]] = field(default_factory=dict)
+    values: str = ""
 
     def toggle(self, domain: str, item_id: str) -> None:
         """Like the item, or take the like back."""
@@ -46,7 +48,7 @@ class MadeUp:
 
         ``what`` names the list, of which ``ids`` is the one shown now.
         """
-        now = repr((self.likes, self.text, bool(self.image), self.counts_as))
+        now = repr((self.likes, self.text, bool(self.image), self.counts_as, self.values))
         last = self.lists.get(what)
         if last is None or last[0] != now:
             self.lists[what] = (now, ids, last[1] if last else None)
@@ -55,7 +57,8 @@ class MadeUp:
     @property
     def is_empty(self) -> bool:
         """Whether nothing at all is known of this user."""
-        return not (any(self.likes.values()) or self.text.strip() or self.image)
+        said = self.text.strip() or self.image or self.values
+        return not (any(self.likes.values()) or said)
 
 
 class Size(NamedTuple):

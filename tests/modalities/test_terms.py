@@ -87,7 +87,8 @@ def related(dataset: Dataset, triples: list[tuple[str, str, str]]) -> Dataset:
 TRIPLES = [
     ("food:f0", "for", "brewing"), ("food:f1", "for", "brewing"), ("kitchen:k0", "for", "brewing"),
     ("brewing", "in", "kitchens"), ("frying", "in", "kitchens"), ("food:f2", "for", "frying"),
-    ("kitchens", "near", "hobs"), ("food:f2", "with", "food:f3"), ("Ada", "made", "food:f4"), ("Ada", "made", "food:f5"),
+    ("kitchens", "near", "hobs"), ("food:f2", "with", "food:f3"),
+    ("Ada", "made", "food:f4"), ("Ada", "made", "food:f5"),
 ]  # fmt: skip
 
 
