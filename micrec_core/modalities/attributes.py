@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from micrec_core.modalities.modality import Choice, Modality
+from micrec_core.modalities.modality import Card, Choice, Modality
 
 if TYPE_CHECKING:
     from micrec_core.data.types import Dataset
@@ -35,7 +35,19 @@ ATTRIBUTES = Modality(
     says="what the attributes say",
     colour="#999933",
     symbol="star",
-    choices={"columns": Choice("columns", "columns", _columns)},
+    choices={
+        "columns": Choice(
+            "columns",
+            "columns",
+            _columns,
+            Card(
+                "values, levels of paths and binned amounts of the item table's further columns",
+                "this project",
+                "Apache-2.0",
+                "nothing to install; up to 128 wide",
+            ),
+        )
+    },
     items=item_attributes,
     asks="values",
 )

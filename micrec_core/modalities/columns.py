@@ -102,8 +102,8 @@ class Columns(Terms):
     ) -> Columns:
         out = super().from_state(meta, arrays, device=device)
         assert isinstance(out, Columns)
-        out._kinds = {str(column): str(kind) for column, kind in meta["kinds"].items()}
-        out._knots = {str(c): sorted(map(float, knots)) for c, knots in meta["knots"].items()}
+        out._kinds = {str(column): str(kind) for column, kind in dict(meta["kinds"]).items()}
+        out._knots = {str(c): sorted(map(float, k)) for c, k in dict(meta["knots"]).items()}
         return out
 
     def _terms_of(self, column: str, value: str) -> dict[str, float]:

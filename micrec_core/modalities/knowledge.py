@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from micrec_core.modalities.modality import Choice, Modality
+from micrec_core.modalities.modality import Card, Choice, Modality
 
 if TYPE_CHECKING:
     from micrec_core.data.types import Dataset
@@ -33,6 +33,18 @@ KNOWLEDGE = Modality(
     says="what is known of it and of what it is joined to",
     colour="#882255",
     symbol="hexagon",
-    choices={"walks": Choice("walks", "walks", _walks)},
+    choices={
+        "walks": Choice(
+            "walks",
+            "walks",
+            _walks,
+            Card(
+                "where random walks of three statements lead over relations.csv",
+                "this project; the method is personalised PageRank",
+                "Apache-2.0",
+                "nothing to install; up to 128 wide",
+            ),
+        )
+    },
     items=item_knowledge,
 )

@@ -127,8 +127,9 @@ class Terms(Encoder):
         places = (at.astype(np.int64), columns.astype(np.int64))
         data = weights.astype(np.float32) * self._rarity[places[1]]
         rows = sparse.csr_matrix((data, places), (len(weighed), len(self._terms)))
-        rows.sort_indices()
         # In float64, so that a length is rounded only once.
         lengths = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1, dtype=np.float64)).ravel())
         scale = sparse.diags(np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0))
-        return sparse.csr_matrix(scale @ rows, dtype=np.float32)
+        out = sparse.csr_matrix(scale @ rows, dtype=np.float32)
+        out.sort_indices()
+        return out
