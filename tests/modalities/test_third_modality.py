@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import ast
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from micrec_core.cli import main
 from micrec_core.errors import ConfigError
@@ -17,6 +19,7 @@ from micrec_core.figures import modalities as figures
 from micrec_core.modalities.registry import MODALITIES
 from micrec_core.runs import open_run
 from micrec_core.serving import Recommender
+from micrec_core.ui import retrain
 from tests.modalities.five_sources import make_shops
 from tests.pages.conftest import at_address, healthy
 
@@ -104,13 +107,47 @@ def test_its_weights_are_stored_and_drawn(run: Path) -> None:
     assert "Audio" in drawn
 
 
-@pytest.mark.parametrize("page", ["overview", "modalities", "cold_start", "recommendations"])
-def test_its_pages_open(run: Path, page: str, monkeypatch, tmp_path: Path) -> None:
+@pytest.fixture
+def at_page(run: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], AppTest]:
     monkeypatch.setenv("MICREC_BUNDLED", str(tmp_path / "none"))
     monkeypatch.setenv("MICREC_RUNS", str(run.parent))
-    test = at_address(page)
-    healthy(test)
+
+    def at(page: str) -> AppTest:
+        test = at_address(page)
+        healthy(test)
+        assert not test.error
+        return test
+
+    return at
+
+
+@pytest.mark.parametrize("page", ["overview", "modalities", "recommendations"])
+def test_its_pages_open(page: str, at_page: Callable[[str], AppTest]) -> None:
+    at_page(page)
+
+
+def test_cold_start_takes_values_and_ranges(at_page: Callable[[str], AppTest]) -> None:
+    test = at_page("cold_start")
+    next(box for box in test.multiselect if box.label == "Brand").set_value(["Acme", "Bolt"])
+    price = next(slider for slider in test.slider if slider.label == "Price from .. to")
+    healthy(price.set_range(3.0, 8.0).run())
     assert not test.error
+    made = test.session_state["micrec_session"].made
+    assert made.values == "brand=Acme; brand=Bolt; price=3..8" and not made.is_empty
+
+
+def test_retrain_asks_for_what_is_not_usual() -> None:
+    words = retrain.Settings(Path("x"), "", (), 1, 0, also=("attributes", "knowledge")).arguments()
+    assert words[-4:] == ["--attributes", "columns", "--knowledge", "walks"]
+
+
+def test_what_few_have_is_counted_where_there_are_many_modalities(run: Path) -> None:
+    weights = open_run(run).frame("weights.parquet")
+    cases = set(figures.long_weights(weights)["have"])
+    assert {"all", "all but audio"} <= cases
+    assert cases <= {"all", *(f"{k} of 5" for k in range(5))} | {
+        f"all but {m}" for m in MODALITIES_OF_IT
+    }
 
 
 def spelled_out(path: Path) -> list[str]:
