@@ -36,7 +36,9 @@ def weighs(weights: pd.DataFrame) -> bool:
 
 
 def against(modalities: Sequence[str]) -> str:
-    """``Text against image``."""
+    """``Text against image``; where there are many, what they are."""
+    if len(modalities) > _SPELT:
+        return listed(map(theme.source_label, modalities)).capitalize()
     return " against ".join(theme.source_label(m) for m in modalities).capitalize()
 
 

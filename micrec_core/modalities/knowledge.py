@@ -31,7 +31,7 @@ KNOWLEDGE = Modality(
     nouns="relations",
     lacking="any relation",
     says="what is known of it and of what it is joined to",
-    colour="#882255",
+    colour="#AA3377",
     symbol="hexagon",
     choices={
         "walks": Choice(

@@ -46,9 +46,9 @@ _TAKEN = frozenset(
         "none",
     )
 )
-# For modalities that a dataset brings; from Paul Tol's muted palette, in no other use here.
-_COLOURS = ("#332288", "#661100", "#117733", "#44AA99")
-_SYMBOLS = ("star", "cross", "hexagon", "triangle-down")
+# For modalities that a dataset brings; in no other use here.
+_COLOURS = ("#661100", "#4B5D16", "#6A5ACD")
+_SYMBOLS = ("cross", "triangle-down", "pentagon")
 
 
 def modality(name: str) -> Modality:

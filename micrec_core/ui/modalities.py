@@ -97,7 +97,8 @@ def show_groups(opened: Opened, data: Prepared) -> None:
         rows,
         "mo_missing",
         alt=f"Mean weight of {names} of {entity}s by what they have",
-        caption="Where only one is there, it has all of the weight and the other none.",
+        caption="Where only one is there, it has all of the weight and the "
+        f"{'other' if len(data.names) == 2 else 'others'} none.",
     )
 
 
