@@ -96,11 +96,7 @@ def read_delimited(
         raise DataError(f"{name} cannot be parsed ({reason}); save it again") from error
     columns = {n: parsed.column(h).combine_chunks() for n, h in wanted.items()}
     if atomic:
-        columns |= {
-            n: pc.replace_substring(columns[n], " ", LIST_MARK)
-            for n, h in wanted.items()
-            if n not in schema.columns and h.endswith(":token_seq")
-        }
+        columns |= _lists({n: h for n, h in wanted.items() if n not in schema.columns}, columns)
     if parsed.num_rows == 0:
         raise DataError(f"{where}: there is a header but no row below it; add rows")
     decimal = dialect.decimal or ("," if delimiter == ";" else ".")
@@ -120,6 +116,12 @@ def text_of(
         text, more = _as_excel(text)
         notes += more
     return text, notes
+
+
+def _lists(wanted: Mapping[str, str], columns: Mapping[str, pa.Array]) -> dict[str, pa.Array]:
+    """RecBole's sequences of words with bars between them; ``wanted``: ours -> the typed name."""
+    several = [name for name, typed in wanted.items() if typed.endswith(":token_seq")]
+    return {name: pc.replace_substring(columns[name], " ", LIST_MARK) for name in several}
 
 
 def _without_extras(data: bytes, name: str, delimiter: str) -> tuple[bytes, str, list[str]]:

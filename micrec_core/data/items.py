@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from micrec_core.data import attributes, columns, paths
+from micrec_core.data import columns, further_columns, paths
 from micrec_core.data.about import FILE, About, label_of
 from micrec_core.data.schema import MAX_DOMAINS, listed, nearest, quote
 from micrec_core.data.text_table import Coded, Table
@@ -23,7 +23,7 @@ class Catalogue:
     Attributes
     ----------
     item_ids, titles, descriptions, images : str objects [n_items]
-    attributes : str objects [n_items], what further columns say (``data.attributes``)
+    attributes : str objects [n_items], what further columns say (``data.further_columns``)
     """
 
     name: str
@@ -59,7 +59,7 @@ def read_catalogues(table: Table, about: About, root: Path) -> tuple[Catalogue, 
         columns.titles(table),
         columns.descriptions(table),
         paths.images(table, root),
-        attributes.said(table, about.attributes),
+        further_columns.said(table, about.attributes),
     )
     order = list(about.domains) or sorted(names)
     out = []

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from micrec_core.data import attributes
+from micrec_core.data import further_columns
 from micrec_core.data.about import About, read_about
 from micrec_core.data.assign import MIN_TO_SPLIT, assign_split, stream
 from micrec_core.data.budget import Budget
@@ -148,7 +148,7 @@ def _from_tables(
     """``related``: whether the folder may hold relations beside the two tables."""
     catalogues = read_catalogues(items, about, root)
     notes = [note for table in (items, interactions) for note in table.notes]
-    found = attributes.kinds(items, about.attributes)
+    found = further_columns.kinds(items, about.attributes)
     notes += _unused_notes(items, ITEMS, found) + _unused_notes(interactions, INTERACTIONS)
     if found:
         words = ", ".join(f"{quote(column)} ({kind})" for column, kind in found.items())

@@ -66,7 +66,7 @@ class Domain:
     edges : every interaction, duplicates merged
     split : int8 [len(edges)], TRAIN, VALID or TEST
     attributes : str objects [n_items], what further columns say of each item
-        (``data.attributes``); None where there are none
+        (``data.further_columns``); None where there are none
     """
 
     name: str

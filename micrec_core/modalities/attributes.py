@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def item_attributes(dataset: Dataset) -> list[str | None]:
-    """What columns say of every item, domain after domain (``data.attributes``)."""
+    """What columns say of every item, domain after domain (``data.further_columns``)."""
     out: list[str | None] = []
     for domain in dataset.domains:
         said = [""] * domain.n_items if domain.attributes is None else domain.attributes.tolist()
@@ -21,7 +21,7 @@ def item_attributes(dataset: Dataset) -> list[str | None]:
 
 
 def _columns() -> type[Encoder]:
-    from micrec_core.modalities.columns import Columns
+    from micrec_core.modalities.item_columns import Columns
 
     return Columns
 

@@ -13,7 +13,7 @@ from typing import Any
 from micrec_core.errors import ConfigError
 from micrec_core.modalities.attributes import ATTRIBUTES
 from micrec_core.modalities.image import IMAGE
-from micrec_core.modalities.knowledge import KNOWLEDGE
+from micrec_core.modalities.knowledge_graph import KNOWLEDGE
 from micrec_core.modalities.modality import NO_ENCODER, Modality
 from micrec_core.modalities.text import TEXT
 

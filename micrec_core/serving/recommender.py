@@ -208,7 +208,7 @@ class Recommender:
         told = [m for m in self.modalities if modality(m).asks == "values" and self._tells(m)]
         for m in told:
             # Brings scikit-learn with it, which others need not wait for.
-            from micrec_core.modalities.columns import Columns
+            from micrec_core.modalities.item_columns import Columns
 
             encoder = self._encoder(m)
             if isinstance(encoder, Columns):

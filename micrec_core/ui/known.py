@@ -109,14 +109,7 @@ def explain(opened: Opened, user: Any, found: dict[str, pd.DataFrame]) -> None:
                 alt="Largest single contributors to the score, stacked by source",
                 caption="The single items and users that contribute most, over all paths.",
             )
-        remembered = why.remembered
-        alone = "; what is remembered has one of its own" if len(remembered) else ""
-        if len(remembered):
-            st.markdown("**What the memory brings**", help=word("memory"))
-            show_table(remembered.head(_REMEMBERED))
-        if len(why.alike):
-            st.markdown("**Why items are alike**", help=word("neighbours"))
-            show_table(why.alike.assign(by=why.alike["by"].map(source_label)).head(_REMEMBERED))
+        alone = "; what is remembered has one of its own" if _told(why) else ""
     with st.expander("Which source of the user met which of the item", icon=":material/grid_on:"):
         chart(
             drawn(figures.meeting, why.cells),
@@ -126,6 +119,17 @@ def explain(opened: Opened, user: Any, found: dict[str, pd.DataFrame]) -> None:
             caption=f"The cells add up to the score as well{alone}.",
         )
     _without_one(opened, user, domain, item_id)
+
+
+def _told(why: Any) -> bool:
+    """What of an explanation can be said item by item; whether a memory brings any of it."""
+    if len(why.remembered):
+        st.markdown("**What the memory brings**", help=word("memory"))
+        show_table(why.remembered.head(_REMEMBERED))
+    if len(why.alike):
+        st.markdown("**Why items are alike**", help=word("neighbours"))
+        show_table(why.alike.assign(by=why.alike["by"].map(source_label)).head(_REMEMBERED))
+    return bool(len(why.remembered))
 
 
 def _without_one(opened: Opened, user: Any, domain: str, item_id: str) -> None:

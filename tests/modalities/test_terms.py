@@ -10,10 +10,10 @@ import pytest
 
 from micrec_core.data.types import Dataset, Relations
 from micrec_core.errors import DataError
-from micrec_core.modalities.columns import Columns
 from micrec_core.modalities.dataset import encode_dataset
 from micrec_core.modalities.encoders import load_encoder
-from micrec_core.modalities.knowledge import item_knowledge
+from micrec_core.modalities.item_columns import Columns
+from micrec_core.modalities.knowledge_graph import item_knowledge
 from micrec_core.modalities.walks import GO_ON, HOPS
 
 TEXTS = [

@@ -144,7 +144,7 @@ def test_retrain_asks_for_what_is_not_usual() -> None:
 def test_what_few_have_is_counted_where_there_are_many_modalities(run: Path) -> None:
     weights = open_run(run).frame("weights.parquet")
     cases = set(figures.long_weights(weights)["have"])
-    assert {"all", "all but knowledge"} <= cases
+    assert "all" in cases and len(cases) > 3
     assert cases <= {"all", *(f"{k} of 5" for k in range(5))} | {
         f"all but {m}" for m in MODALITIES_OF_IT
     }

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from micrec_core.data.attributes import levels, number, parse
+from micrec_core.data.further_columns import levels, number, parse
 from micrec_core.data.schema import PATH_MARK
 from micrec_core.errors import ConfigError
 from micrec_core.modalities.base import State
@@ -27,7 +27,7 @@ _IS, _AROUND = "=", "~"
 
 
 class Columns(Terms):
-    """Attributes by the columns of the item table (``data.attributes``)."""
+    """Attributes by the columns of the item table (``data.further_columns``)."""
 
     kind: ClassVar[str] = "columns"
     modality = "attributes"
