@@ -44,7 +44,8 @@ _KEYS = ("name", "synthetic", "source", "licence", "domains", "attributes", "gen
 @dataclass(frozen=True)
 class About:
     """What ``dataset.toml`` says; ``domains`` maps key to label in order, empty if not given;
-    ``attributes`` maps further columns of items to what they hold (``data.further_columns.KINDS``)."""
+    ``attributes`` maps further columns of items to what they hold (``further_columns.KINDS``).
+    """
 
     name: str
     synthetic: bool = False
