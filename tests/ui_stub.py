@@ -38,6 +38,7 @@ class _Explanation:
     table: pd.DataFrame
     cells: pd.DataFrame
     remembered: pd.DataFrame
+    alike: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,14 @@ class StubRecommender:
         cells = pd.DataFrame(pairs, columns=["user_source", "item_source"])
         memory = {"liked item": ["Item 3"], "how": ["14 took both"], "brings": [0.1]}
         cells = cells.assign(contribution=score / 9)
-        return _Explanation(score, table, cells, pd.DataFrame(memory))
+        alike = {"by": ["text"], "alike": ["Item 3"], "why": ["same brand (Acme)"], "brings": [0.1]}
+        return _Explanation(score, table, cells, pd.DataFrame(memory), pd.DataFrame(alike))
+
+    def alike(self, modality: str, domain: str, item: str, other: str, elsewhere: str = "") -> str:
+        return "same brand (Acme)"
+
+    def columns(self) -> dict[str, Any]:
+        return {"brand": ["Acme", "Bolt"], "price": [1.0, 4.5, 20.0]}
 
     def without(self, user: _User, domain: str, item_id: str) -> _User:
         likes = {d: tuple(i for i in ids if i != item_id) for d, ids in user.likes.items()}
