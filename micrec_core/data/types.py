@@ -202,9 +202,6 @@ class Dataset:
     reading: Reading = Reading()
     written: tuple[Written, ...] = ()
     originals: tuple[NDArray[np.object_], ...] = ()
-
-
-@dataclass(frozen=True)
     relations: Relations | None = None
 
     def __repr__(self) -> str:

@@ -72,9 +72,7 @@ def look(folder: Path, written: Sequence[str] = ()) -> Seen:
     told = check_capped(folder, ["--all", *written], Limits.of_this_server())
     about, drop = told["about"], DROP in written
     if about:
-        missing = about["domains"][0]["missing"]
-        says = tuple(m for m in missing if m not in ("title", "description", "both"))
-        size = Size(len(about["domains"]), about["n_interactions"], says)
+        size = Size(len(about["domains"]), about["n_interactions"], uploads.says(about))
         session().dataset = Checked(folder, size, drop)
     return Seen(folder, drop=drop, **{key: told[key] for key in _TOLD})
 
@@ -114,8 +112,8 @@ def keep(seen: Seen, name: str) -> None:
     if seen.about is None:
         raise DataError("something is wrong with these tables; mend it first")
     brought = uploads.keep(seen.folder, name, owner(), seen.about, seen.drop)
-    session().dataset = Checked(brought.folder, Size(brought.domains, brought.interactions),
-                                seen.drop)  # fmt: skip
+    session().dataset = Checked(brought.folder, Size(brought.domains, brought.interactions,
+                                                     brought.says), seen.drop)  # fmt: skip
 
 
 def _degrees(described: dict[str, Any], kind: str) -> dict[str, NDArray[np.int64]]:

@@ -140,7 +140,7 @@ def _checked(dataset: Path) -> Checked | None:
     one = next((one for one in uploads.kept() if one.folder == dataset), None)
     if one is None:
         return None
-    return Checked(one.folder, Size(one.domains, one.interactions), one.drop)
+    return Checked(one.folder, Size(one.domains, one.interactions, one.says), one.drop)
 
 
 def choose_settings(choices: dict[Path, str]) -> Settings:
@@ -172,7 +172,15 @@ def choose_settings(choices: dict[Path, str]) -> Settings:
     checked = _checked(dataset)
     drop = checked is not None and checked.drop
     return Settings(
-        dataset, name.strip(), tuple(without), int(epochs), int(seed), split, umap, drop, tuple(also)
+        dataset,
+        name.strip(),
+        tuple(without),
+        int(epochs),
+        int(seed),
+        split,
+        umap,
+        drop,
+        tuple(also),
     )
 
 

@@ -122,7 +122,8 @@ def assign(folder: Path, files: Mapping[str, str], domain: str = "") -> None:
 class Brought:
     """A dataset that somebody brought and that is kept under a name.
 
-    ``drop``: interactions with items that are not in the item table are left out.
+    ``drop``: interactions with items that are not in the item table are left out. ``says``: the
+    modalities in which items say something.
     """
 
     folder: Path
@@ -133,6 +134,7 @@ class Brought:
     items: int
     interactions: int
     drop: bool = False
+    says: tuple[str, ...] = ()
 
     def may_go(self, owner: str) -> bool:
         """Whether this visitor may delete it: who brought it, or this computer's own user."""
@@ -160,7 +162,7 @@ def keep(
     brought = Brought(
         root / name, owner, datetime.now(UTC).isoformat(timespec="seconds"),
         len(described["domains"]), described["n_users"], described["n_items"],
-        described["n_interactions"], drop,
+        described["n_interactions"], drop, says(described),
     )  # fmt: skip
     if os.path.lexists(brought.folder):
         raise DataError(f"there is a dataset {quote(name)} already; choose another name")
@@ -187,6 +189,12 @@ def kept() -> list[Brought]:
     return [brought for brought in found if brought is not None]
 
 
+def says(described: dict[str, Any]) -> tuple[str, ...]:
+    """The modalities in which items of a described dataset may say something."""
+    missing = described["domains"][0]["missing"]
+    return tuple(m for m in missing if m not in ("title", "description", "both"))
+
+
 def _brought(folder: Path) -> Brought | None:
     try:
         told = json.loads((folder / _BROUGHT).read_bytes())
@@ -195,7 +203,7 @@ def _brought(folder: Path) -> Brought | None:
         )
         return Brought(
             folder, str(told["owner"]), str(told["kept"]), domains, users, items, interactions,
-            bool(told["drop"]),
+            bool(told["drop"]), tuple(map(str, told.get("says", ()))),
         )  # fmt: skip
     except (OSError, ValueError, TypeError, KeyError):
         return None
