@@ -114,10 +114,11 @@ screenshots: setup browser
 timings: setup browser
 	OMP_NUM_THREADS=1 "$(BIN)/python" -m tests.journeys.timings
 
-# Runs that are spoilt in so many ways, and a machine that fails at each of its steps: minutes each.
+# Runs, tables and zips of runs that are spoilt in so many ways each, and a machine that fails at each of its steps: minutes each.
 SPOILT ?= 2500
 fuzz: setup
-	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 "$(BIN)/python" -m tests.serving.fuzz $(SPOILT)
+	@for what in run tables zips; do \
+	  OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 "$(BIN)/python" -m tests.serving.fuzz $$what $(SPOILT) || exit 1; done
 
 faults: setup
 	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 "$(BIN)/python" -m tests.running.faults

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import pandas as pd
 
@@ -43,13 +42,18 @@ def listed(
 ) -> m.ListAnswer:
     """A list for one person."""
     found = recommender.recommend(_user(recommender, who), domain, k, exclude)
-    rows = found.items.to_dict("records")
+    columns = {name: found.items[name].tolist() for name in found.items}
+    parts = zip(*(columns[source] for source in recommender.sources))
+    rows = zip(columns["item_id"], columns["title"], columns["score"], parts)
     return m.ListAnswer(
         domain=domain,
         kind=found.kind,
         note=found.note,
         milliseconds=found.milliseconds,
-        items=[m.Listed(parts={s: r[s] for s in recommender.sources}, **_item(r)) for r in rows],
+        items=[
+            m.Listed(item_id=i, title=t, score=s, parts=dict(zip(recommender.sources, p)))
+            for i, t, s, p in rows
+        ],
     )
 
 
@@ -106,7 +110,3 @@ def _user(recommender: Recommender, who: m.Person) -> User:
 
 def _likes(found: pd.DataFrame) -> list[m.Like]:
     return [m.Like(**row) for row in found.to_dict("records")]
-
-
-def _item(row: dict[Any, Any]) -> dict[str, Any]:
-    return {key: row[key] for key in ("item_id", "title", "score")}

@@ -16,6 +16,8 @@ from micrec_core.data.vocabulary import Sample, guesses, options
 from micrec_core.data.write import constant
 from micrec_core.errors import DataError
 
+# A longer name of a column is not offered to be typed.
+_TYPED = 60
 # So many problems of one kind are told at once, where all are asked for.
 MANY = 5
 
@@ -175,7 +177,7 @@ def check_header(
     missing = [c for c in schema.required if c not in names]
     if not missing:
         return
-    found = guesses(schema, names, sample)
+    found = {o: n for o, n in guesses(schema, names, sample).items() if _can_be_typed(n)}
     if missing[0] in found:
         mend = f"rename {quote(found[missing[0]])}, which looks like it, or say {options(found)}"
     else:
@@ -194,6 +196,10 @@ def repeated(names: Iterable[str]) -> str | None:
             return name
         seen.add(name)
     return None
+
+
+def _can_be_typed(name: str) -> bool:
+    return len(name) <= _TYPED and name.isprintable()
 
 
 def _some(names: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterable
@@ -21,6 +22,9 @@ MAX_FILES = 20_000
 MAX_DEPTH = 8
 MAX_NAME = 200
 _BLOCK = 1 << 20
+_DAMAGED = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, ValueError,
+)  # fmt: skip
 _ZIP = "give a zip of tables and pictures"
 
 
@@ -47,7 +51,7 @@ def unpack(source: Path, out: Path, most_bytes: int) -> list[str]:
     """
     try:
         with zipfile.ZipFile(source) as archive:
-            members = [m for m in archive.infolist() if not m.is_dir() and not _hidden(m.filename)]
+            members = [m for m in archive.infolist() if not _skipped(m.filename)]
             if len(members) > MAX_FILES:
                 raise DataError(
                     f"{source.name} has {len(members):,} files and may have {MAX_FILES:,}; leave "
@@ -65,7 +69,7 @@ def unpack(source: Path, out: Path, most_bytes: int) -> list[str]:
                     target.parent.mkdir(parents=True, exist_ok=True)
                     with archive.open(member) as stream, open(target, "xb") as file:
                         left = _copied(stream, file, left, source.name, most_bytes)
-    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError) as error:
+    except _DAMAGED as error:
         raise DataError(f"{source.name} is no zip, or a damaged one; {_ZIP}") from error
     except (RuntimeError, NotImplementedError) as error:
         raise DataError(
@@ -96,9 +100,11 @@ def _copied(stream: IO[bytes], file: IO[bytes], left: int, name: str, most: int)
     return left
 
 
-def _hidden(name: str) -> bool:
-    """What a Mac or an editor packs for itself."""
-    return any(p.startswith((".", "__MACOSX")) and p not in (".", "..") for p in name.split("/"))
+def _skipped(name: str) -> bool:
+    """Folders, and what a Mac or an editor packs for itself."""
+    parts = name.split("/")
+    own = any(p.startswith((".", "__MACOSX")) and p not in (".", "..") for p in parts)
+    return own or name.endswith("/")
 
 
 def _path(name: str) -> PurePosixPath:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import lzma
 import shutil
+import struct
 import tempfile
 import threading
 import zipfile
+import zlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from micrec_core.data.schema import quote
 from micrec_core.errors import RunError
 from micrec_core.runs import files
 from micrec_core.runs.reader import Run, open_run
@@ -21,6 +25,11 @@ from micrec_core.runs.run_names import check_run_name
 MOST_BYTES, MOST_FILES = 4 * 2**30, 10_000
 NOTES = ".notes.json"
 _BLOCK = 2**20
+# What reading a zip of anything may end in: other packings, passwords, lies about sizes and names.
+_DAMAGED = (
+    zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, NotImplementedError,
+    RuntimeError, ValueError, struct.error, lzma.LZMAError,
+)  # fmt: skip
 _lock = threading.Lock()
 
 
@@ -42,17 +51,18 @@ def unpack(source: BinaryIO, folder: Path, name: str = "") -> Run:
     Raises
     ------
     RunError
-        It is no zip or holds no whole run, is too large, or there is a run of that name.
+        It is no zip or holds no whole run, is too large, cannot be written, or there is a run of
+        that name.
     ConfigError
         The name cannot be a run's.
     """
     folder.mkdir(parents=True, exist_ok=True)
     try:
         archive = zipfile.ZipFile(source)
-    except zipfile.BadZipFile:
+    except _DAMAGED:
         raise RunError("That is not a zip: download a run here, and import that file.") from None
     with archive, tempfile.TemporaryDirectory(prefix=".import-", dir=folder) as place:
-        members = {m.filename: m for m in archive.infolist() if not m.is_dir()}
+        members = {m.filename: m for m in archive.infolist() if not m.filename.endswith("/")}
         top = _top(members)
         called = check_run_name(name or top.rstrip("/") or "imported")
         if (folder / called).exists():
@@ -63,7 +73,7 @@ def unpack(source: BinaryIO, folder: Path, name: str = "") -> Run:
         listed = {*run.files, "manifest.json"}
         extra = sorted({m.removeprefix(top) for m in members} - listed)
         if extra:
-            raise RunError(f"The zip has '{extra[0]}', which its manifest does not list.")
+            raise RunError(f"The zip has {quote(extra[0])}, which its manifest does not list.")
         root.rename(folder / called)
     return open_run(folder / called)
 
@@ -85,16 +95,27 @@ def _extract(
     root.mkdir()
     for name, member in members.items():
         if not name.startswith(top):
-            raise RunError(f"The zip has '{name}' beside its run: pack the run's folder alone.")
+            shown = quote(name)
+            raise RunError(f"The zip has {shown} beside its run: pack the run's folder alone.")
         path = files.inside(root, name.removeprefix(top))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # What the zip says of its sizes is not believed: what comes out is counted.
-        with archive.open(member) as stream, open(path, "xb") as out:
-            while block := stream.read(_BLOCK):
-                left -= len(block)
-                if left < 0:
-                    raise RunError(f"The zip unpacks to more than {MOST_BYTES >> 30} GB.")
-                out.write(block)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # What the zip says of its sizes is not believed: what comes out is counted.
+            with archive.open(member) as stream, open(path, "xb") as out:
+                while block := stream.read(_BLOCK):
+                    left -= len(block)
+                    if left < 0:
+                        raise RunError(f"The zip unpacks to more than {MOST_BYTES >> 30} GB.")
+                    out.write(block)
+        except _DAMAGED:
+            raise RunError(
+                f"The zip is damaged at {quote(name)}: copy or download it once more."
+            ) from None
+        except OSError as error:
+            raise RunError(
+                f"{quote(name)} of the zip cannot be written ({error.strerror}): it may be there "
+                "twice, or this server's disk full."
+            ) from None
 
 
 def remove(folder: Path, name: str) -> None:

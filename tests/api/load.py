@@ -81,7 +81,9 @@ def asked(url: str, rate: float, seconds: float, items: int, place: Path) -> Ask
 
 def read(said: str) -> Asked:
     """From what ``wrk`` prints."""
-    quantiles = {int(q): _milliseconds(t) for q, t in re.findall(r"^ +(\d+)% +(\S+)$", said, re.M)}
+    quantiles = {
+        int(q): _milliseconds(t) for q, t in re.findall(r"^ +(\d+)% +(\S+) *$", said, re.M)
+    }
     requests = int(re.findall(r"(\d+) requests in", said)[0])
     bad = sum(map(int, re.findall(r"Non-2xx or 3xx responses: (\d+)", said)))
     bad += sum(map(int, re.findall(r"\d+", "".join(re.findall(r"Socket errors: (.+)", said)))))

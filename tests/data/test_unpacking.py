@@ -44,6 +44,13 @@ def test_no_name_leads_elsewhere(tmp_path: Path, name: str) -> None:
     assert not list((tmp_path / "in").rglob("*")) and len(list(tmp_path.rglob("*.csv"))) == 0
 
 
+def test_a_name_of_nothing_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(packed(tmp_path / "a.zip", GOOD), "a") as archive:
+        archive.writestr(zipfile.ZipInfo("\0"), b"x")
+    with pytest.raises(DataError, match="leads out"):
+        unpack(tmp_path / "a.zip", tmp_path / "out", 1000)
+
+
 def test_a_link_is_a_file_with_its_target_as_text(tmp_path: Path) -> None:
     with zipfile.ZipFile(packed(tmp_path / "a.zip", GOOD), "a") as archive:
         link = zipfile.ZipInfo("shop/images/link.png")

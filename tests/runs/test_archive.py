@@ -94,3 +94,29 @@ def test_notes_of_a_damaged_file_are_none(tmp_path):
     assert notes(tmp_path) == {}
     note(tmp_path, "a", Note("x"))
     assert notes(tmp_path) == {"a": Note("x")}
+
+
+@pytest.mark.parametrize("name", ["tiny/run.json/x", "tiny/metrics", "tiny/" + "a/" * 300 + "b"])
+def test_a_name_that_no_file_can_have_is_refused(packed, tmp_path, name):
+    with pytest.raises(RunError) as refused:
+        unpack(changed(packed, **{name: b"x"}), tmp_path)
+    assert len(str(refused.value)) < 300 and not list(tmp_path.iterdir())
+
+
+def test_a_name_of_nothing_is_refused(packed, tmp_path):
+    zipped = io.BytesIO(packed)
+    with zipfile.ZipFile(zipped, "a") as archive:
+        archive.writestr(zipfile.ZipInfo("\0"), b"x")
+    with pytest.raises(RunError, match="beside its run"):
+        unpack(zipped, tmp_path / "in")
+    assert not list((tmp_path / "in").iterdir())
+
+
+@pytest.mark.parametrize("place", [8, 10, 20])
+def test_a_zip_that_lies_about_a_file_is_refused(packed, tmp_path, place):
+    """Bits of flags, of packing and of sizes in what the zip says of its first file."""
+    at = packed.find(b"PK\x01\x02") + place
+    spoilt = packed[:at] + bytes([packed[at] ^ 0x11]) + packed[at + 1 :]
+    with pytest.raises(RunError, match="is damaged at"):
+        unpack(io.BytesIO(spoilt), tmp_path)
+    assert not list(tmp_path.iterdir())

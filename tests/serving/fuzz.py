@@ -1,14 +1,16 @@
-"""Whatever stands in a run's files, it is refused in a sentence or answered from rightly.
+"""Whatever stands in the files that somebody brings, it is refused in a sentence or used rightly.
 
-``python -m tests.serving.fuzz 2500`` spoils the bundled run that many times, each time one file,
-its manifest sealed anew, and prints the table of what came of it (``make fuzz``). Every spoilt run
-is opened in a worker process, so that a crash, a hang or an explosion is one more line of the table
-and not the end of it.
+``python -m tests.serving.fuzz run 2500`` spoils the bundled run that many times, each time one
+file, its manifest sealed anew, and prints the table of what came of it; so it does with a dataset's
+``tables`` and with ``zips`` of runs (``make fuzz``). Everything is tried in a worker process, so
+that a crash, a hang or an explosion is one more line of the table and not the end of it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import importlib
 import json
 import resource
 import selectors
@@ -31,6 +33,9 @@ RUN = ROOT / "assets" / "runs" / "sample"
 OUTCOMES = (
     "clean refusal", "accepted rightly", "unexpected failure", "hang", "blow-up", "crash",
 )  # fmt: skip
+SUBJECTS = {
+    "run": "tests.serving.fuzz", "tables": "tests.data.spoilt", "zips": "tests.runs.spoilt",
+}  # fmt: skip
 SECONDS = 60.0
 # What a worker may ask for beyond what it has when it begins.
 BYTES = 1536 * 2**20
@@ -47,6 +52,22 @@ class Outcome:
     how: str
     outcome: str
     said: str = ""
+
+
+def lay_out(run: Path) -> None:
+    """The bundled run, to be spoilt."""
+    shutil.copytree(RUN, run, dirs_exist_ok=True)
+
+
+def mend(run: Path, name: str) -> None:
+    """The file as it was."""
+    for file in (name, "manifest.json"):
+        shutil.copyfile(RUN / file, run / file)
+
+
+def subject(name: str) -> Any:
+    """What is spoilt: ``lay_out``, ``spoil``, ``use`` and ``mend`` of it."""
+    return importlib.import_module(SUBJECTS[name])
 
 
 def spoil(run: Path, seed: int) -> tuple[str, str]:
@@ -153,21 +174,28 @@ def _answer(rec: Any, user: Any, domain: str) -> None:
         assert abs(told.score - scores[0]) <= scale
 
 
-def work(run: str, seeds: Sequence[str]) -> None:
+def work(what: str, place: str, seeds: Sequence[str]) -> None:
     """Try seeds, a line of JSON before and one after each on standard output."""
     from micrec_core.errors import MicrecError
 
-    whole, folder = RUN, Path(run)
-    use(folder, "serving.json")  # loads what loads once
+    tried, folder = subject(what), Path(place)
+    # Loads what loads once.
+    if what == "run":
+        use(folder, "serving.json")
+    else:
+        tried.spoil(folder, 0)
+        with contextlib.suppress(MicrecError):
+            tried.use(folder, "")
+        tried.mend(folder, "")
     used = int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_DATA, (used + BYTES, used + BYTES))
     for seed in map(int, seeds):
-        name, how = spoil(folder, seed)
+        name, how = tried.spoil(folder, seed)
         told = {"seed": seed, "file": name, "how": how}
         _say(json.dumps(told))
         outcome, said = "accepted rightly", ""
         try:
-            use(folder, name)
+            tried.use(folder, name)
         except MicrecError as error:
             said = str(error)
             outcome = "clean refusal" if _is_sentence(said) else "unexpected failure"
@@ -180,8 +208,7 @@ def work(run: str, seeds: Sequence[str]) -> None:
             outcome = "unexpected failure"
             said = f"{type(error).__name__}: {error} ({place.filename}:{place.lineno})"
         _say(json.dumps({"outcome": outcome, "said": said[:400]}))
-        for file in (name, "manifest.json"):
-            shutil.copyfile(whole / file, folder / file)
+        tried.mend(folder, name)
 
 
 def _say(line: str) -> None:
@@ -196,21 +223,22 @@ def _is_sentence(said: str) -> bool:
 # Beside it ----------------------------------------------------------------------------------------
 
 
-def campaign(seeds: Sequence[int]) -> Iterator[Outcome]:
+def campaign(seeds: Sequence[int], what: str = "run") -> Iterator[Outcome]:
     """What came of each seed, whatever came of the process that tried it."""
     left = list(seeds)
     while left:
         with tempfile.TemporaryDirectory(prefix="micrec-fuzz-") as folder:
             copy = Path(folder) / "spoilt"
-            shutil.copytree(RUN, copy)
-            for outcome in _one_worker(copy, left):
+            copy.mkdir()
+            subject(what).lay_out(copy)
+            for outcome in _one_worker(what, copy, left):
                 left.remove(outcome.seed)
                 yield outcome
 
 
-def _one_worker(copy: Path, seeds: Sequence[int]) -> Iterator[Outcome]:
+def _one_worker(what: str, copy: Path, seeds: Sequence[int]) -> Iterator[Outcome]:
     """Until it ends, for whatever reason; what it was at then counts as that."""
-    command = [sys.executable, "-m", "tests.serving.fuzz", "--worker", str(copy)]
+    command = [sys.executable, "-m", "tests.serving.fuzz", "--worker", what, str(copy)]
     child = subprocess.Popen(
         [*command, *map(str, seeds)], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
@@ -275,13 +303,13 @@ def _sort(file: str) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """``N [FIRST]`` mutations, or ``--worker`` as ``campaign`` calls it."""
+    """``WHAT N [FIRST]``, or ``--worker`` as ``campaign`` calls it."""
     if arguments[0] == "--worker":
-        work(arguments[1], arguments[2:])
+        work(arguments[1], arguments[2], arguments[3:])
         return 0
-    first = int(arguments[1]) if len(arguments) > 1 else 0
+    first = int(arguments[2]) if len(arguments) > 2 else 0
     begin, found = time.monotonic(), []
-    for outcome in campaign(range(first, first + int(arguments[0]))):
+    for outcome in campaign(range(first, first + int(arguments[1])), arguments[0]):
         found.append(outcome)
         if outcome.outcome not in OUTCOMES[:2]:
             _say(json.dumps(vars(outcome)))

@@ -182,3 +182,12 @@ def test_no_spoilt_run_is_answered_from_wrongly() -> None:
     wrong = [o for o in outcomes if o.outcome not in fuzz.OUTCOMES[:2]]
     assert not wrong
     assert {o.outcome for o in outcomes} == set(fuzz.OUTCOMES[:2])
+
+
+@pytest.mark.parametrize("what", ["tables", "zips"])
+def test_what_else_somebody_brings_is_refused_or_used_rightly(what: str) -> None:
+    """The small form of ``make fuzz`` for tables and for zips of runs."""
+    outcomes = list(fuzz.campaign(range(20), what))
+    assert len(outcomes) == 20
+    assert not [o for o in outcomes if o.outcome not in fuzz.OUTCOMES[:2]]
+    assert {o.outcome for o in outcomes} == set(fuzz.OUTCOMES[:2])
