@@ -189,7 +189,7 @@ def kept() -> list[Brought]:
     return [brought for brought in found if brought is not None]
 
 
-def says(described: dict[str, Any]) -> tuple[str, ...]:
+def says(described: Mapping[str, Any]) -> tuple[str, ...]:
     """The modalities in which items of a described dataset may say something."""
     missing = described["domains"][0]["missing"]
     return tuple(m for m in missing if m not in ("title", "description", "both"))
