@@ -113,6 +113,8 @@ TUNING = "metrics/tuning.parquet"
 GENERATED_COLUMNS = ("description_generated", "generated_by")
 SNAPSHOT_USERS = "snapshots/users.parquet"
 LAYOUTS = "snapshots/layouts.parquet"
+# Layouts of more moments of the training than have snapshots, in epochs; of few people only.
+FILM = "snapshots/film.parquet"
 
 
 def users_file(protocol: str) -> str:
@@ -146,6 +148,7 @@ LOW_DEGREE_COLUMNS = [
 ]
 CURVE_COLUMNS = [*SUMMARY_COLUMNS, "share"]
 LAYOUT_COLUMNS = ["epoch", "method", "domain", "row", "x", "y"]
+FILM_COLUMNS = ["moment", *LAYOUT_COLUMNS[1:]]
 ALIGNMENT_COLUMNS = ["epoch", "a", "b", "metric", "value", "low", "high", "random", "n"]
 
 # Path in a run -> columns without which the table is of no use.
@@ -163,4 +166,5 @@ TABLES: dict[str, list[str]] = {
     WEIGHTS: ["entity", "domain", "id", "degree"],
     SNAPSHOT_USERS: ["row", "user_id", "degree_a", "degree_b"],
     LAYOUTS: LAYOUT_COLUMNS,
+    FILM: FILM_COLUMNS,
 }

@@ -29,6 +29,7 @@ from micrec_core.evaluation.metrics import ranking_metrics
 from micrec_core.evaluation.questions import Question
 from micrec_core.method.micrec import MICRec
 from micrec_core.names import HEADLINE
+from micrec_core.running.film import Film
 from micrec_core.running.snapshots import Snapshots, wanted
 from micrec_core.training.build import build_any
 from micrec_core.training.checkpoint import load_checkpoint
@@ -69,6 +70,7 @@ def fit(
     checkpoint: Path | None = None,
     resume: bool = False,
     snapshots: Snapshots | None = None,
+    film: Film | None = None,
 ) -> Fitted:
     """Train the model that the settings name, or solve it.
 
@@ -78,41 +80,44 @@ def fit(
     checkpoint : folder that every epoch is saved into; None keeps nothing
     resume : go on from the checkpoint, where there is one
     snapshots : taken of chosen epochs; what they tell of alignment joins the records
+    film : taken at chosen steps
     """
     settings = prepared.settings
     model = build_any(settings.model, prepared.inputs, settings.seed)
     questions = validation_questions(prepared, prepared.training.validation_users)
     if isinstance(model, ClosedForm):
         progress(label, 0, 0)
-        seconds = solve(model, prepared)
-        on_epoch({"epoch": 0, "seconds": seconds})
-        answerer = answerer_of(prepared, model)
-        return Fitted(answerer, 0, seconds, validate(answerer, questions)["score"])
+        solved = _solved(model, prepared, questions)
+        on_epoch({"epoch": 0, "seconds": solved.seconds})
+        return solved
     if snapshots is not None and 0 not in set(snapshots.alignment["epoch"]):
-        snapshots.take(0, embed(model, prepared.inputs))
+        start = embed(model, prepared.inputs)
+        snapshots.take(0, start)
+        if film is not None:
+            film.take(0, start)
     epochs, seconds = prepared.training.epochs, 0.0
     # Of the epoch at hand, where it was validated: the same parameters give the same.
     latest: list[EmbeddingAnswerer] = []
 
     def check(model: MICRec | Baseline) -> dict[str, Any]:
         latest[:] = [embedding_answerer(prepared, model)]
-        found = validate(latest[0], questions)
-        if snapshots is not None:
-            found["alignment"] = snapshots.watch(latest[0].encoded)
-        return found
+        watched = {} if snapshots is None else {"alignment": snapshots.watch(latest[0].encoded)}
+        return validate(latest[0], questions) | watched
 
     def told(record: dict[str, Any], model: MICRec | Baseline) -> None:
         nonlocal seconds
         if snapshots is not None and wanted(record["epoch"]):
             encoded = latest[0].encoded if latest else embed(model, prepared.inputs)
             snapshots.take(record["epoch"], encoded)
+        if film is not None and latest:
+            film.take(record["epoch"], latest[0].encoded)
         if trainer.state.best_epoch < epochs:  # else it is what the training ends in
             latest.clear()
         seconds += record["seconds"]
         on_epoch(record)
         progress(label, record["epoch"], epochs)
 
-    trainer = make_trainer(prepared, model, check, told, checkpoint)
+    trainer = make_trainer(prepared, model, check, told, checkpoint, film)
     if resume and checkpoint is not None:
         load_checkpoint(checkpoint, trainer)
     progress(label, trainer.state.epoch, epochs)
@@ -126,12 +131,19 @@ def fit(
     return Fitted(answerer, state.best_epoch, seconds, state.best_score)
 
 
+def _solved(model: ClosedForm, prepared: Prepared, questions: Sequence[Question]) -> Fitted:
+    seconds = solve(model, prepared)
+    answerer = answerer_of(prepared, model)
+    return Fitted(answerer, 0, seconds, validate(answerer, questions)["score"])
+
+
 def make_trainer(
     prepared: Prepared,
     model: MICRec | Baseline,
     validate: Validate,
     on_epoch: OnEpoch | None = None,
     checkpoint: Path | None = None,
+    film: Film | None = None,
 ) -> Trainer:
     """A trainer at its start."""
     return Trainer(
@@ -143,6 +155,7 @@ def make_trainer(
         validate,
         on_epoch,
         checkpoint,
+        None if film is None else film.look,
     )
 
 

@@ -75,15 +75,25 @@ class Snapshots:
         if self.pair is None:
             return
         users = [array(e.users) for e in encoded]
-        a, b = self.pair
-        vectors = {"a": users[a][self.left], "b": users[b][self.right]}
-        tensors = {k: v.astype(np.float16) for k, v in vectors.items()}
-        self.writer.write_tensors(_FILE.format(epoch), tensors)
+        self.writer.write_tensors(_FILE.format(epoch), self.vectors(users))
         parts = [self.alignment[self.alignment["epoch"] != epoch]]
         parts += [self._measure(epoch, pair, users) for pair in self._pairs()]
         full = [p for p in parts if len(p)]
         self.alignment = pd.concat(full, ignore_index=True).sort_values("epoch", kind="stable")
         self.writer.write_parquet(ALIGNMENT, self.alignment)
+
+    def vectors(self, users: Sequence[Vectors]) -> dict[str, NDArray[np.float16]]:
+        """Of the users of each domain, those who are kept: ``a`` and ``b`` [n, D]."""
+        assert self.pair is not None
+        a, b = self.pair
+        kept = {"a": users[a][self.left], "b": users[b][self.right]}
+        return {side: rows.astype(np.float16) for side, rows in kept.items()}
+
+    @property
+    def names(self) -> list[str]:
+        """The domains of the pair."""
+        assert self.pair is not None
+        return [self.prepared.dataset.domains[d].name for d in self.pair]
 
     def watch(self, encoded: Sequence[Encoded]) -> dict[str, float]:
         """Mean cosine of true pairs and MRR of the partner on a few users, for the history."""
@@ -113,13 +123,7 @@ class Snapshots:
             self.take(best, encoded)
         kept = self.epochs()
         stages = [self.writer.read_tensors(_FILE.format(e)) for e in kept]
-        names = [self.prepared.dataset.domains[d].name for d in self.pair]
-        frames = [_frame("pca", kept, pca_layouts(stages), names)]
-        n = 2 * len(self.left)
-        if umap and n > _NEIGHBOURS and importlib.util.find_spec("umap") is not None:
-            layouts = umap_layouts(stages, progress)
-            frames.insert(0, _frame("umap", kept, layouts, names))
-        self.writer.write_parquet(LAYOUTS, pd.concat(frames, ignore_index=True))
+        self.writer.write_parquet(LAYOUTS, lay_out(kept, stages, self.names, umap, progress))
 
     def epochs(self) -> list[int]:
         """Epochs of which vectors are kept by now."""
@@ -143,6 +147,33 @@ class Snapshots:
         )  # fmt: skip
         names = [self.prepared.dataset.domains[d].name for d in pair]
         return frame.assign(epoch=epoch, a=names[0], b=names[1])[ALIGNMENT_COLUMNS]
+
+
+def lay_out(
+    moments: Sequence[float],
+    stages: Sequence[dict[str, NDArray]],
+    names: Sequence[str],
+    umap: bool,
+    progress: Progress,
+    rounds: int = _UMAP_EPOCHS,
+) -> pd.DataFrame:
+    """Layouts of each moment by PCA and, where it can be had and is asked for, by UMAP.
+
+    Parameters
+    ----------
+    stages : vectors ``a`` and ``b`` [n, D] of each moment
+    names : of the two domains
+    rounds : of UMAP's optimiser
+
+    Returns
+    -------
+    ``LAYOUT_COLUMNS``
+    """
+    frames = [_frame("pca", moments, pca_layouts(stages), names)]
+    n = sum(len(rows) for rows in stages[0].values())
+    if umap and n > _NEIGHBOURS and importlib.util.find_spec("umap") is not None:
+        frames.insert(0, _frame("umap", moments, umap_layouts(stages, progress, rounds), names))
+    return pd.concat(frames, ignore_index=True)
 
 
 def pca_layouts(stages: Sequence[dict[str, NDArray]]) -> list[NDArray[np.float32]]:
@@ -169,7 +200,7 @@ def pca_layouts(stages: Sequence[dict[str, NDArray]]) -> list[NDArray[np.float32
 
 
 def umap_layouts(
-    stages: Sequence[dict[str, NDArray]], progress: Progress
+    stages: Sequence[dict[str, NDArray]], progress: Progress, rounds: int = _UMAP_EPOCHS
 ) -> list[NDArray[np.float32]]:
     """UMAP of each epoch's vectors by cosine, started from the layout of the epoch before.
 
@@ -191,7 +222,7 @@ def umap_layouts(
         points = _points(stage)
         mapper = UMAP(
             n_neighbors=min(_NEIGHBOURS, len(points) - 1), n_components=2, metric="cosine",
-            init=start, n_epochs=_UMAP_EPOCHS, random_state=_SEED, n_jobs=1,
+            init=start, n_epochs=rounds, random_state=_SEED, n_jobs=1,
         )  # fmt: skip
         out.append(np.asarray(mapper.fit_transform(points), dtype=np.float32))
         start = out[-1]
@@ -211,7 +242,7 @@ def _points(stage: dict[str, NDArray]) -> NDArray[np.float32]:
 
 
 def _frame(
-    method: str, epochs: Sequence[int], layouts: Sequence[NDArray], names: Sequence[str]
+    method: str, epochs: Sequence[float], layouts: Sequence[NDArray], names: Sequence[str]
 ) -> pd.DataFrame:
     parts = []
     for epoch, layout in zip(epochs, layouts, strict=True):

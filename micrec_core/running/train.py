@@ -21,6 +21,7 @@ from micrec_core.running.beside import Beside, solved_beside
 from micrec_core.running.catalogue import catalogue_frame
 from micrec_core.running.cost import Clock
 from micrec_core.running.ending import marked_at_its_end, stop_on_sigterm
+from micrec_core.running.film import Film
 from micrec_core.running.fit import Fitted, fit, parameters
 from micrec_core.running.frames import headline, own_frames
 from micrec_core.running.record import first_info, neighbour_recall, require_same
@@ -117,18 +118,20 @@ def train_run(
             with clock.training(device):
                 aligned = not settings.model.is_baseline
                 snapshots = Snapshots(writer, prepared) if aligned else None
-                fitted = _fit(writer, prepared, snapshots, resume, progress)
+                film = Film(snapshots, whole=not resume) if snapshots is not None else None
+                fitted = _fit(writer, prepared, snapshots, film, resume, progress)
             beside = Beside([])
             if baselines and settings.model.name == MICREC:
                 with clock.part("baselines"):
                     beside = solved_beside(prepared, fitted.seconds, progress)
-            return _write(writer, prepared, fitted, snapshots, beside, umap, clock, progress)
+            return _write(writer, prepared, fitted, snapshots, film, beside, umap, clock, progress)
 
 
 def _fit(
     writer: RunWriter,
     prepared: Prepared,
     snapshots: Snapshots | None,
+    film: Film | None,
     resume: bool,
     progress: Progress,
 ) -> Fitted:
@@ -145,7 +148,7 @@ def _fit(
 
     fitted = fit(
         prepared, progress, on_epoch=on_epoch, checkpoint=writer.path / SCRATCH, resume=resume,
-        snapshots=snapshots,
+        snapshots=snapshots, film=film,
     )  # fmt: skip
     if len(before):
         kept = before["epoch"] < min(told, default=float("inf"))
@@ -158,6 +161,7 @@ def _write(
     prepared: Prepared,
     fitted: Fitted,
     snapshots: Snapshots | None,
+    film: Film | None,
     beside: Beside,
     umap: bool,
     clock: Clock,
@@ -187,6 +191,8 @@ def _write(
     if isinstance(answerer, MicrecAnswerer) and snapshots is not None:
         with clock.part("layouts"):
             snapshots.finish(fitted.best_epoch, answerer.encoded, umap, progress)
+            if film is not None:
+                film.finish(fitted.best_epoch, answerer.encoded, umap, progress)
     writer.finish(
         best_epoch=fitted.best_epoch,
         n_parameters=int(own.n_parameters),

@@ -27,6 +27,7 @@ from micrec_core.training.objective import Batch, Objective
 
 Validate = Callable[[Any], dict[str, Any]]
 OnEpoch = Callable[[dict[str, Any], Any], None]
+OnStep = Callable[[float], Callable[[Any], None] | None]
 
 TOTAL = "total"
 
@@ -53,6 +54,7 @@ class Trainer:
     validate : gives {"score": selection metric, ...} for the model as it stands
     on_epoch : told of every epoch's record, e.g. to write it to the run's history
     checkpoint : folder to save into after every epoch; None keeps nothing
+    on_step : asked after every step, with the epochs so far; what it gives is shown the model
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Trainer:
         validate: Validate,
         on_epoch: OnEpoch | None = None,
         checkpoint: Path | None = None,
+        on_step: OnStep | None = None,
     ):
         self.model = model
         self.inputs = inputs
@@ -72,6 +75,7 @@ class Trainer:
         self.validate = validate
         self.on_epoch = on_epoch or (lambda record, model: None)
         self.checkpoint = checkpoint
+        self.on_step = on_step or (lambda epochs: None)
         device = inputs.device
         self.on_host = device.type == "cpu"
         # What is drawn for the host, and what is drawn where the model is: so that nothing in a
@@ -140,6 +144,10 @@ class Trainer:
         for step in range(n_steps):
             self._set_rate(self.state.epoch + step / n_steps)
             found.append(self._step(orders, step, n_steps))
+            if look := self.on_step(self.state.epoch + (step + 1) / n_steps):
+                with self.average.in_place():
+                    look(self.model)
+                self.model.train()
         names = list(found[0])
         # One table, so that a GPU is asked once, when all steps of the epoch are on their way.
         table = torch.stack([torch.stack([terms[name] for name in names]) for terms in found])

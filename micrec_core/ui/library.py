@@ -18,7 +18,7 @@ import streamlit as st
 
 from micrec_core.bundled import RUNS, home
 from micrec_core.errors import RunError
-from micrec_core.names import CATALOGUE, LAYOUTS, ONE_DOMAIN, SNAPSHOT_USERS, model_label
+from micrec_core.names import CATALOGUE, FILM, LAYOUTS, ONE_DOMAIN, SNAPSHOT_USERS, model_label
 from micrec_core.protocols import MASKS
 from micrec_core.runs import Run, RunListing, list_runs, open_run
 from micrec_core.runs.files import flat
@@ -177,6 +177,19 @@ def snapshot_users(opened: Opened) -> pd.DataFrame:
 def layouts(opened: Opened) -> pd.DataFrame:
     """epoch, method, domain, row, x, y of the kept users."""
     return _frame(opened.run.key, LAYOUTS, opened.run)
+
+
+def film(opened: Opened, method: str) -> pd.DataFrame | None:
+    """moment, domain, row, x, y of all kept users at moments of the training.
+
+    None where none was kept, as of many people or by an earlier version, or not by this method.
+    """
+    whole = opened.frame(FILM)
+    if whole is None:
+        return None
+    part = whole[whole["method"] == method]
+    kept = len(snapshot_users(opened)) * len(opened.pair) * part["moment"].nunique()
+    return part if len(part) and len(part) == kept else None
 
 
 def snapshot(opened: Opened, epoch: int) -> dict[str, Any]:

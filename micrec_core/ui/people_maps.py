@@ -137,7 +137,9 @@ def _linked(
         for domain, label in opened.pair_labels.items()
         for row in (() if placed is None else placed[placed["domain"] == domain].itertuples())
     ]
-    frames = {f"epoch {e}": at[e][["x", "y"]].to_numpy() for e in epochs}
+    frames = _played(opened, users, view) or {
+        f"epoch {e}": at[e][["x", "y"]].to_numpy() for e in epochs
+    }
     (before, first), (_, final) = moments.items()
     views = [
         View(before, {before: at[first][["x", "y"]].to_numpy()}),
@@ -158,3 +160,17 @@ def _linked(
     table = pd.concat([frame.assign(stage=title) for title, frame in tables.items()])
     table_and_csv(table, "al_map", about=_ALT)
     return tables
+
+
+def _played(opened: Opened, users: pd.DataFrame, view: Chosen) -> dict[str, np.ndarray]:
+    """Places at every moment kept between two epochs, in the order of ``points_at``."""
+    film = library.film(opened, view.method)
+    if film is None:
+        return {}
+    film = film[film["moment"].between(*view.epochs)]
+    found = {}
+    for moment, layout in film.groupby("moment"):
+        sides = [layout[layout["domain"] == d].set_index("row") for d in opened.pair]
+        places = [side.loc[users["row"], ["x", "y"]].to_numpy() for side in sides]
+        found[f"epoch {moment:g}"] = np.concatenate(places)
+    return found

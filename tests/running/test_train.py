@@ -31,6 +31,7 @@ from micrec_core.report.export import export_run
 from micrec_core.running import beside
 from micrec_core.running.beside import CHEAP
 from micrec_core.running.evaluate import evaluate_run, load_model, reopen
+from micrec_core.running.film import due
 from micrec_core.running.frames import comparison_frames
 from micrec_core.running.train import TrainResult, train_run
 from micrec_core.runs import Run, live_history, open_run
@@ -193,6 +194,33 @@ def test_history_snapshots_and_alignment_tell_the_same_epochs(run: Run) -> None:
     assert (users[["degree_a", "degree_b"]] > 0).all(axis=None)
     assert len(layouts) == len(epochs) * 2 * len(users)
     assert np.isfinite(layouts[["x", "y"]].to_numpy()).all()
+
+
+def test_a_film_tells_where_people_lay_from_the_start_to_the_best_epoch(run: Run) -> None:
+    film, layouts = run.frame("snapshots/film.parquet"), run.frame("snapshots/layouts.parquet")
+    moments = sorted(film["moment"].unique())
+    best = run.info.best_epoch
+    assert moments[0] == 0 and moments[-1] == best and 2 < len(moments) <= 10
+    assert any(m != int(m) for m in moments), "moments amid an epoch too"
+    people = len(run.frame("snapshots/users.parquet"))
+    assert len(film) == len(moments) * 2 * people
+
+    def spread(frame: pd.DataFrame) -> float:
+        return float(np.linalg.norm(frame[["x", "y"]].to_numpy()))
+
+    # PCA of the same vectors: the same places, but for how the plane is turned.
+    for moment in (0, best):
+        here = film[film["moment"] == moment]
+        assert spread(here) == pytest.approx(spread(layouts[layouts["epoch"] == moment]), rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "kept"),
+    [(0, 0.2, False), (0.2, 0.3, True), (1.9, 2, True), (2, 2.5, False), (2.5, 3, True),
+     (4, 5, False), (5, 6, True), (8, 11, False), (11, 12, True), (12, 16, True)],
+)  # fmt: skip
+def test_moments_of_a_film_are_dense_at_the_start(before: float, now: float, kept: bool) -> None:
+    assert due(before, now) == kept
 
 
 @pytest.mark.parametrize("epochs", [2, 3])

@@ -52,7 +52,8 @@ function build(data, parent) {
   root.append(controls(), row, tip);
   parent.append(root);
   const shared = { data, marks, looks: LOOKS[data.dark ? "dark" : "light"],
-    layers: new Set(["names"]), joined: data.joined.flatMap((e) => of.get(e) || []) };
+    layers: new Set(["names"]), joined: data.joined.flatMap((e) => of.get(e) || []),
+    mine: of.get(data.mine) || [] };
   const views = (maps.views = data.views.map((spec) => view(row, spec, shared)));
   views.forEach((here) => {
     here.plot.subscribe("select", ({ points }) => select(new Set(points.map((m) => marks.entity[m]))));
@@ -193,9 +194,7 @@ function view(row, spec, shared) {
       pen.lineTo(xScale(x[other]), yScale(y[other]));
     }
     pen.stroke();
-    marks.entity.forEach((e, mark) => {
-      if (e === data.mine) ring(pen, xScale(x[mark]), yScale(y[mark]), looks);
-    });
+    for (const mark of shared.mine) ring(pen, xScale(x[mark]), yScale(y[mark]), looks);
     if (layers.has("names"))
       for (const n of spec.names) write(pen, n.name, xScale(n.x), yScale(n.y), looks);
     for (const s of spec.stars) write(pen, `★ ${s.label}`, xScale(s.x), yScale(s.y), looks, s.colour);
