@@ -11,7 +11,7 @@ BIN     := $(VENV)/bin
 STAMP   := $(VENV)/.micrec-requirements
 
 .DEFAULT_GOAL := help
-.PHONY: help setup maps constraints browser app test suite test-fast check style types docs format sample-run sbom screenshots timings fuzz faults load
+.PHONY: help setup maps constraints browser app test suite test-fast check style types docs format sample-run sbom screenshots timings fuzz faults load load-api
 
 help:
 	@echo "make app [PORT=8501]   install what is needed, start the app at http://localhost:8501"
@@ -128,6 +128,10 @@ VIEWERS ?= 50
 MINUTES ?= 5
 load: setup
 	OMP_NUM_THREADS=1 "$(BIN)/python" -m tests.journeys.load load --viewers $(VIEWERS) --minutes $(MINUTES) --retrain --write
+
+# Lists over HTTP at a steady rate, asked for by wrk; the table into docs/benchmarks.md.
+load-api: setup
+	OMP_NUM_THREADS=1 "$(BIN)/python" -m tests.api.load --write
 
 # Beside the app's environment, which it lists and which it must not become a part of.
 sbom: setup

@@ -58,6 +58,23 @@ def serve(
     )  # fmt: skip
 
 
+@app.command(name="log-mlflow")
+def log_mlflow(
+    run: RunDir,
+    store: Annotated[
+        str, typer.Option(help="Where MLflow keeps its runs; the folder mlruns here by default.")
+    ] = "",
+    experiment: Annotated[str, typer.Option(help="Made where it is not there.")] = "micrec",
+    as_json: Json = False,
+) -> None:
+    """Log a finished run in MLflow: settings, figures with intervals, report and the run."""
+    from micrec_core.report.tracking import log_run
+    from micrec_core.runs import open_run
+
+    made = log_run(open_run(run), store, experiment)
+    answer(as_json, {"run": str(run), "mlflow": made}, [f"logged as {made} of '{experiment}'"])
+
+
 @app.command()
 def update(
     run: RunDir,
