@@ -2,7 +2,7 @@ import streamlit as st
 
 from micrec_core.figures import retrain
 from micrec_core.figures.data import degree_counts, degree_curves, domain_table
-from micrec_core.modalities.registry import nouns
+from micrec_core.modalities.registry import listed, nouns
 from micrec_core.names import CATALOGUE
 from micrec_core.ui import library
 from micrec_core.ui.glossary import words
@@ -23,7 +23,7 @@ info, data = this.info, this.info["dataset"]
 
 def made_of() -> None:
     lacks = plain(", ".join(info["without"]) or "nothing")
-    names = " and ".join(plain(label) for label in this.labels.values())
+    names = listed(plain(label) for label in this.labels.values())
     kind = "made-up sample data" if this.synthetic else "data"
     model = (
         f"model {plain(info['model'])}, variant {plain(info['variant'])} (switched off: {lacks})"

@@ -171,7 +171,11 @@ def group_means(
             tickvals=list(range(len(order))),
             ticktext=[g.split("-")[0] for g in order]
             if group == "degree"
-            else [f"{g}<br><span style='font-size:10px'>n={n[g]:,}</span>" for g in order],
+            # A word a line: three stand beside each other on a phone.
+            else [
+                f"{g.replace(' ', '<br>')}<br><span style='font-size:10px'>n={n[g]:,}</span>"
+                for g in order
+            ],
             tickangle=0,
             range=[-0.6, max(len(order), 1) - 0.4],
             title_text=title,
@@ -179,7 +183,8 @@ def group_means(
         )
     figure.update_yaxes(range=[-0.03, 1.03])
     figure.update_yaxes(title_text="Mean weight", col=1)
-    return theme.legend_below(figure).update_layout(height=340)
+    lines = 1 if group == "degree" else 1 + max((g.count(" ") for g in table[group]), default=0)
+    return theme.legend_below(figure).update_layout(height=325 + 15 * lines)
 
 
 def _mean_marks(
@@ -287,7 +292,8 @@ def ternary(
     figure.update_layout(
         height=430,
         margin={"t": 40, "b": 50, "l": 40, "r": 40},
-        ternary={"sum": 1, "bgcolor": "rgba(0,0,0,0)", **titles},
+        # Corners have names, which a phone would cut.
+        ternary={"sum": 1, "bgcolor": "rgba(0,0,0,0)", "domain": {"x": [0.1, 0.9]}, **titles},
     )
     return theme.legend_below(figure)
 

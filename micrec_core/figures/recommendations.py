@@ -93,8 +93,9 @@ def paths(table: pd.DataFrame) -> go.Figure:
         )
     figure.update_yaxes(autorange="reversed", categoryorder="array", categoryarray=order)
     figure.update_xaxes(title_text="Contribution to the score")
+    lines = max((path.count("<br>") + 1 for path in order), default=1)
     return theme.legend_below(figure).update_layout(
-        barmode="relative", height=rows_height(len(order), each=38, extra=140)
+        barmode="relative", height=rows_height(len(order), each=max(38, 15 * lines + 8), extra=140)
     )
 
 

@@ -149,7 +149,8 @@ def too_few(frame: pd.DataFrame, labels: Mapping[str, str]) -> list[str]:
     """``Kitchen: 12 users, fewer than 20: no figure``, a sentence for each domain so refused."""
     rows = frame[frame["n"] < FEWEST].drop_duplicates("domain")
     return [
-        f"{labels[row.domain]}: {int(row.n)} users, fewer than {FEWEST}: no figure"
+        f"{labels[row.domain]}: {int(row.n)} {'user' if row.n == 1 else 'users'}, fewer than "
+        f"{FEWEST}: no figure"
         for row in rows.itertuples()
         if row.domain in labels
     ]

@@ -8,6 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from micrec_core.modalities.registry import listed
 from micrec_core.names import FEWEST
 from micrec_core.report.stored_runs import name_of
 
@@ -29,6 +30,7 @@ def _templates() -> Environment:
     )
     made.filters |= {"interval": interval, "difference": difference, "gain": gain, "p": p_value}
     made.filters |= {"number": number, "name_of": lambda r: name_of(r["model"], r["variant"])}
+    made.filters["listed"] = listed
     return made
 
 

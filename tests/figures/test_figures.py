@@ -136,6 +136,7 @@ def test_a_missing_modality_gives_no_weight_row():
     users = pick(having, entity="user")
     figure = modalities.group_means(users, "have", LABELS, "What it has")
     assert len(figure.data) == 4
+    assert any("text<br>and<br>image<br>" in words for words in figure.layout.xaxis.ticktext)
 
 
 def test_tenths_of_the_degree_hold_everyone_once():

@@ -118,6 +118,15 @@ CUT = """() => [...document.querySelectorAll('[data-testid="stMain"] :is(button,
     && ![...function*(n) { while ((n = n.parentElement)) yield n }(e)].some(
       n => n.matches('[data-testid="stDataFrame"], [role="tablist"], .js-plotly-plot')))
   .map(e => e.innerText || e.alt)"""
+# Words of a chart that reach beyond its picture.
+CUT_WORDS = """() => [...document.querySelectorAll('[data-testid="stMain"] .js-plotly-plot')]
+  .flatMap(plot => {
+    const box = plot.querySelector('.main-svg').getBoundingClientRect();
+    return [...plot.querySelectorAll('text')].filter(e => {
+      const r = e.getBoundingClientRect();
+      return r.width && (r.left < box.left - 1 || r.right > box.right + 1);
+    }).map(e => e.textContent);
+  })"""
 HEADER = """() => document.querySelector('[data-testid="stHeader"]').getBoundingClientRect().bottom
   - document.querySelector('[data-testid="stMainBlockContainer"] [data-testid="stVerticalBlock"]')
     .firstElementChild.getBoundingClientRect().top"""
