@@ -79,15 +79,13 @@ def test_from_the_front_page_to_somebody_new_and_something_new(
     box.press("Control+Enter")
     tab.wait_for_url("**says=a+pan**")
     assert lists(tab, n_shown) != before
+    box.evaluate("box => box.blur()")
     tab.keyboard.press("p")
     tab.locator(".ranks li").first.wait_for()
 
-    open_page(tab, others, "new-item", f"?run={run}")
-    tab.get_by_test_id("stMetricValue").first.wait_for()
-    assert (tab.get_by_text("Picture", exact=True).count() > 0) == (run == "three")
-    open_page(tab, others, "recommendations", f"?run={run}")
-    tab.locator(CARD, has_text="1. ").first.wait_for()
-    open_page(tab, others, "alignment", f"?run={run}")
+    for page in ("new-item", "recommendations"):
+        open_page(tab, others, page, f"?run={run}")
+        assert tab.get_by_test_id("stAlertContentError").count() == 0
     sound(tab, others)
 
 
