@@ -11,7 +11,7 @@ import pytest
 from tests.journeys.app import Server, chromium, executable, new_tab, start
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, BrowserContext, Page
 
 Serve = Callable[..., Server]
 
@@ -50,21 +50,29 @@ def browser() -> "Iterator[Browser]":
         yield found
 
 
-@pytest.fixture(scope="module")
-def reader(browser: "Browser") -> "Iterator[Page]":
-    """One tab for page after page: a browser that has the app's scripts already is there sooner.
+@pytest.fixture(scope="session")
+def regular(browser: "Browser") -> "Iterator[BrowserContext]":
+    """A visitor whose browser has the app's scripts already: it is there in half the time.
 
-    Each page that it opens is a session of its own, of one visitor.
+    A page that it opens is a session of its own all the same.
     """
-    tab = new_tab(browser)
+    context = new_tab(browser).context
+    yield context
+    context.close()
+
+
+@pytest.fixture(scope="module")
+def reader(regular: "BrowserContext") -> "Iterator[Page]":
+    """The regular visitor's tab for page after page."""
+    tab = regular.new_page()
     yield tab
-    closed(tab)
+    tab.close()
+    at_home(regular)
 
 
-def closed(tab: "Page") -> None:
-    """Close a visitor's tabs, who asked no other computer."""
-    tried = tab.context.tried
-    tab.context.close()
+def at_home(context: "BrowserContext") -> None:
+    """A visitor was sent to no other computer."""
+    tried, context.tried = context.tried, []
     assert tried == [], "the app must come from its own server alone"
 
 
@@ -89,10 +97,14 @@ def visit(browser: "Browser", request: pytest.FixtureRequest) -> Iterator[Visit]
     for number, tab in enumerate(tabs):
         if folder:
             tab.screenshot(path=Path(folder) / f"{name}-{number}.png")
-        closed(tab)
+        tab.context.close()
+        at_home(tab.context)
 
 
 @pytest.fixture
-def tab(visit: Visit) -> "Page":
-    """Return an empty tab of one new visitor."""
-    return visit()
+def tab(regular: "BrowserContext") -> "Iterator[Page]":
+    """Return an empty tab of the regular visitor."""
+    page = regular.new_page()
+    yield page
+    page.close()
+    at_home(regular)

@@ -70,8 +70,7 @@ def lit(tab: "Page") -> set[str]:
     return set(found["x"])
 
 
-def test_lasso_recolour_csv_link_and_clear(served: Server, visit: Visit) -> None:
-    tab = visit()
+def test_lasso_recolour_csv_link_and_clear(served: Server, tab: "Page", visit: Visit) -> None:
     open_page(tab, served, "alignment")
     lasso(tab)
     chosen = lit(tab)
@@ -107,8 +106,7 @@ def test_lasso_recolour_csv_link_and_clear(served: Server, visit: Visit) -> None
     sound(tab, served)
 
 
-def test_a_selection_in_the_address_is_checked(served: Server, visit: Visit) -> None:
-    tab = visit()
+def test_a_selection_in_the_address_is_checked(served: Server, tab: "Page") -> None:
     open_page(tab, served, "alignment", "?sel=nobody&sel=%3Cscript%3E&al_worst=9999")
     tab.get_by_text("0 selected").wait_for()
     sound(tab, served)

@@ -41,8 +41,7 @@ def like(tab: "Page") -> None:
     settled(tab)
 
 
-def test_three_clicks_then_one_like_less(served: Server, visit: Visit) -> None:
-    tab = visit()
+def test_three_clicks_then_one_like_less(served: Server, tab: "Page", visit: Visit) -> None:
     begin(tab, served)
     widget(tab, "cold_add").get_by_text("Add items", exact=True).click()
     like(tab)

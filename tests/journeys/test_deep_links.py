@@ -28,10 +28,15 @@ def port() -> int:
     return free_port()
 
 
+@pytest.fixture
+def tab(reader: "Page") -> "Page":
+    """A tab that is at no page: one that is open would ask a new server first."""
+    reader.goto("about:blank")
+    return reader
+
+
 @pytest.mark.parametrize("url_path", PAGES)
-def test_deep_link_first(serve: Serve, reader: "Page", port: int, url_path: str) -> None:
-    tab = reader
-    tab.goto("about:blank")  # a page that is open would ask the new server first
+def test_deep_link_first(serve: Serve, tab: "Page", port: int, url_path: str) -> None:
     server = serve(port=port)
     open_from_menu(tab, server, url_path)
     if any(BUNDLED.glob("*/run.json")):
@@ -40,33 +45,33 @@ def test_deep_link_first(serve: Serve, reader: "Page", port: int, url_path: str)
 
 
 @pytest.mark.slow
-def test_pages_without_any_run(serve: Serve, tab: "Page", tmp_path: Path) -> None:
+def test_pages_without_any_run(serve: Serve, tab: "Page", port: int, tmp_path: Path) -> None:
     empty = tmp_path / "nothing"
     empty.mkdir()
-    server = serve(MICREC_BUNDLED=str(empty))
+    server = serve(port=port, MICREC_BUNDLED=str(empty))
     for url_path in PAGES:
         open_from_menu(tab, server, url_path)
 
 
 @pytest.mark.slow
-def test_pages_with_only_damaged_runs(serve: Serve, tab: "Page", tmp_path: Path) -> None:
+def test_pages_with_only_damaged_runs(serve: Serve, tab: "Page", port: int, tmp_path: Path) -> None:
     runs = tmp_path / "damaged"
     (runs / "torn").mkdir(parents=True)
     (runs / "torn" / "run.json").write_text('{"schema_version": 1, "name"')
     empty = tmp_path / "nothing"
     empty.mkdir()
-    server = serve(runs, MICREC_BUNDLED=str(empty))
+    server = serve(runs, port=port, MICREC_BUNDLED=str(empty))
     for url_path in PAGES:
         open_from_menu(tab, server, url_path)
 
 
 def test_a_run_named_by_a_path_opens_nothing_outside(
-    serve: Serve, tab: "Page", tmp_path: Path
+    serve: Serve, tab: "Page", port: int, tmp_path: Path
 ) -> None:
     """The address is anyone's to write: a run in it is a name of the list, never a path."""
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "run.json").write_text('{"schema_version": 1, "name": "secret-run"}')
-    server = serve()
+    server = serve(port=port)
     tab.goto(f"{server.url}/alignment?run=../../outside")
     tab.locator('[data-testid="stMain"] h1').first.wait_for()
     settled(tab)

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.journeys.app import Server, open_page, settled, sound
-from tests.journeys.conftest import Visit
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -20,8 +19,7 @@ def open_flow(tab: "Page", server: Server) -> None:
     settled(tab)
 
 
-def test_it_grows_to_the_score_of_the_first_item(served: Server, visit: Visit) -> None:
-    tab = visit()
+def test_it_grows_to_the_score_of_the_first_item(served: Server, tab: "Page") -> None:
     open_flow(tab, served)
     said = tab.locator(".flow .said")
     assert said.inner_text().startswith("Beginning: 9 likes")
@@ -37,8 +35,7 @@ def test_it_grows_to_the_score_of_the_first_item(served: Server, visit: Visit) -
     sound(tab, served)
 
 
-def test_it_stands_still_for_who_asks_for_less_motion(served: Server, visit: Visit) -> None:
-    tab = visit()
+def test_it_stands_still_for_who_asks_for_less_motion(served: Server, tab: "Page") -> None:
     tab.emulate_media(reduced_motion="reduce")
     open_flow(tab, served)
     assert "That is the score of" in tab.locator(".flow .said").inner_text()

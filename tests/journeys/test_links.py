@@ -28,8 +28,7 @@ def copied(tab: "Page") -> str:
     return str(code.inner_text()).replace("\n", "")
 
 
-def test_a_copied_link_restores_the_view(served: Server, visit: Visit) -> None:
-    tab = visit()
+def test_a_copied_link_restores_the_view(served: Server, tab: "Page", visit: Visit) -> None:
     open_page(tab, served, "modalities")
     shown = pick(tab, "mo_item", 2)
     tab.wait_for_url("**item=**")

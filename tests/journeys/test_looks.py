@@ -150,8 +150,7 @@ def test_lists_say_their_domain_where_they_stand_below_each_other(
         tab.get_by_text(f"Recommended in {domain}").wait_for()
 
 
-def test_a_page_can_be_left_by_keyboard(served: Server, visit: Visit) -> None:
-    tab = visit()
+def test_a_page_can_be_left_by_keyboard(served: Server, tab: "Page") -> None:
     open_page(tab, served, "overview")
     for _ in range(40):
         tab.keyboard.press("Tab")

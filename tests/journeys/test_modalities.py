@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.journeys.app import Server, open_page, settled, sound, value
-from tests.journeys.conftest import Visit
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -36,8 +35,7 @@ def click_lone_mark(tab: "Page") -> tuple[str, str]:
     return str(entity), str(entity_id)
 
 
-def test_a_click_in_the_triangle_looks_at_one(served: Server, visit: Visit) -> None:
-    tab = visit()
+def test_a_click_in_the_triangle_looks_at_one(served: Server, tab: "Page") -> None:
     open_page(tab, served, "modalities")
     settled(tab)
     entity, entity_id = click_lone_mark(tab)

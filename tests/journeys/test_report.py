@@ -9,15 +9,14 @@ from tests.journeys.app import Server, open_page, sound
 from tests.journeys.conftest import Visit
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Request
+    from playwright.sync_api import Page, Request
 
 pytestmark = pytest.mark.browser
 
 
 def test_downloaded_and_opened_without_a_network(
-    served: Server, visit: Visit, tmp_path: Path
+    served: Server, tab: "Page", visit: Visit, tmp_path: Path
 ) -> None:
-    tab = visit()
     open_page(tab, served, "overview")
     with tab.expect_download() as download:
         tab.get_by_role("button", name="Download report").click()

@@ -423,10 +423,13 @@ def started(words: list[str], out: Path, epochs: int, cache: Path) -> subprocess
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     deadline = time.monotonic() + 250
-    while not out.exists() or len(live_history(out)) < epochs:
+    told = out / "history.jsonl"
+    # Lines, not tables, are counted: to look is not to take the time that the training needs.
+    while not told.exists() or told.read_bytes().count(b"\n") < epochs:
         assert child.poll() is None, child.stderr and child.stderr.read()
         assert time.monotonic() < deadline
         time.sleep(0.01)
+    assert len(live_history(out)) >= epochs
     return child
 
 
