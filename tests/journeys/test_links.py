@@ -80,8 +80,9 @@ def test_nonsense_in_the_address_changes_nothing_and_who_is_unknown_is_said(
 ) -> None:
     page, _, query = address.partition("?")
     open_page(tab, served, page, f"?{query}")
-    alerts = tab.get_by_test_id("stAlert")
+    alerts = tab.get_by_test_id("stAlertContentWarning")
     assert alerts.count() == min(len(said), 1)
+    assert tab.get_by_test_id("stAlertContentError").count() == 0
     for name in said:
         assert name in alerts.first.inner_text()
     sound(tab, served)
