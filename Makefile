@@ -99,7 +99,8 @@ test: style browser maps
 # so that what its tests share is made once; tests/conftest.py says which comes first.
 suite: setup
 	OMP_NUM_THREADS=1 "$(BIN)/python" -m micrec_core compile
-	OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
+	  --durations=40
 
 # What neither trains for long nor opens a browser, for daily work.
 test-fast: setup
