@@ -32,7 +32,7 @@ $(BIN)/python:
 	  echo "No virtual environment could be made (on Debian: apt install python3-venv)." >&2; exit 1; }
 
 # The stamp holds the hash of what was installed, so a second start installs nothing. Bytecode is
-# left to the first import: of some 21,000 files a fourth is ever imported.
+# left to the first import: most of some 21,000 files are never imported.
 setup: $(BIN)/python
 	@wanted=$$("$(BIN)/python" -c 'import hashlib; print(hashlib.sha256(b"".join(open(f, "rb").read() for f in ("requirements.txt", "constraints.txt"))).hexdigest())'); \
 	if [ "$$(cat "$(STAMP)" 2>/dev/null)" != "$$wanted" ]; then \
