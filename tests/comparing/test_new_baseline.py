@@ -20,7 +20,7 @@ from micrec_core.runs import open_run
 from micrec_core.sample.generate import generate_sample
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-BASE = RunSettings(training=TrainSettings(epochs=1, steps=3, batch_size=256, negatives=16))
+BASE = RunSettings(training=TrainSettings(epochs=1, batch_size=256, negatives=16))
 
 
 class Halved(Baseline):
@@ -43,7 +43,7 @@ def test_a_new_baseline_is_trained_compared_and_drawn(
 
     generate_sample(tmp_path / "tiny", users=80, items=(40, 30), seed=3, pictures=False)
     words = ["--cache", str(tmp_path / "cache"), "--device", "cpu", "--epochs", "1"]
-    words += ["--set", "options.half=0.1", "--model", "halved", "--set", "steps=3", "--json"]
+    words += ["--set", "options.half=0.1", "--model", "halved", "--json"]
     assert main(["train", str(tmp_path / "tiny"), "--out", str(tmp_path / "run"), *words]) == 0
     assert "known" in capsys.readouterr().out
     assert open_run(tmp_path / "run").info.config["model"]["options"] == {"half": 0.1}
