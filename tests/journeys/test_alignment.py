@@ -75,7 +75,7 @@ def test_lasso_recolour_csv_link_and_clear(served: Server, tab: "Page", visit: V
     lasso(tab)
     chosen = lit(tab)
     assert 0 < len(chosen) <= 50, "a circle this small holds few"
-    tab.get_by_text(f"{len(chosen)} selected").wait_for()
+    tab.get_by_text(f"{len(chosen)} selected.").wait_for()
 
     tab.get_by_test_id("stButtonGroup").get_by_text("Pair distance").click()
     tab.wait_for_function(
