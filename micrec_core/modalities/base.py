@@ -103,6 +103,10 @@ class Encoder(ABC):
         """Why two sparse rows [1, vocabulary] are alike, in words; empty where it cannot tell."""
         return ""
 
+    def warm(self) -> None:
+        """Load now what a first query would wait for; ConfigError where it is not to be had."""
+        return None
+
     def content_key(self) -> str:
         """What identifies the weights behind ``spec``, so that no cache outlives a change."""
         return self.spec

@@ -141,6 +141,9 @@ class ClipEncoder(Encoder):
                 out = loaded.model.encode_image(torch.stack(list(batch)).to(self.device))
         return out.float().cpu().numpy()
 
+    def warm(self) -> None:
+        self._loaded()
+
     def content_key(self) -> str:
         """Hashes of local weights and config; the bare name where open_clip downloads them."""
         parts = [f"precision {self.precision}"]

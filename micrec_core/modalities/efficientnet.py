@@ -76,6 +76,9 @@ class EfficientNetLite(Encoder):
         vectors = np.concatenate(parts) if parts else ()
         return FeatureMatrix.of_rows(len(inputs), _DIM, rows, vectors)
 
+    def warm(self) -> None:
+        self._loaded()
+
     def content_key(self) -> str:
         return _content(needed(_PACKAGE, self.spec))
 
@@ -90,17 +93,21 @@ class EfficientNetLite(Encoder):
         out._expected = str(meta["content"])
         return out
 
-    def _features(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-        """[n, 1280] of pictures [n, 3, 260, 260]."""
-        import torch
-
+    def _loaded(self) -> Any:
+        """The network; ConfigError where a package or the same weights lack."""
         if self._expected is not None and self._expected != self.content_key():
             raise ConfigError(
                 "the weights of efficientnet-lite2 are not those that the features were made with; "
                 "install that version again or encode and train again"
             )
         needed(_CODE, self.spec)
-        model = _open(needed(_PACKAGE, self.spec), self.device)
+        return _open(needed(_PACKAGE, self.spec), self.device)
+
+    def _features(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        """[n, 1280] of pictures [n, 3, 260, 260]."""
+        import torch
+
+        model = self._loaded()
         with torch.inference_mode():
             batch = torch.from_numpy(pixels).to(self.device, memory_format=torch.channels_last)
             return model.extract_features(batch).mean(dim=(2, 3)).cpu().numpy()

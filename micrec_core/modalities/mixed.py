@@ -90,6 +90,10 @@ class MixedEncoder(Encoder):
         """
         return self._joined([p.encode(inputs, on_unreadable=on_unreadable) for p in self.parts])
 
+    def warm(self) -> None:
+        for part in self.parts:
+            part.warm()
+
     def content_key(self) -> str:
         return " + ".join(f"{p.kind} {p.version} {p.content_key()}" for p in self.parts)
 

@@ -71,6 +71,10 @@ class SentenceEncoder(Encoder):
             )
         return FeatureMatrix.of_rows(len(texts), vectors.shape[1], rows, vectors)
 
+    def warm(self) -> None:
+        with self._lock:
+            self._load()
+
     def content_key(self) -> str:
         if Path(self.name).is_dir():
             return f"sentence {hash_files(Path(self.name))}"

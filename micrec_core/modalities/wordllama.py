@@ -59,15 +59,13 @@ class WordLlama(Encoder):
         rows = [row for row, text in enumerate(texts) if text]
         if not rows:
             return FeatureMatrix.of_rows(len(texts), _DIM, (), ())
-        if self._expected is not None and self._expected != self.content_key():
-            raise ConfigError(
-                "the package wordllama is not the one that the features were made with; install "
-                "that version again or encode and train again"
-            )
-        table, tokenizer = _open(needed(_PACKAGE, self.spec))
+        table, tokenizer = self._loaded()
         read = tokenizer.encode_batch([texts[row] for row in rows], add_special_tokens=False)
         vectors = np.stack([table[found.ids].mean(axis=0) for found in read])
         return FeatureMatrix.of_rows(len(texts), _DIM, rows, vectors)
+
+    def warm(self) -> None:
+        self._loaded()
 
     def content_key(self) -> str:
         return _content(needed(_PACKAGE, self.spec))
@@ -82,6 +80,15 @@ class WordLlama(Encoder):
         out = cls()
         out._expected = str(meta["content"])
         return out
+
+    def _loaded(self) -> tuple[NDArray[np.float32], Any]:
+        """Vectors and tokenizer; ConfigError where the package or the same files lack."""
+        if self._expected is not None and self._expected != self.content_key():
+            raise ConfigError(
+                "the package wordllama is not the one that the features were made with; install "
+                "that version again or encode and train again"
+            )
+        return _open(needed(_PACKAGE, self.spec))
 
 
 @lru_cache(maxsize=1)

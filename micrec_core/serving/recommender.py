@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -94,7 +95,9 @@ class Recommender:
     def warm(self) -> None:
         """Do now what the first questions would wait for: load encoders, count memories."""
         for m in self.modalities:
-            self._encoder(m)
+            # Lists need none of it: who asks with a sentence is told what is missing.
+            with suppress(ConfigError):
+                self._encoder(m).warm()
         for part in self.bundle.domains:
             popular = str(part.item_ids[int(part.item_degree.argmax())])
             self.recommend(self.user(likes={part.name: [popular]}), part.name, k=1)

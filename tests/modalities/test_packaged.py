@@ -200,6 +200,18 @@ def test_a_mix_is_cached_saved_and_read_again(
         load_encoder(meta, arrays)
 
 
+@pytest.mark.parametrize("spec", ["wordllama", "efficientnet"])
+def test_a_warm_encoder_waits_for_nothing(packages: Path, spec: str) -> None:
+    name = "image" if spec == "efficientnet" else "text"
+    value = Image.new("RGB", (9, 9)) if name == "image" else "green tea"
+    encoder = make_encoder(spec, name)
+    encoder.warm()
+    for weights in (wordllama._WEIGHTS, efficientnet._WEIGHTS):
+        for file in packages.rglob(Path(weights).name):
+            file.unlink()
+    assert encoder.encode([value]).present.all()
+
+
 def test_mixing_needs_no_part_to_learn(packages: Path) -> None:
     mixed = make_encoder("wordllama+classic", "text").fit(["green tea", "coffee pot", None])
     assert mixed.encode(["coffee"]).present.all() and mixed.needs_fit
