@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -45,9 +46,9 @@ def log_run(run: Run, store: str = "", experiment: str = "micrec") -> str:
     RunError
         A table of the run is damaged.
     """
-    client = _client(store or Path(_STORE).absolute().as_uri())
     page = report(run)
     try:
+        client = _client(store or Path(_STORE).absolute().as_uri())
         found = client.get_experiment_by_name(experiment)
         where = client.create_experiment(experiment) if found is None else found.experiment_id
         made = client.create_run(where, run_name=run.name, tags=_tags(run)).info.run_id
@@ -73,6 +74,8 @@ def _client(store: str) -> MlflowClient:
             "logging to MLflow needs the package mlflow; install it: "
             "pip install 'micrec-explorer[mlflow]'"
         ) from None
+    # Newer versions write into a folder only where that is asked for; databases need more packages.
+    os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
     return MlflowClient(tracking_uri=store)
 
 
@@ -106,7 +109,7 @@ def _log_numbers(client: MlflowClient, made: str, run: Run) -> None:
 def figures(run: Run) -> Iterator[tuple[str, float, int]]:
     """Name, value and epoch of what a run measured of itself.
 
-    ``known/food/all/ndcg_at_20`` is a mean over users, ``.../low`` and ``.../high`` its interval,
+    ``known/food/all/ndcg_at_20/mean`` is over users, ``.../low`` and ``.../high`` its interval,
     of epoch 0; ``epochs/loss`` and its like are of each epoch.
     """
     if run.has(SUMMARY):
@@ -117,7 +120,7 @@ def figures(run: Run) -> Iterator[tuple[str, float, int]]:
         for row in own.to_dict("records"):
             parts = (row["protocol"], row["domain"], row["cohort"], row["metric"])
             name = _OTHER.sub("_", "/".join(map(str, parts)).replace("@", "_at_"))
-            yield from _finite({name: row["mean"], f"{name}/low": row["low"],
+            yield from _finite({f"{name}/mean": row["mean"], f"{name}/low": row["low"],
                                 f"{name}/high": row["high"], f"{name}/n": row["n"]}, 0)  # fmt: skip
     history = run.history()
     numbers = history.select_dtypes("number") if len(history) else pd.DataFrame()

@@ -8,6 +8,7 @@ import pytest
 from micrec_core.bundled import SAMPLE_RUN
 from micrec_core.cli import main
 from micrec_core.names import SUMMARY
+from micrec_core.report.tracking import figures
 from micrec_core.runs import open_run
 
 
@@ -66,7 +67,7 @@ def test_all_of_a_run_is_told(stand_in, capsys, tmp_path, monkeypatch):
     for row in summary[summary["model"] == run.info.model].to_dict("records"):
         name = "/".join(str(row[c]) for c in ("protocol", "domain", "cohort", "metric"))
         name = name.replace("@", "_at_")
-        assert numbers[name, 0] == row["mean"] and numbers[f"{name}/low", 0] == row["low"]
+        assert numbers[f"{name}/mean", 0] == row["mean"] and numbers[f"{name}/low", 0] == row["low"]
     epochs = {step for name, step in numbers if name.startswith("epochs/")}
     assert epochs == set(run.history()["epoch"])
     assert {b[0] for b in told.batches if len(b) == 2} >= {"seed", "split"}
@@ -87,5 +88,11 @@ def test_mlflow_itself_keeps_it(tmp_path):
     client = mlflow.MlflowClient(tracking_uri=store)
     experiment = client.get_experiment_by_name("micrec")
     (found,) = client.search_runs([experiment.experiment_id])
-    assert found.data.metrics["known/food/all/ndcg_at_20"] > 0
+    assert found.data.metrics["known/food/all/ndcg_at_20/mean"] > 0
     assert {a.path for a in client.list_artifacts(found.info.run_id)} == {"report.html", "run"}
+
+
+def test_no_name_of_a_figure_is_the_folder_of_another():
+    """MLflow keeps a figure in a file called as it is."""
+    names = {name for name, _, _ in figures(open_run(SAMPLE_RUN))}
+    assert not {a for a in names for b in names if b.startswith(f"{a}/")}
