@@ -204,3 +204,11 @@ def test_files_of_one_name_mean_the_same() -> None:
     same |= {"preparing.py", "registry.py", "schema.py", "aggregation.py", "gathering.py"}
     counts = Counter(path.name for path in OWN)
     assert {file for file, n in counts.items() if n > 1} <= same | shown
+
+
+def test_components_are_small_and_their_lock_names_no_address() -> None:
+    folder = ROOT / "micrec_core" / "ui" / "components"
+    own = [*folder.glob("*.js"), *(p for p in (folder / "maps").glob("*.js") if p.stem != "built")]
+    lines = sum(len(path.read_text(encoding="utf-8").splitlines()) for path in own)
+    assert 0 < lines < 600
+    assert "://" not in (folder / "maps" / "package-lock.json").read_text(encoding="utf-8")
