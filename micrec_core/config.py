@@ -173,6 +173,9 @@ class RunSettings(Settings):
     split_by: Literal["user", "time"] = "user"
     # Whether texts that a model wrote (``data.generated``) stand for or beside the tables' own.
     descriptions: Literal["original", "generated", "both"] = "original"
+    # Whether items without a modality get the mean of what is taken with them
+    # (``modalities.imputing``), instead of going without.
+    impute: bool = False
     # A share, a date or a time; a number too where it is typed as one.
     test_from: Annotated[str, BeforeValidator(str)] = ""
 

@@ -14,6 +14,7 @@ from micrec_core.benchmarks import (
     neighbours,
     propagation,
     ranking,
+    reading,
     scale,
     serving,
     starting,
@@ -32,13 +33,14 @@ BENCHMARKS: dict[str, Callable[[Options], Report]] = {
     "starting": starting.measure,
     "encoders": encoding.measure,
     "neighbours": neighbours.measure,
+    "reading": reading.measure,
     "scale": scale.measure,
     "scale-inmo": scale.measure_inmo,
     "growth": growth.measure,
     "gpu": gpu.measure,
 }
 # Those that take many minutes and most of a machine's memory, or a machine of another kind.
-ONLY_BY_NAME = ("scale", "scale-inmo", "growth", "gpu")
+ONLY_BY_NAME = ("reading", "scale", "scale-inmo", "growth", "gpu")
 
 
 def run_benchmarks(

@@ -1,4 +1,4 @@
-"""``enrich``: descriptions of items that say little, written by a model and marked as such."""
+"""``enrich`` and ``missing``: items that say little, and what that costs."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from typing import Annotated, Any
 import typer
 
 from micrec_core.cli.bringing import app  # with the commands that are there so far
-from micrec_core.cli.commands import Data, Json
-from micrec_core.cli.output import Progress, answer
+from micrec_core.cli.commands import Changes, Data, Device, Json, Shares
+from micrec_core.cli.output import Progress, aligned, answer
+from micrec_core.cli.parsing import changes, numbers, shares_of
 from micrec_core.errors import ConfigError
+from micrec_core.names import EVERYONE, MICREC
 
 __all__ = ["app"]
 
@@ -112,3 +114,34 @@ def _came(came: Any) -> list[str]:
     if came.left:
         lines.append(f"{came.left:,} left: the budget is used up; say the same again to go on")
     return lines
+
+
+@app.command()
+def missing(
+    path: Data,
+    out: Annotated[Path, typer.Option(help="Where trainings are kept, to go on with.")],
+    shares: Shares = "",
+    seeds: Annotated[str, typer.Option(help="Such as 0,1,2.")] = "0",
+    model: Annotated[str, typer.Option(help="micrec, or a baseline that reads features.")] = MICREC,
+    set_: Changes = None,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Measure what missing texts and pictures cost, masked and imputed from neighbours.
+
+    A share of the items without each modality, and each domain without it.
+    """
+    from micrec_core.comparing.missing import study
+    from micrec_core.running.settings import run_settings
+    from micrec_core.training.prepare import cache_folder
+
+    settings = run_settings({"model": {"name": model}}, changes(set_))
+    with Progress() as progress:
+        found = study(
+            path, out, settings, shares=shares_of(shares), seeds=numbers(seeds), device=device,
+            progress=progress, cache=cache_folder(),
+        )  # fmt: skip
+    columns = ["what", "within", "share", "protocol", "domain", "n", "masked", "imputed", "gain"]
+    shown = found[found["scope"] == EVERYONE][[*columns, "p_holm"]]
+    lines = aligned([list(shown.columns), *shown.itertuples(index=False, name=None)])
+    answer(as_json, {"rows": found.to_dict("records")}, lines)

@@ -184,7 +184,7 @@ def touches(stress: Stress, model: ModelSettings, modalities: tuple[str, ...]) -
 def can_train(stress: Stress, model: ModelSettings, modalities: tuple[str, ...]) -> bool:
     """Whether the stress leaves a model that goes by modalities any of them."""
     kind = REGISTRY.get(model.name)
-    if stress.share < 1 or kind is None or not kind.uses_features:
+    if stress.share < 1 or stress.within or kind is None or not kind.uses_features:
         return True
     return bool(set(modalities) - set(stress.lost(modalities)))
 

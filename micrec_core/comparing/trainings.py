@@ -146,7 +146,7 @@ class Bench:
         model = settings.model
         modalities = used_modalities(model, self.material.features.modalities)
         cross = "cross-domain" not in model.without
-        key = (modalities, model.neighbours, model.neighbour_temperature, cross)
+        key = (modalities, model.neighbours, model.neighbour_temperature, cross, settings.impute)
         if key not in self._ready:
             self._ready[key] = prepare(self.material, settings, self.device)
         training = effective_training(model, settings.training)

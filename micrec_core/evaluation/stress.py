@@ -42,16 +42,19 @@ class Stress:
     protocol : one of ``protocols.CURVES``
     share : as the protocol's line above says; of sparsity what was asked for, see ``kept``
     what : the domain that is thinned, or the modality that is lost (``all``: every one of them)
+    within : the one domain whose items lose a modality; those of all lose it by default
     """
 
     protocol: str
     share: float
     what: str = ""
+    within: str = ""
 
     @property
     def label(self) -> str:
         """``sparsity of food at 20 %``."""
         of = f" of {self.what}" if self.what else ""
+        of += f" in {self.within}" if self.within else ""
         return f"{self.protocol}{of} at {self.share:.0%}"
 
     def lost(self, modalities: Sequence[str]) -> tuple[str, ...]:
@@ -68,7 +71,7 @@ class Stress:
             split = thinned(dataset, split, self.what, self.share)
         elif self.protocol == "missing":
             lost = self.lost(features.modalities)
-            features = without_features(dataset, split, features, lost, self.share)
+            features = without_features(dataset, split, features, lost, self.share, self.within)
         else:
             dataset = strangers(dataset, split, self.share)
         return dataset, split, features
@@ -219,14 +222,24 @@ def bare_items(domain: Domain, share: float, seed: int) -> Mask:
 
 
 def without_features(
-    dataset: Dataset, split: Split, features: DatasetFeatures, lost: Sequence[str], share: float
+    dataset: Dataset,
+    split: Split,
+    features: DatasetFeatures,
+    lost: Sequence[str],
+    share: float,
+    within: str = "",
 ) -> DatasetFeatures:
     """The features with those of a share of the items gone, in the modalities ``lost``.
+
+    ``within`` : the one domain where they are gone; all of them by default.
 
     A modality that no item of a training catalogue has any more is gone as a whole. Encoders and
     means are those of the whole catalogue: only what an item itself shows is hidden.
     """
-    bare = [bare_items(domain, share, split.seed) for domain in dataset.domains]
+    bare = [
+        bare_items(domain, share if within in ("", domain.name) else 0.0, split.seed)
+        for domain in dataset.domains
+    ]
     matrices = dict(features.matrices)
     for m in lost:
         pairs = zip(features.matrices[m], bare, strict=True)

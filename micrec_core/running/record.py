@@ -144,7 +144,7 @@ def require_same(path: Path, settings: RunSettings, dataset: Dataset, device: st
         raise RunError(f"there is no run at {path} to resume; leave --resume out to start it")
     info = RunInfo.parse(read_json(path / "run.json", where), where)
     # Before there was a choice of them, there were these.
-    before = {"mask": "all", "descriptions": "original"} | flat(info.config)
+    before = {"mask": "all", "descriptions": "original", "impute": False} | flat(info.config)
     now = flat(settings.model_dump(mode="json"))
     for key in sorted(before.keys() | now.keys()):
         if before.get(key) != now.get(key):

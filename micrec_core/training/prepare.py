@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import permutations
 from pathlib import Path
@@ -27,6 +27,7 @@ from micrec_core.method.knowledge import Knowledge, NeighbourSettings, derive_kn
 from micrec_core.method.profiles import Links
 from micrec_core.modalities.dataset import DatasetFeatures, encode_dataset
 from micrec_core.modalities.encoders import check_encoders
+from micrec_core.modalities.imputing import imputed
 from micrec_core.training.build import effective_training, used_modalities
 
 
@@ -194,6 +195,9 @@ def encode_material(
 
 def prepare(material: Material, settings: RunSettings, device: str) -> Prepared:
     """Profiles, neighbours and operators for the model that the settings name."""
+    if settings.impute:
+        trains = _trains(material.dataset, material.split)
+        material = replace(material, features=imputed(material.features, trains))
     modalities = used_modalities(settings.model, material.features.modalities)
     knowledge = knowledge_of(
         material.dataset,
@@ -217,12 +221,17 @@ def knowledge_of(
     device: str = "cpu",
 ) -> Knowledge:
     """What is derived from the train interactions and features of a dataset."""
-    trains = [
+    trains = _trains(dataset, split)
+    matrices = {m: features.matrices[m] for m in modalities}
+    return derive_knowledge(trains, _links(dataset, trains), matrices, settings, device)
+
+
+def _trains(dataset: Dataset, split: Split) -> list[csr_matrix]:
+    """Per domain, the binary train interactions [n_users, n_items]."""
+    return [
         part.train.matrix(domain.n_users, domain.n_items)
         for part, domain in zip(split.domains, dataset.domains, strict=True)
     ]
-    matrices = {m: features.matrices[m] for m in modalities}
-    return derive_knowledge(trains, _links(dataset, trains), matrices, settings, device)
 
 
 def _links(dataset: Dataset, trains: list[csr_matrix]) -> Links:
