@@ -3,7 +3,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from micrec_core.figures import ablations, calibration
+from micrec_core.figures import ablations
 from micrec_core.figures import modalities as figures
 from micrec_core.figures.picking import own_seed, pick
 from micrec_core.modalities.registry import USUAL, listed
@@ -11,7 +11,13 @@ from micrec_core.names import VARIANTS, WEIGHTS
 from micrec_core.ui import serve
 from micrec_core.ui.encoder_cards import show_encoders
 from micrec_core.ui.glossary import words
-from micrec_core.ui.modalities import explore, look_at_mark, prepared, show_groups
+from micrec_core.ui.modalities import (
+    explore,
+    look_at_mark,
+    prepared,
+    show_calibration,
+    show_groups,
+)
 from micrec_core.ui.once import drawn, once
 from micrec_core.ui.sidebar import opened
 from micrec_core.ui.widgets import cells, chart, empty, missing, page_head
@@ -87,31 +93,6 @@ def show_effect(names: Sequence[str]) -> None:
     )
 
 
-def show_calibration(weights: pd.DataFrame) -> None:
-    st.header(
-        "Does the weight foretell the effect?", anchor=False, help=words("calibration", "interval")
-    )
-    names = figures.names(weights)
-    rows = calibration.measured(weights, names)
-    if not len(rows):
-        st.info(
-            "No user here has all modalities and test interactions to measure by, or the run was "
-            "written before effects were measured: train it anew to see them."
-        )
-        return
-    table = calibration.by_fifth(rows)
-    chart(
-        drawn(calibration.chart, table, this.labels),
-        table,
-        "mo_calibration",
-        alt="How much better each modality alone finds held-out items, by fifths of its weight",
-        caption="Users by how much they weigh a modality; up: its own part of the score, without "
-        "the rest, finds the user's test items better than the mean of their modalities does, in "
-        f"standard deviations over the catalogue, with 95 % interval. Of {names[0]}: "
-        + " ".join(calibration.words(rows, this.labels, names[0])),
-    )
-
-
 nothing = weights is not None and not figures.weighs(weights)
 if nothing:
     empty(
@@ -127,7 +108,7 @@ elif weights is None:
     )
 else:
     show_weights(weights)
-    show_calibration(weights)
+    show_calibration(this, weights)
 if not nothing:
     show_effect([*USUAL] if weights is None else figures.names(weights))
 show_encoders(this)

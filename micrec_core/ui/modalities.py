@@ -8,8 +8,8 @@ import pandas as pd
 import streamlit as st
 
 from micrec_core.errors import MicrecError
+from micrec_core.figures import calibration, theme
 from micrec_core.figures import modalities as figures
-from micrec_core.figures import theme
 from micrec_core.figures.modalities import parts_bar
 from micrec_core.figures.picking import pick
 from micrec_core.modalities.registry import listed
@@ -99,6 +99,32 @@ def show_groups(opened: Opened, data: Prepared) -> None:
         alt=f"Mean weight of {names} of {entity}s by what they have",
         caption="Where only one is there, it has all of the weight and the "
         f"{'other' if len(data.names) == 2 else 'others'} none.",
+    )
+
+
+def show_calibration(opened: Opened, weights: pd.DataFrame) -> None:
+    """Whether those who weigh a modality more are better served by it."""
+    st.header(
+        "Does the weight foretell the effect?", anchor=False, help=words("calibration", "interval")
+    )
+    names = figures.names(weights)
+    rows = calibration.measured(weights, names)
+    if not len(rows):
+        st.info(
+            "No user here has all modalities and test interactions to measure by, or the run was "
+            "written before effects were measured: train it anew to see them."
+        )
+        return
+    table = calibration.by_fifth(rows)
+    chart(
+        drawn(calibration.chart, table, opened.labels),
+        table,
+        "mo_calibration",
+        alt="How much better each modality alone finds held-out items, by fifths of its weight",
+        caption="Users by how much they weigh a modality; up: its own part of the score, without "
+        "the rest, finds the user's test items better than the mean of their modalities does, in "
+        f"standard deviations over the catalogue, with 95 % interval. Of {names[0]}: "
+        + " ".join(calibration.words(rows, opened.labels, names[0])),
     )
 
 
