@@ -250,6 +250,7 @@ def missing(path: Path, what: str, needs: str, *, compared: bool = False) -> Non
         f"No {what} in this run",
         how,
         f"python -m micrec_core {do} --dataset DATASET",
+        see="retrain" if compared else None,
     )
 
 
