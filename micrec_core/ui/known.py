@@ -128,7 +128,8 @@ def _told(why: Any) -> bool:
         show_table(why.remembered.head(_REMEMBERED))
     if len(why.alike):
         st.markdown("**Why items are alike**", help=word("neighbours"))
-        show_table(why.alike.assign(by=why.alike["by"].map(source_label)).head(_REMEMBERED))
+        told = why.alike.assign(by=why.alike["by"].map(source_label))
+        show_table(told[["why", "alike", "by", "brings"]].head(_REMEMBERED))
     return bool(len(why.remembered))
 
 
