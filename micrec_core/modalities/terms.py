@@ -72,8 +72,10 @@ class Terms(Encoder):
         terms = sorted(spelt[key] for key, n in counts.items() if n > 1)
         frequency = np.array([counts[term.casefold()] for term in terms], dtype=np.float64)
         rarity = (1.0 + np.log((1.0 + len(rows)) / (1.0 + frequency))).astype(np.float32)
-        self._set(terms, rarity, np.eye(len(terms), max(len(terms), 1), dtype=np.float16))
-        if len(terms) > DIM:
+        if len(terms) <= DIM:
+            self._set(terms, rarity, np.eye(len(terms), max(len(terms), 1), dtype=np.float16))
+        else:
+            self._set(terms, rarity, np.zeros((len(terms), 1), np.float16))
             from sklearn.decomposition import TruncatedSVD  # which serving does without
 
             svd = TruncatedSVD(DIM, random_state=_SEED).fit(self._rows(rows))

@@ -14,6 +14,7 @@ from micrec_core.modalities.dataset import encode_dataset
 from micrec_core.modalities.encoders import load_encoder
 from micrec_core.modalities.item_columns import Columns
 from micrec_core.modalities.knowledge_graph import item_knowledge
+from micrec_core.modalities.terms import DIM
 from micrec_core.modalities.walks import GO_ON, HOPS
 
 TEXTS = [
@@ -57,6 +58,19 @@ def test_amounts_near_each_other_are_alike_and_a_range_is_all_within() -> None:
     assert np.argmax((rows @ said.T).toarray()[:, 1]) == 14
     near = (rows @ said.T).toarray()[:, 0]
     assert near[9:20].min() > near[30:].max()
+
+
+def test_many_terms_become_a_narrow_space_in_which_the_same_are_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    many = [f"brand:category=b{k % 600}\ntags:list=t{k % 40}" for k in range(1200)]
+    monkeypatch.setattr(np, "eye", None)  # as wide as there are terms, squared, is too much
+    encoder = Columns().fit(many)
+    few = encoder.encode(many[:200])
+    assert len(encoder.terms) == 640 and few.dense.shape == (200, DIM) and few.present.all()
+    np.testing.assert_allclose(np.linalg.norm(few.dense, axis=1), 1.0, atol=1e-3)
+    likeness = few.dense @ few.dense.T
+    assert likeness[3, 43] > 0.5 > likeness[3, 4], "of one tag, and of another"
 
 
 def test_what_is_stored_encodes_the_same_and_damage_is_refused() -> None:
