@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -51,11 +51,16 @@ class View:
 
 @dataclass
 class Viewer:
-    """A visitor with a session of their own. Not for several threads at once."""
+    """A visitor with a session of their own. Not for several threads at once.
+
+    ``buttons`` are those of the page seen last, by key, or by label where they have none;
+    ``sent_to`` is where the page sent the browser to log in.
+    """
 
     socket: ClientConnection
     patience: float
     buttons: dict[str, str] = field(default_factory=dict)
+    sent_to: str = ""
 
     def see(self, page: str, query: str = "") -> View:
         """Ask for a page by its address and wait until it is there."""
@@ -89,6 +94,8 @@ class Viewer:
         kind = message.WhichOneof("type")
         if kind == "delta":
             self._drawn(message.delta, message.metadata.delta_path[:1] == [_MAIN], view, now)
+        elif kind == "auth_redirect":
+            self.sent_to = message.auth_redirect.url
         elif kind == "page_not_found":
             view.error = "there is no such page"
         elif kind == "script_finished":
@@ -108,7 +115,8 @@ class Viewer:
         elif kind == "heading" and in_main and view.first is None:
             view.first = now
         elif kind == "button":
-            self.buttons[element.button.id.rsplit("-", 1)[-1]] = element.button.id
+            key = element.button.id.rsplit("-", 1)[-1]
+            self.buttons[element.button.label if key == "None" else key] = element.button.id
 
 
 def main(url: str = "http://127.0.0.1:8501", page: str = "overview") -> int:
@@ -124,12 +132,18 @@ def main(url: str = "http://127.0.0.1:8501", page: str = "overview") -> int:
 
 
 @contextmanager
-def viewer(url: str, patience: float = 120) -> Iterator[Viewer]:
+def viewer(
+    url: str, patience: float = 120, cookies: Mapping[str, str] | None = None
+) -> Iterator[Viewer]:
     """A viewer of the app at ``url``, gone at the end as one who closes the tab."""
+    kept = dict(cookies or {})
+    token = kept.get("_streamlit_xsrf", uuid4().hex)
+    said = "; ".join(f"{name}={value}" for name, value in kept.items())
     address = f"ws://{urlsplit(url).netloc}/_stcore/stream"
     with connect(
         address,
-        subprotocols=[Subprotocol("streamlit"), Subprotocol(uuid4().hex)],
+        subprotocols=[Subprotocol("streamlit"), Subprotocol(token)],
+        additional_headers={"Cookie": said} if said else None,
         origin=Origin(url),
         proxy=None,
         max_size=64 * _MEBI,
