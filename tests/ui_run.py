@@ -72,6 +72,7 @@ def write_run(
         "metrics/overlap.parquet": _stress(rng, (0.0, 0.5, 1.0)),
         "snapshots/users.parquet": _snapshot_users(rng, n_users),
         "snapshots/layouts.parquet": _layouts(rng, n_users),
+        "snapshots/film.parquet": _film(n_users),
         "weights.parquet": _weights(rng, modalities, n_users),
         "catalogue.parquet": catalogue(rng, pictures, modalities),
     }
@@ -95,6 +96,12 @@ def write_run(
             writer.append_history(_epoch(epoch))
     writer.finish(best_epoch=10, n_parameters=12_345, timings={"train": 12.5})
     return writer.path
+
+
+def _film(n_users: int) -> pd.DataFrame:
+    """As drawn at random, by a generator of its own: the other tables stay as they were."""
+    layouts = _layouts(np.random.default_rng(1), n_users).rename(columns={"epoch": "moment"})
+    return layouts.assign(moment=layouts["moment"].astype(float))
 
 
 def _serving(domains: Sequence[str], modalities: Sequence[str], n_users: int) -> dict[str, Any]:

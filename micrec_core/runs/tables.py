@@ -38,7 +38,7 @@ COUNTS = {
 MEASURES = {
     *("mean", "low", "high", "diff", "diff_low", "diff_high", "p_holm", "value", "random"),
     *("share", "recall", "coverage", "mean_popularity", "intra_list_similarity"),
-    *("x", "y", "strength", "seconds", "n_parameters"),
+    *("x", "y", "moment", "strength", "seconds", "n_parameters"),
 }
 _MEASURED = re.compile(r"(w|share|coherence|drop|alone)_.+|[a-z]+@\d+")
 

@@ -184,12 +184,14 @@ def film(opened: Opened, method: str) -> pd.DataFrame | None:
 
     None where none was kept, as of many people or by an earlier version, or not by this method.
     """
-    whole = opened.frame(FILM)
-    if whole is None:
+    kept = opened.frame(FILM)
+    if kept is None:
         return None
-    part = whole[whole["method"] == method]
-    kept = len(snapshot_users(opened)) * len(opened.pair) * part["moment"].nunique()
-    return part if len(part) and len(part) == kept else None
+    part = kept[(kept["method"] == method) & kept["domain"].isin(opened.pair)]
+    rows = set(snapshot_users(opened)["row"])
+    sides = part.groupby(["moment", "domain"])["row"].agg(["size", "nunique"])
+    whole = (sides == len(rows)).all(axis=None) and set(part["row"]) == rows
+    return part if whole and len(sides) == 2 * part["moment"].nunique() > 0 else None
 
 
 def snapshot(opened: Opened, epoch: int) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 import pytest
 
+from micrec_core.runs import RunWriter
 from micrec_core.ui import components
+from tests import ui_run
 from tests.pages.conftest import healthy, words
 from tests.ui_run import write_run
 
@@ -46,3 +48,12 @@ def test_one_domain_has_a_map_of_its_items(app, tmp_path):
     test = app(tmp_path, "alignment")
     healthy(test)
     assert "Showing 60 of 60 items. 0 selected." in words(test)
+
+
+def test_a_film_that_is_not_whole_is_not_played(app, tmp_path, drawn):
+    path = write_run(tmp_path, "some", leave_out=("snapshots/film",))
+    film = ui_run._film(ui_run.N_USERS)
+    writer = RunWriter.amend(path)
+    writer.write_parquet("snapshots/film.parquet", film.assign(row=film["row"] // 2))
+    writer.finish()
+    healthy(app(tmp_path, "alignment"))
