@@ -2,6 +2,7 @@
 
 import io
 import math
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -99,7 +100,7 @@ def test_lasso_recolour_csv_link_and_clear(served: Server, tab: "Page", visit: V
     assert lit(shared) == chosen, "the address must bring the selection along"
 
     tab.get_by_role("button", name="Clear selection").click()
-    tab.get_by_text("0 selected").wait_for()
+    tab.get_by_text(re.compile(r"\b0 selected\.")).wait_for()
     settled(tab)
     # The address is written a moment after the page.
     tab.wait_for_function("() => !location.search.includes('sel=')")
@@ -108,5 +109,5 @@ def test_lasso_recolour_csv_link_and_clear(served: Server, tab: "Page", visit: V
 
 def test_a_selection_in_the_address_is_checked(served: Server, tab: "Page") -> None:
     open_page(tab, served, "alignment", "?sel=nobody&sel=%3Cscript%3E&al_worst=9999")
-    tab.get_by_text("0 selected").wait_for()
+    tab.get_by_text(re.compile(r"\b0 selected\.")).wait_for()
     sound(tab, served)
