@@ -138,6 +138,7 @@ def test_page_on_a_phone(served: Server, reader: "Page", page: str) -> None:
     opened(reader, served, page, 390, 844)
     assert reader.evaluate(WIDE) <= 0
     assert reader.evaluate(CUT) == []
+    assert reader.evaluate(CUT_WORDS) == []
     assert reader.evaluate(HEADER) <= 0
 
 
