@@ -9,6 +9,7 @@ import streamlit as st
 
 from micrec_core.data.schema import counted
 from micrec_core.mechanisms import mechanisms, variant_label
+from micrec_core.modalities.registry import USUAL
 from micrec_core.names import FULL_MODEL, MICREC, model_label
 from micrec_core.ui import retrain
 from micrec_core.ui.glossary import words
@@ -17,7 +18,7 @@ from micrec_core.ui.widgets import cells, plain
 
 MAX_SEEDS = 3
 # What is there before anybody chooses: the content, what is carried across, and two that are near.
-_FIRST = ("text", "image", "cross-domain", "inmo", "lightgcn")
+_FIRST = (*USUAL, "cross-domain", "inmo", "lightgcn")
 
 
 @dataclass(frozen=True)

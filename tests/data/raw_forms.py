@@ -28,9 +28,9 @@ HEADERS = {
 
 def _row(*cells: object) -> str:
     out = io.StringIO()
-    # Not without a terminator: one is quoted only where it is the writer's own.
-    csv.writer(out, lineterminator="\n").writerow(cells)
-    return out.getvalue()[:-1]
+    # Not without a terminator, nor with half of it: one is quoted only where it is the writer's own.
+    csv.writer(out, lineterminator="\r\n").writerow(cells)
+    return out.getvalue()[:-2]
 
 
 def review_line(form: str, review: Review) -> str:

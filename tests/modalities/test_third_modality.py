@@ -151,9 +151,19 @@ def test_what_few_have_is_counted_where_there_are_many_modalities(run: Path) -> 
 
 
 def spelled_out(path: Path) -> list[str]:
-    """Literals of a file that are names of modalities; a key called text is one of Plotly's."""
+    """Literals of a file that are names of modalities.
+
+    A key called text is one of Plotly's, and a type called text one of a chat's messages.
+    """
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    keys = {id(k) for n in ast.walk(tree) if isinstance(n, ast.Dict) for k in n.keys}
+    tables = [n for n in ast.walk(tree) if isinstance(n, ast.Dict)]
+    keys = {id(k) for n in tables for k in n.keys}
+    keys |= {
+        id(v)
+        for n in tables
+        for k, v in zip(n.keys, n.values, strict=True)
+        if isinstance(k, ast.Constant) and k.value == "type"
+    }
     return [
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for node in ast.walk(tree)
