@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from micrec_core.data.schema import counted
 from micrec_core.figures import recommendations as figures
 from micrec_core.figures.theme import source_label
 from micrec_core.ui import serve
@@ -33,7 +34,7 @@ def pasts(opened: Opened, user_id: str, known: list[str]) -> None:
                 continue
             past = model.history(user_id, domain)
             more = f", the first {_HISTORY} shown" if len(past) > _HISTORY else ""
-            st.markdown(f"**Took {len(past)} items**{more}")
+            st.markdown(f"**Took {counted(len(past), 'item')}**{more}")
             gallery(opened, domain, past.head(_HISTORY))
 
 

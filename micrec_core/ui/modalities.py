@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
+from micrec_core.data.schema import counted
 from micrec_core.errors import MicrecError
 from micrec_core.figures import calibration, theme
 from micrec_core.figures import modalities as figures
@@ -190,7 +191,7 @@ def _user(opened: Opened, weights: pd.DataFrame | None) -> None:
             if weights is not None:
                 _weights(opened, weights, "user", domain, user_id)
             past = model.history(user_id, domain)
-            st.markdown(f"Took {len(past)} items:")
+            st.markdown(f"Took {counted(len(past), 'item')}:")
             gallery(opened, domain, past.head(8))
 
 
