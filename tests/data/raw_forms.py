@@ -28,7 +28,7 @@ HEADERS = {
 
 def _row(*cells: object) -> str:
     out = io.StringIO()
-    # Not without a terminator, nor with half of it: one is quoted only where it is the writer's own.
+    # Not without a terminator, nor half of one: it is quoted only where it is the writer's own.
     csv.writer(out, lineterminator="\r\n").writerow(cells)
     return out.getvalue()[:-2]
 
