@@ -126,7 +126,8 @@ def test_three_hundred_thousand_users(app, many_users, page):
 
 
 @pytest.mark.slow
-def test_many_users_are_a_density_and_a_sample(app, many_users):
+def test_many_users_are_a_density_and_a_sample(app, many_users, monkeypatch):
+    monkeypatch.setenv("MICREC_MAPS", "plotly")
     test = app(many_users, "alignment")
     said = words(test)
     assert "of 300,000 people" in said
