@@ -94,7 +94,7 @@ def test_a_zip_of_other_names_of_one_domain_is_read_and_kept(place: Path) -> Non
 
 def test_what_is_kept_counts(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uploads, "QUOTA_MB", 0.0021)
-    about = {"domains": [1], "n_users": 1, "n_items": 1, "n_interactions": 1}
+    about = {"domains": [{"missing": {}}], "n_users": 1, "n_items": 1, "n_interactions": 1}
     files = [File("items.csv", b"x" * 1000)]
     uploads.keep(uploads.keep_upload(files, "ada"), "tea", "ada", about)
     uploads.keep_upload(files, "bob")
