@@ -17,6 +17,9 @@ from micrec_core.serving.contents import Bundle
 
 COLUMNS = ["source", "via", "contributor_id", "title", "contribution", "side", "domain"]
 
+# How popularity says that it was added.
+EVERYBODY = "popular with everybody here"
+
 
 @dataclass(frozen=True)
 class Explanation:
@@ -122,7 +125,7 @@ def _rows_of_memory(bundle: Bundle, d: int, memory: Parts) -> list[dict[str, NDA
     lent = Block(MEMORY, "taken with items alike", np.empty((len(rows), 0)), "item", d, rows)
     alike = (memory.lent + memory.alike)[:, 0].astype(float)
     out.append(_rows(bundle, lent, alike, "user"))
-    everyone = Block(MEMORY, "popular with everybody here", np.empty((1, 0)))
+    everyone = Block(MEMORY, EVERYBODY, np.empty((1, 0)))
     out.append(_rows(bundle, everyone, memory.popular, "user"))
     return [*out, *(_foretold(bundle, s, rows, values) for s, rows, values in regressed)]
 

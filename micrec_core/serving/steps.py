@@ -13,7 +13,7 @@ from micrec_core.method.profiles import SIGNALS
 from micrec_core.modalities.registry import in_order, modality
 from micrec_core.names import MEMORY
 from micrec_core.serving.contents import Bundle
-from micrec_core.serving.reasons import Explanation
+from micrec_core.serving.reasons import EVERYBODY, Explanation
 from micrec_core.serving.users import User
 
 _ROWS = 10
@@ -214,12 +214,15 @@ def _propagation(bundle: Bundle, folded: Folded) -> list[Step]:
 
 
 def _memory(title: str, explanation: Explanation, weight: float, scale: float) -> Step:
+    everybody = ""
+    if (explanation.table["via"] == EVERYBODY).any():
+        everybody = " Nothing was taken here, so what everybody takes here counts beside it."
     words = (
         "Beside the vectors, training interactions are remembered as they are. For the best item, "
         f"“{title}”, each item taken brings how many took both, active people and popular items "
         "counting less, what was taken with items alike, and what a regression on all that was "
         "taken says where the model has one; all of it times "
-        f"{weight:.3f} n^-1/2 = {scale:.3f}, for n items taken. Together they add "
+        f"{weight:.3f} n^-1/2 = {scale:.3f}, for n items taken.{everybody} Together they add "
         f"{explanation.parts[MEMORY]:.3f} to the score."
     )
     return Step("Memory", words, explanation.remembered.head(_ROWS))

@@ -249,6 +249,8 @@ def test_steps_tell_the_way_from_likes_to_score(trained) -> None:
     pd.testing.assert_frame_equal(memory.table, whole.head(len(memory.table)))
     assert set(whole["liked item"]) == set(rec.bundle.domains[0].titles[user.items[0]])
     assert f"add {best['memory']:.3f} to the score" in memory.text
+    assert "what everybody takes here" not in memory.text
+    assert "what everybody takes here" in cold["Memory"].text
 
 
 def test_equal_items_get_equal_scores_and_the_lower_row_first(make_run) -> None:
