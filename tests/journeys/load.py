@@ -133,7 +133,10 @@ def load(server: Server, viewers: int, seconds: float, wait: float, retrain: boo
     jobs = JobManager(server.runs)
     before, views = Used.by(server), list[View]()
     if retrain:
-        jobs.start([str(ROOT / "sample_data"), "--epochs", str(_EPOCHS)], "load", "while-loaded")
+        jobs.start(
+            [str(ROOT / "sample_data"), "--epochs", str(_EPOCHS), "--set", f"patience={_EPOCHS}"],
+            "load", "while-loaded",
+        )  # fmt: skip
     until = time.monotonic() + seconds
     chairs = [
         Thread(target=visit, args=(server.url, until, wait, seed, views)) for seed in range(viewers)
