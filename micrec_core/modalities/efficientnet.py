@@ -7,7 +7,7 @@ read by ``torch.load(weights_only=True)``; no object is ever unpickled.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -19,10 +19,10 @@ from PIL import Image
 from micrec_core.data.picture_files import ImageInput
 from micrec_core.errors import ConfigError
 from micrec_core.features import FeatureMatrix
-from micrec_core.modalities.base import Encoder, OnUnreadable, State
+from micrec_core.modalities.base import OnUnreadable
 from micrec_core.modalities.hashing import hash_file
 from micrec_core.modalities.images import load_images
-from micrec_core.modalities.packaged import needed
+from micrec_core.modalities.packaged import PackagedEncoder, needed
 
 if TYPE_CHECKING:
     import torch
@@ -32,7 +32,7 @@ _WEIGHTS = "models/efficientnet-lite2-9656183e.pth"
 _DIM, _SIDE, _BATCH, _WORKERS = 1280, 260, 32, 4
 
 
-class EfficientNetLite(Encoder):
+class EfficientNetLite(PackagedEncoder):
     """Features of a network trained on photographs.
 
     Parameters
@@ -41,12 +41,9 @@ class EfficientNetLite(Encoder):
     """
 
     kind: ClassVar[str] = "efficientnet"
+    others = "the weights of efficientnet-lite2 are not those"
     modality = "image"
     spec = "efficientnet"
-
-    def __init__(self, *, device: str = "cpu") -> None:
-        self.device = device
-        self._expected: str | None = None
 
     @classmethod
     def from_spec(cls, rest: str, modality: str, device: str) -> EfficientNetLite:
@@ -76,30 +73,10 @@ class EfficientNetLite(Encoder):
         vectors = np.concatenate(parts) if parts else ()
         return FeatureMatrix.of_rows(len(inputs), _DIM, rows, vectors)
 
-    def warm(self) -> None:
-        self._loaded()
-
     def content_key(self) -> str:
         return _content(needed(_PACKAGE, self.spec))
 
-    def state(self) -> State:
-        return {"kind": self.kind, "content": self._expected or self.content_key()}, {}
-
-    @classmethod
-    def from_state(
-        cls, meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], *, device: str = "cpu"
-    ) -> EfficientNetLite:
-        out = cls(device=device)
-        out._expected = str(meta["content"])
-        return out
-
-    def _loaded(self) -> Any:
-        """The network; ConfigError where a package or the same weights lack."""
-        if self._expected is not None and self._expected != self.content_key():
-            raise ConfigError(
-                "the weights of efficientnet-lite2 are not those that the features were made with; "
-                "install that version again or encode and train again"
-            )
+    def _opened(self) -> Any:
         needed(_CODE, self.spec)
         return _open(needed(_PACKAGE, self.spec), self.device)
 

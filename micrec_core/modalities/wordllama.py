@@ -8,7 +8,7 @@ here, since the package's own ``load`` looks for a network and its import config
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from micrec_core.errors import ConfigError
 from micrec_core.features import FeatureMatrix
-from micrec_core.modalities.base import Encoder, OnUnreadable, State
+from micrec_core.modalities.base import OnUnreadable
 from micrec_core.modalities.hashing import hash_bytes, hash_file
-from micrec_core.modalities.packaged import needed
+from micrec_core.modalities.packaged import PackagedEncoder, needed
 
 _PACKAGE = "wordllama"
 _WEIGHTS = "weights/l2_supercat_256.safetensors"
@@ -28,15 +28,13 @@ _TOKENIZER = "tokenizers/l2_supercat_tokenizer_config.json"
 _DIM = 256
 
 
-class WordLlama(Encoder):
+class WordLlama(PackagedEncoder):
     """Mean of static token vectors: microseconds a title, without torch."""
 
     kind: ClassVar[str] = "wordllama"
+    others = "the package wordllama is not the one"
     modality = "text"
     spec = "wordllama"
-
-    def __init__(self) -> None:
-        self._expected: str | None = None
 
     @classmethod
     def from_spec(cls, rest: str, modality: str, device: str) -> WordLlama:
@@ -64,30 +62,10 @@ class WordLlama(Encoder):
         vectors = np.stack([table[found.ids].mean(axis=0) for found in read])
         return FeatureMatrix.of_rows(len(texts), _DIM, rows, vectors)
 
-    def warm(self) -> None:
-        self._loaded()
-
     def content_key(self) -> str:
         return _content(needed(_PACKAGE, self.spec))
 
-    def state(self) -> State:
-        return {"kind": self.kind, "content": self._expected or self.content_key()}, {}
-
-    @classmethod
-    def from_state(
-        cls, meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], *, device: str = "cpu"
-    ) -> WordLlama:
-        out = cls()
-        out._expected = str(meta["content"])
-        return out
-
-    def _loaded(self) -> tuple[NDArray[np.float32], Any]:
-        """Vectors and tokenizer; ConfigError where the package or the same files lack."""
-        if self._expected is not None and self._expected != self.content_key():
-            raise ConfigError(
-                "the package wordllama is not the one that the features were made with; install "
-                "that version again or encode and train again"
-            )
+    def _opened(self) -> tuple[NDArray[np.float32], Any]:
         return _open(needed(_PACKAGE, self.spec))
 
 

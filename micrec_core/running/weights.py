@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -73,6 +74,12 @@ class _View:
     candidates: NDArray[np.bool_]
     wanted: sparse.csr_matrix
 
+    @cached_property
+    def wholes(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Embeddings of these and of the others, all sources together."""
+        own, others = (np.sum(list(side.values()), axis=0) for side in (self.own, self.others))
+        return own, others
+
 
 def _views(prepared: Prepared, model: MICRec, encoded: Encoded, d: int) -> Iterator[_View]:
     domain, inputs = prepared.dataset.domains[d], prepared.inputs.domains[d]
@@ -124,8 +131,7 @@ def _frame(prepared: Prepared, view: _View, rows: NDArray[np.int64]) -> pd.DataF
         columns[f"coherence_{m}"] = _coherence(prepared, view, m)[rows] if m in names else np.nan
     columns |= {f"has_{m}": column(m, has, False) for m in listed}
     catalogue, own = view.candidates, {s: vectors[rows] for s, vectors in view.own.items()}
-    whole = np.sum(list(view.others.values()), axis=0)
-    brought = effects(own, whole[catalogue], view.wanted[rows][:, catalogue])
+    brought = effects(own, view.wholes[1][catalogue], view.wanted[rows][:, catalogue])
     for m in listed:
         none = np.full(len(rows), np.nan)
         columns[f"drop_{m}"], columns[f"alone_{m}"] = brought.get(m, (none, none))
@@ -143,7 +149,7 @@ def _coherence(prepared: Prepared, view: _View, modality: str) -> NDArray[np.flo
 
 def _shares(view: _View, rows: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
     """Mean absolute share of each source in the scores of an entity's list."""
-    whole, others = (np.sum(list(side.values()), axis=0) for side in (view.own, view.others))
+    whole, others = view.wholes
     ranked = rank_embeddings(whole, others, rows, view.mask, view.candidates, _LIST)
     there = ranked >= 0
     size = {
