@@ -6,7 +6,7 @@ cosine distance between that user's two vectors, in all dimensions).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -16,8 +16,11 @@ from numpy.typing import NDArray
 from micrec_core.figures import theme
 from micrec_core.figures.placing import (
     Density,
+    cloud,
+    colour_bar,
     density,
     density_picture,
+    in_turn,
     placed_mark,
     ring,
     unit,
@@ -26,14 +29,11 @@ from micrec_core.figures.placing import (
 COLOUR_BY = {"domain": "Domain", "degree": "Interactions", "distance": "Pair distance"}
 SAME, RANDOM = "The same person", "Random pairs"
 MAX_LINES = 200
-_DEGREES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 # 50,000 marks in two maps of two domains; above that everyone is in the density picture, and a
 # sample is drawn over it.
 MAX_USERS = 12_500
 SAMPLE = 2_500
 MAX_WORST = 50
-# More marks than these lie on each other, and are drawn a piece of each domain in turn.
-_DENSE, _PIECES = 1_000, 6
 
 
 def points(
@@ -113,14 +113,19 @@ def before_after(
             figure.add_trace(density_picture(everyone), 1, column)
         ids = chosen or set(_worst(frame, worst))
         figure.add_trace(_pair_lines(frame, list(labels), ids), 1, column)
-        for place, part, domain in _in_turn(frame, list(labels)):
-            index = list(labels).index(domain)
-            cloud = _cloud(part, labels[domain], index, colour_by, chosen, column)
-            cloud.update(showlegend=column == 1 and place == 0)
+        for place, part, domain in in_turn(frame, list(labels)):
+            label = labels[domain]
+            marks = cloud(part, label, list(labels).index(domain), colour_by, chosen, "user_id")
+            marks.update(
+                showlegend=column == 1 and place == 0,
+                customdata=part[["user_id", "degree", "distance"]].to_numpy(),
+                hovertemplate="user %{customdata[0]}<br>%{customdata[1]} interactions<br>"
+                f"distance to the other domain %{{customdata[2]:.2f}}<extra>{label}</extra>",
+            )
             # Where there is a density it is the picture; marks only say where somebody is.
             size = 4 if sampled or len(frame) >= 10_000 else 7
-            cloud.marker.update(size=size, opacity=0.45 if sampled else 0.8)
-            figure.add_trace(cloud, 1, column)
+            marks.marker.update(size=size, opacity=0.45 if sampled else 0.8)
+            figure.add_trace(marks, 1, column)
         if len(own := frame[frame["user_id"] == mine]):
             rings = ring(own, "the user of the sidebar").update(showlegend=column == 1)
             figure.add_trace(rings, 1, column)
@@ -131,13 +136,7 @@ def before_after(
     figure.update_xaxes(showticklabels=False, zeroline=False, showgrid=False)
     figure.update_yaxes(showticklabels=False, zeroline=False, showgrid=False)
     if colour_by != "domain":
-        bar: dict[str, object] = {
-            "title": {"text": COLOUR_BY[colour_by], "side": "right"},
-            "thickness": 12,
-        }
-        if colour_by == "degree":
-            # The colour follows log2(degree + 1); the bar is labelled with the degree itself.
-            bar |= {"tickvals": [np.log2(d + 1) for d in _DEGREES], "ticktext": list(_DEGREES)}
+        bar = colour_bar(colour_by, COLOUR_BY[colour_by])
         figure.update_layout(coloraxis={"colorscale": theme.CONTINUOUS, "colorbar": bar})
     return theme.legend_below(figure).update_layout(
         height=520, dragmode="lasso", margin={"b": 52}, uirevision="alignment"
@@ -166,42 +165,6 @@ def _pair_lines(frame: pd.DataFrame, domains: Sequence[str], ids: Collection[str
         opacity=0.6,
         hoverinfo="skip",
         showlegend=False,
-    )
-
-
-def _in_turn(frame: pd.DataFrame, domains: list[str]) -> Iterator[tuple[int, pd.DataFrame, str]]:
-    """A piece of each domain after the other, so that none is drawn over the other where dense."""
-    pieces = _PIECES if len(frame) > _DENSE else 1
-    for place in range(pieces):
-        for domain in domains:
-            yield place, frame[frame["domain"] == domain].iloc[place::pieces], domain
-
-
-def _cloud(
-    part: pd.DataFrame, label: str, index: int, colour_by: str, chosen: set[str], column: int
-) -> go.Scattergl:
-    marker: dict[str, object] = {
-        "symbol": theme.domain_symbol(index),
-    }
-    if colour_by == "domain":
-        marker["color"] = theme.domain_colour(index)
-    else:
-        shown = np.log2(part["degree"] + 1) if colour_by == "degree" else part[colour_by]
-        marker |= {"color": shown, "coloraxis": "coloraxis"}
-    lit = np.flatnonzero(part["user_id"].isin(chosen)).tolist() if chosen else None
-    return go.Scattergl(
-        x=part["x"],
-        y=part["y"],
-        mode="markers",
-        name=label,
-        legendgroup=label,
-        marker=marker,
-        selectedpoints=lit,
-        selected={"marker": {"opacity": 1.0, "size": 10}},
-        unselected={"marker": {"opacity": 0.12}},
-        customdata=part[["user_id", "degree", "distance"]].to_numpy(),
-        hovertemplate="user %{customdata[0]}<br>%{customdata[1]} interactions<br>"
-        f"distance to the other domain %{{customdata[2]:.2f}}<extra>{label}</extra>",
     )
 
 

@@ -14,13 +14,11 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from micrec_core.figures import theme
-from micrec_core.figures.placing import contours, ring
+from micrec_core.figures.placing import cloud, colour_bar, contours, in_turn, ring
 
 COLOUR_BY = {"domain": "Domain", "degree": "Interactions"}
 # More marks than these say no more and take a browser seconds.
 MOST = 5_000
-_DEGREES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
-_DENSE, _PIECES = 1_000, 6
 _WORD = re.compile(r"[^\W\d_]{3,}")
 # Titles of a group that must have a word before it is named by it.
 _HELD = 3
@@ -97,12 +95,17 @@ def map_of_items(
         line={"color": theme.NEUTRAL, "width": 1},
     )  # fmt: skip
     chosen = set(selected)
-    pieces = _PIECES if len(items) > _DENSE else 1
-    for place in range(pieces):
-        for index, domain in enumerate(labels):
-            part = items[items["domain"] == domain].iloc[place::pieces]
-            cloud = _cloud(part, labels[domain], index, colour_by, chosen)
-            figure.add_trace(cloud.update(showlegend=place == 0))
+    for place, part, domain in in_turn(items, list(labels)):
+        label = labels[domain]
+        marks = cloud(part, label, list(labels).index(domain), colour_by, chosen, "key")
+        marks.marker.update(size=7, opacity=0.8)
+        marks.update(
+            showlegend=place == 0,
+            customdata=part[["key", "title", "degree"]].to_numpy(),
+            hovertemplate="%{customdata[1]}<br>%{customdata[2]:,} interactions"
+            f"<extra>{label}</extra>",
+        )
+        figure.add_trace(marks)
     if mine in places.index:
         figure.add_trace(ring(places.loc[[mine]], "the item of the sidebar"))
     for row in () if named is None else named.itertuples():
@@ -113,41 +116,8 @@ def map_of_items(
     figure.update_xaxes(showticklabels=False, zeroline=False, showgrid=False)
     figure.update_yaxes(showticklabels=False, zeroline=False, showgrid=False)
     if colour_by == "degree":
-        figure.update_layout(coloraxis={"colorscale": theme.CONTINUOUS, "colorbar": degree_bar()})
+        bar = colour_bar(colour_by, COLOUR_BY[colour_by])
+        figure.update_layout(coloraxis={"colorscale": theme.CONTINUOUS, "colorbar": bar})
     return theme.legend_below(figure).update_layout(
         height=560, dragmode="lasso", margin={"b": 52, "t": 8}, uirevision="items"
-    )
-
-
-def degree_bar() -> dict[str, object]:
-    """A colour bar of log2(degree + 1), labelled with the degree itself."""
-    return {
-        "title": {"text": COLOUR_BY["degree"], "side": "right"},
-        "thickness": 12,
-        "tickvals": [np.log2(d + 1) for d in _DEGREES],
-        "ticktext": list(_DEGREES),
-    }
-
-
-def _cloud(
-    part: pd.DataFrame, label: str, index: int, colour_by: str, chosen: set[str]
-) -> go.Scattergl:
-    marker: dict[str, object] = {"symbol": theme.domain_symbol(index), "size": 7, "opacity": 0.8}
-    if colour_by == "domain":
-        marker["color"] = theme.domain_colour(index)
-    else:
-        marker |= {"color": np.log2(part["degree"] + 1), "coloraxis": "coloraxis"}
-    return go.Scattergl(
-        x=part["x"],
-        y=part["y"],
-        mode="markers",
-        name=label,
-        legendgroup=label,
-        marker=marker,
-        selectedpoints=np.flatnonzero(part["key"].isin(chosen)).tolist() if chosen else None,
-        selected={"marker": {"opacity": 1.0, "size": 10}},
-        unselected={"marker": {"opacity": 0.12}},
-        customdata=part[["key", "title", "degree"]].to_numpy(),
-        hovertemplate="%{customdata[1]}<br>%{customdata[2]:,} interactions"
-        f"<extra>{label}</extra>",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,9 @@ from micrec_core.figures import theme
 
 NEAREST = 5
 CELLS = 120
+# More marks than these lie on each other, and are drawn a piece of each domain in turn.
+_DENSE, _PIECES = 1_000, 6
+_DEGREES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
 def unit(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -139,3 +143,49 @@ def ring(places: pd.DataFrame, what: str) -> go.Scattergl:
         hoverinfo="skip",
         name=what,
     )
+
+
+def in_turn(frame: pd.DataFrame, domains: list[str]) -> Iterator[tuple[int, pd.DataFrame, str]]:
+    """A piece of each domain after the other, so that none is drawn over the other where dense."""
+    pieces = _PIECES if len(frame) > _DENSE else 1
+    for place in range(pieces):
+        for domain in domains:
+            yield place, frame[frame["domain"] == domain].iloc[place::pieces], domain
+
+
+def cloud(
+    part: pd.DataFrame, label: str, index: int, colour_by: str, chosen: set[str], key: str
+) -> go.Scattergl:
+    """Marks of a domain's people or items, of whom those ``chosen`` are lit.
+
+    Parameters
+    ----------
+    index : of the domain
+    colour_by : ``domain``, ``degree``, or another column of numbers
+    key : column of what ``chosen`` names
+    """
+    marker: dict[str, object] = {"symbol": theme.domain_symbol(index)}
+    if colour_by == "domain":
+        marker["color"] = theme.domain_colour(index)
+    else:
+        shown = np.log2(part["degree"] + 1) if colour_by == "degree" else part[colour_by]
+        marker |= {"color": shown, "coloraxis": "coloraxis"}
+    return go.Scattergl(
+        x=part["x"],
+        y=part["y"],
+        mode="markers",
+        name=label,
+        legendgroup=label,
+        marker=marker,
+        selectedpoints=np.flatnonzero(part[key].isin(chosen)).tolist() if chosen else None,
+        selected={"marker": {"opacity": 1.0, "size": 10}},
+        unselected={"marker": {"opacity": 0.12}},
+    )
+
+
+def colour_bar(colour_by: str, title: str) -> dict[str, object]:
+    """Of what ``cloud`` colours by; that of log2(degree + 1) is labelled with the degree itself."""
+    bar: dict[str, object] = {"title": {"text": title, "side": "right"}, "thickness": 12}
+    if colour_by == "degree":
+        bar |= {"tickvals": [np.log2(d + 1) for d in _DEGREES], "ticktext": list(_DEGREES)}
+    return bar
