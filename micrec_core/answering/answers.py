@@ -160,30 +160,43 @@ class MicrecAnswerer(EmbeddingAnswerer):
         return {pair: fitted.bridge for pair, fitted in self._fitted.items()}
 
     @cached_property
-    def memories(self) -> list[Remembered | None]:
-        """Of each domain, chosen when first asked for; none where the model goes without."""
-        if not self.model.settings.memory:
-            return [None] * len(self.items)
+    def counted(self) -> list[Remembered | None]:
+        """The memory of each domain, chosen when first asked for; none where the model has none.
+
+        Without what newcomers are told, for which bridges must be fitted first.
+        """
         out: list[Remembered | None] = [None] * len(self.items)
+        if not self.model.settings.memory:
+            return out
         for asked in validation_questions(self.prepared, CHOSEN_ON):
-            d = asked.place
-            chosen = choose_memory(
+            out[asked.place] = choose_memory(
                 self.prepared.knowledge,
                 asked,
-                self._embedded(asked) @ self.items[d].T,
-                Taken.of(self.taken(asked), d),
+                self._embedded(asked) @ self.items[asked.place].T,
+                Taken.of(self.taken(asked), asked.place),
                 self.model.settings.transfer,
             )
-            cold = {pair[0]: found.asked for pair, found in self._fitted.items() if pair[1] == d}
-            out[d] = choose_newcomers(self.prepared, d, chosen, cold, self.items[d])
+        return out
+
+    @cached_property
+    def memories(self) -> list[Remembered | None]:
+        """As ``counted``, with what newcomers are told."""
+        out: list[Remembered | None] = []
+        for d, chosen in enumerate(self.counted):
+            if chosen is not None:
+                cold = {a: fitted.asked for (a, b), fitted in self._fitted.items() if b == d}
+                chosen = choose_newcomers(self.prepared, d, chosen, cold, self.items[d])
+            out.append(chosen)
         return out
 
     def _answer(self, question: Question, k: int) -> Answer:
         # Epochs are chosen by the embeddings, before there is a memory.
-        memory = None if question.protocol == VALID else self.memories[question.place]
-        if memory is None or not memory.adds:
+        if question.protocol == VALID:
             return super()._answer(question, k)
         taken = Taken.of(self.taken(question), question.place)
+        memory = (self.memories if taken.newcomers().any() else self.counted)[question.place]
+        if memory is None or not memory.adds:
+            return super()._answer(question, k)
         users, items = self._embedded(question), self.items[question.place]
         return question.answer(users, items, k, add=lambda rows: memory.scores(taken.rows(rows)))
 

@@ -204,6 +204,12 @@ class Taken(NamedTuple):
         others = [_csr((taken[d].shape[0], 0)), *(x for at, x in enumerate(taken) if at != d)]
         return Taken(_csr(taken[d]), _csr(sparse.hstack(others)))
 
+    def newcomers(self) -> NDArray[np.bool_]:
+        """Who took something elsewhere and nothing here, [n_asked]."""
+        here, there = (rows.getnnz(axis=1) for rows in self)
+        found: NDArray[np.bool_] = (here == 0) & (there > 0)
+        return found
+
     def rows(self, which: NDArray[np.integer]) -> Taken:
         """Of some of these users."""
         return Taken(self.here[which], self.elsewhere[which])
@@ -248,7 +254,7 @@ class Remembered:
         """Its part of the scores of all items, float [n_asked, n]; as ``scores``."""
         found = scores(self.memory, *taken)
         found *= self.scale(taken).astype(found.dtype)
-        found[_newcomers(taken)] += self.to_newcomers.astype(found.dtype)
+        found[taken.newcomers()] += self.to_newcomers.astype(found.dtype)
         return found
 
     @cached_property
@@ -273,7 +279,7 @@ class Remembered:
         there = there + memory.regressed_elsewhere[:, [column]]
         found = taken.here @ _csr(here) + taken.elsewhere @ _csr(there)
         out: NDArray[np.float64] = (self.scale(taken) * _dense(_csr(found))).ravel()
-        out[_newcomers(taken)] += self.to_newcomers[column]
+        out[taken.newcomers()] += self.to_newcomers[column]
         return out
 
     def parts(self, taken: Taken, targets: NDArray[np.integer]) -> Parts:
@@ -281,7 +287,7 @@ class Remembered:
         found = parts(self.memory, taken.here, targets, taken.elsewhere)
         scale = self.scale(taken)
         values = {name: scale * getattr(found, name) for name in _VALUES}
-        popular = self.to_newcomers[targets] * float(_newcomers(taken)[0])
+        popular = self.to_newcomers[targets] * float(taken.newcomers()[0])
         return replace(found, **values, popular=popular)
 
     def with_new_item(
@@ -454,13 +460,6 @@ def parts(
         _people(takers_elsewhere, tastes),
         np.zeros(len(targets)),
     )
-
-
-def _newcomers(taken: Taken) -> NDArray[np.bool_]:
-    """Who took something elsewhere and nothing here, [n_asked]."""
-    here, there = (rows.getnnz(axis=1) for rows in taken)
-    found: NDArray[np.bool_] = (here == 0) & (there > 0)
-    return found
 
 
 def _people(takers: csr_matrix, tastes: csr_matrix) -> NDArray[np.int64]:

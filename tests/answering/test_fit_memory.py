@@ -168,7 +168,7 @@ def test_no_weight_of_popularity_serves_those_who_are_cold_here_better(
 def test_the_evaluation_ranks_by_the_sum(answerer: MicrecAnswerer) -> None:
     strong = {d: replace(held(answerer, d), weight=5.0) for d in range(2)}
     again = answerer_of(answerer.prepared, answerer.model)
-    again.__dict__["memories"] = [strong[0], strong[1]]
+    again.__dict__["memories"] = again.__dict__["counted"] = [strong[0], strong[1]]
     protocols = set()
     for question in answerer.prepared.material.questions:
         d, rows = question.place, np.arange(len(question))
