@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from micrec_core.data.dialect import PLAIN, Dialect
+from micrec_core.data.dialect import PLAIN, Dialect, separator_name
 from micrec_core.data.schema import LIST_MARK, MAX_TEXT, Schema, counted, quote
 from micrec_core.data.sources import BOM, NOT_UTF8, line_at
 from micrec_core.data.text_table import MANY, RowError, Table, check_header
@@ -28,7 +28,6 @@ _ATOMIC_TYPES = ("token", "token_seq", "float", "float_seq")
 _SEPARATORS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "vertical bars"}
 # What Excel writes above the header where the separator is not the one of the country.
 _SEP_LINE = re.compile(rb"sep=(.)\r?\n")
-_OPTION = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar", " ": "space"}
 _SAMPLE = 200
 
 
@@ -279,7 +278,7 @@ def refuse_separator(where: str, header: Sequence[str], delimiter: str) -> None:
         raise DataError(
             f"{where}: the columns are separated by {_SEPARATORS.get(found, 'spaces')}; separate "
             f"them by {_SEPARATORS.get(delimiter, quote(delimiter))}, or say --separator "
-            f"{_OPTION[found]}"
+            f"{separator_name(found)}"
         )
 
 

@@ -23,7 +23,14 @@ from micrec_core.data.vocabulary import RECBOLE_FIELDS
 from micrec_core.errors import ConfigError, DataError
 
 COLUMNS = tuple(dict.fromkeys((*INTERACTIONS.columns, *ITEMS.columns)))
-_NAMED = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "space": " "}
+# Separators by the names that options have for them.
+SEPARATORS = {"tab": "\t", "comma": ",", "semicolon": ";", "bar": "|", "space": " "}
+_NAMED = {**SEPARATORS, "\\t": "\t"}
+
+
+def separator_name(mark: str) -> str:
+    """What the option ``--separator`` calls a mark; the mark itself where it has no name."""
+    return next((name for name, known in SEPARATORS.items() if known == mark), mark)
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,7 @@ class Dialect:
         if len(self.separator) > 1 or self.separator in ('"', "\n", "\r"):
             raise ConfigError(
                 f"the separator is {quote(self.separator)}; give one character or "
-                f"{', '.join(n for n in _NAMED if n.isalpha())}"
+                f"{', '.join(SEPARATORS)}"
             )
         if self.decimal not in ("", ".", ","):
             raise ConfigError(f"the decimal mark is {quote(self.decimal)}; give . or ,")

@@ -8,6 +8,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from micrec_core.data.dialect import separator_name
+from micrec_core.data.problems import MOST
 from micrec_core.data.schema import INTERACTIONS, ITEMS, Schema
 from micrec_core.ui.mends import for_page, options_in
 from micrec_core.ui.own_tables import DROP, Seen
@@ -28,22 +30,17 @@ _ONE = "(all of it is one domain)"
 
 def preset(seen: Seen) -> None:
     """Have the controls say how a dataset is read that has just been looked at first."""
-    for name in ("separator", "encoding", "decimal"):
-        said = seen.dialect.get(name, "")
-        st.session_state[f"data_{name}"] = _called(said) if name == "separator" else said
+    st.session_state["data_decimal"] = seen.dialect.get("decimal", "")
+    separator = separator_name(seen.dialect.get("separator", ""))
+    st.session_state["data_separator"] = separator if separator in _SEPARATORS else ""
     st.session_state["data_encoding"] = seen.dialect.get("encoding") or _ENCODINGS[0]
     st.session_state["data_drop"] = seen.drop
-
-
-def _called(separator: str) -> str:
-    marks = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", " ": "space"}
-    return marks.get(separator, "")
 
 
 def show_problems(seen: Seen) -> bool:
     """All that is wrong, and a button for each mend that a control makes; whether one was taken."""
     said = [problem["said"] for problem in seen.problems]
-    most = " (the first ones)" if len(said) >= 20 else ""
+    most = " (the first ones)" if len(said) >= MOST else ""
     n = f"{len(said)} things are" if len(said) > 1 else "One thing is"
     st.error(f"{n} to be mended{most}.", icon=":material/build:")
     st.markdown("\n".join(f"1. {plain(for_page(sentence))}" for sentence in said))
