@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, diags
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,13 @@ def l2_normalise(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     norms = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
     scale = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 1e-12)
     return (rows * scale[:, None]).astype(np.float32)
+
+
+def l2_normalise_sparse(rows: csr_matrix) -> csr_matrix:
+    """As ``l2_normalise`` of sparse rows, float32; only a row of zeros stays zero."""
+    norms = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1, dtype=np.float64)).ravel())
+    scale = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
+    return csr_matrix(diags(scale) @ rows, dtype=np.float32)
 
 
 def centre(matrix: FeatureMatrix, mean: NDArray[np.float32]) -> FeatureMatrix:

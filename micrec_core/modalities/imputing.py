@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 from scipy import sparse
 
-from micrec_core.features import FeatureMatrix, l2_normalise
+from micrec_core.features import FeatureMatrix, l2_normalise, l2_normalise_sparse
 from micrec_core.modalities.dataset import DatasetFeatures
 
 NEIGHBOURS = 10
@@ -48,9 +48,7 @@ def _filled(matrix: FeatureMatrix, train: sparse.csr_matrix, k: int) -> FeatureM
     words = matrix.sparse
     if words is not None:
         added = sparse.csr_matrix(share @ words)
-        norms = np.sqrt(added.multiply(added).sum(axis=1).A1)
-        scale = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
-        words = sparse.csr_matrix(words + sparse.diags(scale) @ added, dtype=np.float32)
+        words = sparse.csr_matrix(words + l2_normalise_sparse(added), dtype=np.float32)
     dense = matrix.dense + l2_normalise(share @ matrix.dense)
     return FeatureMatrix(dense, words, matrix.present | (np.diff(share.indptr) > 0))
 

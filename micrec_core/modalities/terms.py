@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from micrec_core.errors import DataError
-from micrec_core.features import FeatureMatrix, l2_normalise
+from micrec_core.features import FeatureMatrix, l2_normalise, l2_normalise_sparse
 from micrec_core.modalities.base import Encoder, OnUnreadable, State
 
 DIM = 128
@@ -129,9 +129,6 @@ class Terms(Encoder):
         places = (at.astype(np.int64), columns.astype(np.int64))
         data = weights.astype(np.float32) * self._rarity[places[1]]
         rows = sparse.csr_matrix((data, places), (len(weighed), len(self._terms)))
-        # In float64, so that a length is rounded only once.
-        lengths = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1, dtype=np.float64)).ravel())
-        scale = sparse.diags(np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0))
-        out = sparse.csr_matrix(scale @ rows, dtype=np.float32)
+        out = l2_normalise_sparse(rows)
         out.sort_indices()
         return out
