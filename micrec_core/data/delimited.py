@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,7 +20,7 @@ import pyarrow.csv as pacsv
 
 from micrec_core.data.dialect import PLAIN, Dialect, separator_name
 from micrec_core.data.schema import LIST_MARK, MAX_TEXT, Schema, counted, quote
-from micrec_core.data.sources import BOM, NOT_UTF8, line_at
+from micrec_core.data.sources import BOM, NOT_UTF8, delimiter_of, line_at
 from micrec_core.data.text_table import MANY, RowError, Table, check_header
 from micrec_core.data.vocabulary import synonym
 from micrec_core.errors import DataError
@@ -115,6 +116,14 @@ def text_of(
         text, more = _as_excel(text)
         notes += more
     return text, notes
+
+
+def text_at(data: bytes, path: Path, dialect: Dialect) -> tuple[Text, bool]:
+    """As ``text_of`` by what a file's name says, and whether it is one of RecBole's."""
+    atomic = path.suffix in (".inter", ".item")
+    delimiter = "\t" if atomic else delimiter_of(path)
+    text, _ = text_of(data, path.name, delimiter, quoted=not atomic, dialect=dialect)
+    return text, atomic
 
 
 def _lists(wanted: Mapping[str, str], columns: Mapping[str, pa.Array]) -> dict[str, pa.Array]:

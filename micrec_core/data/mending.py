@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from micrec_core.data.budget import Budget
-from micrec_core.data.delimited import Text, atomic_names, text_of
+from micrec_core.data.delimited import Text, atomic_names, text_at
 from micrec_core.data.dialect import Dialect
 from micrec_core.data.schema import quote
-from micrec_core.data.sources import delimiter_of, read_bytes
+from micrec_core.data.sources import read_bytes
 from micrec_core.errors import DataError
 
 
@@ -50,9 +50,7 @@ def apply(root: Path, mends: Sequence[Mend], dialect: Dialect, most_bytes: int) 
 
 
 def _changed_text(data: bytes, path: Path, mends: Sequence[Mend], dialect: Dialect) -> bytes:
-    atomic = path.suffix in (".inter", ".item")
-    delimiter = "\t" if atomic else delimiter_of(path)
-    text, _ = text_of(data, path.name, delimiter, quoted=not atomic, dialect=dialect)
+    text, atomic = text_at(data, path, dialect)
     _, names = text.header()
     names = atomic_names(path.name, names) if atomic else names
     return text.rewritten(_fields(text, path.name, names, mends, dialect))

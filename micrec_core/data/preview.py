@@ -13,10 +13,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from micrec_core.data.delimited import atomic_names, text_of
+from micrec_core.data.delimited import atomic_names, text_at
 from micrec_core.data.dialect import Dialect
 from micrec_core.data.schema import INTERACTIONS, ITEMS, MAX_COLUMNS, Schema, nearest
-from micrec_core.data.sources import SUFFIXES, delimiter_of, open_regular, partitions
+from micrec_core.data.sources import SUFFIXES, open_regular, partitions
 from micrec_core.data.vocabulary import guesses, synonym
 from micrec_core.errors import DataError
 
@@ -92,9 +92,7 @@ def _head(path: Path, dialect: Dialect) -> tuple[list[str], list[list[str]]]:
     data = data.decode(dialect.encoding or "utf-8-sig", errors="replace").encode()
     if ".jsonl" in path.suffixes[-2:]:
         return _json(data)
-    atomic = path.suffix in (".inter", ".item")
-    delimiter = "\t" if atomic else delimiter_of(path)
-    text, _ = text_of(data, path.name, delimiter, quoted=not atomic, dialect=dialect)
+    text, atomic = text_at(data, path, dialect)
     records = [fields for _, fields in islice(text.records(), _LOOKED_AT + 1)]
     names = records[0][:MAX_COLUMNS] if records else []
     return atomic_names(path.name, names) if atomic else names, records[1:]

@@ -15,12 +15,12 @@ from typing import TypeVar
 from micrec_core.data import columns, paths
 from micrec_core.data.about import About, read_about
 from micrec_core.data.budget import Budget
-from micrec_core.data.delimited import read_delimited, text_of
+from micrec_core.data.delimited import read_delimited, text_at
 from micrec_core.data.dialect import Dialect
 from micrec_core.data.interactions import read_log
 from micrec_core.data.items import Catalogue, read_catalogues
 from micrec_core.data.schema import INTERACTIONS, ITEMS, Schema
-from micrec_core.data.sources import Sources, delimiter_of, find_sources, read_bytes
+from micrec_core.data.sources import Sources, find_sources, read_bytes
 from micrec_core.data.table_files import read_atomic, read_tables
 from micrec_core.data.text_table import MANY, RowError, Table
 from micrec_core.data.write import constant
@@ -168,7 +168,7 @@ def _read(
 def _straight(path: Path, schema: Schema, dialect: Dialect, most: int) -> Table:
     """A table of text without the lines that have too many fields or too few."""
     data = read_bytes(path, Budget(most), encoding=dialect.encoding)
-    text, _ = text_of(data, path.name, delimiter_of(path), dialect=dialect)
+    text, _ = text_at(data, path, dialect)
     gone = {error.row: None for error in text.crooked(len(text.header()[1]))}
     return read_delimited(text.rewritten(gone), path.name, schema, text.delimiter, dialect=dialect)
 

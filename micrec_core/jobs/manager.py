@@ -105,8 +105,9 @@ class JobManager:
         stamp = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid4().hex[:4]}"
         name = check_run_name(name or f"retrained-{stamp}")
         with self._locked():
-            self._require_free(name, [job for job in self._settled() if job.owner != owner])
-            return self._queued("train", name, arguments, owner)
+            jobs = self._settled()
+            self._require_free(name, [job for job in jobs if job.owner != owner])
+            return self._queued("train", name, arguments, owner, jobs)
 
     def compare(self, name: str, arguments: Sequence[str], owner: str) -> Job:
         """Train variants and baselines of a run of the folder, into it; waits as ``start`` does.
@@ -122,16 +123,21 @@ class JobManager:
             As ``start``; or there is no such run, or another job is for it.
         """
         with self._locked():
-            others = [job.name for job in self._settled() if job.owner != owner]
+            jobs = self._settled()
+            others = [job.name for job in jobs if job.owner != owner]
             if not (self.folder / check_run_name(name)).is_dir() or name in others:
                 raise ConfigError(f"There is no run '{name}' to add to, or somebody is at it.")
-            return self._queued("compare", name, arguments, owner)
+            return self._queued("compare", name, arguments, owner, jobs)
 
     def _queued(
-        self, kind: Literal["train", "compare"], name: str, arguments: Sequence[str], owner: str
+        self,
+        kind: Literal["train", "compare"],
+        name: str,
+        arguments: Sequence[str],
+        owner: str,
+        jobs: Sequence[Job],
     ) -> Job:
-        """A new job of the owner's, started if no other runs; with the lock."""
-        jobs = self._settled()
+        """A new job of the owner's, started if none of ``jobs`` runs; with the lock."""
         own = [job for job in jobs if job.owner == owner]
         if any(not job.ended for job in own):
             raise ConfigError(
