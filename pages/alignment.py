@@ -11,6 +11,8 @@ from micrec_core.ui.alignment import (
     show_moved,
     show_nearest,
 )
+from micrec_core.ui.both_maps import show_both
+from micrec_core.ui.components import has_maps
 from micrec_core.ui.item_maps import show_items
 from micrec_core.ui.once import drawn
 from micrec_core.ui.people_maps import show_people
@@ -32,6 +34,12 @@ def items() -> None:
     show_items(this)
 
 
+@st.fragment
+def both() -> None:
+    follow()
+    show_both(this, library.snapshot_users(this), epochs[-1])
+
+
 asked = this.run.has("serving.json")
 if this.one_domain:
     empty("One domain: there is nothing to align", ONE_DOMAIN)
@@ -49,8 +57,14 @@ else:
     missing(this.run.path, "alignment metrics", ALIGNMENT)
 if asked:
     kinds = {"people": "People", "items": "Items"}
-    if choose_one("Map of", kinds, "al_of", "people", kinds.__getitem__) == "items":
+    if has_maps() and len(labels) > 1 and epochs:
+        kinds["both"] = "People beside items"
+    of = choose_one("Map of", kinds, "al_of", "people", kinds.__getitem__)
+    if of == "items":
         items()
+        st.stop()
+    if of == "both":
+        both()
         st.stop()
 if len(labels) < 2 or not epochs:
     empty(

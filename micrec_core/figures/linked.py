@@ -47,12 +47,16 @@ class Marks:
 
 @dataclass(frozen=True)
 class View:
-    """One map: places [n, 2] of all marks at one moment or several, words and stars over it."""
+    """One map: places [n, 2] of all marks at one moment or several, words and stars over it.
+
+    ``shown`` : the marks that it shows, where these are not all
+    """
 
     title: str
     frames: Mapping[str, NDArray[np.floating]]
     names: pd.DataFrame | None = None
     stars: Sequence[tuple[str, float, float, str]] = ()
+    shown: NDArray[np.integer] | None = None
 
 
 def by_domain(domains: pd.Series, labels: Mapping[str, str]) -> Colouring:
@@ -80,11 +84,12 @@ def linked(
     dark: bool,
     mine: int = -1,
     joined: Sequence[int] = (),
+    links: NDArray[np.integer] | None = None,
 ) -> dict[str, Any]:
     """The data of the component, with a signature of all of it.
 
     ``mine`` is the entity that all pages look at, which is ringed; ``joined`` are entities whose
-    marks are joined while none is lit.
+    marks are joined while none is lit. ``links`` [2, n] are entities that light each other.
     """
     colour = marks.colour.astype(np.float32 if marks.continuous else np.int32)
     data: dict[str, Any] = {
@@ -104,6 +109,14 @@ def linked(
             "labels": list(marks.labels),
             "pictures": {str(k): v for k, v in marks.pictures.items()},
         },
+        "links": {
+            end: _packed(side)
+            for end, side in zip(
+                ("from", "to"),
+                np.zeros((2, 0), np.int32) if links is None else links.astype(np.int32),
+                strict=True,
+            )
+        },
         "views": [_view(view) for view in views],
     }
     whole = json.dumps(data, sort_keys=True).encode()
@@ -112,7 +125,8 @@ def linked(
 
 def _view(view: View) -> dict[str, Any]:
     """All moments on one scale, so that what grows is seen to grow."""
-    places = np.concatenate(list(view.frames.values()))
+    shown = slice(None) if view.shown is None else view.shown
+    places = np.concatenate([np.asarray(xy)[shown] for xy in view.frames.values()])
     middle = (places.max(axis=0) + places.min(axis=0)) / 2
     reach = float(np.abs(places - middle).max()) / 0.95 or 1.0
 
@@ -127,6 +141,7 @@ def _view(view: View) -> dict[str, Any]:
     return {
         "title": view.title,
         "frames": frames,
+        "shown": "" if view.shown is None else _packed(view.shown.astype(np.int32)),
         "names": [
             {"name": n["name"], **_at(put((n["x"], n["y"])))} for n in names
         ],

@@ -729,6 +729,10 @@ class Recommender:
         """Titles of a domain's items, by the columns of ``taken``."""
         return [str(t) for t in self.bundle.domains[self._directory.domain(domain)].titles]
 
+    def item_ids(self, domain: str) -> list[str]:
+        """Ids of a domain's items, by the columns of ``taken``."""
+        return [str(i) for i in self.bundle.domains[self._directory.domain(domain)].item_ids]
+
     # Proof ---------------------------------------------------------------------------------------
 
     def parameter_hash(self) -> str:

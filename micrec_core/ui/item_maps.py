@@ -28,7 +28,8 @@ _LINES, _PICTURES, _THUMBNAILS, _JOINED = 100, 12, 2_000, 6_000
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _items(key: str, domains: tuple[str, ...], _opened: Opened) -> tuple[pd.DataFrame, float]:
+def places(key: str, domains: tuple[str, ...], _opened: Opened) -> tuple[pd.DataFrame, float]:
+    """Each item's place on the plane, its group and its key; the share of variance in the plane."""
     plane = serve.item_map(_opened, *domains)
     frame = plane.frame.assign(group=plane.groups(_GROUPS))
     frame["key"] = frame["domain"] + "~" + frame["item_id"].astype(str)
@@ -37,8 +38,8 @@ def _items(key: str, domains: tuple[str, ...], _opened: Opened) -> tuple[pd.Data
 
 def show_items(opened: Opened) -> None:
     """The map, what is selected in it, and what that has in common."""
-    items, share = _items(opened.run.key, tuple(opened.pair_labels), opened)
-    lit = _selection(items)
+    items, share = places(opened.run.key, tuple(opened.pair_labels), opened)
+    lit = selection(items)
     said = figures.COLOUR_BY
     with st.container(horizontal=True, gap="medium"):
         colour = choose_one("Colour by", said, "al_items_colour", "domain", said.__getitem__)
@@ -62,10 +63,10 @@ def show_items(opened: Opened) -> None:
     table_and_csv(items.drop(columns=["key", "group"]), "al_items", about=_ALT)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f"Showing {len(marks):,} of {len(items):,} items. {len(lit):,} selected.")
-        st.button("Clear selection", disabled=not lit, icon=":material/close:", on_click=_clear,
+        st.button("Clear selection", disabled=not lit, icon=":material/close:", on_click=clear,
                   key="al_items_clear")  # fmt: skip
     if lit:
-        _show_selected(opened, items, lit)
+        show_selected(opened, items, lit)
 
 
 def _plotted(
@@ -103,14 +104,14 @@ def _light_plotted() -> None:
     points = st.session_state["al_items_map"].selection.points
     keys = [str(p["customdata"][0]) for p in points if isinstance(p.get("customdata"), list)]
     if keys:
-        _light(keys)
+        light(keys)
 
 
 @st.cache_resource(max_entries=6, show_spinner="Drawing the items")
 def _data(
     key: str, domains: tuple[str, ...], colour: str, dark: bool, mine: str | None, _opened: Opened
 ) -> dict[str, Any]:
-    items, _ = _items(key, domains, _opened)
+    items, _ = places(key, domains, _opened)
     if colour == "domain":
         colours, palette, legend = by_domain(items["domain"], _opened.pair_labels)
     else:
@@ -118,20 +119,14 @@ def _data(
         colours, palette, legend = by_number(values, figures.COLOUR_BY[colour])
     n = len(items)
     near = serve.item_map(_opened, *domains).across(np.arange(n)) if n <= _JOINED else None
-    labels = [
-        f"{title or item_id}\n{_opened.labels[domain]}, {degree:,} interactions"
-        for title, item_id, domain, degree in items[
-            ["title", "item_id", "domain", "degree"]
-        ].itertuples(index=False)
-    ]
     marks = Marks(
         entity=np.arange(n),
         partner=np.full(n, -1) if near is None else near,
         colour=colours,
         colours=palette,
         legend=legend,
-        labels=labels,
-        pictures=_pictures(_opened, items),
+        labels=words(_opened, items),
+        pictures=pictures(_opened, items),
     )
     view = View("Items of both domains" if len(domains) > 1 else "Items",
                 {"": items[["x", "y"]].to_numpy()}, names=figures.names(items))  # fmt: skip
@@ -139,7 +134,16 @@ def _data(
     return linked(marks, [view], alt=_ALT, dark=dark, mine=int(at[0]) if len(at) else -1)
 
 
-def _pictures(opened: Opened, items: pd.DataFrame) -> dict[int, str]:
+def words(opened: Opened, items: pd.DataFrame) -> list[str]:
+    """What is said of each item on hover, and what it is found by."""
+    told = items[["title", "item_id", "domain", "degree"]]
+    return [
+        f"{title or item_id}\n{opened.labels[domain]}, {degree:,} interactions"
+        for title, item_id, domain, degree in told.itertuples(index=False)
+    ]
+
+
+def pictures(opened: Opened, items: pd.DataFrame) -> dict[int, str]:
     """Thumbnails of the best known items, by row."""
     rows = items["degree"].nlargest(_THUMBNAILS).index
     found = {}
@@ -156,23 +160,25 @@ def _linked(opened: Opened, items: pd.DataFrame, colour: str, lit: tuple[str, ..
     keys = items["key"]
 
     def chosen() -> None:
-        _light([keys[i] for i in components.lit_in(_KEY)])
+        light([keys[i] for i in components.lit_in(_KEY)])
 
     components.maps(data, _KEY, items.index[keys.isin(lit)].tolist(), chosen)
 
 
-def _light(keys: list[str]) -> None:
+def light(keys: list[str]) -> None:
     """Keep the items that were selected; one alone becomes the item that all pages look at."""
     session().lit_items = tuple(dict.fromkeys(keys))
     if len(keys) == 1:
         choose("item", keys[0].partition("~")[2])
 
 
-def _clear() -> None:
+def clear() -> None:
+    """Forget the selected items."""
     session().lit_items = ()
 
 
-def _selection(items: pd.DataFrame) -> tuple[str, ...]:
+def selection(items: pd.DataFrame) -> tuple[str, ...]:
+    """The items selected: by the address where it has new ones that exist, else by the lasso."""
     asked = news("items")
     if asked is not None:
         known = set(items["key"])
@@ -186,7 +192,8 @@ def _mine(items: pd.DataFrame) -> str | None:
     return str(found.iloc[0]) if len(found) else None
 
 
-def _show_selected(opened: Opened, items: pd.DataFrame, lit: tuple[str, ...]) -> None:
+def show_selected(opened: Opened, items: pd.DataFrame, lit: tuple[str, ...]) -> None:
+    """The selected items, with pictures, and what they have in common."""
     chosen = items[items["key"].isin(set(lit))]
     table_and_csv(chosen.drop(columns="key"), "al_items_selected", label="Selected items")
     for domain, part in chosen.groupby("domain", sort=False):

@@ -59,12 +59,18 @@ def show_people(opened: Opened, users: pd.DataFrame, epochs: list[int]) -> Chose
         st.button("Clear selection", disabled=not lit, icon=":material/close:", on_click=clear)
     if lit:
         table = pd.concat([frame.assign(stage=title) for title, frame in tables.items()])
-        chosen = table[table["user_id"].isin(lit)]
-        table_and_csv(chosen, "al_selected", label="Selected users")
-        vectors = library.snapshot(opened, view.epochs[1])
-        apart = once(pair_distances, vectors["a"], vectors["b"])[0][users["row"].to_numpy()]
-        commons.of_people(opened, users.assign(distance=apart), lit)
+        show_selected(opened, users, table, view.epochs[1], lit)
     return view
+
+
+def show_selected(
+    opened: Opened, users: pd.DataFrame, table: pd.DataFrame, epoch: int, lit: tuple[str, ...]
+) -> None:
+    """The rows of the selected people, and what they have in common at an epoch."""
+    table_and_csv(table[table["user_id"].isin(lit)], "al_selected", label="Selected users")
+    vectors = library.snapshot(opened, epoch)
+    apart = once(pair_distances, vectors["a"], vectors["b"])[0][users["row"].to_numpy()]
+    commons.of_people(opened, users.assign(distance=apart), lit)
 
 
 def _plotted(

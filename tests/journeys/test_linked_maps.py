@@ -125,3 +125,57 @@ def test_items_are_shown_with_pictures_and_opened(served: Server, visit: Visit) 
     lasso(tab, 0, mark, 70)
     tab.get_by_text("have in common").first.wait_for()
     sound(tab, served)
+
+
+# Entities that are lit in each of two maps that show different ones.
+ENTITIES = """() => {
+  const { views } = document.querySelector('.maps').maps;
+  return views.map(v => v.plot.get('selectedPoints').length);
+}"""
+
+
+def test_people_beside_items_light_each_other(served: Server, visit: Visit) -> None:
+    tab = visit("light", 1280, 900)
+    open_page(tab, served, "alignment", "?al_of=People+beside+items")
+    ready(tab)
+    tops = tab.evaluate("() => [...document.querySelectorAll('.maps .view')].map(v => v.offsetTop)")
+    assert tops[0] == tops[1], "beside each other where there is room"
+    tab.evaluate(COUNT)
+    x, y = tab.evaluate(PLACE, [0, 0])
+    tab.mouse.move(x - 40, y)
+    tab.mouse.move(x, y, steps=4)
+    tab.wait_for_function(f"() => ({ENTITIES})()[1] > 0")
+    said = tab.locator(".maps .tip").inner_text()
+    assert tab.evaluate(ENTITIES)[1] == int(said.split("\n")[1].split()[0]), said
+    tab.mouse.move(x, y + 500)
+    tab.wait_for_function(f"() => ({ENTITIES})().every(n => n === 0)")
+    assert tab.evaluate(RUNS) == 0, "pointing must not run the page"
+
+    item = tab.evaluate("() => +Object.keys(document.querySelector('.maps').maps.pictures)[0]")
+    person_marks = tab.evaluate("() => document.querySelector('.maps').maps.labels.length")
+    assert item < person_marks
+    search = tab.get_by_role("searchbox", name="Find in the maps by words")
+    search.fill(tab.evaluate("i => document.querySelector('.maps').maps.labels[i]", item))
+    search.press("Enter")
+    tab.wait_for_function(f"() => ({ENTITIES})()[0] > 0 && ({ENTITIES})()[1] > 0")
+    tab.wait_for_function("() => location.search.includes('item=')")
+    tab.get_by_text("Selected: 0 of the people, 1 of the items.").wait_for()
+    settled(tab)
+    assert all(tab.evaluate(ENTITIES)), "an item lights those who took it"
+    tab.get_by_role("button", name="Clear selection").click()
+    tab.wait_for_function(f"() => ({ENTITIES})().every(n => n === 0)")
+    sound(tab, served)
+
+
+@pytest.mark.parametrize("of", ["People", "Items", "People+beside+items"])
+def test_no_mark_is_cut_on_a_phone(served: Server, visit: Visit, of: str) -> None:
+    tab = visit("light", 390, 844)
+    open_page(tab, served, "alignment", f"?al_of={of}")
+    ready(tab)
+    outside = """() => document.querySelector('.maps').maps.views.map(v => {
+      const box = v.box.querySelector('canvas').getBoundingClientRect();
+      const all = [...Array(v.plot.get('points').length).keys()].filter(v.shown);
+      return all.filter(m => { const [x, y] = v.place(m);
+        return x < 0 || y < 0 || x > box.width || y > box.height }).length;
+    })"""
+    assert set(tab.evaluate(outside)) == {0}

@@ -1,10 +1,10 @@
 // Linked maps of the same marks. Data: {signature, alt, dark, colours, legend: [{colour, word}],
 // continuous, marks: {colour,
 // entity, partner}, entities: {labels, pictures}, views: [{title, frames: [{title, x, y}], names:
-// [{name, x, y}], stars: [{label, x, y, colour}]}], mine, joined: [entity], asked: {n,
-// lit}}. Arrays of numbers are
-// base64 (floats of 4 bytes, whole numbers of 4); places lie within -1 and 1. A mark is of an
-// entity (a person has two), and is joined to its partner when it is lit.
+// [{name, x, y}], stars: [{label, x, y, colour}], shown}], mine, joined: [entity], links: {from, to},
+// asked: {n, lit}}. Arrays of numbers are base64 (floats of 4 bytes, whole numbers of 4); places lie
+// within -1 and 1. A mark is of an entity (a person has two), and is joined to its partner when it
+// is lit. A view shows all marks, or those of ``shown``; an entity lights what ``links`` join it to.
 import { contourDensity } from "d3-contour";
 import { scaleLinear } from "d3-scale";
 import createScatterplot from "regl-scatterplot";
@@ -42,7 +42,13 @@ function build(data, parent) {
     partner: whole(data.marks.partner),
   };
   const of = new Map(); // entity -> its marks
-  marks.entity.forEach((e, mark) => (of.has(e) ? of.get(e).push(mark) : of.set(e, [mark])));
+  const put = (map, key, value) => (map.has(key) ? map.get(key).push(value) : map.set(key, [value]));
+  marks.entity.forEach((e, mark) => put(of, e, mark));
+  const near = new Map(); // entity -> those it is linked to
+  const [from, to] = [whole(data.links.from), whole(data.links.to)];
+  from.forEach((e, i) => (put(near, e, to[i]), put(near, to[i], e)));
+  const marksOf = (entities) => [...new Set(entities.flatMap((e) => [e, ...(near.get(e) || [])]))]
+    .flatMap((e) => of.get(e) || []);
   const maps = { root, signature: data.signature, ...data.entities, lit: [], asked: -1, report: () => {} };
   root.maps = maps;
   const row = make("div", "views");
@@ -69,12 +75,13 @@ function build(data, parent) {
   }
   function light(entities) {
     maps.lit = entities;
-    const lit = entities.flatMap((e) => of.get(e) || []);
-    for (const each of views) each.light(lit);
+    for (const each of views) each.light(marksOf(entities));
     said.textContent = `${entities.length.toLocaleString()} selected`;
   }
   function point(here, mark) {
-    for (const each of views) if (each !== here) each.plot.hover(mark, { preventEvent: true });
+    for (const each of views) if (each !== here)
+      if (near.size) each.light(marksOf(mark < 0 ? maps.lit : [marks.entity[mark]]));
+      else each.plot.hover(mark, { preventEvent: true });
     tip.hidden = mark < 0;
     if (mark < 0) return;
     const entity = marks.entity[mark];
@@ -95,9 +102,10 @@ function build(data, parent) {
       if (found.length < MOST_FOUND && words.every((w) => text.includes(w))) found.push(e);
     });
     select(new Set(found));
-    const points = found.flatMap((e) => of.get(e) || []);
-    if (points.length) for (const { plot } of views)
-      plot.zoomToPoints(points, { padding: 0.6, transition: !still(), transitionDuration: STEP / 2 });
+    for (const { plot, shown } of views) {
+      const points = marksOf(found).filter(shown);
+      if (points.length) plot.zoomToPoints(points, { padding: 0.6, transition: !still(), transitionDuration: STEP / 2 });
+    }
     said.textContent = found.length ? `${found.length} found and selected` : "Nothing found";
   }
   function controls() {
@@ -163,6 +171,8 @@ function view(row, spec, shared) {
     ...(many ? { opacityBy: "density" } : { opacity: 0.8 }),
   });
   let [at, lit, busy, contour] = [frames.length - 1, [], false, null];
+  const filter = spec.shown ? [...whole(spec.shown)] : undefined;
+  const own = new Set(filter), shown = (mark) => !filter || own.has(mark);
 
   async function show(frame, transition) {
     at = frame;
@@ -171,7 +181,7 @@ function view(row, spec, shared) {
     over();
     const { x, y } = frames[at];
     const type = data.continuous ? "continuous" : "categorical";
-    await plot.draw({ x, y, valueA: marks.colour }, { zDataType: type, select: lit, transition,
+    await plot.draw({ x, y, valueA: marks.colour }, { zDataType: type, select: lit, filter, transition,
       transitionDuration: STEP, preventEvent: true });
     [busy, contour] = [false, null];
     over();
@@ -184,7 +194,7 @@ function view(row, spec, shared) {
     pen.scale(ratio, ratio);
     if (busy) return;
     const { x, y } = frames[at];
-    if (layers.has("density")) drawContour(pen, ratio, (contour ??= contours(x, y)), xScale, yScale, looks);
+    if (layers.has("density")) drawContour(pen, ratio, (contour ??= contours(x, y, shown)), xScale, yScale, looks);
     pen.strokeStyle = looks.line;
     pen.beginPath();
     for (const mark of (lit.length ? lit : shared.joined).slice(0, MOST_LINES)) {
@@ -194,7 +204,7 @@ function view(row, spec, shared) {
       pen.lineTo(xScale(x[other]), yScale(y[other]));
     }
     pen.stroke();
-    for (const mark of shared.mine) ring(pen, xScale(x[mark]), yScale(y[mark]), looks);
+    for (const mark of shared.mine.filter(shown)) ring(pen, xScale(x[mark]), yScale(y[mark]), looks);
     if (layers.has("names"))
       for (const n of spec.names) write(pen, n.name, xScale(n.x), yScale(n.y), looks);
     for (const s of spec.stars) write(pen, `★ ${s.label}`, xScale(s.x), yScale(s.y), looks, s.colour);
@@ -205,10 +215,10 @@ function view(row, spec, shared) {
   if (frames.length > 1) box.append(player(frames, show));
   const ready = show(at, false);
   return {
-    box, plot, over,
+    box, plot, over, shown,
     place: (mark) => [xScale(frames[at].x[mark]), yScale(frames[at].y[mark])],
     light(points) {
-      lit = points;
+      lit = points.filter(shown);
       ready.then(() => {
         if (lit.length) plot.select(lit, { preventEvent: true });
         else plot.deselect({ preventEvent: true });
@@ -265,10 +275,10 @@ function player(frames, show) {
   return bar;
 }
 
-function contours(x, y) {
+function contours(x, y, shown) {
   const place = (v) => ((v + 1) / 2) * GRID;
   const lines = contourDensity().x((i) => place(x[i])).y((i) => place(y[i])).size([GRID, GRID])
-    .bandwidth(GRID / 40).thresholds(6)(Array.from(x, (_, i) => i));
+    .bandwidth(GRID / 40).thresholds(6)(Array.from(x, (_, i) => i).filter(shown));
   const path = new Path2D();
   for (const ring of lines.flatMap((l) => l.coordinates.flat()))
     ring.forEach(([a, b], i) => (i ? path.lineTo(a, b) : path.moveTo(a, b)));
