@@ -33,4 +33,4 @@ with right:
     show_ranks(this, item)
     show_who(this, item)
 show_place(this, item)
-proof(this)
+proof(this, "item")

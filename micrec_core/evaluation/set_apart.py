@@ -69,16 +69,17 @@ def share_difference(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Newcombe's interval of ``here - rest``, shares of ``n`` and of ``m`` independent rows."""
     z = float(stats.norm.isf(alpha / 2))
-    (low_a, high_a), (low_b, high_b) = _wilson(here, n, z), _wilson(rest, m, z)
+    (low_a, high_a), (low_b, high_b) = share_interval(here, n, z), share_interval(rest, m, z)
     difference = here - rest
     low = difference - np.hypot(here - low_a, high_b - rest)
     high = difference + np.hypot(high_a - here, rest - low_b)
     return low, high
 
 
-def _wilson(
-    share: NDArray[np.floating], n: int, z: float
+def share_interval(
+    share: NDArray[np.floating], n: int | NDArray[np.integer], z: float = 1.96
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Wilson's interval of shares of ``n`` each, which is wider than nothing at 0 and at 1 too."""
     middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
     return middle - half, middle + half

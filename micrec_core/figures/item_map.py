@@ -9,6 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from micrec_core.figures import theme
+from micrec_core.figures.dots import interval_error
 from micrec_core.names import DEGREE_STARTS
 
 # More marks than these say no more and take a browser seconds.
@@ -90,7 +91,10 @@ def by_degree(people: pd.DataFrame, labels: dict[str, str]) -> pd.DataFrame:
 
 
 def reach(table: pd.DataFrame) -> go.Figure:
-    """Share of people who get the item, by how much they took; ``table`` of ``by_degree``."""
+    """Share of people who get the item with its interval, by how much they took.
+
+    ``table`` : of ``by_degree``, with low and high
+    """
     figure = go.Figure()
     for place, (label, rows) in enumerate(table.groupby("known in", sort=False)):
         figure.add_bar(
@@ -99,7 +103,7 @@ def reach(table: pd.DataFrame) -> go.Figure:
             hovertemplate="%{x} interactions: %{customdata[0]:,} of %{customdata[1]:,} asked"
             f"<extra>{label}</extra>",
             marker_color=theme.domain_colour(place),
-            text=[f"{n:,}" for n in rows["get it"]], textposition="outside", cliponaxis=False,
+            error_y=interval_error(rows, "share", "low", "high"),
         )  # fmt: skip
     figure.update_yaxes(title_text="Get it", tickformat=".0%", rangemode="tozero")
     figure.update_xaxes(title_text="Interactions of the person in training", type="category")

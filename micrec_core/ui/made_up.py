@@ -188,14 +188,17 @@ def steps(opened: Opened, user: Any) -> None:
                 show_table(step.table)
 
 
-def proof(opened: Opened) -> None:
-    """That answering changed nothing: the parameters' hash before and after."""
+def proof(opened: Opened, who: str = "user") -> None:
+    """That answering changed nothing: the parameters' hash before and after.
+
+    ``who`` : what was made up
+    """
     model = serve.recommender(opened)
     same = model.parameter_hash() == serve.hash_at_opening(opened)
     changed = 0 if same else "some"
     st.markdown(
         f":material/verified: **{changed} of {model.n_parameters:,} parameters changed** by this "
-        "user: the vectors were computed, not trained.",
+        f"{who}: the vectors were computed, not trained.",
         help=f"SHA-256 of all parameters: `{model.parameter_hash()[:16]}…`, the same as on opening."
         if same
         else None,

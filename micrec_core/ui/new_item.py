@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from micrec_core.errors import MicrecError
+from micrec_core.evaluation.set_apart import share_interval
 from micrec_core.figures import item_map as figures
 from micrec_core.ui import serve
 from micrec_core.ui.cards import CARD, gallery
@@ -122,21 +123,24 @@ def show_who(opened: Opened, item: Any) -> None:
         here = crowd.known_in == item.domain
         with column.container(border=True, height="stretch"):
             name = plain(opened.labels[crowd.known_in])
-            st.metric(
-                f"Known in {name}" if here else f"New here, known in {name}", f"{gets:,} of {n:,}"
+            st.metric(f"Known in {name}", f"{gets:,} of {n:,}")
+            asked = "all were asked" if n == crowd.of else f"a sample of {crowd.of:,} was asked"
+            low, high = share_interval(np.array(gets / n), n)
+            new = "" if here else f"They are new in {plain(opened.labels[item.domain])}. "
+            st.caption(
+                f"{new}{gets / n:.1%} have it in their first {_LENGTH}, 95 % interval {low:.1%} "
+                f"to {high:.1%}; {asked}."
             )
-            asked = "all" if n == crowd.of else f"a sample of {crowd.of:,}"
-            half = 1.96 * np.sqrt(max(gets * (n - gets), 0) / n) / n
-            st.caption(f"have it in their first {_LENGTH}; {asked}, "
-                       f"{gets / n:.1%} ± {half:.1%}")  # fmt: skip
     table = figures.by_degree(people, dict(opened.labels))
+    low, high = share_interval(table["share"].to_numpy(), table["asked"].to_numpy())
+    table = table.assign(low=low, high=high)
     chart(
         drawn(figures.reach, table),
         table,
         "ni_reach",
         alt="Share of people who would get the new item, by their interactions and domain",
-        caption=f"Share of those asked who would have the item among their first {_LENGTH}; the "
-        "number above a bar is how many.",
+        caption=f"Share of those asked who would have the item among their first {_LENGTH}, with "
+        "95 % intervals (Wilson); how many they are is on hover and in the table.",
     )
 
 
@@ -208,7 +212,8 @@ def show_place(opened: Opened, item: Any) -> None:
             "ni_map",
             alt="Map of the domain's items with the new item as a star, joined to its neighbours",
             caption="Darker: fewer interactions. PCA of the embeddings, "
-            f"{placed.share:.0%} of their variance; the new item is projected like all others.",
+            f"{placed.share:.0%} of their variance, so near here need not be alike; the new "
+            "item is projected like all others.",
         )
     with right:
         st.header("What it weighs, and why", anchor=False)
