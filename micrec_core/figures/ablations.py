@@ -183,7 +183,7 @@ def cutoff_curves(
                 index + 1,
             )
             shown.add(str(row))
-    figure.update_xaxes(title_text="List length K")
+    figure.update_xaxes(title_text="List length K", **theme.FEW_TICKS)
     figure.update_yaxes(title_text=title, col=1)
     return theme.legend_below(figure).update_layout(height=380)
 
@@ -216,6 +216,7 @@ def cost_bars(table: pd.DataFrame) -> go.Figure:
                 column,
             )
     figure.update_yaxes(autorange="reversed")
+    figure.update_xaxes(theme.FEW_TICKS)
     return figure.update_layout(height=rows_height(len(table), each=28))
 
 

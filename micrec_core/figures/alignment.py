@@ -205,6 +205,7 @@ def distance_histogram(shares: pd.DataFrame) -> go.Figure:
                     width=(rows["high"] - rows["low"]).to_numpy(),
                     name=kind,
                     legendgroup=kind,
+                    showlegend=column == 1,
                     opacity=0.7,
                     marker={"color": colour, "pattern": {"shape": shape}, "line_width": 0},
                     hovertemplate=f"distance about %{{x:.2f}}: %{{y:.1%}}<extra>{kind}</extra>",
@@ -215,6 +216,7 @@ def distance_histogram(shares: pd.DataFrame) -> go.Figure:
     some = shares[shares["share"] > 0]
     figure.update_xaxes(
         title_text="Cosine distance",
+        **theme.FEW_TICKS,
         range=[some["low"].min() - 0.05, some["high"].max() + 0.05],
     )
     figure.update_yaxes(tickformat=".0%")
@@ -250,7 +252,7 @@ def metric_curve(alignment: pd.DataFrame, metric: str, title: str) -> go.Figure:
         name="Random",
         line={"color": theme.NEUTRAL, "dash": "dot"},
     )
-    figure.update_xaxes(title_text="Epoch")
+    figure.update_xaxes(title_text="Epoch", **theme.whole_ticks(rows["epoch"]))
     figure.update_yaxes(title_text=title)
     return theme.legend_below(figure).update_layout(height=300)
 

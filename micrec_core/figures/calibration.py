@@ -109,7 +109,7 @@ def chart(table: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
                 col=column,
             )
         figure.add_hline(0, line_dash="dot", line_color=theme.NEUTRAL, row=1, col=column)
-    figure.update_xaxes(title_text="Weight, by fifths")
+    figure.update_xaxes(title_text="Weight, by fifths", **theme.FEW_TICKS)
     figure.update_yaxes(title_text="Ahead of the other", col=1)
     return theme.legend_below(figure).update_layout(height=340)
 
@@ -126,8 +126,9 @@ def words(rows: pd.DataFrame, labels: Mapping[str, str], modality: str) -> list[
         low, high = some["weight"].quantile([0.1, 0.9])
         said = "does not foretell" if found[0].low <= 0 else "foretells"
         out.append(
-            f"{label}: the weight {said} it, Spearman {found[0]} over {found[0].n:,} users; with "
-            f"what their scores lose without the modality, {found[1]}. Its weights reach from "
-            f"{low:.2f} to {high:.2f} (tenth and ninetieth percentile)."
+            f"{label}: the weight {said} it (rank correlation by Spearman "
+            f"{found[0]}, n\u00a0=\u00a0{found[0].n:,} users); with what their scores lose without "
+            f"the modality it is {found[1]}. Eight of ten weights lie between {low:.2f} and "
+            f"{high:.2f}."
         )
     return out

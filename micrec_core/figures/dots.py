@@ -73,6 +73,7 @@ def name_rows(figure: go.Figure, names: Sequence[str]) -> go.Figure:
         range=[len(names) - 0.4, -0.6],
         zeroline=False,
     )
+    figure.update_xaxes(nticks=3)  # as ``theme.FEW_TICKS``, of longer numbers
     return figure.update_layout(height=rows_height(len(names)))
 
 

@@ -250,7 +250,7 @@ class Findings:
         setting = f"On items with 1 to {DEGREE_STARTS[3] - 1} interactions"
         title = f"{setting}, there are too few to tell."
         if found:
-            title = self._claim(setting, found, "recall@20")
+            title = self._claim(setting, found, metric_label("recall@20"))
         lines += refused
         return Finding(
             title, tuple(lines), "low-degree", "See all degree bins", compared=tuple(found)

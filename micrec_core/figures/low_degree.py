@@ -162,6 +162,8 @@ def _bin_counts(line: pd.DataFrame, place: Mapping[str, int]) -> go.Bar:
         },
         text=[f"{n:,}" for n in line["n_items"]],
         textposition="outside",
+        # Else a narrow bar makes its number too small to read.
+        constraintext="none",
         cliponaxis=False,
         hovertemplate="%{y:,} items<extra></extra>",
     )
@@ -199,5 +201,6 @@ def beyond_accuracy(beyond: pd.DataFrame, labels: Mapping[str, str]) -> go.Figur
                 column,
             )
     figure.update_yaxes(autorange="reversed")
+    figure.update_xaxes(theme.FEW_TICKS)
     figure = theme.legend_below(figure)
     return figure.update_layout(height=rows_height(frame["row"].nunique(), extra=150))

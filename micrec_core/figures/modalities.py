@@ -151,7 +151,7 @@ def group_means(
     """Mean weight with its interval per value of ``group``, one column per domain.
 
     ``table`` is of one entity type, from ``by_decile`` or ``by_having``, and in their order. Tenths
-    are labelled by where they begin alone, so that ten fit on a tablet.
+    are labelled by where they begin alone.
     """
     figure = theme.facets(list(labels.values()), shared_y=True)
     modalities = in_order(table["modality"])
@@ -169,7 +169,7 @@ def group_means(
         n = rows.groupby(group)["n"].max()
         figure.update_xaxes(
             tickvals=list(range(len(order))),
-            ticktext=[g.split("-")[0] for g in order]
+            ticktext=_begins(order)
             if group == "degree"
             # A word a line: three stand beside each other on a phone.
             else [
@@ -185,6 +185,12 @@ def group_means(
     figure.update_yaxes(title_text="Mean weight", col=1)
     lines = 1 if group == "degree" else 1 + max((g.count(" ") for g in table[group]), default=0)
     return theme.legend_below(figure).update_layout(height=325 + 15 * lines)
+
+
+def _begins(tenths: Sequence[str]) -> list[str]:
+    """Where each begins; of many every other one, for two figures each would touch on a phone."""
+    step = 1 if len(tenths) <= 6 else 2
+    return [t.split("-")[0] if i % step == 0 else "" for i, t in enumerate(tenths)]
 
 
 def _mean_marks(

@@ -39,7 +39,7 @@ def loss_curves(history: pd.DataFrame) -> go.Figure:
             line={"color": theme.SLATE, "width": 2.5},
             marker_size=5,
         )
-    figure.update_xaxes(title_text="Epoch")
+    figure.update_xaxes(title_text="Epoch", **theme.whole_ticks(history["epoch"]))
     figure.update_yaxes(title_text="Loss")
     return theme.legend_below(figure).update_layout(height=340)
 
@@ -88,7 +88,7 @@ def valid_curves(
             xanchor="right",
             xshift=-4,
         )
-    figure.update_xaxes(title_text="Epoch")
+    figure.update_xaxes(title_text="Epoch", **theme.whole_ticks(history["epoch"]))
     figure.update_yaxes(title_text=f"Validation {theme.metric_label(metric)}")
     return theme.legend_below(figure).update_layout(height=340)
 
@@ -110,7 +110,7 @@ def alignment_curve(history: pd.DataFrame, reference: pd.DataFrame | None = None
                 name=name,
                 line={"color": theme.SLATE, "dash": dash, "width": 2},
             )
-    figure.update_xaxes(title_text="Epoch")
+    figure.update_xaxes(title_text="Epoch", **theme.whole_ticks(history["epoch"]))
     figure.update_yaxes(title_text="Cosine of true pairs")
     return theme.legend_below(figure).update_layout(height=340, showlegend=True)
 

@@ -165,6 +165,17 @@ def model_colours(models: Iterable[str], domain_index: int = 0) -> Mapping[str, 
     return out
 
 
+# Numbers along an axis that a panel of two has room for on a phone, where they are short; Plotly
+# would turn more of them.
+FEW_TICKS = {"nticks": 4}
+
+
+def whole_ticks(values: Iterable[float]) -> dict[str, Any]:
+    """Options of an axis of whole numbers: over few of them Plotly would write halves too."""
+    found = list(values)
+    return {"dtick": 1} if found and max(found) - min(found) <= 8 else {}
+
+
 def facets(titles: Sequence[str], *, shared_y: bool = False, shared_x: bool = False) -> go.Figure:
     """An empty figure with one column per title; titles sit left, above the legend's line."""
     figure = make_subplots(

@@ -122,11 +122,12 @@ def show_calibration(opened: Opened, weights: pd.DataFrame) -> None:
         table,
         "mo_calibration",
         alt="How much better each modality alone finds held-out items, by fifths of its weight",
-        caption="Users by how much they weigh a modality; up: its own part of the score, without "
-        "the rest, finds the user's test items better than the mean of their modalities does, in "
-        f"standard deviations over the catalogue, with 95 % interval. Of {names[0]}: "
-        + " ".join(calibration.words(rows, opened.labels, names[0])),
+        caption="A mark is a fifth of the users, by how much they weigh a modality. The higher, "
+        "the better that modality alone finds what they took next than all do on average: "
+        "in standard deviations of the scores of all items, with 95 % interval.",
     )
+    said = calibration.words(rows, opened.labels, names[0])
+    st.markdown(f"Of **{plain(names[0])}**:\n" + "\n".join(f"- {plain(line)}" for line in said))
 
 
 @st.fragment

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 BACKGROUNDS = {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 24, 31)"}
-# Words of a chart that lie on each other, and charts and pictures without words for who cannot see.
+# Words of a chart that lie on each other, and ticks of one line that touch.
 OVERLAPS = """() => {
   const found = [];
   for (const plot of document.querySelectorAll('[data-testid="stMain"] .js-plotly-plot')) {
@@ -30,9 +30,16 @@ OVERLAPS = """() => {
       const high = Math.min(p.bottom, q.bottom) - Math.max(p.top, q.top);
       if (wide > 2 && high > 3) found.push(`${a} | ${b}`);
     }));
+    const ticks = [...plot.querySelectorAll('.xtick text')]
+      .map(e => [e.textContent, e.getBoundingClientRect()]).filter(([t, r]) => t && r.width);
+    ticks.forEach(([a, p], i) => ticks.slice(i + 1).forEach(([b, q]) => {
+      const apart = Math.max(p.left, q.left) - Math.min(p.right, q.right);
+      if (p.top === q.top && p.bottom === q.bottom && apart < 3) found.push(`${a} touches ${b}`);
+    }));
   }
   return found;
 }"""
+# Charts and pictures without words for who cannot see.
 SILENT = """() => [...document.querySelectorAll('[data-testid="stMain"] img')]
   .filter(i => !i.alt).map(i => i.src.slice(0, 80))"""
 SILENT_CHARTS = """() => [...document.querySelectorAll('[data-testid="stPlotlyChart"]')]
@@ -139,6 +146,7 @@ def test_page_on_a_phone(served: Server, reader: "Page", page: str) -> None:
     assert reader.evaluate(WIDE) <= 0
     assert reader.evaluate(CUT) == []
     assert reader.evaluate(CUT_WORDS) == []
+    assert reader.evaluate(OVERLAPS) == []
     assert reader.evaluate(HEADER) <= 0
 
 
