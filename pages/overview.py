@@ -2,8 +2,9 @@ import streamlit as st
 
 from micrec_core.figures import retrain
 from micrec_core.figures.data import degree_counts, degree_curves, domain_table
+from micrec_core.mechanisms import variant_label
 from micrec_core.modalities.registry import listed, nouns
-from micrec_core.names import CATALOGUE
+from micrec_core.names import CATALOGUE, model_label
 from micrec_core.ui import library
 from micrec_core.ui.glossary import words
 from micrec_core.ui.once import drawn, once
@@ -22,11 +23,12 @@ info, data = this.info, this.info["dataset"]
 
 
 def made_of() -> None:
-    lacks = plain(", ".join(info["without"]) or "nothing")
+    without = [plain(variant_label(part)) for part in info["without"]]
+    lacks = f" {', '.join(without)}" if without else ", nothing switched off"
     names = listed(plain(label) for label in this.labels.values())
     kind = "made-up sample data" if this.synthetic else "data"
     model = (
-        f"model {plain(info['model'])}, variant {plain(info['variant'])} (switched off: {lacks})"
+        f"model {plain(model_label(info['model']))}{lacks}"
         if not this.is_comparison
         else "several models, compared under one protocol"
     )

@@ -32,7 +32,7 @@ VERBS = {
     "was not tested against": None,
 }
 LOSSES = {"MICRec loses accuracy": 1, "MICRec does better": -1, "there is no clear difference": 0}
-_SENTENCE = re.compile(r"(?P<setting>[A-Z].*?), MICRec (?P<what>.*?) \((NDCG|recall)@20\)\.")
+_SENTENCE = re.compile(r"(?P<setting>[A-Z].*?), MICRec (?P<what>.*?) \((NDCG|Recall)@20\)\.")
 _NUMBERS = re.compile(
     r"(?P<own>\d\.\d{3}) against (?P<other>\d\.\d{3}) of (?P<name>.+?), (strongest of "
     r"(?P<beside>\d+) others|the only other); ((?P<gain>[+-]\d\.\d{3}) \[.*?\], "

@@ -278,11 +278,15 @@ def show_moved(opened: Opened, users: pd.DataFrame, first: int, final: int) -> N
         "closer": number("Came closer by", format="%.3f"),
     }
     apart = int((table["closer"] < 0).sum())
+    last = (
+        f"{apart:,} went further apart, and stand at the end of the CSV"
+        if apart
+        else "Nobody went further apart"
+    )
     st.dataframe(table.head(_MOVED), hide_index=True, height=320, column_config=columns)
     st.caption(
         f"Cosine distance between a person's two vectors, in all dimensions. The first "
-        f"{min(len(table), _MOVED):,} of {len(table):,}; a click on a heading sorts them. "
-        f"{apart:,} went further apart, and stand at the end of the CSV."
+        f"{min(len(table), _MOVED):,} of {len(table):,}; a click on a heading sorts them. {last}."
     )
     table_and_csv(table, "al_moved", columns, about="who moved most")
 

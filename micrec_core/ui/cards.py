@@ -140,18 +140,20 @@ def gallery(
             st.caption(caption + (f"  \n{plain(said[place])}" if said else ""))
 
 
+def _meaning(source: str) -> str:
+    """After the word that the bars' parts are called by, what it stands for."""
+    words = {"id": "", "bridge": "lent by overlapping users", MEMORY: "what was taken together"}
+    said = words.get(source, "" if source in words else modality(source).says)
+    return f": {said}" if said else ""
+
+
 def legend(names: Sequence[str]) -> None:
     """What the colours of the reason bars mean."""
-    words = {
-        "id": "interactions",
-        "bridge": "lent by overlapping users",
-        MEMORY: "memory of what was taken together",
-    }
     # Fixed words and colours and checked names only: nothing else of a dataset may come here.
     marks = "".join(
         "<span style='white-space:nowrap'><span style='display:inline-block;width:.8em;height:.8em;"
         f"border-radius:2px;background:{theme.source_colour(n)}'></span> "
-        f"{words.get(n) or modality(n).says} &emsp;</span> "
+        f"{theme.source_label(n).lower()}{_meaning(n)} &emsp;</span> "
         for n in names
     )
     st.html(f"<small>{marks}</small>")

@@ -126,12 +126,20 @@ def _told(why: Any) -> bool:
     """What of an explanation can be said item by item; whether a memory brings any of it."""
     if len(why.remembered):
         st.markdown("**What the memory brings**", help=word("memory"))
-        show_table(why.remembered.head(_REMEMBERED))
+        show_table(
+            why.remembered.head(_REMEMBERED),
+            {"liked item": "Liked item", "how": "How", "brings": _brings()},
+        )
     if len(why.alike):
         st.markdown("**Why items are alike**", help=word("neighbours"))
         told = why.alike.assign(by=why.alike["by"].map(source_label))
-        show_table(told[["why", "alike", "by", "brings"]].head(_REMEMBERED))
+        heads = {"why": "Why", "alike": "What is alike", "by": "By", "brings": _brings()}
+        show_table(told[list(heads)].head(_REMEMBERED), heads)
     return bool(len(why.remembered))
+
+
+def _brings() -> Any:
+    return st.column_config.NumberColumn("Brings", format="%+.3f", help="Its part of the score")
 
 
 def _without_one(opened: Opened, user: Any, domain: str, item_id: str) -> None:

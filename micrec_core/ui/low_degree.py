@@ -12,6 +12,9 @@ from micrec_core.ui.cards import title_of, with_pictures
 from micrec_core.ui.library import Opened
 from micrec_core.ui.widgets import cells, choose_domain, choose_one
 
+# Rows shown: who looks for one item finds it by its id on other pages.
+_MOST = 100
+
 
 @st.fragment
 def show_items(opened: Opened, items: pd.DataFrame) -> None:
@@ -31,7 +34,7 @@ def show_items(opened: Opened, items: pd.DataFrame) -> None:
         f"**{found.held_out:,}** times; **{found.hits:,}** ({found.share:.1%}) were found in the "
         "first 20 of this run's model."
     )
-    top = found.items.head(100)
+    top = found.items.head(_MOST)
     if opened.run.has(CATALOGUE):
         titles = [library.item(opened, domain, str(i)) for i in top["item_id"]]
         ids = top["item_id"].astype(str)
@@ -52,4 +55,6 @@ def show_items(opened: Opened, items: pd.DataFrame) -> None:
             "hits": st.column_config.NumberColumn("Found", help="In the user's first 20"),
         },
     )
-    st.caption("The 100 most often found are shown; the table can be sorted and downloaded.")
+    more = len(found.items) > len(top)
+    first = f"The {len(top)} found most often are shown. " if more else ""
+    st.caption(f"{first}A click on a heading sorts them; the table's own menu downloads it.")

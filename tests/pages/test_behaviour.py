@@ -106,7 +106,7 @@ def test_a_known_user_by_address(app, full_run):
     assert "Took 8 items" in said
     assert "add up to" in said
     assert "What the memory brings" in said and "one of its own" in said
-    assert any("memory of what was taken together" in str(h.proto.body) for h in test.get("html"))
+    assert any("memory: what was taken together" in str(h.proto.body) for h in test.get("html"))
 
 
 @pytest.mark.parametrize(("stored", "said"), [([2.0, None], True), ([0.0], False), (None, False)])
