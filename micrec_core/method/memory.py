@@ -28,7 +28,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,9 @@ from scipy.sparse import csr_matrix
 
 from micrec_core.graphs.neighbours import Neighbours
 from micrec_core.method.profiles import Links
+
+if TYPE_CHECKING:
+    from micrec_core.graphs.chain import Packed
 
 # Cosines count in their square: of weak ones, of which there are many, next to nothing.
 _POWER = 2
@@ -107,6 +110,21 @@ class Memory:
         """How many numbers are kept."""
         return int(sum(m.nnz for m in vars(self).values() if sparse.issparse(m)))
 
+    @cached_property
+    def packed(self) -> dict[str, Packed]:
+        """The matrices as the kernels take them.
+
+        ``takers`` has those of other domains below, times their weight; it, ``tastes`` and
+        ``found`` are turned, for many users go through them from the side of whoever receives.
+        """
+        from micrec_core.graphs.chain import Packed
+
+        takers = _csr(sparse.vstack([self.takers, self.elsewhere * self.takers_elsewhere]))
+        turned = {"takers": takers, "tastes": self.tastes, "found": self.found}
+        names = ("smooth", "back", "alike", "regressed", "regressed_elsewhere")
+        packed = {name: Packed.turned(matrix) for name, matrix in turned.items()}
+        return packed | {name: Packed.of(getattr(self, name)) for name in names}
+
 
 def fit(
     train: csr_matrix,
@@ -175,20 +193,53 @@ def scores(
         (degrees and the regression
         stay), so that scores of what it took can be learned from
     """
+    if taken.shape[0] >= _MANY:
+        return _scores_of_many(memory, _csr(taken), elsewhere, own)
     users = _csr(taken) @ memory.smooth @ memory.back @ memory.takers
     if elsewhere is not None:
         users = users + memory.elsewhere * (_csr(elsewhere) @ memory.takers_elsewhere)
     if own is not None:
         one = csr_matrix((np.ones(len(own)), own, np.arange(len(own) + 1)), users.shape)
         users = _csr(users - users.multiply(one))
-    out = _through(_csr(users), memory)
-    for rows, weights in (
-        (taken, memory.alike),
-        (taken, memory.regressed),
-        (elsewhere, memory.regressed_elsewhere),
-    ):
-        if rows is not None and weights.nnz:
-            out += (_csr(rows) @ weights).toarray()
+    out: NDArray[np.float64] = (users @ memory.tastes).toarray() @ memory.found
+    for rows, name in _beside(taken, elsewhere):
+        if getattr(memory, name).nnz:
+            out += (_csr(rows) @ getattr(memory, name)).toarray()
+    return out
+
+
+def _beside(taken: csr_matrix, elsewhere: csr_matrix | None) -> list[tuple[csr_matrix, str]]:
+    """What is added to what was counted: rows that were taken, and which matrix they go through."""
+    rows = [(taken, "alike"), (taken, "regressed")]
+    return rows if elsewhere is None else [*rows, (elsewhere, "regressed_elsewhere")]
+
+
+def _scores_of_many(
+    memory: Memory,
+    taken: csr_matrix,
+    elsewhere: csr_matrix | None,
+    own: NDArray[np.integer] | None,
+) -> NDArray[np.float32]:
+    """As ``scores``, float32 [n_asked, n], of 64 users at a time."""
+    # One list needs no kernel, and does not wait for numba.
+    from micrec_core.graphs.chain import add_product, lay
+    from micrec_core.graphs.simd import WIDTH
+
+    out = np.zeros((taken.shape[0], memory.found.shape[1]), np.float32)
+    packed, n = memory.packed, memory.takers.shape[0]
+    counted = packed["tastes"].values.any()
+    for begin in range(0, len(out) if counted else 0, WIDTH):
+        some = slice(begin, begin + WIDTH)
+        tile = np.zeros((packed["takers"].n_columns, WIDTH), np.float32)
+        lay(tile[:n], taken[some], packed["smooth"], packed["back"])
+        if elsewhere is not None:
+            lay(tile[n:], elsewhere[some])
+        users = packed["takers"].through(tile)
+        if own is not None:
+            users[own[some], np.arange(len(own[some]))] = 0
+        packed["found"].into(out[some], packed["tastes"].through(users))
+    for rows, name in _beside(taken, elsewhere):
+        add_product(rows, packed[name], out)
     return out
 
 
@@ -343,17 +394,6 @@ def remember(
     )
     there = taken_elsewhere(trains, links, d)
     return fit(trains[d], there, s, _csr((n, n)), constants, regression, joined)
-
-
-def _through(users: csr_matrix, memory: Memory) -> NDArray[np.floating]:
-    """From weights of users to scores: float64 [n_asked, n] of a few, float32 of many."""
-    if users.shape[0] < _MANY:
-        found: NDArray[np.float64] = (users @ memory.tastes).toarray() @ memory.found
-        return found
-    # One list needs no kernel, and does not wait for numba.
-    from micrec_core.graphs.chain import multiplied
-
-    return multiplied(users, memory.tastes, memory.found)
 
 
 def taken_elsewhere(trains: Sequence[csr_matrix], links: Links, d: int) -> csr_matrix:

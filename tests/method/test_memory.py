@@ -92,6 +92,27 @@ def test_scores_are_those_of_the_formula(change) -> None:
     np.testing.assert_allclose(alone, wanted, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("change", [{}, {"elsewhere": 0.0}, {"regress": 0.0}, {"counts": 0.0}])
+def test_many_users_get_what_each_gets_alone(change) -> None:
+    """Of more than go through the kernel at a time, with and without what they took themselves."""
+    rng, constants = np.random.default_rng(4), replace(CONSTANTS, **change)
+    held = fitted(drawn(), constants)
+    taken, elsewhere = (
+        sparse.csr_matrix((rng.random((150, n)) < 0.3).astype(float)) for n in (N, N_OTHER)
+    )
+    for own in (None, rng.integers(0, N_USERS, 150)):
+        found = memory.scores(held, taken, elsewhere, own)
+        assert found.dtype == np.float32
+        alone = [
+            memory.scores(held, taken[[u]], elsewhere[[u]], None if own is None else own[[u]])
+            for u in range(150)
+        ]
+        np.testing.assert_allclose(found, np.vstack(alone), rtol=1e-5, atol=1e-6)
+    found = memory.scores(held, taken)
+    alone = [memory.scores(held, taken[[u]]) for u in range(150)]
+    np.testing.assert_allclose(found, np.vstack(alone), rtol=1e-5, atol=1e-6)
+
+
 def test_everyone_who_has_anything_is_answered() -> None:
     world, (taken, elsewhere) = drawn(), asked()
     found = memory.scores(fitted(world), sparse.csr_matrix(taken), sparse.csr_matrix(elsewhere))

@@ -15,8 +15,8 @@ from torch import Tensor
 from micrec_core.graphs.fast.aggregation import aggregate
 from micrec_core.graphs.fast.gathering import take, takeable
 from micrec_core.graphs.fast.propagation import layer_sums
-from micrec_core.graphs.fast.simd import WIDTH
 from micrec_core.graphs.fast.sums import bounds, sum_rows
+from micrec_core.graphs.simd import WIDTH
 
 __all__ = ["aggregate", "bounds", "layer_sums", "plain", "sum_rows", "take", "takeable", "takes"]
 

@@ -19,8 +19,8 @@ import torch
 from torch import Tensor
 
 from micrec_core.compiling import kernel
-from micrec_core.graphs.fast.simd import WIDTH, fused, load, store, zeros
 from micrec_core.graphs.fast.sums import JIT, array, entries, place, sum_row, sum_rows
+from micrec_core.graphs.simd import WIDTH, fused, load, store, zeros
 
 if TYPE_CHECKING:
     from micrec_core.graphs.sparse import SparseMatrix

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from micrec_core.compiling import kernel
-from micrec_core.graphs.fast.simd import WIDTH, fused, load, plus, prefetch, store, zeros
+from micrec_core.graphs.simd import WIDTH, fused, load, plus, prefetch, store, zeros
 
 if TYPE_CHECKING:
     from micrec_core.graphs.sparse import SparseMatrix
