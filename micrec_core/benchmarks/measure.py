@@ -58,7 +58,7 @@ class Options:
 class Timing:
     """One figure measured several times.
 
-    ``values`` in ``unit``: milliseconds of wall clock unless said otherwise.
+    ``values`` in ``unit``: milliseconds unless said otherwise.
     """
 
     values: tuple[float, ...]
@@ -135,11 +135,17 @@ class Report:
         }
 
 
-def in_turn(works: Mapping[str, Work], rounds: int, warm: int = 1) -> dict[str, Timing]:
+def in_turn(
+    works: Mapping[str, Work],
+    rounds: int,
+    warm: int = 1,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[str, Timing]:
     """Time pieces of work one after the other, again and again, in the same process.
 
     A disturbance then meets all of them; ``warm`` rounds before go untimed. The order moves on by
-    one each round, so that none always follows the same other.
+    one each round, so that none always follows the same other. ``clock`` gives seconds:
+    ``time.process_time`` those of the processors, of all threads together.
     """
     names = list(works)
     spent: dict[str, list[float]] = {name: [] for name in names}
@@ -147,9 +153,9 @@ def in_turn(works: Mapping[str, Work], rounds: int, warm: int = 1) -> dict[str, 
         shift = number % len(names)
         for name in names[shift:] + names[:shift]:
             gc.collect()
-            begun = time.perf_counter()
+            begun = clock()
             works[name]()
-            taken = (time.perf_counter() - begun) * 1000
+            taken = (clock() - begun) * 1000
             if number >= warm:
                 spent[name].append(taken)
     return {name: Timing(tuple(values)) for name, values in spent.items()}
@@ -159,6 +165,11 @@ def times_longer(timings: Mapping[str, Timing], own: str = "ours") -> dict[str, 
     """How many times longer than ``own`` each other takes, by the medians."""
     base = timings[own].median
     return {name: t.median / base for name, t in timings.items() if name != own}
+
+
+def strongest(ratios: Mapping[str, float]) -> float:
+    """How many times longer the quickest of the peers takes."""
+    return min(ratios.values())
 
 
 def in_python(words: Sequence[str], failed: str) -> str:

@@ -74,6 +74,12 @@ def test_work_is_timed_in_turn_and_the_first_round_is_not_counted() -> None:
     assert "".join(seen) == "abbaabba"
 
 
+def test_work_is_timed_by_the_clock_that_is_given() -> None:
+    ticks = iter(range(8))
+    timings = in_turn({"a": lambda: None}, 2, clock=lambda: float(next(ticks)))
+    assert timings["a"].values == (1000.0, 1000.0)
+
+
 def test_memory_of_a_piece_of_work_is_seen() -> None:
     def work() -> None:
         block = bytearray(64 * 2**20)

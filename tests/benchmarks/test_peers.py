@@ -38,15 +38,17 @@ def test_plain_propagations_equal_a_dense_one(train) -> None:
     for way in (
         peers.by_torch(peers.torch_csr(matrix), 2),
         peers.by_torch(peers.torch_coo(matrix), 2),
+        peers.by_symmetry(peers.torch_csr(matrix), 2),
         peers.by_pyg(train, 2),
         peers.by_edge_index(train, 2),
     ):
         np.testing.assert_allclose(way(x).numpy(), wanted / 3, rtol=1e-4, atol=1e-5)
 
 
-def test_plain_inmo_has_our_loss_and_our_gradients(train) -> None:
+@pytest.mark.parametrize("kind", [peers.PlainINMO, peers.SymmetricINMO])
+def test_plain_inmo_has_our_loss_and_our_gradients(train, kind: type[peers.PlainINMO]) -> None:
     ours = Ours(train)
-    plain = Plain(train, ours.model)
+    plain = Plain(train, ours.model, kind)
     users, items, drawn = (torch.randint(40, (50,)) for _ in range(3))
     objective_terms = _our_terms(ours, users, items, drawn)
     batch = users, items, drawn
@@ -61,6 +63,21 @@ def test_plain_inmo_has_our_loss_and_our_gradients(train) -> None:
     torch.testing.assert_close(
         found, torch.cat([own.users.grad, own.items.grad]), rtol=1e-4, atol=1e-7
     )
+
+
+def test_what_is_dropped_is_dropped_in_both_directions_and_made_up_for(train) -> None:
+    ours = Ours(train)
+    model = Plain(train, ours.model, peers.SymmetricINMO).model
+    with torch.no_grad():
+        model.templates.zero_()[:, 0] = 1.0
+    sums = model.summed(torch.ones(len(model.templates)), 0.5)
+    counted = sums.detach()[:, 0]
+    assert torch.equal(counted % 2, torch.zeros_like(counted))
+    assert (counted / 2 <= model.degree).all() and 0 < counted.sum() / 2 < model.degree.sum()
+    torch.testing.assert_close(counted[:60].sum(), counted[60:].sum())
+    sums[:, 0].sum().backward()
+    assert model.templates.grad is not None
+    torch.testing.assert_close(model.templates.grad[:, 0], counted)
 
 
 def _our_terms(
