@@ -6,6 +6,7 @@ Only JSON, Parquet and safetensors are ever read; none of them can carry code.
 import glob
 import hashlib
 import json
+import mmap
 import os
 import re
 import stat
@@ -24,6 +25,8 @@ from micrec_core.runs.json_limits import MOST_BYTES, parse_json
 
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}", re.ASCII)
 PARTIAL = ".partial"
+# Bytes from which on a tensor is worth a map of its own pages.
+_LARGE = 2**20
 
 
 def inside(root: Path, relative: str) -> Path:
@@ -254,10 +257,15 @@ def read_parquet(
             ) from None
 
 
-def read_tensors(path: Path, where: str, finite: bool = True) -> dict[str, NDArray[Any]]:
+def read_tensors(
+    path: Path, where: str, finite: bool = True, mapped: bool = False
+) -> dict[str, NDArray[Any]]:
     """The arrays of a safetensors file; `RunError` if it is missing or damaged.
 
     What is said to be true or false is one of the two, and all numbers are finite if ``finite``.
+    ``mapped``: large tables of float32 stay in the file and are read-only. Indices are copied all
+    the same: through them memory is reached, and a file could be written over after they were held
+    to their range.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -265,10 +273,30 @@ def read_tensors(path: Path, where: str, finite: bool = True) -> dict[str, NDArr
         _reading(path, where, SafetensorError, OSError, ValueError, TypeError, KeyError),
         safe_open(path, framework="numpy") as file,
     ):
-        arrays = {name: file.get_tensor(name) for name in list(file.keys())}
+        # A system that locks what is mapped could not replace a run's file any more.
+        arrays = _mapped(path) if mapped and os.name == "posix" else {}
+        arrays |= {name: file.get_tensor(name) for name in file.keys() if name not in arrays}
         for array in arrays.values():
             _hold_numbers(array, finite)
         return arrays
+
+
+def _mapped(path: Path) -> dict[str, NDArray[Any]]:
+    """The large float32 tensors of a safetensors file that was found whole, not read yet."""
+    out = {}
+    with open(path, "rb") as stream:
+        length = int.from_bytes(stream.read(8), "little")
+        header = json.loads(stream.read(length))
+        content = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+    for name, told in header.items():
+        if name == "__metadata__" or told["dtype"] != "F32":
+            continue
+        begin, end = told["data_offsets"]
+        first = 8 + length + begin
+        if end - begin >= _LARGE and first % 4 == 0:
+            flat = np.frombuffer(content, np.float32, (end - begin) // 4, first)
+            out[name] = flat.reshape(told["shape"])
+    return out
 
 
 def _hold_numbers(array: NDArray[Any], finite: bool) -> None:

@@ -71,12 +71,15 @@ class Run:
         needed = columns or _COLUMNS.get(relative) or ()
         return files.read_parquet(self._file(relative), self._where, columns, needed)
 
-    def tensors(self, relative: str, *, finite: bool = True) -> dict[str, np.ndarray]:
+    def tensors(
+        self, relative: str, *, finite: bool = True, mapped: bool = False
+    ) -> dict[str, np.ndarray]:
         """Return the arrays of a safetensors file; raises `RunError` as `frame` does.
 
-        ``finite`` : look whether all numbers are
+        ``finite`` : look whether all numbers are; ``mapped`` : leave large tables in the file, so
+        that they are read-only
         """
-        return files.read_tensors(self._file(relative), self._where, finite)
+        return files.read_tensors(self._file(relative), self._where, finite, mapped)
 
     def json(self, relative: str) -> Any:
         """Return a decoded JSON file; raises `RunError` as `frame` does."""

@@ -128,15 +128,16 @@ def read_bundle(run: Run) -> Bundle:
         )
     try:
         # Held to their ranges below, which no infinity is in.
-        tensors = run.tensors(TENSORS, finite=False)
-        if version < EMBEDDED:
+        embedded = version >= EMBEDDED
+        tensors = run.tensors(TENSORS, finite=False, mapped=embedded)
+        if not embedded:
             hold_data(parse_about(about), tensors)
             # It runs the model, so it brings torch along.
             from micrec_core.serving.upgrade import upgraded
 
             parameters, tensors = upgraded(tensors, about)
         else:
-            parameters = run.tensors(PARAMETERS, finite=False)
+            parameters = run.tensors(PARAMETERS, finite=False, mapped=True)
         return unpack(parameters, tensors, about, run.frame(IDS), run.json(ENCODERS))
     except (KeyError, IndexError, ValueError, TypeError, RuntimeError) as error:
         raise RunError(

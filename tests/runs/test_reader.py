@@ -338,3 +338,32 @@ def test_a_large_run_opens_quickly(tmp_path: Path) -> None:
     begin = time.perf_counter()
     open_run(tmp_path / "large")
     assert time.perf_counter() - begin < 5  # 0.1 to 0.3 s alone; the machine may be shared
+
+
+def test_large_tables_may_stay_in_the_file_and_indices_never_do(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    written = {
+        "table": rng.random((2**12, 80), dtype=np.float32),
+        "small": rng.random(3, dtype=np.float32),
+        "rows": rng.integers(0, 9, 2**19).astype(np.int32),
+        "there": rng.random(2**20) < 0.5,
+    }
+    path = tmp_path / "t.safetensors"
+    run_files.write_tensors(path, written)
+    plain, mapped = (run_files.read_tensors(path, "here", mapped=m) for m in (False, True))
+    for name, wanted in written.items():
+        for found in (plain, mapped):
+            np.testing.assert_array_equal(found[name], wanted)
+            assert found[name].dtype == wanted.dtype and found[name].flags.aligned
+    if os.name == "posix":
+        assert not mapped["table"].flags.writeable
+    # Written over in place, as a careless copy would, only what is no index can change.
+    with open(path, "r+b") as stream:
+        stream.seek(path.stat().st_size // 2)
+        stream.write(b"\xff" * 1000)
+    for name in ("small", "rows", "there"):
+        np.testing.assert_array_equal(mapped[name], written[name])
+    cut = tmp_path / "cut.safetensors"
+    cut.write_bytes(path.read_bytes()[: 2**19])
+    with pytest.raises(RunError, match="damaged"):
+        run_files.read_tensors(cut, "here", mapped=True)
