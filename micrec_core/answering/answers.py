@@ -21,6 +21,7 @@ from micrec_core.evaluation.ranking import rank_users
 from micrec_core.method.bridge import Bridge
 from micrec_core.method.inductive import cold_users, fold_in_inputs
 from micrec_core.method.inputs import Link, ModelInputs
+from micrec_core.method.many import ForMany
 from micrec_core.method.memory import Remembered, Taken
 from micrec_core.method.micrec import Encoded, MICRec
 from micrec_core.names import FULL
@@ -198,7 +199,7 @@ class MicrecAnswerer(EmbeddingAnswerer):
         if memory is None or not memory.adds:
             return super()._answer(question, k)
         users, items = self._embedded(question), self.items[question.place]
-        return question.answer(users, items, k, add=lambda rows: memory.scores(taken.rows(rows)))
+        return question.answer(users, items, k, add=ForMany(memory, taken))
 
     def _cold_from(
         self, source: int, target: int, there: NDArray[np.int64], here: NDArray[np.int64]

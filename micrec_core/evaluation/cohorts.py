@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from micrec_core.evaluation.metrics import hit_matrix
-from micrec_core.evaluation.ranking import sorted_rows
+from micrec_core.evaluation.selection import sorted_rows
 from micrec_core.evaluation.significance import bootstrap_sums, percentiles, sign_flip_p_values
 from micrec_core.names import DEGREE_BINS, DEGREE_STARTS, LOW_BINS
 

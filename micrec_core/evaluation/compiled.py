@@ -82,15 +82,29 @@ def _any_above(row, first, bound):
     return found > 0
 
 
-@kernel(**_JIT)
-def select_top(scores, first, last, mask_rows, indptr, indices, allowed, out, values):
-    """Fill out[first:last] with the rows of the best scores, best first, -1 where there are none.
+@numba.njit(inline="always")
+def _first_from(indices, first, last, column):
+    """The place of the first of the sorted indices[first:last] that is not below a column."""
+    while first < last:
+        middle = (first + last) // 2
+        if indices[middle] < column:
+            first = middle + 1
+        else:
+            last = middle
+    return first
 
-    scores [b, n_items]; mask_rows [b] row of each block row in the CSR mask (indptr, indices,
-    sorted); allowed bool [n_items], or [0] for all; values [b, k], the scores of what is ranked,
-    minus infinity for nothing. Items are met in ascending row, so that one with a score equal to
-    the worst kept never displaces it: ties go to the lower row. NaN and minus infinity are never
-    ranked.
+
+@kernel(**_JIT)
+def keep_top(
+    scores, first, last, begin, mask_rows, indptr, indices, allowed, out, values, sizes
+):  # fmt: skip
+    """Keep the rows of the best scores met so far in out[first:last], as heaps (worst first).
+
+    scores [b, n], of items from ``begin`` on; mask_rows [b] row of each block row in the CSR mask
+    (indptr, indices, sorted); allowed bool [n_items], or [0] for all; values [b, k], the scores of
+    what is kept and minus infinity beyond; sizes [b], how many are. Items are met in ascending row,
+    also from one call to the next, so that one with a score equal to the worst kept never displaces
+    it: ties go to the lower row. NaN and minus infinity are never kept.
     """
     k = out.shape[1]
     n_items = scores.shape[1]
@@ -99,35 +113,58 @@ def select_top(scores, first, last, mask_rows, indptr, indices, allowed, out, va
         row = scores[r]
         rows = out[r]
         kept = values[r]
-        size = 0
-        kept[:] = -np.inf
-        bound = kept[0]
-        at = indptr[mask_rows[r]]
+        size = sizes[r]
+        bound = kept[0] if size == k else kept[k - 1]
         mask_end = indptr[mask_rows[r] + 1]
+        at = _first_from(indices, indptr[mask_rows[r]], mask_end, begin)
         i = 0
         while i < n_items:
-            stop = indices[at] if at < mask_end else n_items
+            stop = min(indices[at] - begin, n_items) if at < mask_end else n_items
             while i < stop:
                 if i + _STRIDE <= stop and not _any_above(row, i, bound):
                     i += _STRIDE
                     continue
                 end = min(i + _STRIDE, stop)
                 while i < end:
-                    if row[i] > bound and (all_allowed or allowed[i]):
+                    if row[i] > bound and (all_allowed or allowed[begin + i]):
                         if size < k:
-                            kept[size], rows[size] = row[i], i
+                            kept[size], rows[size] = row[i], begin + i
                             _sift_up(kept, rows, size)
                             size += 1
                         else:
-                            kept[0], rows[0] = row[i], i
+                            kept[0], rows[0] = row[i], begin + i
                             _sift_down(kept, rows, size)
                         if size == k:
                             bound = kept[0]
                     i += 1
             i = stop + 1
             at += 1
-        _sort_heap(kept, rows, size)
-        rows[size:] = -1
+        sizes[r] = size
+
+
+@kernel(**_JIT)
+def sort_top(first, last, out, values, sizes):
+    """Turn what ``keep_top`` kept into lists, best first; -1 for nothing."""
+    for r in range(first, last):
+        _sort_heap(values[r], out[r], sizes[r])
+        out[r, sizes[r] :] = -1
+
+
+@kernel(**_JIT)
+def multiply_alike(users, items, columns, out):
+    """out[:, columns] = users items^T, equal for equal items whatever stands beside them.
+
+    users [dim, b], items [n, dim], columns [n].
+    """
+    total = np.empty(users.shape[1], users.dtype)
+    for j in range(items.shape[0]):
+        total[:] = 0
+        for d in range(users.shape[0]):
+            weight, row = items[j, d], users[d]
+            for r in range(total.shape[0]):
+                total[r] += row[r] * weight
+        for r in range(total.shape[0]):
+            out[r, columns[j]] = total[r]
 
 
 @kernel(**_JIT)

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from micrec_core.evaluation.compiled import find_hits
-from micrec_core.evaluation.ranking import sorted_rows
+from micrec_core.evaluation.selection import sorted_rows
 from micrec_core.names import METRICS
 
 CUTOFFS = (5, 10, 20, 50)

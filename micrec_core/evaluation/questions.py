@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from micrec_core.data.types import Dataset, Domain, DomainSplit, Edges, Split
+from micrec_core.evaluation.by_columns import Added, ScoreBlock
 from micrec_core.evaluation.metric_frames import Result, pool_seeds, users_frame
 from micrec_core.evaluation.metrics import ranking_metrics
-from micrec_core.evaluation.ranking import ScoreBlock, rank_embeddings
+from micrec_core.evaluation.ranking import rank_embeddings
 from micrec_core.names import EVERYONE, FULL, FULL_LIST, OVERLAP, SINGLE
 from micrec_core.protocols import PROTOCOLS, Asked
 
@@ -77,7 +78,7 @@ class Question:
         users: NDArray[np.floating],
         items: NDArray[np.floating],
         k: int = DEPTH,
-        add: ScoreBlock | None = None,
+        add: ScoreBlock | Added | None = None,
     ) -> Answer:
         """Rank by inner product.
 

@@ -8,21 +8,19 @@ chunk is halved and tried again.
 
 from __future__ import annotations
 
-import itertools
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from micrec_core.errors import is_out_of_memory
-from micrec_core.evaluation.compiled import copy_columns, select_top
+from micrec_core.evaluation.by_columns import Added, ScoreBlock, rank_by_columns
+from micrec_core.evaluation.compiled import copy_columns
 from micrec_core.evaluation.parallel import map_pieces, n_cores, one_blas_thread
+from micrec_core.evaluation.selection import Selection
 from micrec_core.method.search import repeated_rows
-
-ScoreBlock = Callable[[NDArray[np.int64]], NDArray[np.floating]]
 
 # Measured on 47,589 users x 27,637 items x 64 on two cores: from 8 to 128 MiB the time is the same,
 # so the smallest memory is best; a block still holds enough users for an efficient product.
@@ -83,7 +81,7 @@ def rank_users(
     chunk = max(1, min(memory_bytes // (2 * row_bytes * workers), block_bytes // row_bytes))
     starts = range(0, len(users), chunk)
     chunks = [slice(start, min(start + chunk, len(users))) for start in starts]
-    select = _Selection.of(mask, candidates, k, 1 if concurrent else n_cores())
+    select = Selection.of(mask, candidates, k, 1 if concurrent else n_cores())
     out = np.empty((len(users), k), dtype=np.int32)
     rank = _ranker(score_block, select, users, n_items, out, scores)
     if concurrent:
@@ -96,7 +94,7 @@ def rank_users(
 
 def _ranker(
     score_block: ScoreBlock,
-    select: _Selection,
+    select: Selection,
     users: NDArray[np.int64],
     n_items: int,
     out: NDArray[np.int32],
@@ -133,7 +131,7 @@ def rank_embeddings(
     candidates: NDArray[np.bool_] | None = None,
     k: int = 50,
     memory_bytes: int = 2**30,
-    add: ScoreBlock | None = None,
+    add: ScoreBlock | Added | None = None,
     scores: NDArray[np.floating] | None = None,
 ) -> NDArray[np.int32]:
     """The k best items of each user by inner product.
@@ -168,17 +166,21 @@ def rank_embeddings(
         items, candidates = items[columns], None
         mask = None if mask is None else sparse.csr_matrix(mask[:, columns])
     with one_blas_thread():
-        ranked = rank_users(
-            _inner_products(users, items, add, columns),
-            rows,
-            mask,
-            candidates,
-            k,
-            memory_bytes,
-            n_items=len(items),
-            concurrent=True,
-            scores=scores,
-        )
+        if isinstance(add, Added) and user_rows is None and add.by_columns:
+            select = Selection.of(mask, candidates, k, 1)
+            ranked = rank_by_columns(users, items, columns, select, add, scores)
+        else:
+            ranked = rank_users(
+                _inner_products(users, items, add.rows if isinstance(add, Added) else add, columns),
+                rows,
+                mask,
+                candidates,
+                k,
+                memory_bytes,
+                n_items=len(items),
+                concurrent=True,
+                scores=scores,
+            )
     if columns is None or len(columns) == 0:
         return ranked
     return np.where(ranked >= 0, columns[ranked], -1).astype(np.int32)
@@ -210,66 +212,6 @@ def _inner_products(
         return block
 
     return score_block
-
-
-@dataclass(frozen=True)
-class _Selection:
-    """What the selection kernel needs beside the scores: the mask's arrays and the candidates."""
-
-    indptr: NDArray[np.int64]
-    indices: NDArray[np.int32]
-    masked: bool
-    allowed: NDArray[np.bool_]
-    k: int
-    threads: int
-
-    @staticmethod
-    def of(
-        mask: sparse.csr_matrix | None, candidates: NDArray[np.bool_] | None, k: int, threads: int
-    ) -> _Selection:
-        empty = (np.zeros(2, np.int64), np.zeros(0, np.int32))
-        indptr, indices = empty if mask is None else sorted_rows(mask)
-        allowed = np.zeros(0, dtype=bool) if candidates is None else candidates
-        return _Selection(
-            indptr=np.ascontiguousarray(indptr, dtype=np.int64),
-            indices=np.ascontiguousarray(indices, dtype=np.int32),
-            masked=mask is not None,
-            allowed=np.ascontiguousarray(allowed, dtype=bool),
-            k=k,
-            threads=threads,
-        )
-
-    def apply(
-        self, block: NDArray[np.floating], rows: NDArray[np.int64], out: NDArray[np.int32]
-    ) -> NDArray[np.floating]:
-        """Put the best k of each row of ``block`` into ``out``, and give their scores [b, k].
-
-        ``rows``: users of the block in the mask.
-        """
-        mask_rows = rows if self.masked else np.zeros(len(rows), dtype=np.int64)
-        values = np.empty((len(block), self.k), dtype=block.dtype)
-        threads = min(self.threads, max(1, len(block) // 64))
-        bounds = np.linspace(0, len(block), threads + 1).astype(np.int64)
-        mask = mask_rows, self.indptr, self.indices
-
-        def work(part: tuple[int, int]) -> None:
-            select_top(block, *part, *mask, self.allowed, out, values)
-
-        map_pieces(work, itertools.pairwise(bounds))
-        return values
-
-
-def sorted_rows(matrix: sparse.csr_matrix) -> tuple[NDArray[np.integer], NDArray[np.integer]]:
-    """indptr and indices of the stored non-zero entries, each row sorted and without duplicates.
-
-    The matrix itself is left as it is.
-    """
-    csr = sparse.csr_matrix(matrix)
-    if not csr.has_canonical_format or np.any(csr.data == 0):
-        csr = csr.copy()
-        csr.sum_duplicates()
-        csr.eliminate_zeros()
-    return csr.indptr, csr.indices
 
 
 def _as_block(scores: NDArray[np.floating]) -> NDArray[np.floating]:

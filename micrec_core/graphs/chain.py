@@ -1,8 +1,9 @@
 """Rows of sparse matrices through chains of more, 64 of them side by side, on the processor.
 
 SciPy multiplies row by row, and looks every entry of an intermediate row up and sorts it out again.
-Here the same place of 64 rows lies together (a *tile*, float32 [n, 64]): what a matrix takes from a
-place is then 64 numbers at once, and its cost is in its entries, whatever is asked.
+Here the same place of 64 rows lies together (a *tile*, float32 [n, 64], or a multiple of 64 side by
+side): what a matrix takes from a place is then 64 numbers at once, and its cost is in its entries,
+whatever is asked.
 """
 
 # What numba compiles has its types inferred by numba.
@@ -51,10 +52,15 @@ class Packed(NamedTuple):
     def __len__(self) -> int:
         return len(self.starts) - 1
 
-    def through(self, tile: Tile) -> Tile:
-        """The product with a tile: [n_columns, 64] -> [n_rows, 64]."""
-        out = np.empty((len(self), WIDTH), np.float32)
-        _through(self.starts, self.columns, self.values, tile, out)
+    def through(self, tile: Tile, out: Tile | None = None, rows: slice = slice(None)) -> Tile:
+        """The product with a tile, [n_columns, 64] -> [n_rows, 64], put into ``out`` if given.
+
+        ``rows`` : of this matrix, adjacent ones
+        """
+        first, end, _ = rows.indices(len(self))
+        if out is None:
+            out = np.empty((end - first, tile.shape[1]), np.float32)
+        _through(self.starts[first : end + 1], self.columns, self.values, tile, out)
         return out
 
     def into(self, out: NDArray[np.float32], tile: Tile) -> None:
@@ -75,21 +81,21 @@ def lay(tile: Tile, rows: csr_matrix, *chain: Packed) -> None:
     _lay_multiplied(*first[:3], *second[:3], *third[:3], between, met, touched, tile)
 
 
-def add_product(rows: csr_matrix, weights: Packed, out: NDArray[np.float32]) -> None:
-    """``out`` += rows @ weights."""
-    _add_product(*Packed.of(rows)[:3], *weights[:3], out)
+def add_product(rows: Packed, weights: Packed, out: NDArray[np.float32]) -> None:
+    """``out`` += rows @ weights; a row may have thousands, so they are added up in float64."""
+    _add_product(*rows[:3], *weights[:3], out)
 
 
 @kernel(nogil=True, boundscheck=False)
 def _through(starts, columns, values, tile, out):
-    none = np.uint64(0)
     last = np.uint64(max(columns.shape[0], 1) - 1)
-    for row in range(np.uint64(out.shape[0])):
-        total = zeros()
-        for at in range(np.uint64(starts[row]), np.uint64(starts[row + _ONE])):
-            prefetch(tile, np.uint64(columns[min(at + _AHEAD, last)]), none)
-            total = fused(values[at], load(tile, np.uint64(columns[at]), none), total)
-        store(out, row, none, total)
+    for side in range(np.uint64(0), np.uint64(tile.shape[1]), np.uint64(WIDTH)):
+        for row in range(np.uint64(out.shape[0])):
+            total = zeros()
+            for at in range(np.uint64(starts[row]), np.uint64(starts[row + _ONE])):
+                prefetch(tile, np.uint64(columns[min(at + _AHEAD, last)]), side)
+                total = fused(values[at], load(tile, np.uint64(columns[at]), side), total)
+            store(out, row, side, total)
 
 
 @kernel(nogil=True, boundscheck=False)
@@ -138,8 +144,14 @@ def _lay_multiplied(
 
 @kernel(nogil=True)
 def _add_product(starts_a, columns_a, a, starts_b, columns_b, b, out):
+    total = np.zeros(out.shape[1])
     for row in range(out.shape[0]):
+        if starts_a[row] == starts_a[row + 1]:
+            continue
         for at in range(starts_a[row], starts_a[row + 1]):
-            weight, middle = a[at], columns_a[at]
+            weight, middle = np.float64(a[at]), columns_a[at]
             for to in range(starts_b[middle], starts_b[middle + 1]):
-                out[row, columns_b[to]] += weight * b[to]
+                total[columns_b[to]] += weight * b[to]
+        for column in range(total.shape[0]):
+            out[row, column] += total[column]
+            total[column] = 0

@@ -28,7 +28,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,10 +36,13 @@ from scipy import sparse
 from scipy.sparse import csr_matrix
 
 from micrec_core.graphs.neighbours import Neighbours
+from micrec_core.graphs.vector import Vector
 from micrec_core.method.profiles import Links
 
 if TYPE_CHECKING:
     from micrec_core.graphs.chain import Packed
+
+Rows = TypeVar("Rows", csr_matrix, Vector)
 
 # Cosines count in their square: of weak ones, of which there are many, next to nothing.
 _POWER = 2
@@ -109,6 +112,11 @@ class Memory:
     def n_stored(self) -> int:
         """How many numbers are kept."""
         return int(sum(m.nnz for m in vars(self).values() if sparse.issparse(m)))
+
+    @cached_property
+    def counts(self) -> bool:
+        """Whether anything that is counted has a weight."""
+        return bool(self.tastes.data.any())
 
     @cached_property
     def packed(self) -> dict[str, Packed]:
@@ -190,28 +198,42 @@ def scores(
     taken : x, [n_asked, n] items of the domain that were taken
     elsewhere : x_o, [n_asked, n_other]; None for nothing
     own : int [n_asked], who asks, as a row of X: what it took itself is then left out of C and C_o
-        (degrees and the regression
-        stay), so that scores of what it took can be learned from
+        (degrees and the regression stay), so that scores of what it took can be learned from
     """
     if taken.shape[0] >= _MANY:
         return _scores_of_many(memory, _csr(taken), elsewhere, own)
-    users = _csr(taken) @ memory.smooth @ memory.back @ memory.takers
-    if elsewhere is not None:
-        users = users + memory.elsewhere * (_csr(elsewhere) @ memory.takers_elsewhere)
-    if own is not None:
-        one = csr_matrix((np.ones(len(own)), own, np.arange(len(own) + 1)), users.shape)
-        users = _csr(users - users.multiply(one))
-    out: NDArray[np.float64] = (users @ memory.tastes).toarray() @ memory.found
-    for rows, name in _beside(taken, elsewhere):
-        if getattr(memory, name).nnz:
-            out += (_csr(rows) @ getattr(memory, name)).toarray()
+    out = np.empty((taken.shape[0], memory.found.shape[1]))
+    for row in range(len(out)):
+        there = None if elsewhere is None else Vector.of(elsewhere, row)
+        one = None if own is None else own[row]
+        out[row] = _scores_of_one(memory, Vector.of(taken, row), there, one)
     return out
 
 
-def _beside(taken: csr_matrix, elsewhere: csr_matrix | None) -> list[tuple[csr_matrix, str]]:
+def _scores_of_one(
+    memory: Memory, taken: Vector, elsewhere: Vector | None, own: int | None
+) -> NDArray[np.float64]:
+    """As ``scores`` of one user, float64 [n]."""
+    out = np.zeros(memory.found.shape[1])
+    if memory.counts:
+        users = taken.through(memory.smooth).through(memory.back).through(memory.takers)
+        if elsewhere is not None and len(elsewhere.at) and memory.elsewhere:
+            there = elsewhere.through(memory.takers_elsewhere)
+            users = users.plus(there._replace(values=memory.elsewhere * there.values))
+        if own is not None:
+            users = users.without(own)
+        users.through(memory.tastes).onto(memory.found, out)
+    for row, name in _beside(taken, elsewhere):
+        weights = getattr(memory, name)
+        if weights.nnz and len(row.at):
+            row.onto(weights, out)
+    return out
+
+
+def _beside(taken: Rows, elsewhere: Rows | None) -> list[tuple[Rows, str]]:
     """What is added to what was counted: rows that were taken, and which matrix they go through."""
-    rows = [(taken, "alike"), (taken, "regressed")]
-    return rows if elsewhere is None else [*rows, (elsewhere, "regressed_elsewhere")]
+    here: list[tuple[Rows, str]] = [(taken, "alike"), (taken, "regressed")]
+    return here if elsewhere is None else [*here, (elsewhere, "regressed_elsewhere")]
 
 
 def _scores_of_many(
@@ -222,13 +244,12 @@ def _scores_of_many(
 ) -> NDArray[np.float32]:
     """As ``scores``, float32 [n_asked, n], of 64 users at a time."""
     # One list needs no kernel, and does not wait for numba.
-    from micrec_core.graphs.chain import add_product, lay
+    from micrec_core.graphs.chain import Packed, add_product, lay
     from micrec_core.graphs.simd import WIDTH
 
     out = np.zeros((taken.shape[0], memory.found.shape[1]), np.float32)
     packed, n = memory.packed, memory.takers.shape[0]
-    counted = packed["tastes"].values.any()
-    for begin in range(0, len(out) if counted else 0, WIDTH):
+    for begin in range(0, len(out) if memory.counts else 0, WIDTH):
         some = slice(begin, begin + WIDTH)
         tile = np.zeros((packed["takers"].n_columns, WIDTH), np.float32)
         lay(tile[:n], taken[some], packed["smooth"], packed["back"])
@@ -239,7 +260,7 @@ def _scores_of_many(
             users[own[some], np.arange(len(own[some]))] = 0
         packed["found"].into(out[some], packed["tastes"].through(users))
     for rows, name in _beside(taken, elsewhere):
-        add_product(rows, packed[name], out)
+        add_product(Packed.of(rows), packed[name], out)
     return out
 
 

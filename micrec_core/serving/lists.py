@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,9 @@ from micrec_core.errors import ConfigError
 from micrec_core.method.arrays import Floats
 from micrec_core.runs.files import replacing
 from micrec_core.serving.contents import DomainPart
+
+if TYPE_CHECKING:
+    from micrec_core.evaluation.by_columns import Added
 
 NOBODY = "Nothing is known about this user here, so these are the most popular items."
 PER_USER = (
@@ -47,6 +51,34 @@ class Recommendation:
 
 
 @dataclass(frozen=True)
+class _Checked:
+    """What is added to scores, each block of it checked."""
+
+    added: Added
+    check: Callable[[Floats], None]
+
+    @property
+    def by_columns(self) -> bool:
+        return self.added.by_columns
+
+    def rows(self, users: NDArray[np.int64]) -> NDArray[np.floating]:
+        found = self.added.rows(users)
+        self.check(found)
+        return found
+
+    def columns(self, items: NDArray[np.int64]) -> Callable[[slice], Floats]:
+        unchecked = self.added.columns(items)
+
+        def added(users: slice) -> Floats:
+            found = unchecked(users)
+            # What is no number is none in their sum, which takes less than to look at each.
+            self.check(found.sum(axis=1))
+            return found
+
+        return added
+
+
+@dataclass(frozen=True)
 class Ranking:
     """How everyone's lists of a domain are made.
 
@@ -55,12 +87,14 @@ class Ranking:
     allowed : bool [n_items], what may be recommended
     k : length of the lists
     memory : what it adds to the scores of some users, by their rows; None where there is none
+    check : raises where scores are no numbers
     """
 
     part: DomainPart
     allowed: NDArray[np.bool_]
     k: int
-    memory: Callable[[NDArray[np.int64]], Floats] | None
+    memory: Callable[[NDArray[np.int64]], Added] | None
+    check: Callable[[Floats], None]
 
     def lists(self, users: NDArray[np.int64]) -> pa.Table:
         """The ``k`` best items of each of some users in training, without those they took.
@@ -73,9 +107,10 @@ class Ranking:
         from micrec_core.evaluation.ranking import rank_embeddings
 
         part, scores = self.part, np.empty((len(users), self.k), np.float32)
+        add = None if self.memory is None else _Checked(self.memory(users), self.check)
         best = rank_embeddings(
-            part.users, part.items, users, part.taken, self.allowed, self.k,
-            add=self.memory, scores=scores,
+            part.users[users], part.items, None, part.taken[users], self.allowed, self.k,
+            add=add, scores=scores,
         )  # fmt: skip
         place, rank = np.nonzero(best >= 0)
         users_of, items_of, titles_of = self._names

@@ -98,6 +98,9 @@ class Recommender:
             # Lists need none of it: who asks with a sentence is told what is missing.
             with suppress(ConfigError):
                 self._encoder(m).warm()
+        # Whoever answers many has the kernels loaded, of which a single list does without.
+        import micrec_core.graphs.walk  # noqa: F401
+
         for part in self.bundle.domains:
             popular = str(part.item_ids[int(part.item_degree.argmax())])
             self.recommend(self.user(likes={part.name: [popular]}), part.name, k=1)
@@ -306,17 +309,19 @@ class Recommender:
         if k < 1:
             raise ConfigError(f"the length of a list is {k}; give 1 or more")
         part, held = self.bundle.domains[d], self.bundle.remembered[d]
+        check = self._require_finite
         if held is None:
-            return Ranking(part, self._allowed[d], k, None)
+            return Ranking(part, self._allowed[d], k, None, check)
+        # Its kernels take a while to load, and nobody needs them for one list.
+        from micrec_core.method.many import ForMany
+
         taken = [part.taken for part in self.bundle.domains]
         elsewhere = taken_elsewhere(taken, self.bundle.in_both, d)
 
-        def memory(rows: NDArray[np.int64]) -> Floats:
-            added: Floats = held.scores(Taken(taken[d][rows], elsewhere[rows]))
-            self._require_finite(added)
-            return added
+        def memory(rows: NDArray[np.int64]) -> ForMany:
+            return ForMany(held, Taken(taken[d][rows], elsewhere[rows]))
 
-        return Ranking(part, self._allowed[d], k, memory)
+        return Ranking(part, self._allowed[d], k, memory, check)
 
     def embeddings(self, kind: str, domain: str) -> tuple[NDArray[np.object_], Floats]:
         """Ids [n] and final embeddings float32 [n, dim] of a domain's ``users`` or ``items``.

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
+from micrec_core.evaluation import by_columns
 from micrec_core.evaluation.ranking import rank_embeddings, rank_users
 from tests.evaluation.lists import top_k
 
@@ -219,6 +220,42 @@ def test_what_is_added_to_the_products_counts(n_candidates: int) -> None:
     whole = users.astype(np.float32) @ items.T + added
     wanted = rank_users(lambda rows: whole[rows], some, mask, candidates, 6)
     np.testing.assert_array_equal(found, wanted)
+
+
+class Told:
+    """What is added, as a memory adds it: of some users or of some items for all."""
+
+    def __init__(self, table: np.ndarray, by_columns: bool):
+        self.table, self.by_columns = table, by_columns
+
+    def rows(self, users: np.ndarray) -> np.ndarray:
+        return self.table[users]
+
+    def columns(self, items: np.ndarray):
+        return lambda users: self.table[users, items]
+
+
+@pytest.mark.parametrize("share", [1.0, 0.7, 0.2])
+def test_of_some_items_at_a_time_the_lists_are_the_same(share: float, monkeypatch) -> None:
+    """Items of many blocks, ties within blocks and between them, few candidates, short lists."""
+    monkeypatch.setattr(by_columns, "_USERS", 50)
+    rng = np.random.default_rng(5)
+    group = rng.integers(0, 500, 700)
+    users = rng.normal(size=(120, 8)).astype(np.float32)
+    items = rng.normal(size=(500, 8)).astype(np.float32)[group]
+    table = rng.integers(-3, 3, (120, 500)).astype(np.float32)[:, group]
+    mask = sparse.random(120, 700, 0.3, "csr", random_state=6)
+    candidates = rng.random(700) < share
+    for k in (6, 600):
+        told = [np.zeros((120, k), np.float32) for _ in range(2)]
+        by_rows, by_items = (
+            rank_embeddings(
+                users, items, None, mask, candidates, k, add=Told(table, how), scores=scores
+            )
+            for how, scores in zip((False, True), told, strict=True)
+        )
+        np.testing.assert_array_equal(by_items, by_rows)
+        np.testing.assert_allclose(told[1], told[0], rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from micrec_core.method import memory
+from micrec_core.method.many import ForMany
 from micrec_core.method.memory import Constants
 
 Array = NDArray[np.float64]
@@ -111,6 +112,29 @@ def test_many_users_get_what_each_gets_alone(change) -> None:
     found = memory.scores(held, taken)
     alone = [memory.scores(held, taken[[u]]) for u in range(150)]
     np.testing.assert_allclose(found, np.vstack(alone), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("change", [{}, {"elsewhere": 0.0}, {"regress": 0.0}, {"lend": 0.0}])
+def test_of_some_items_at_a_time_it_is_the_formula_too(change) -> None:
+    world, (taken, elsewhere) = drawn(), asked()
+    taken[1], elsewhere[3] = 0, 0
+    constants = replace(CONSTANTS, newcomers=0.6, **change)
+    held = memory.Remembered(fitted(world, constants), constants, 0.5)
+    rows = memory.Taken(sparse.csr_matrix(taken), sparse.csr_matrix(elsewhere))
+    n = np.maximum(np.where(taken.sum(1) > 0, taken.sum(1), elsewhere.sum(1)), 1)
+    wanted = 0.5 * n[:, None] ** -0.5 * oracle(world, taken, elsewhere, constants)
+    wanted[0] += 0.6 * np.log1p(world.x.sum(0))
+    many = ForMany(held, rows)
+    for items in (np.arange(N), np.array([5, 2, 8])):
+        found = many.columns(items)
+        np.testing.assert_allclose(
+            np.vstack([found(slice(0, 4)), found(slice(4, 6))]), wanted[:, items], 1e-5, 1e-6
+        )
+    np.testing.assert_allclose(many.rows(np.arange(6)), wanted, rtol=1e-5, atol=1e-6)
+    # Few are told one by one; for many it is cheaper to go through the counts once an item.
+    assert not ForMany(held, rows.rows(np.array([2]))).by_columns
+    everyone = memory.Taken(*(sparse.vstack([part] * 20, "csr") for part in rows))
+    assert ForMany(held, everyone).by_columns
 
 
 def test_everyone_who_has_anything_is_answered() -> None:

@@ -1,0 +1,67 @@
+"""The kernel for a sparse vector through a sparse matrix (``graphs.vector``)."""
+
+# What numba compiles has its types inferred by numba.
+# mypy: disable-error-code="no-untyped-def"
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from micrec_core.compiling import kernel
+
+# Where columns are so many times what was met, this is sorted instead of looking at each.
+_WIDE = 32
+
+
+def through(
+    at: NDArray[np.integer], values: NDArray[np.float64], matrix: csr_matrix
+) -> tuple[NDArray[np.integer], NDArray[np.float64]]:
+    """Where the product is not 0, in order, and what it is there."""
+    n = matrix.shape[1]
+    total, met, touched = np.zeros(n), np.zeros(n, np.bool_), np.empty(n, np.int32)
+    n = _through(*_places(at, matrix), values, matrix.data, total, met, touched)
+    # In order, so that rows of the next matrix are met as they lie in memory.
+    found = np.flatnonzero(met) if _WIDE * n > len(met) else np.sort(touched[:n])
+    return found, total[found]
+
+
+def onto(
+    at: NDArray[np.integer],
+    values: NDArray[np.float64],
+    matrix: csr_matrix,
+    out: NDArray[np.float64],
+) -> None:
+    """``out`` += the product."""
+    _onto(*_places(at, matrix), values, matrix.data, out)
+
+
+def _places(at: NDArray[np.integer], matrix: csr_matrix) -> tuple[NDArray[np.uint32], ...]:
+    """As unsigned numbers: numba asks of a signed place whether it counts from the end."""
+    places = at, matrix.indptr, matrix.indices
+    return tuple(x.astype(np.int32, copy=False).view(np.uint32) for x in places)
+
+
+@kernel(nogil=True)
+def _through(at, starts, columns, values, data, total, met, touched):
+    """``total``: zeros, the product; ``touched``: its places, in which it was ``met``."""
+    n = 0
+    for row in range(at.shape[0]):
+        weight = values[row]
+        for place in range(starts[at[row]], starts[at[row] + 1]):
+            column = columns[place]
+            if not met[column]:
+                met[column] = True
+                touched[n] = column
+                n += 1
+            total[column] += weight * data[place]
+    return n
+
+
+@kernel(nogil=True)
+def _onto(at, starts, columns, values, data, out):
+    for row in range(at.shape[0]):
+        weight = values[row]
+        for place in range(starts[at[row]], starts[at[row] + 1]):
+            out[columns[place]] += weight * data[place]
