@@ -18,13 +18,15 @@ with st.expander("What the tables look like", icon=":material/help:"):
     st.code(
         "interactions.csv   user_id,item_id,domain[,timestamp][,rating][,split]\n"
         "items.csv          item_id,domain,title[,description][,image]\n"
+        "relations.csv      optional: head,relation,tail (what is known of items)\n"
         "dataset.toml       optional: name, labels, source, licence\n"
         "images/            optional: the pictures that items.csv names",
         language=None,
     )
     st.caption(
         "Other names of files and columns are asked for. Also .csv.gz, .tsv, .parquet, .jsonl, "
-        "folders of such parts, RecBole's .inter and .item; one domain or more.",
+        "folders of such parts, RecBole's .inter, .item, .kg and .link; one domain or more. "
+        'Further columns of items, and relations, are what Retrain offers under "Go by more".',
         help=words("domain"),
     )
 say("data")
@@ -52,7 +54,7 @@ try:
     with upload:
         files = st.file_uploader(
             "A zip of tables and pictures, or the tables alone",
-            ["zip", "csv", "tsv", "gz", "parquet", "jsonl", "inter", "item", "toml"],
+            ["zip", "csv", "tsv", "gz", "parquet", "jsonl", "inter", "item", "kg", "link", "toml"],
             accept_multiple_files=True,
             key="data_files",
             max_upload_size=int(uploads.QUOTA_MB),

@@ -20,7 +20,7 @@ import pyarrow.csv as pacsv
 
 from micrec_core.data.dialect import PLAIN, Dialect, separator_name
 from micrec_core.data.schema import LIST_MARK, MAX_TEXT, Schema, counted, quote
-from micrec_core.data.sources import BOM, NOT_UTF8, delimiter_of, line_at
+from micrec_core.data.sources import ATOMIC, BOM, NOT_UTF8, delimiter_of, line_at
 from micrec_core.data.text_table import MANY, RowError, Table, check_header
 from micrec_core.data.vocabulary import synonym
 from micrec_core.errors import DataError
@@ -120,7 +120,7 @@ def text_of(
 
 def text_at(data: bytes, path: Path, dialect: Dialect) -> tuple[Text, bool]:
     """As ``text_of`` by what a file's name says, and whether it is one of RecBole's."""
-    atomic = path.suffix in (".inter", ".item")
+    atomic = path.suffix in ATOMIC
     delimiter = "\t" if atomic else delimiter_of(path)
     text, _ = text_of(data, path.name, delimiter, quoted=not atomic, dialect=dialect)
     return text, atomic

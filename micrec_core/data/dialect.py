@@ -18,11 +18,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from micrec_core.data.schema import INTERACTIONS, ITEMS, Schema, listed, nearest, quote
+from micrec_core.data.schema import INTERACTIONS, ITEMS, RELATIONS, Schema, listed, nearest, quote
 from micrec_core.data.vocabulary import RECBOLE_FIELDS
 from micrec_core.errors import ConfigError, DataError
 
-COLUMNS = tuple(dict.fromkeys((*INTERACTIONS.columns, *ITEMS.columns)))
+COLUMNS = tuple(dict.fromkeys((*INTERACTIONS.columns, *ITEMS.columns, *RELATIONS.columns)))
 # Separators by the names that options have for them.
 SEPARATORS = {"tab": "\t", "comma": ",", "semicolon": ";", "bar": "|", "space": " "}
 _NAMED = {**SEPARATORS, "\\t": "\t"}

@@ -15,12 +15,20 @@ import pyarrow.parquet as pq
 
 from micrec_core.data.delimited import atomic_names, text_at
 from micrec_core.data.dialect import Dialect
-from micrec_core.data.schema import INTERACTIONS, ITEMS, MAX_COLUMNS, Schema, nearest
-from micrec_core.data.sources import SUFFIXES, open_regular, partitions
+from micrec_core.data.schema import (
+    INTERACTIONS,
+    ITEMS,
+    MAX_COLUMNS,
+    RELATIONS,
+    Schema,
+    nearest,
+)
+from micrec_core.data.sources import ATOMIC, SUFFIXES, open_regular, partitions
 from micrec_core.data.vocabulary import guesses, synonym
 from micrec_core.errors import DataError
 
-ENDINGS = (*SUFFIXES, ".inter", ".item")
+ENDINGS = (*SUFFIXES, *ATOMIC)
+SCHEMAS = {schema.stem: schema for schema in (INTERACTIONS, ITEMS, RELATIONS)}
 _HEAD = 1 << 18
 _ROWS, _LOOKED_AT, _CHARACTERS = 5, 200, 80
 
@@ -30,12 +38,13 @@ def preview(root: Path, dialect: Dialect) -> list[dict[str, Any]]:
 
     Returns
     -------
-    for each, fit for JSON: ``file``; ``kind``, interactions or items, by its name or else by its
-    columns, empty where neither says; ``columns``; ``rows``, the first few as text; ``guesses``,
-    ours -> theirs of the columns that it lacks. A table that cannot be read has no columns.
+    for each, fit for JSON: ``file``; ``kind``, interactions, items or relations, by its name or
+    else by its columns, empty where neither says or it is read as it is (RecBole's relations);
+    ``columns``; ``rows``, the first few as text; ``guesses``, ours -> theirs of the columns that it
+    lacks. A table that cannot be read has no columns.
     """
     files = [path for path in sorted(root.iterdir()) if path.name.endswith(ENDINGS)]
-    for schema in (INTERACTIONS, ITEMS):  # of a table that lies in parts, the first
+    for schema in SCHEMAS.values():  # of a table that lies in parts, the first
         parts = (path for path in (root / schema.stem).rglob("*") if path.name.endswith(ENDINGS))
         files += sorted(parts)[:1]
     found = [path for path in files if path.is_file()]
@@ -51,20 +60,21 @@ def _of(path: Path, dialect: Dialect) -> dict[str, Any]:
         said = partitions(path)
         names, rows = [*names, *said], [[*row, *said.values()] for row in rows]
     kind = _kind(path, names)
-    found = _guesses(ITEMS if kind == "items" else INTERACTIONS, names, rows) if kind else {}
+    found = _guesses(SCHEMAS[kind], names, rows) if kind else {}
     shown = [[cell[:_CHARACTERS] for cell in row[: len(names)]] for row in rows[:_ROWS]]
     return {"file": path.name, "kind": kind, "columns": names, "rows": shown, "guesses": found}
 
 
 def _kind(path: Path, names: Sequence[str]) -> str:
-    stems = (INTERACTIONS.stem, ITEMS.stem)
     parts = (path.name.split(".")[0], *(parent.name for parent in list(path.parents)[:2]))
-    stem = next((part for part in parts if part in stems), "")
+    stem = next((part for part in parts if part in SCHEMAS), "")
     atomic = {".inter": "interactions", ".item": "items"}.get(path.suffix, "")
-    if atomic or stem:
+    if atomic or stem or path.suffix in ATOMIC:
         return atomic or stem
     if synonym("user_id", names):
         return INTERACTIONS.stem
+    if all(synonym(column, names) for column in RELATIONS.required):
+        return RELATIONS.stem
     return ITEMS.stem if synonym("item_id", names) and synonym("title", names) else ""
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,8 +20,9 @@ from micrec_core.data.delimited import read_delimited, text_at
 from micrec_core.data.dialect import Dialect
 from micrec_core.data.interactions import read_log
 from micrec_core.data.items import Catalogue, read_catalogues
-from micrec_core.data.schema import INTERACTIONS, ITEMS, Schema
-from micrec_core.data.sources import Sources, find_sources, read_bytes
+from micrec_core.data.relations import read_relations, related
+from micrec_core.data.schema import INTERACTIONS, ITEMS, RELATIONS, Schema
+from micrec_core.data.sources import Sources, find_sources, read_bytes, tables_of
 from micrec_core.data.table_files import read_atomic, read_tables
 from micrec_core.data.text_table import MANY, RowError, Table
 from micrec_core.data.write import constant
@@ -38,6 +40,7 @@ _CHECKS: dict[str, Callable[[Table], object]] = {
     "split": columns.splits,
     "title": columns.titles,
     "description": columns.descriptions,
+    **{c: partial(columns.ids, column=c) for c in RELATIONS.columns},
 }
 T = TypeVar("T")
 
@@ -129,8 +132,10 @@ def _tables(
         _read(found, files, schema, about.dialect, sources.atomic, most) if files else None
         for schema, files in ((ITEMS, sources.items), (INTERACTIONS, sources.interactions))
     )
+    stated = found.tried(lambda: tables_of(root, RELATIONS))
+    relations = _read(found, stated, RELATIONS, about.dialect, False, most) if stated else None
     if items is not None and log is not None:
-        there = {*items.names, *log.names}
+        there = {*items.names, *log.names, *(relations.names if relations else ())}
         found.tried(lambda: about.dialect.refuse_unmatched(there))
     catalogues: tuple[Catalogue, ...] | None = None
     if items is not None:
@@ -145,6 +150,13 @@ def _tables(
         if items is not None and catalogues is not None:
             known, name = catalogues, items.name
             found.sifted(log, lambda table: read_log(table, known, name, drop))
+    if catalogues is not None:
+        there_are = catalogues
+        if relations is not None:
+            relations = _column_by_column(found, relations, RELATIONS)
+            found.sifted(relations, lambda table: related(table, there_are, [], drop))
+        elif not stated:
+            found.tried(lambda: read_relations(root, there_are, [], drop=drop))
 
 
 def _read(

@@ -20,7 +20,7 @@ from micrec_core.data.interactions import Log, drop_low_ratings, drop_unknown, r
 from micrec_core.data.items import Catalogue, read_catalogues
 from micrec_core.data.kcore import core_mask
 from micrec_core.data.lookalikes import twins_note
-from micrec_core.data.relations import read_relations
+from micrec_core.data.relations import read_relations, words_of_relations
 from micrec_core.data.schema import INTERACTIONS, ITEMS, MAX_TABLE_BYTES, Schema, counted, quote
 from micrec_core.data.sources import domain_of, find_sources
 from micrec_core.data.table_files import items_of, read_atomic, read_tables, table_of_frame
@@ -79,7 +79,7 @@ def read_dataset(
     if dialect is not None:
         about = replace(about, dialect=dialect)
     interactions, items = read_both(root, about.dialect, max_table_bytes)
-    return _from_tables(interactions, items, about, root, reading, related=True)
+    return _from_tables(interactions, items, about, root, reading, Budget(max_table_bytes))
 
 
 def read_both(root: Path, dialect: Dialect, most: int = MAX_TABLE_BYTES) -> tuple[Table, Table]:
@@ -98,7 +98,8 @@ def read_both(root: Path, dialect: Dialect, most: int = MAX_TABLE_BYTES) -> tupl
         known = {d for table in items for d in encode(table.columns["domain"]).words()}
         items += [made] if (made := items_of(interactions, known)) else []
     both = interactions, join_tables(items)
-    dialect.refuse_unmatched({name for table in both for name in table.names})
+    there = {name for table in both for name in table.names}
+    dialect.refuse_unmatched(there | words_of_relations(root, dialect))
     return both
 
 
@@ -143,9 +144,9 @@ def _from_tables(
     about: About,
     root: Path,
     reading: Reading,
-    related: bool = False,
+    related: Budget | None = None,
 ) -> Dataset:
-    """``related``: whether the folder may hold relations beside the two tables."""
+    """``related``: what relations beside the two tables may unpack to; None looks for none."""
     catalogues = read_catalogues(items, about, root)
     notes = [note for table in (items, interactions) for note in table.notes]
     found = further_columns.kinds(items, about.attributes)
@@ -169,7 +170,11 @@ def _from_tables(
     )
     _overlap_note(domains, notes)
     drop = reading.unknown_items == "drop"
-    relations = read_relations(root, catalogues, notes, drop=drop) if related else None
+    relations = (
+        read_relations(root, catalogues, notes, about.dialect, related, drop=drop)
+        if related is not None
+        else None
+    )
     return Dataset(
         name=about.name,
         root=root,

@@ -8,7 +8,7 @@ its place.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,28 +19,37 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from micrec_core.data import columns
+from micrec_core.data.budget import Budget
+from micrec_core.data.dialect import Dialect
 from micrec_core.data.items import Catalogue
-from micrec_core.data.schema import Schema, counted, listed, quote
+from micrec_core.data.schema import RELATIONS, Schema, counted, listed, quote
 from micrec_core.data.sources import tables_of
-from micrec_core.data.table_files import read_atomic, read_tables
-from micrec_core.data.text_table import Table, join_tables
+from micrec_core.data.table_files import PLAIN, read_atomic, read_tables
+from micrec_core.data.text_table import Coded, RowError, Table, join_tables
 from micrec_core.data.types import Relations
 from micrec_core.errors import DataError
 
-RELATIONS = Schema("relations", ("head", "relation", "tail"), ())
 KG = Schema("kg", ("head_id", "relation_id", "tail_id"), ())
 LINK = Schema("link", ("item_id", "entity_id"), ())
 ENTITY = "entity:"
 
 
 def read_relations(
-    root: Path, catalogues: Sequence[Catalogue], notes: list[str], *, drop: bool = False
+    root: Path,
+    catalogues: Sequence[Catalogue],
+    notes: list[str],
+    dialect: Dialect = PLAIN,
+    budget: Budget | None = None,
+    *,
+    drop: bool = False,
 ) -> Relations | None:
     """The relations of a dataset folder; None where there are none.
 
     Parameters
     ----------
     notes : gets a sentence on what was read
+    dialect : how ``relations.csv`` is written; RecBole's files are as they are
+    budget : bytes that its tables may unpack to
     drop : leave out statements about items that there are not, instead of refusing them
 
     Raises
@@ -50,14 +59,21 @@ def read_relations(
     """
     found = tables_of(root, RELATIONS)
     if found:
-        return _relations(read_tables(found, RELATIONS), catalogues, notes, drop)
+        return related(read_tables(found, RELATIONS, dialect, budget), catalogues, notes, drop)
     ids = {c.name: frozenset(c.item_ids.tolist()) for c in catalogues}
     files = [p for p in sorted((*root.glob("*.kg"), *root.glob("*/*.kg"))) if p.stem in ids]
-    tables = [statements(*linked(kg), kg.stem, ids[kg.stem]) for kg in files]
-    return _relations(join_tables(tables), catalogues, notes, drop) if tables else None
+    tables = [statements(*linked(kg, budget), kg.stem, ids[kg.stem]) for kg in files]
+    return related(join_tables(tables), catalogues, notes, drop) if tables else None
 
 
-def linked(kg: Path) -> tuple[Table, dict[str, str]]:
+def words_of_relations(root: Path, dialect: Dialect) -> set[str]:
+    """Names of the columns of ``relations.csv``, which is read for them where a dialect may mean
+    some; DataError as ``read_relations``."""
+    found = tables_of(root, RELATIONS) if set(RELATIONS.columns) & {*dialect.columns} else ()
+    return {*read_tables(found, RELATIONS, dialect).names} if found else set()
+
+
+def linked(kg: Path, budget: Budget | None = None) -> tuple[Table, dict[str, str]]:
     """The statements of RecBole's ``NAME.kg``, and the item that an entity is by ``NAME.link``.
 
     Raises
@@ -65,10 +81,10 @@ def linked(kg: Path) -> tuple[Table, dict[str, str]]:
     DataError
         A file is not what its name says.
     """
-    table, link = read_atomic([kg], KG), kg.with_suffix(".link")
+    table, link = read_atomic([kg], KG, budget=budget), kg.with_suffix(".link")
     if not link.exists():
         return table, {}
-    links = read_atomic([link], LINK)
+    links = read_atomic([link], LINK, budget=budget)
     items, entities = columns.ids(links, "item_id"), columns.ids(links, "entity_id")
     pairs = zip(entities.words()[entities.codes], items.words()[items.codes], strict=True)
     return table, dict(pairs)
@@ -97,12 +113,13 @@ def statements(
     return replace(table, columns=made)
 
 
-def _relations(
+def related(
     table: Table, catalogues: Sequence[Catalogue], notes: list[str], drop: bool
-) -> Relations | None:
+) -> Relations:
+    """The relations that a table states; DataError and ``notes`` as ``read_relations``."""
     coded = {c: columns.ids(table, c) for c in RELATIONS.required}
     nodes = _Nodes(catalogues)
-    ends = {c: nodes.rows(table, coded[c].words(), coded[c].codes, drop) for c in ("head", "tail")}
+    ends = {c: nodes.rows(table, c, coded[c], drop) for c in ("head", "tail")}
     triples = np.stack([ends["head"], coded["relation"].codes, ends["tail"]], axis=1)
     known = triples[(triples >= 0).all(axis=1)]
     triples = np.unique(known, axis=0)
@@ -131,24 +148,27 @@ class _Nodes:
         self.names: list[str] = []
         self.domain: list[int] = []
 
-    def rows(
-        self, table: Table, words: NDArray[np.object_], codes: NDArray[np.int32], drop: bool
-    ) -> NDArray[np.int64]:
+    def rows(self, table: Table, column: str, coded: Coded, drop: bool) -> NDArray[np.int64]:
         """The row of each node; -1 of unknown items, which are refused unless they are dropped."""
-        found = [self._meant(table, word, codes) for word in words]
-        unknown = [str(w) for w, node in zip(words, found, strict=True) if node is None]
+        words, codes = coded.words(), coded.codes
+
+        def refuse(word: str, problem: str) -> RowError:
+            return table.refuse(int(np.argmax(codes == list(words).index(word))), problem, column)
+
+        present = np.isin(np.arange(len(words)), codes)  # of rows left out, words stay
+        found = [self._meant(word, refuse) if p else None for word, p in zip(words, present)]
+        unknown = [str(w) for w, node, p in zip(words, found, present) if p and node is None]
         if unknown and not drop:
-            row = int(np.argmax(codes == list(words).index(unknown[0])))
             more = f" (and of {listed(unknown[1:], len(unknown) - 1)})" if unknown[1:] else ""
-            raise table.refuse(
-                row,
+            raise refuse(
+                unknown[0],
                 f"there is no item {quote(unknown[0])}{more}; add it to the items, or leave such "
                 "relations out (--unknown-items drop)",
             )
         rows = [-1 if node is None else self._place(*node) for node in found]
         return np.array(rows, np.int64)[codes]
 
-    def _meant(self, table: Table, word: str, codes: NDArray[np.int32]) -> tuple[int, str] | None:
+    def _meant(self, word: str, refuse: Callable[[str, str], RowError]) -> tuple[int, str] | None:
         """(domain or -1, id or name); None for an item that there is not."""
         prefix, colon, rest = word.partition(":")
         if colon and prefix in self._domains:
@@ -159,9 +179,10 @@ class _Nodes:
         having = [d for d, items in enumerate(self._items) if word in items]
         if len(having) > 1:
             names = " and ".join(self._domains[d] for d in having)
-            raise DataError(
-                f"{table.name}: {quote(word)} is an item of {names}; write "
-                f"{self._domains[having[0]]}:{word}, or {ENTITY}{word} if it is none"
+            raise refuse(
+                word,
+                f"{quote(word)} is an item of {names}; write {self._domains[having[0]]}:{word}, or "
+                f"{ENTITY}{word} if it is none",
             )
         return (having[0], word) if having else (-1, word)
 

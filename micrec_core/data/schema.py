@@ -63,6 +63,7 @@ INTERACTIONS = Schema(
     coded=("user_id", "item_id", "domain", "split"),
 )
 ITEMS = Schema("items", ("item_id", "domain", "title"), ("description", "image"), further=64)
+RELATIONS = Schema("relations", ("head", "relation", "tail"), ())
 
 
 def quote(value: object, limit: int = 40) -> str:

@@ -17,6 +17,8 @@ from micrec_core.data.types import SPLIT_NAMES
 from micrec_core.errors import DataError
 
 SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet", ".jsonl", ".jsonl.gz")
+# Tables as RecBole writes them: tabs, and typed names of columns.
+ATOMIC = (".inter", ".item", ".kg", ".link")
 BOM = b"\xef\xbb\xbf"
 NOT_UTF8 = "the text is not UTF-8; save it as UTF-8, or say what it is, such as --encoding cp1252"
 _MAGIC = (

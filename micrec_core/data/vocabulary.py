@@ -23,6 +23,9 @@ _SYNONYMS = {
     "description": "desc detaildesc text summary abstract about plot body content",
     "image": "img picture photo imagepath imagefile thumbnail cover",
     "split": "fold part subset",
+    "head": "headid subject source from",
+    "relation": "relationid predicate relationtype rel edge edgetype",
+    "tail": "tailid object target to",
 }
 # How RecBole's settings call the fields that a dataset may name.
 RECBOLE_FIELDS = {

@@ -9,23 +9,26 @@ import pandas as pd
 import streamlit as st
 
 from micrec_core.data.dialect import separator_name
+from micrec_core.data.preview import SCHEMAS
 from micrec_core.data.problems import MOST
-from micrec_core.data.schema import INTERACTIONS, ITEMS, Schema
+from micrec_core.data.schema import RELATIONS, Schema
+from micrec_core.data.sources import ATOMIC
 from micrec_core.ui.mends import for_page, options_in
 from micrec_core.ui.own_tables import DROP, Seen
 from micrec_core.ui.uploads import assign
 from micrec_core.ui.widgets import cells, plain
 
-_SCHEMAS = {"interactions": INTERACTIONS, "items": ITEMS}
 _SEPARATORS = {"": "By the name", "comma": "Comma", "semicolon": "Semicolon", "tab": "Tab",
                "bar": "Bar", "space": "Space"}  # fmt: skip
 _DECIMALS = {"": "By the separator", ".": "Point", ",": "Comma"}
 _ENCODINGS = ("utf-8", "utf-16", "cp1252", "iso-8859-1", "shift_jis", "gb18030", "euc-kr", "koi8-r")
 _BUTTONS = {
     "separator": "Separate by {}", "encoding": "Read as {}", "decimal": "Decimal comma",
-    "unknown-items": "Leave out interactions with unknown items",
+    "unknown-items": "Leave out rows with unknown items",
 }  # fmt: skip
 _ONE = "(all of it is one domain)"
+_NEEDED = {"interactions", "items"}
+_ASKED = "data_tables_chosen"
 
 
 def preset(seen: Seen) -> None:
@@ -104,7 +107,7 @@ def table_controls(seen: Seen) -> list[str]:
                                 accept_new_options=True)  # fmt: skip
     decimal = right.selectbox("Decimal mark", list(_DECIMALS), key="data_decimal",
                               format_func=_DECIMALS.__getitem__)  # fmt: skip
-    drop = st.checkbox("Leave out interactions whose item is not in the item table",
+    drop = st.checkbox("Leave out rows whose item is not in the item table",
                        key="data_drop")  # fmt: skip
     names: list[str] = []
     for table in seen.tables:
@@ -118,7 +121,7 @@ def table_controls(seen: Seen) -> list[str]:
 
 def _columns(seen: Seen, table: dict[str, Any]) -> list[str]:
     """One table: its first rows, and a select box for each column of ours."""
-    schema, theirs = _SCHEMAS[table["kind"]], table["columns"]
+    schema, theirs = SCHEMAS[table["kind"]], table["columns"]
     st.markdown(f"**{plain(table['file'])}**, its first rows")
     # A table may have a column twice, which a frame may not.
     shown = [f"{n} ({k + 1})" if n in theirs[:k] else n for k, n in enumerate(theirs)]
@@ -176,24 +179,42 @@ def give_domain(seen: Seen, kinds: list[str], name: str) -> None:
 def are_named(seen: Seen) -> bool:
     """Whether the names of an upload's files say which table is which."""
     files = [table["file"] for table in seen.tables]
-    known = {file.split(".")[0] for file in files} & set(_SCHEMAS)
-    atomic = any(file.endswith(".inter") for file in files)
-    return not seen.uploaded or len(files) < 2 or len(known) == 2 or atomic
+    known = {file.split(".")[0] for file in files} & set(SCHEMAS)
+    if not seen.uploaded or len(files) < 2 or any(file.endswith(".inter") for file in files):
+        return True
+    # Relations are nobody's duty: of a file that looks like some it is asked once.
+    asked = st.session_state.get(_ASKED) == str(seen.folder)
+    stated = any(table["kind"] == RELATIONS.stem for table in seen.tables)
+    return known >= _NEEDED and (asked or not stated or RELATIONS.stem in known)
 
 
 def choose_tables(seen: Seen) -> dict[str, str] | None:
     """Which file is which table; None until it is asked for."""
     files = [table["file"] for table in seen.tables]
-    kinds = {table["kind"]: table["file"] for table in reversed(seen.tables)}
-    items = kinds.get("items") or next(f for f in files if f != kinds.get("interactions"))
-    guess = {"interactions": kinds.get("interactions") or next(f for f in files if f != items),
-             "items": items}  # fmt: skip
+    kinds = {table["kind"]: table["file"] for table in reversed(seen.tables) if table["kind"]}
+    free = [f for f in files if f not in kinds.values()]
+    items = kinds.get("items") or next(f for f in (*free, *files) if f != kinds.get("interactions"))
+    log = kinds.get("interactions") or next(f for f in (*free, *files) if f != items)
+    guess = {"interactions": log, "items": items}
     st.markdown("**Which file holds what?**")
     chosen = {}
-    for cell, kind in zip(cells(2, 240), _SCHEMAS, strict=True):
-        chosen[kind] = cell.selectbox(f"The {kind}", files, index=files.index(guess[kind]),
-                                      key=f"data_file_{kind}_{_short(repr(files))}")  # fmt: skip
-    return chosen if st.button("Use these files", type="primary", key="data_use") else None
+    left = [f for f in files if not f.endswith(ATOMIC)]
+    if len(left) > 2:
+        guess[RELATIONS.stem] = kinds.get(RELATIONS.stem, "")
+    for cell, kind in zip(cells(len(guess), 240), guess, strict=True):
+        needed = kind in _NEEDED
+        choices = files if needed else ["", *left]
+        chosen[kind] = cell.selectbox(
+            f"The {kind}" + ("" if needed else " (optional)"),
+            choices,
+            index=choices.index(guess[kind]) if guess[kind] in choices else 0,
+            key=f"data_file_{kind}_{_short(repr(files))}",
+            format_func=lambda name: name or "none of them",
+        )
+    if not st.button("Use these files", type="primary", key="data_use"):
+        return None
+    st.session_state[_ASKED] = str(seen.folder)
+    return {kind: file for kind, file in chosen.items() if file}
 
 
 def _short(text: str) -> str:

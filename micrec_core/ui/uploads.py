@@ -21,7 +21,7 @@ from uuid import uuid4
 
 from micrec_core.bundled import from_home
 from micrec_core.data.about import FILE
-from micrec_core.data.preview import ENDINGS
+from micrec_core.data.preview import ENDINGS, SCHEMAS
 from micrec_core.data.schema import quote
 from micrec_core.errors import DataError
 from micrec_core.jobs.checking import Limits, said_within
@@ -95,7 +95,7 @@ def assign(folder: Path, files: Mapping[str, str], domain: str = "") -> None:
 
     Parameters
     ----------
-    files : ``interactions`` and ``items`` -> names of files in the folder
+    files : ``interactions``, ``items`` and, perhaps, ``relations`` -> files in the folder
     domain : of all rows, where the tables have no such column
     """
     if domain and not _DOMAIN.fullmatch(domain):
@@ -104,11 +104,12 @@ def assign(folder: Path, files: Mapping[str, str], domain: str = "") -> None:
         )
     taken = dict.fromkeys(files.values())
     if len(taken) < len(files):
-        raise DataError("one file cannot be both tables; choose another for the items")
+        raise DataError("one file cannot be two tables; choose another for one of them")
     for stem, name in files.items():
         ending = next((e for e in sorted(ENDINGS, key=len, reverse=True) if name.endswith(e)), "")
         # As Hive lays tables out: a folder may say what all rows in it have in a column.
-        place = folder / stem / f"domain={escaped(domain, safe='')}" if domain else folder
+        of_one = domain and "domain" in SCHEMAS[stem].columns
+        place = folder / stem / f"domain={escaped(domain, safe='')}" if of_one else folder
         path, target = folder / name, place / f"{stem}{ending}"
         if target.is_file() and not path.exists():
             continue  # a reload of the page may have come in between

@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 
 from micrec_core.data import read_dataset
+from micrec_core.data.dialect import Dialect
+from micrec_core.data.mending import Mend, apply
+from micrec_core.data.preview import preview
+from micrec_core.data.problems import all_problems
 from micrec_core.data.raw import Source, prepare
 from micrec_core.errors import DataError
 
@@ -63,6 +67,37 @@ def test_unknown_items_are_left_out_where_that_is_asked_for(shop: Path) -> None:
     dataset = read_dataset(shop, unknown_items="drop")
     assert "Left out 1 relation of relations.csv of unknown items." in dataset.notes
     assert len(dataset.relations) == 1
+
+
+def test_columns_of_other_names_are_read_by_the_dialect(shop: Path) -> None:
+    wanted = read_dataset(relate(shop, GOOD)).fingerprint
+    text = (shop / "relations.csv").read_text(encoding="utf-8")
+    text = text.replace("head,relation,tail", "subject,predicate,object")
+    (shop / "relations.csv").write_text(text, encoding="utf-8")
+    seen = next(t for t in preview(shop, Dialect()) if t["file"] == "relations.csv")
+    assert seen["kind"] == "relations"
+    names = {ours: (theirs,) for ours, theirs in seen["guesses"].items()}
+    assert read_dataset(shop, dialect=Dialect(names)).fingerprint == wanted
+    with pytest.raises(DataError, match="no column 'relation' among 'head'"):
+        read_dataset(shop, dialect=Dialect(names | {"relation": ("verb",)}))
+
+
+def test_all_that_is_wrong_is_said_at_once_and_mended(shop: Path) -> None:
+    relate(shop, ["food:f0,is,x", "food:f9,is,x", "f1,,x", "kitchen:q,is,food:f0 "])
+    with pytest.raises(DataError) as refused:
+        read_dataset(shop)
+    found = all_problems(shop, refused.value, Dialect(), drop=False, most_bytes=1 << 20)
+    faults = {(p.line, p.column, p.value) for p in found}
+    assert faults == {(3, "head", "food:f9"), (4, "relation", ""), (5, "tail", "food:f0 ")}
+    mends = [Mend("relations.csv", 3), Mend("relations.csv", 4), Mend("relations.csv", 5)]
+    apply(shop, mends, Dialect(), 1 << 20)
+    assert len(read_dataset(shop).relations) == 1
+
+
+def test_relations_may_not_unpack_to_more_than_a_table_may(shop: Path) -> None:
+    relate(shop, [f"f0,is,x{n}" for n in range(4_000)])
+    with pytest.raises(DataError, match="relations.csv"):
+        read_dataset(shop, max_table_bytes=30_000)
 
 
 def test_an_id_of_two_shops_must_say_which(tmp_path: Path, write, rows) -> None:

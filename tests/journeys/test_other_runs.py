@@ -116,6 +116,7 @@ def test_own_data_is_brought_mended_kept_and_deleted(others: Server, visit: Visi
     tab.get_by_role("option", name="tea").click()
     settled(tab)
     tab.get_by_text("32 interactions").wait_for()
+    tab.get_by_text("Go by more").wait_for()
     open_page(tab, others, "data")
     tab.get_by_role("button", name="Delete tea").click()
     tab.get_by_role("button", name="Delete it tea").click()

@@ -280,7 +280,7 @@ def test_a_bad_table_is_refused_with_its_line_and_a_mend(app, tmp_path):
     said = words(test).replace("\\", "")
     assert "interactions.csv, line 66" in said and "a99" in said and "--" not in said
     assert "is usable" not in words(test)
-    press(test, "Leave out interactions with unknown items")
+    press(test, "Leave out rows with unknown items")
     assert "is usable" in words(test) and test.checkbox(key="data_drop").value
     test.switch_page("../../pages/retrain.py").run()
     healthy(test)

@@ -45,6 +45,11 @@ def a_zip() -> File:
             "mine/goods.csv",
             "item_id,name,image\n" + "".join(f"i{i},thing {i},p/{i}.png\n" for i in range(6)),
         )
+        archive.writestr(
+            "mine/known.csv", "subject,predicate,object\n" + "".join(
+                f"i{i},used for,{'tea' if i % 2 else 'baking'}\n" for i in range(6)
+            ),
+        )  # fmt: skip
         for i in range(6):
             archive.writestr(f"mine/p/{i}.png", picture.getvalue())
     return File("mine.zip", out.getvalue())
@@ -52,23 +57,25 @@ def a_zip() -> File:
 
 def test_a_zip_of_other_names_of_one_domain_is_read_and_kept(place: Path) -> None:
     folder = uploads.keep_upload([a_zip()], "ada")
-    assert sorted(p.name for p in folder.iterdir()) == ["goods.csv", "orders.csv", "p"]
-    files = {"interactions": "orders.csv", "items": "goods.csv"}
+    assert sorted(p.name for p in folder.iterdir()) == ["goods.csv", "known.csv", "orders.csv", "p"]
+    files = {"interactions": "orders.csv", "items": "goods.csv", "relations": "known.csv"}
     for name in ("../x", "a/b", " a", "a=b", "x" * 65):
         with pytest.raises(DataError, match="cannot name a domain"):
             uploads.assign(folder, files, name)
     for _ in range(2):  # a page may be reloaded in between
         uploads.assign(folder, files, "Tea & co")
     written = ["--map=user_id=who", "--map=title=name", "--map=timestamp=when"]
+    written += ["--map=head=subject", "--map=relation=predicate", "--map=tail=object"]
     told = check_capped(folder, ["--all", *written], ROOMY)
     (wrong,) = told["problems"]
     assert (wrong["file"], wrong["line"], wrong["column"]) == ("interactions.csv", 34, "item_id")
-    assert [t["kind"] for t in told["tables"]] == ["interactions", "items"]
+    assert sorted(t["kind"] for t in told["tables"]) == ["interactions", "items", "relations"]
     uploads.said_within(
         ["mend", str(folder), "--cut=interactions.csv:34", *written], Limits.of_this_server()
     )
     about = check_capped(folder, ["--all", *written], ROOMY)["about"]
     assert about["n_interactions"] == 32 and about["domains"][0]["missing"]["image"] == 0
+    assert "knowledge" in uploads.says(about)
 
     for name in ("", "../x", ".x", "A b", "x" * 65):
         with pytest.raises(DataError, match="cannot name a dataset"):

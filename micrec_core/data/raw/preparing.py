@@ -27,8 +27,8 @@ from micrec_core.data.raw.picture_folder import copy_pictures
 from micrec_core.data.raw.rows import empty_shelf, read_log, read_shelf, split_of
 from micrec_core.data.raw.texts import DESCRIPTION_LIMIT, TITLE_LIMIT
 from micrec_core.data.raw.vectors import write_vectors
-from micrec_core.data.relations import RELATIONS, linked, statements
-from micrec_core.data.schema import MAX_DOMAIN, counted, nearest, quote
+from micrec_core.data.relations import linked, statements
+from micrec_core.data.schema import MAX_DOMAIN, RELATIONS, counted, nearest, quote
 from micrec_core.data.sources import domain_of
 from micrec_core.data.text_table import join_tables
 from micrec_core.data.write import TEXT, table_writer
