@@ -8,10 +8,17 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from micrec_core.graphs.neighbours import Features, inverted_file, normalise_rows
+from micrec_core.graphs.neighbours import nearest as search
 from micrec_core.graphs.neighbours.nearest import nearest
 from micrec_core.graphs.neighbours.nn_descent import descend, offer
 
 KINDS = ("dense", "sparse")
+
+
+@pytest.fixture(autouse=True)
+def no_lists(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cells for sparse rows too, whatever lists would find."""
+    monkeypatch.setattr(search, "ENOUGH", 2.0)
 
 
 def as_kind(matrix: NDArray, kind: str) -> Features:

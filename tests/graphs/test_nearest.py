@@ -110,16 +110,21 @@ def test_ties_go_to_the_lower_row_also_at_the_last_place(kind, queries, anchors,
     seed=st.integers(0, 10**6),
     k=st.integers(1, 6),
     others=st.booleans(),
+    lists=st.booleans(),
 )
-def test_cells_hold_to_the_same_contract(kind, anchors, seed, k, others) -> None:
-    """Ties, rows that lend nothing and rows that are the query: with all cells near, as exact."""
+def test_what_is_not_exact_holds_to_the_same_contract(
+    kind, anchors, seed, k, others, lists
+) -> None:
+    """Ties, rows that lend nothing and rows that are the query: so few are all found, as exact."""
     rng, matrix = np.random.default_rng(seed), np.array(anchors)
     n = len(matrix)
     ok, same = rng.random(n) < 0.8, rng.integers(-1, n, n)
     if not others:
         same = np.where(same < 0, -1, np.arange(n))
     space = as_kind(matrix, kind)
-    found = nearest(space, space, k, anchor_ok=ok, same=same, exact_pairs=0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search, "ENOUGH", 0.0 if lists else 2.0)
+        found = nearest(space, space, k, anchor_ok=ok, same=same, exact_pairs=0)
     check(found, brute(matrix, matrix, k, ok, same))
     assert found.recall == 1.0
 
@@ -129,6 +134,7 @@ def test_the_share_that_was_found_is_told(kind, monkeypatch) -> None:
     rng = np.random.default_rng(3)
     matrix = normalise_rows(rng.normal(size=(1500, 12)).astype(np.float32))
     space, same = as_kind(matrix, kind), np.arange(1500)
+    monkeypatch.setattr(search, "ENOUGH", 2.0)
     monkeypatch.setattr(search, "DESCENTS", 0)
     monkeypatch.setattr(inverted_file, "PROBED", 2)
     monkeypatch.setattr(search, "_CHECKED", 1500)

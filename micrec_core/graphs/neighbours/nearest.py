@@ -1,8 +1,9 @@
 """The k nearest neighbours by cosine, for dense features and for sparse ones.
 
-Exact up to ``EXACT_DENSE`` or ``EXACT_SPARSE`` pairs of rows, and for dense rows on a GPU; above,
-exact among the anchors of nearby cells (``inverted_file``), which finds most of the true ones in a
-fraction of the time. How many is measured on some of the queries and told.
+Exact up to ``EXACT_DENSE`` or ``EXACT_SPARSE`` pairs of rows, and for dense rows on a GPU. Above,
+sparse rows are looked up in lists that are cut (``champions``) where that finds nearly all, and any
+others among the anchors of nearby cells (``inverted_file``), which finds most. How many is measured
+on some of the queries, decides between the two, and is told.
 
 Rows are expected L2-normalised, so a product is a cosine. Neighbours come in descending order of
 similarity, ties by lower row; only positive similarities count, and missing places hold -1.
@@ -24,17 +25,21 @@ from scipy.sparse import csr_matrix
 from micrec_core.compiling import kernel
 from micrec_core.errors import is_out_of_memory
 from micrec_core.graphs.neighbours import Features, Neighbours, inverted_file
+from micrec_core.graphs.neighbours.champions import Champions, Compressed
 from micrec_core.graphs.neighbours.nn_descent import descend, offer
 
 Mask: TypeAlias = NDArray[np.bool_]
 
 # Pairs of queries and anchors up to which all are compared: it takes 54 s of one thread for 100,000
-# dense rows of 128 numbers and 135 s for 200,000 sparse ones of 64 terms. Nearby cells are quicker
-# from 10,000 dense rows and 15,000 sparse profiles on, but on real data they find 88 to 95 % of the
-# neighbours by pictures and 50 to 85 % of those by texts (docs/notes/2026-11-21-speed.md):
-# so much time, once, is the lesser cost.
-EXACT_DENSE, EXACT_SPARSE = 10**10, 4 * 10**10
-# Above: ways in which rows are put into cells, each finding what the others cut apart, and rounds
+# dense rows of 128 numbers and about 45 s for 140,000 text profiles of 64 terms. From there on
+# lists that are cut are quicker and find .97 of the neighbours (docs/notes/2026-11-29-growth.md).
+# Cells are quicker from 10,000 rows on, but find 88 to 95 % of neighbours by pictures and 50 to
+# 85 % of those by texts (docs/notes/2026-11-21-speed.md): so much time, once, is the lesser cost.
+EXACT_DENSE, EXACT_SPARSE = 10**10, 2 * 10**10
+# The share of the true neighbours that lists must find of some queries to be asked for all; cells
+# found less of every kind of sparse rows that was measured.
+ENOUGH = 0.9
+# Else: ways in which rows are put into cells, each finding what the others cut apart, and rounds
 # after that in which neighbours' neighbours are looked at.
 CUTS, DESCENTS = 2, 2
 # Queries of which all true neighbours are looked for, to tell which share was found.
@@ -59,8 +64,7 @@ def nearest(
     queries, anchors : dense [n, dim] or CSR [n, vocabulary], rows L2-normalised or zero
     anchor_ok : bool [n_anchors], rows that may be a neighbour; all by default
     same : int [n_queries], the anchor that *is* the query and is left out, -1 for none
-    exact_pairs : compare all pairs while there are no more of them, else those of nearby cells;
-        a measured number by default
+    exact_pairs : compare all pairs while there are no more of them; a measured number by default
     """
     n = queries.shape[0]
     own = np.full(n, -1, np.int64) if same is None else np.asarray(same, np.int64)
@@ -77,10 +81,16 @@ def nearest(
     most = exact_pairs if exact_pairs is not None else EXACT_DENSE if dense else EXACT_SPARSE
     if n * int(ok.sum()) <= most or (dense and device.startswith("cuda")):
         return search(queries, anchors, ok, own)
-    found = _nearest_in_cells(search, queries, anchors, k, ok, own, device)
     some = np.random.default_rng(_SEED).choice(n, min(n, _CHECKED), replace=False)
     true = search(queries[some], anchors, ok, own[some])
-    return replace(found, recall=_share_found(true.similarity, found.similarity[some]))
+    if not dense:
+        champions = Champions(anchors, ok)
+        recall = _share_found(true, champions.nearest(queries[some], k, own[some]))
+        if recall >= ENOUGH:
+            return replace(champions.nearest(queries, k, own), recall=recall)
+    found = _nearest_in_cells(search, queries, anchors, k, ok, own, device)
+    of_some = Neighbours(found.rows[some], found.similarity[some])
+    return replace(found, recall=_share_found(true, of_some))
 
 
 def _nearest_in_cells(
@@ -110,14 +120,15 @@ def _nearest_in_cells(
     return Neighbours(*descend(anchors, found.rows, found.similarity, DESCENTS))
 
 
-def _share_found(true: NDArray[np.float32], found: NDArray[np.float32]) -> float:
-    """Share of the true neighbours that were found, by similarities [m, k]; 1 without any.
+def _share_found(exact: Neighbours, found: Neighbours) -> float:
+    """Share of the true neighbours that were found, of the same queries; 1 without any.
 
     Of equally near anchors any will do.
     """
+    true = exact.similarity
     count = (true > 0).sum(axis=1)
     last = np.where(true > 0, true, np.inf).min(axis=1, initial=np.inf)
-    hits = np.minimum((found >= last[:, None] - 1e-6).sum(axis=1), count)
+    hits = np.minimum((found.similarity >= last[:, None] - 1e-6).sum(axis=1), count)
     return float(hits.sum() / count.sum()) if count.sum() else 1.0
 
 
@@ -210,32 +221,21 @@ def _nearest_sparse(
     same: NDArray[np.int64],
 ) -> Neighbours:
     anchors = sparse.csr_matrix(sparse.diags(ok.astype(np.float32)) @ anchors)
-    inverted = anchors.tocsc()
     queries = sparse.csr_matrix(queries)
     rows = np.full((queries.shape[0], k), -1, np.int32)
     similarity = np.zeros((queries.shape[0], k), np.float32)
-    _nearest_inverted(
-        queries.indptr,
-        queries.indices,
-        queries.data.astype(np.float32),
-        inverted.indptr,
-        inverted.indices,
-        inverted.data.astype(np.float32),
-        anchors.shape[0],
-        same,
-        rows,
-        similarity,
-    )
+    parts = *Compressed.of(queries), *Compressed.of(anchors.tocsc())
+    _nearest_inverted(*parts, anchors.shape[0], same, rows, similarity)
     return Neighbours(rows, similarity)
 
 
 @kernel(parallel=True, nogil=True, boundscheck=False)
 def _nearest_inverted(
-    q_ptr: NDArray[np.int32],
-    q_ind: NDArray[np.int32],
+    q_ptr: NDArray[np.uint64],
+    q_ind: NDArray[np.uint32],
     q_val: NDArray[np.float32],
-    a_ptr: NDArray[np.int32],
-    a_ind: NDArray[np.int32],
+    a_ptr: NDArray[np.uint64],
+    a_ind: NDArray[np.uint32],
     a_val: NDArray[np.float32],
     n_anchors: int,
     same: NDArray[np.int64],
@@ -250,7 +250,7 @@ def _nearest_inverted(
         for q in range(chunk * n // n_chunks, (chunk + 1) * n // n_chunks):
             for e in range(q_ptr[q], q_ptr[q + 1]):
                 term, weight = q_ind[e], q_val[e]
-                for p in range(a_ptr[term], a_ptr[term + 1]):
+                for p in range(a_ptr[term], a_ptr[term + np.uint32(1)]):
                     scores[a_ind[p]] += weight * a_val[p]
             if same[q] >= 0:
                 scores[same[q]] = 0.0

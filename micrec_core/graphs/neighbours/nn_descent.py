@@ -47,7 +47,7 @@ def descend(
 
 
 @numba.njit(inline="always")
-def _offer(rows, similarity, q, a, value):
+def put(rows, similarity, q, a, value):
     """Put an anchor into the list of a query, if it belongs there."""
     k = rows.shape[1]
     last = k - 1
@@ -78,7 +78,7 @@ def offer(queries, anchors, values, rows, similarity):
             for other in range(rows.shape[1]):
                 known |= rows[q, other] == a
             if not known:
-                _offer(rows, similarity, q, a, values[place, column])
+                put(rows, similarity, q, a, values[place, column])
 
 
 @numba.njit(inline="always")
@@ -110,7 +110,7 @@ def _sparse_round(indptr, indices, data, width, before, rows, similarity):
                         value = np.float32(0.0)
                         for e in range(indptr[a], indptr[a + 1]):
                             value += own[indices[e]] * data[e]
-                        _offer(rows, similarity, q, a, value)
+                        put(rows, similarity, q, a, value)
             for e in range(indptr[q], indptr[q + 1]):
                 own[indices[e]] = 0.0
 
@@ -132,4 +132,4 @@ def _dense_round(features, before, rows, similarity):
                         value = np.float32(0.0)
                         for column in range(features.shape[1]):
                             value += features[q, column] * features[a, column]
-                        _offer(rows, similarity, q, a, value)
+                        put(rows, similarity, q, a, value)
