@@ -28,6 +28,7 @@ from micrec_core.protocols import CURVES, MASKS, PROTOCOLS
 if TYPE_CHECKING:
     from micrec_core.data import Dataset
     from micrec_core.data.dialect import Dialect
+    from micrec_core.running.train import TrainResult
 
 app = typer.Typer(
     add_completion=False,
@@ -51,6 +52,12 @@ SplitBy = Annotated[
 ]
 TestFrom = Annotated[
     str, typer.Option(metavar="DATE|SHARE", help="Of --split-by time, the first of test.")
+]
+Tune = Annotated[
+    int, typer.Option(help="First search for settings by so many trainings (needs optuna).")
+]
+Together = Annotated[
+    int, typer.Option(help="Processes that share one training, each with a part of its rows.")
 ]
 Preset = Annotated[
     str,
@@ -303,9 +310,8 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last epoch.")] = False,
     umap: Annotated[bool, typer.Option(help="Lay snapshots out by UMAP too.")] = True,
     baselines: Beside = True,
-    tune: Annotated[
-        int, typer.Option(help="First search for settings by so many trainings (needs optuna).")
-    ] = 0,
+    tune: Tune = 0,
+    workers: Together = 1,
     cache: Cache = None,
     as_json: Json = False,
 ) -> None:
@@ -331,18 +337,19 @@ def train(
         },
         changes(set_),
     )
-    from micrec_core.running.tune import train_tuned
+    from micrec_core.cli.helpers import train_together
     from micrec_core.training.prepare import reading_of
 
     dialect = dialect_of(tables)
     data = _read_as(path, dialect, **asdict(reading_of(settings))) if dialect else path
     with Progress() as progress:
-        done = train_tuned(
-            data, out, settings, tune, device=device, resume=resume, progress=progress,
+        done = train_together(
+            workers, data, out, settings, tune, device=device, resume=resume, progress=progress,
             cache=cache or _cache(), umap=umap, baselines=baselines,
         )  # fmt: skip
-    end = f"{done.run}, best epoch {done.best_epoch}, {done.seconds:.0f} s"
-    lines = [*metric_lines(done.metrics), MASKS[mask], end]
+    if done is None:  # this process has helped another one, which answers
+        return
+    lines = [*metric_lines(done.metrics), MASKS[mask], _in_short(done)]
     answer(as_json, asdict(done) | {"run": str(done.run)}, lines)
 
 
@@ -592,3 +599,7 @@ def _cache() -> Path | None:
     from micrec_core.training.prepare import cache_folder
 
     return cache_folder()
+
+
+def _in_short(done: TrainResult) -> str:
+    return f"{done.run}, best epoch {done.best_epoch}, {done.seconds:.0f} s"

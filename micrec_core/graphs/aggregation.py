@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -92,11 +93,38 @@ class NeighbourRows:
         return F.embedding_bag(self.near, x, per_sample_weights=weights, mode="sum")
 
 
+@dataclass(frozen=True)
+class Brought:
+    """A constant matrix whose columns are the rows that ``bring`` gives of the table at hand.
+
+    Attributes
+    ----------
+    matrix : [n_rows, n_brought]
+    bring : differentiable, [n_cols, dim] -> [n_brought, dim]
+    """
+
+    matrix: SparseMatrix | NeighbourRows
+    bring: Callable[[Tensor], Tensor]
+
+    def take(self, rows: Tensor) -> Brought:
+        """Some rows of neighbours, int64 [n]."""
+        assert isinstance(self.matrix, NeighbourGraph | NeighbourRows)
+        return Brought(self.matrix.take(rows), self.bring)
+
+    def __matmul__(self, x: Tensor) -> Tensor:
+        """[n_cols, dim] -> [n_rows, dim]."""
+        return self.matrix @ self.bring(x)
+
+
+# Whoever may be asked what neighbours send.
+Neighbourhood = NeighbourGraph | NeighbourRows | Brought
+
+
 def aggregate(
     start: Tensor,
     senders: Tensor,
     weight: Tensor,
-    graph: NeighbourGraph | NeighbourRows,
+    graph: SparseMatrix | NeighbourRows | Brought,
     content: Tensor | None = None,
     share: Tensor | None = None,
 ) -> Tensor:
@@ -108,6 +136,8 @@ def aggregate(
     senders : [n_senders, dim]; may be ``start`` itself
     weight, share : [n]
     """
+    if isinstance(graph, Brought):
+        return aggregate(start, graph.bring(senders), weight, graph.matrix, content, share)
     tables = [x for x in (start, senders, content) if x is not None]
     if isinstance(graph, NeighbourGraph) and fast.takes(*tables):
         return fast.aggregate(start, senders, weight, graph, content, share)

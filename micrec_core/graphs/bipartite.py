@@ -15,6 +15,7 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
+from micrec_core.graphs.aggregation import Brought
 from micrec_core.graphs.sparse import Pattern, SparseMatrix
 
 _LOW = 0xFFFFFFFF  # the lower 32 bits
@@ -128,7 +129,7 @@ class BipartiteGraph:
         matrix = SparseMatrix(pattern, values, self._thin)
         return matrix, matrix.T
 
-    def normalised(self, degree: tuple[Tensor, Tensor]) -> tuple[SparseMatrix, ...]:
+    def normalised(self, degree: tuple[Tensor, Tensor]) -> tuple[SparseMatrix | Brought, ...]:
         """``scaled`` by D^-1/2, kept for as long as it is asked of the same degrees."""
         asked = [(d, d._version) for d in degree]
         known = self._normalised

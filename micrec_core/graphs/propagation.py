@@ -9,17 +9,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeGuard
 
 import torch
 from torch import Tensor
 
 from micrec_core.graphs import fast
+from micrec_core.graphs.aggregation import Brought
 from micrec_core.graphs.bipartite import BipartiteGraph, Dropout
 from micrec_core.graphs.gathering import take, takeable
 from micrec_core.graphs.sparse import SparseMatrix
 
 Pair = tuple[Tensor, Tensor]
-Steps = tuple[SparseMatrix, ...]
+Steps = tuple[SparseMatrix | Brought, ...]
 
 
 def normalised(
@@ -66,12 +68,13 @@ def light_gcn_rows(
     *rows: Sequence[Tensor],
 ) -> list[list[Tensor]]:
     """Rows of what ``light_gcn`` gives: by each list of users and of items, int64 [n], [n, dim]."""
-    if layers == 0 or not fast.takes(users, items):
+    steps = _steps(graph, degree, None)
+    if layers == 0 or not _compiled(steps, users, items):
         final = light_gcn(graph, degree, users, items, layers)
         return [take(takeable(table), *lists) for table, lists in zip(final, rows, strict=True)]
     # Each row once, and the mean of these alone.
     asked = [torch.unique(torch.cat(list(lists)), return_inverse=True) for lists in rows]
-    steps, distinct = _steps(graph, degree, None), [one for one, _ in asked]
+    distinct = [one for one, _ in asked]
     sums = fast.layer_sums(users, items, steps, layers, distinct)
     found = []
     for d, (one, places) in enumerate(asked):
@@ -88,13 +91,18 @@ def _means(degree: Pair, layers: int) -> Pair:
 
 def _sums(steps: Steps, users: Tensor, items: Tensor, layers: int) -> Pair:
     """The sum of 0 to ``layers`` steps."""
-    if layers > 0 and fast.takes(users, items):
+    if layers > 0 and _compiled(steps, users, items):
         return fast.layer_sums(users, items, steps, layers)
     sum_users, sum_items = users, items
     for _ in range(layers):
         users, items = steps[0] @ items, steps[1] @ users
         sum_users, sum_items = sum_users + users, sum_items + items
     return sum_users, sum_items
+
+
+def _compiled(steps: Steps, *tables: Tensor) -> TypeGuard[tuple[SparseMatrix, ...]]:
+    """Whether a kernel takes over: not where rows have to be brought between two steps."""
+    return all(isinstance(step, SparseMatrix) for step in steps) and fast.takes(*tables)
 
 
 def _steps(graph: BipartiteGraph, degree: Pair, drop: Dropout | None) -> Steps:

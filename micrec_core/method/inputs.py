@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 
-from micrec_core.graphs.aggregation import NeighbourGraph, NeighbourRows
+from micrec_core.graphs.aggregation import NeighbourGraph, Neighbourhood
 from micrec_core.graphs.bipartite import BipartiteGraph
 from micrec_core.graphs.neighbours import Neighbours
 from micrec_core.graphs.sparse import SparseMatrix
@@ -51,7 +51,7 @@ class Side:
 
     content: dict[str, Tensor]
     has: Tensor
-    neighbours: Mapping[str, NeighbourGraph | NeighbourRows]
+    neighbours: Mapping[str, Neighbourhood]
     signals: Tensor
     unseen: Tensor
     degree: Tensor

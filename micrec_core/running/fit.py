@@ -24,7 +24,7 @@ from micrec_core.answering.answers import (
 )
 from micrec_core.baselines import Baseline, ClosedForm
 from micrec_core.data.progress import Progress, silent
-from micrec_core.errors import RunError
+from micrec_core.errors import ConfigError, RunError
 from micrec_core.evaluation.metrics import ranking_metrics
 from micrec_core.evaluation.questions import Question
 from micrec_core.method.micrec import MICRec
@@ -35,6 +35,8 @@ from micrec_core.training.build import build_any
 from micrec_core.training.checkpoint import load_checkpoint
 from micrec_core.training.prepare import Prepared
 from micrec_core.training.trainer import OnEpoch, Trainer, Validate
+from micrec_core.training.workers.shared_trainer import ALONE, SharedTrainer
+from micrec_core.training.workers.team import Team
 
 _CUTOFF = 20
 _SEED = 0
@@ -71,6 +73,7 @@ def fit(
     resume: bool = False,
     snapshots: Snapshots | None = None,
     film: Film | None = None,
+    team: Team | None = None,
 ) -> Fitted:
     """Train the model that the settings name, or solve it.
 
@@ -81,13 +84,14 @@ def fit(
     resume : go on from the checkpoint, where there is one
     snapshots : taken of chosen epochs; what they tell of alignment joins the records
     film : taken at chosen steps
+    team : who trains with this process, which is its first
     """
     settings = prepared.settings
     model = build_any(settings.model, prepared.inputs, settings.seed)
     questions = validation_questions(prepared, prepared.training.validation_users)
     if isinstance(model, ClosedForm):
         progress(label, 0, 0)
-        solved = _solved(model, prepared, questions)
+        solved = _solved(model, prepared, questions, team)
         on_epoch({"epoch": 0, "seconds": solved.seconds})
         return solved
     if snapshots is not None and 0 not in set(snapshots.alignment["epoch"]):
@@ -117,9 +121,8 @@ def fit(
         on_epoch(record)
         progress(label, record["epoch"], epochs)
 
-    trainer = make_trainer(prepared, model, check, told, checkpoint, film)
-    if resume and checkpoint is not None:
-        load_checkpoint(checkpoint, trainer)
+    trainer = make_trainer(prepared, model, check, told, checkpoint, film, team)
+    _start(trainer, resume, team)
     progress(label, trainer.state.epoch, epochs)
     state = trainer.fit()
     if isinstance(model, Baseline):
@@ -131,10 +134,33 @@ def fit(
     return Fitted(answerer, state.best_epoch, seconds, state.best_score)
 
 
-def _solved(model: ClosedForm, prepared: Prepared, questions: Sequence[Question]) -> Fitted:
+def _solved(
+    model: ClosedForm, prepared: Prepared, questions: Sequence[Question], team: Team | None
+) -> Fitted:
+    if team is not None:
+        raise ConfigError(ALONE)
     seconds = solve(model, prepared)
     answerer = answerer_of(prepared, model)
     return Fitted(answerer, 0, seconds, validate(answerer, questions)["score"])
+
+
+def helping_trainer(prepared: Prepared, team: Team, checkpoint: Path) -> Trainer:
+    """The trainer by which another than the first of a team takes part in a ``fit``."""
+    settings = prepared.settings
+    model = build_any(settings.model, prepared.inputs, settings.seed)
+    if isinstance(model, ClosedForm):
+        raise ConfigError(ALONE)
+    trainer = make_trainer(prepared, model, lambda own: {}, checkpoint=checkpoint, team=team)
+    _start(trainer, False, team)
+    return trainer
+
+
+def _start(trainer: Trainer, resume: bool, team: Team | None) -> None:
+    """Put a trainer where it goes on from; of a team the first one says whether it does."""
+    if team is not None:
+        resume = bool(team.told(float(resume)))
+    if resume and trainer.checkpoint is not None:
+        load_checkpoint(trainer.checkpoint, trainer)
 
 
 def make_trainer(
@@ -144,19 +170,15 @@ def make_trainer(
     on_epoch: OnEpoch | None = None,
     checkpoint: Path | None = None,
     film: Film | None = None,
+    team: Team | None = None,
 ) -> Trainer:
-    """A trainer at its start."""
-    return Trainer(
-        model,
-        prepared.inputs,
-        [part.train for part in prepared.split.domains],
-        prepared.training,
-        prepared.settings.seed,
-        validate,
-        on_epoch,
-        checkpoint,
-        None if film is None else film.look,
-    )
+    """A trainer at its start; of a team it takes no film, for which all would have to stop."""
+    edges = [part.train for part in prepared.split.domains]
+    known = prepared.inputs, edges, prepared.training, prepared.settings.seed
+    if team is not None:
+        return SharedTrainer(team, model, *known, validate, on_epoch, checkpoint)
+    look = None if film is None else film.look
+    return Trainer(model, *known, validate, on_epoch, checkpoint, look)
 
 
 def parameters(model: Model) -> dict[str, NDArray[np.float32]]:

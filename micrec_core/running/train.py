@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from micrec_core.config import RunSettings
 from micrec_core.data import Dataset
 from micrec_core.data.progress import Progress, silent
 from micrec_core.evaluation.leaks import require_disjoint
+from micrec_core.evaluation.parallel import sharing_cores
 from micrec_core.method.inductive import encode
 from micrec_core.modalities.registry import nouns
 from micrec_core.names import CATALOGUE, MICREC, PARAMETERS, SUMMARY, TUNING, WEIGHTS
@@ -22,7 +25,7 @@ from micrec_core.running.catalogue import catalogue_frame
 from micrec_core.running.cost import Clock
 from micrec_core.running.ending import marked_at_its_end, stop_on_sigterm
 from micrec_core.running.film import Film
-from micrec_core.running.fit import Fitted, fit, parameters
+from micrec_core.running.fit import Fitted, fit, helping_trainer, parameters
 from micrec_core.running.frames import headline, own_frames
 from micrec_core.running.record import first_info, neighbour_recall, require_same
 from micrec_core.running.snapshots import Snapshots
@@ -38,6 +41,10 @@ from micrec_core.training.prepare import (
     prepare,
     require_acting,
 )
+from micrec_core.training.workers.team import Team
+from micrec_core.version import __version__
+
+Gather = Callable[[], AbstractContextManager[Team | None]]
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,7 @@ def train_run(
     umap: bool = True,
     baselines: bool = True,
     tuning: pd.DataFrame | None = None,
+    team: Gather = nullcontext,
 ) -> TrainResult:
     """Train, evaluate and write a run; one of a baseline has nothing that serves it.
 
@@ -82,6 +90,7 @@ def train_run(
     umap : lay snapshots out by UMAP too, where umap-learn is installed
     baselines : set cheap baselines beside a MICRec (``running.beside``)
     tuning : what was tried before these settings were found (``running.tune``), to be kept
+    team : gathers who trains with this process, once features are encoded; nobody by default
 
     Raises
     ------
@@ -108,23 +117,65 @@ def train_run(
             progress(f"encoding {nouns()}", 0, 0)
             with clock.part("encode"):
                 material = encode_material(dataset, split, settings, device, cache)
-            progress("finding neighbours", 0, 0)
-            with clock.part("neighbours"):
-                prepared = prepare(material, settings, device)
-            encoders = {m: e.label for m, e in prepared.features.encoders.items()}
-            names = [domain.name for domain in dataset.domains]
-            recall = neighbour_recall(names, prepared.knowledge)
-            writer.update(encoders=encoders, neighbour_recall=recall)
-            with clock.training(device):
-                aligned = not settings.model.is_baseline
-                snapshots = Snapshots(writer, prepared) if aligned else None
-                film = Film(snapshots, whole=not resume) if snapshots is not None else None
-                fitted = _fit(writer, prepared, snapshots, film, resume, progress)
+            with team() as others, sharing_cores(1 if others is None else others.here):
+                progress("finding neighbours", 0, 0)
+                with clock.part("neighbours"):
+                    prepared = prepare(material, settings, device)
+                encoders = {m: e.label for m, e in prepared.features.encoders.items()}
+                names = [domain.name for domain in dataset.domains]
+                recall = neighbour_recall(names, prepared.knowledge)
+                writer.update(encoders=encoders, neighbour_recall=recall)
+                if others is not None:
+                    writer.update(workers=others.size)
+                with clock.training(device):
+                    aligned = not settings.model.is_baseline
+                    snapshots = Snapshots(writer, prepared) if aligned else None
+                    alone = not resume and others is None
+                    film = Film(snapshots, whole=alone) if snapshots is not None else None
+                    fitted = _fit(writer, prepared, snapshots, film, resume, progress, others)
             beside = Beside([])
             if baselines and settings.model.name == MICREC:
                 with clock.part("baselines"):
                     beside = solved_beside(prepared, fitted.seconds, progress)
             return _write(writer, prepared, fitted, snapshots, film, beside, umap, clock, progress)
+
+
+def help_train(
+    data: Dataset | Path | str,
+    out: Path | str,
+    settings: RunSettings,
+    *,
+    device: str = "auto",
+    cache: Path | None = None,
+    team: Gather,
+) -> None:
+    """Take part in the training of a ``train_run`` that the first of the team makes and writes.
+
+    Raises
+    ------
+    DataError, ConfigError
+        As of ``train_run``.
+    RunError
+        Another worker is gone, or was told of other data or settings.
+    """
+    with stop_on_sigterm(), team() as others:
+        assert others is not None
+        device = choose_device(device)
+        dataset, split = load_dataset(data, settings)
+        settings = settings.suited(split.per_user)
+        material = encode_material(dataset, split, settings, device, cache)
+        with sharing_cores(others.here):
+            prepared = prepare(material, settings, device)
+            others.require_same(_told(prepared))
+            trainer = helping_trainer(prepared, others, Path(out) / SCRATCH)
+            # Only this worker's rows are left.
+            del dataset, split, material, prepared
+            trainer.fit()
+
+
+def _told(prepared: Prepared) -> str:
+    """What all workers of a training must have been told alike."""
+    return f"{prepared.dataset.fingerprint} {prepared.settings.model_dump_json()} {__version__}"
 
 
 def _fit(
@@ -134,6 +185,7 @@ def _fit(
     film: Film | None,
     resume: bool,
     progress: Progress,
+    team: Team | None,
 ) -> Fitted:
     """Fit, the run's history and checkpoint kept; seconds of what was done before it count too."""
     before = live_history(writer.path)
@@ -146,9 +198,11 @@ def _fit(
         told.append(record["epoch"])
         writer.append_history(record)
 
+    if team is not None:
+        team.require_same(_told(prepared))
     fitted = fit(
         prepared, progress, on_epoch=on_epoch, checkpoint=writer.path / SCRATCH, resume=resume,
-        snapshots=snapshots, film=film,
+        snapshots=snapshots, film=film, team=team,
     )  # fmt: skip
     if len(before):
         kept = before["epoch"] < min(told, default=float("inf"))

@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 STATE, TENSORS = "state-{}.json", "tensors-{}.safetensors"
 # So that a damaged one costs an epoch and not the training.
 KEPT = 2
+ADAM = "adam."
 _SUM = "sha256"
 _DAMAGED = (OSError, ValueError, LookupError, RuntimeError, TypeError, SafetensorError)
 
@@ -44,7 +45,10 @@ def save_checkpoint(folder: Path, trainer: Trainer) -> None:
     tensors |= {f"best.{k}": v for k, v in state.best.items()}
     tensors |= {f"average.{k}": v for k, v in trainer.average.mean.items()}
     for index, slots in trainer.optimiser.state_dict()["state"].items():
-        tensors |= {f"adam.{index}.{slot}": value for slot, value in slots.items()}
+        tensors |= {f"{ADAM}{index}.{slot}": value for slot, value in slots.items()}
+    tensors = trainer.whole(tensors)
+    if not tensors:
+        return
     tensors |= {name: generator.get_state() for name, generator in _generators(trainer).items()}
     record = {
         "tensors": name,
@@ -132,7 +136,7 @@ def _restore_from(path: Path, trainer: Trainer) -> None:
     )
     if not checked:
         raise ValueError("its checksum is of other content")
-    tensors = load_file(file)
+    tensors = trainer.part(load_file(file))
     generators = {name: tensors.pop(name) for name in _generators(trainer)}
     model = _under(tensors, "model.")
     trainer.model.load_state_dict(model)
@@ -180,7 +184,7 @@ def _restore(optimiser: torch.optim.Optimizer, slots: dict[int, dict[str, torch.
 
 def _adam_slots(tensors: dict[str, torch.Tensor]) -> dict[int, dict[str, torch.Tensor]]:
     slots: dict[int, dict[str, torch.Tensor]] = {}
-    for key, value in _under(tensors, "adam.").items():
+    for key, value in _under(tensors, ADAM).items():
         index, slot = key.split(".", 1)
         slots.setdefault(int(index), {})[slot] = value
     return slots

@@ -88,14 +88,36 @@ class Trainer:
         self.users = [torch.from_numpy(e.user).long().to(device) for e in edges]
         self.items = [torch.from_numpy(e.item).long().to(device) for e in edges]
         trained = [torch.unique(items) for items in self.items]
-        self.objective: Objective | BaselineObjective = (
-            BaselineObjective(model, inputs, settings, trained)
-            if isinstance(model, Baseline)
-            else Objective(model, inputs, settings, trained)
-        )
+        self.objective = self.make_objective(trained)
         self.optimiser = _optimiser(model, settings)
         self.average = ParameterAverage(model, settings.average)
         self.state = TrainState()
+
+    # What several processes do otherwise (``training.workers``) ---------------------------------
+
+    def make_objective(self, trained: list[Tensor]) -> Objective | BaselineObjective:
+        """The loss of a step; ``trained``: items with train interactions, per domain."""
+        known = self.inputs, self.settings, trained
+        if isinstance(self.model, Baseline):
+            return BaselineObjective(self.model, *known)
+        return Objective(self.model, *known)
+
+    def added(self, terms: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The terms of a step, of all processes that take it together."""
+        return terms
+
+    def share_gradients(self) -> None:
+        """Give every process the whole gradient of what it steps on."""
+
+    def whole(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        """What a checkpoint holds of tensors by their names; nothing where another one writes."""
+        return tensors
+
+    def part(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        """What this process takes of a checkpoint's tensors."""
+        return tensors
+
+    # The loop ----------------------------------------------------------------------------------
 
     def fit(self) -> TrainState:
         """Train to the last epoch or until validation stops improving; leaves the best in place.
@@ -185,10 +207,12 @@ class Trainer:
         terms = self.objective(batches, drops if dropping else None, self.drawing)
         loss = torch.stack(list(terms.values())).sum()
         told = {name: term.detach() for name, term in terms.items()} | {TOTAL: loss.detach()}
+        told = self.added(told)
         if self.on_host:  # before a parameter changes
             self._check_finite({name: float(term) for name, term in told.items()}, step)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
+        self.share_gradients()
         self.optimiser.step()
         self.average.update()
         return told

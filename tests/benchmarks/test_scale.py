@@ -10,6 +10,7 @@ import pytest
 
 from micrec_core.benchmarks import BENCHMARKS, Options, run_benchmarks
 from micrec_core.benchmarks.measure import Report
+from tests.benchmarks import machines
 from tests.benchmarks.arithmetic import PLANS, World, table, total, training
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "scale.md"
@@ -19,6 +20,20 @@ def test_the_page_holds_the_table() -> None:
     text = PAGE.read_text(encoding="utf-8")
     assert table() in text
     assert all(f"| {name} |" in text for name in PLANS)
+
+
+def test_the_page_holds_what_machines_send_and_hold() -> None:
+    assert machines.table() in PAGE.read_text(encoding="utf-8")
+
+
+def test_more_machines_hold_less_each_and_ask_no_more_than_there_is() -> None:
+    world = machines.TEXT
+    held = [machines.held(world, n) for n in (2, 8, 64, 256)]
+    assert held == sorted(held, reverse=True)
+    for n in (2, 8, 64):
+        rows = machines.most(world, n)
+        assert rows.graph <= world.rows * (1 - 1 / n) + 1
+        assert rows.graph <= 2 * world.edges / n
 
 
 def test_parameters_are_a_vector_a_row() -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from micrec_core.cli.helpers import starter
+from micrec_core.cli.helpers import starter, team, train_together
+from micrec_core.config import RunSettings
 from micrec_core.errors import ConfigError
 from micrec_core.evaluation import parallel
 from micrec_core.evaluation.parallel import VARIABLES
@@ -51,3 +53,21 @@ def test_one_worker_and_helpers_start_none(started) -> None:
     assert started == []
     with pytest.raises(ConfigError, match="--workers is 1 or more, and not 0"):
         starter(0, helper=False)
+
+
+def test_one_process_trains_alone_and_none_or_another_number_than_there_is_are_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    with team(1) as alone:
+        assert alone is None
+    with pytest.raises(ConfigError, match="--workers is 1 or more, and not 0"):
+        team(0).__enter__()
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    with pytest.raises(ConfigError, match="--workers is 2 where WORLD_SIZE is 3"):
+        team(2).__enter__()
+
+
+def test_several_do_not_search_for_settings(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--tune trains again and again with one process"):
+        train_together(2, tmp_path, tmp_path, RunSettings(), 5, device="cpu", cache=None)

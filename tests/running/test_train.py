@@ -19,6 +19,7 @@ import pandas as pd
 import pytest
 
 from micrec_core.answering.answers import answerer_of
+from micrec_core.cli import main
 from micrec_core.comparing.variants import train_variants
 from micrec_core.config import RunSettings, TrainSettings
 from micrec_core.data import TEST, read_dataset
@@ -80,6 +81,26 @@ def inductive(place: Path) -> TrainResult:
 @pytest.fixture(scope="module")
 def run(inductive: TrainResult) -> Run:
     return open_run(inductive.run)
+
+
+def test_two_processes_make_the_run_of_one(place, known, monkeypatch) -> None:
+    words = [
+        "train", str(place / "tiny"), "--out", str(place / "two"), "--epochs", str(EPOCHS),
+        *(word for key, value in SHORT.items() for word in ("--set", f"{key}={value}")),
+        "--device", "cpu", "--cache", str(place / "cache"), "--no-umap", "--no-baselines",
+        "--workers", "2",
+    ]  # fmt: skip
+    # The helper is started with the words of this command line.
+    monkeypatch.setattr(sys, "argv", ["micrec", *words])
+    monkeypatch.setenv("GLOO_SOCKET_IFNAME", "")
+    for name, value in ONE_THREAD.items():
+        monkeypatch.setenv(name, value)
+    assert main(words) == 0
+    one, two = open_run(known.run), open_run(place / "two")
+    assert two.info.get("workers") == 2 and one.info.get("workers") is None
+    parameters, found = (run.tensors("model.safetensors") for run in (one, two))
+    for name, value in parameters.items():
+        np.testing.assert_allclose(found[name], value, rtol=0, atol=1e-5, err_msg=name)
 
 
 def test_a_run_has_every_file_of_the_contract(run: Run) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ from micrec_core.training.trainer import Trainer
 from tests.method import worlds
 
 QUICK = worlds.QUICK | {"new_items_batch": 32, "contrast_batch": 8}
+
+Start = Callable[..., list[Any]]
 
 
 @pytest.fixture(scope="session")
@@ -69,3 +73,43 @@ def same() -> Callable[[dict[str, torch.Tensor], dict[str, torch.Tensor]], bool]
         return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
 
     return compare
+
+
+@pytest.fixture(scope="session")
+def start() -> Start:
+    """``start(n, cases, folder)``: so many workers; their processes, when all have ended."""
+    from tests.training.sharing import work
+
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.training.sharing"])
+
+    def run(size: int, cases: list[Any], folder: Path) -> list[Any]:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = str(free.getsockname()[1])
+        shared = {"WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+        processes = [
+            context.Process(target=work, args=(shared | {"RANK": str(rank)}, cases, str(folder)))
+            for rank in range(size)
+        ]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join(250)
+            assert process.exitcode is not None, "a worker waits for ever"
+        return processes
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def shared(start: Start, tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+    """What two and three workers made of ``sharing.CASES`` and ``STEP``, by their number."""
+    from tests.training.sharing import CASES, STEP
+
+    found = {}
+    for size in (2, 3):
+        found[size] = tmp_path_factory.mktemp(f"workers-{size}")
+        cases = [*CASES, STEP] if size == 2 else CASES[1:2]
+        assert all(p.exitcode == 0 for p in start(size, cases, found[size]))
+    return found

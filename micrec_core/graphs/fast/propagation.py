@@ -17,8 +17,10 @@ from torch import Tensor
 from micrec_core.graphs.fast.sums import sum_rows
 
 if TYPE_CHECKING:
-    from micrec_core.graphs.propagation import Pair, Steps
+    from micrec_core.graphs.propagation import Pair
     from micrec_core.graphs.sparse import SparseMatrix
+
+    Steps = tuple[SparseMatrix, ...]
 
 
 def layer_sums(
