@@ -39,6 +39,9 @@ def degree_curves(degrees: Mapping[str, NDArray[np.integer]], title: str) -> go.
     most = max((int(np.max(values, initial=1)) for values in degrees.values()), default=1)
     # Below two powers of ten these alone would leave an axis with one or two ticks.
     ticks = 1 if most >= 100 else "D2"
+    # Of a single step Plotly would draw to a thousand percent.
+    least = min((float(np.min(trace.y)) for trace in figure.data), default=1.0)
+    figure.update_yaxes(range=[np.log10(min(least, 0.5)) - 0.1, 0.1])
     figure.update_xaxes(type="log", title_text=title, dtick=ticks)
     figure.update_yaxes(
         type="log", title_text="Share with at least so many", tickformat="~%", dtick="D2"

@@ -411,3 +411,11 @@ def test_models_that_a_claim_names_are_drawn_though_others_find_more() -> None:
     drawn, said = low_degree.foremost(rows, claim)  # type: ignore[arg-type]
     assert drawn["model"].tolist() == ["micrec", "a", "b", "d"]
     assert "3 of 4 other models: those the claim names" in said
+
+
+def test_no_share_is_drawn_above_all_of_them():
+    from micrec_core.figures.data import degree_curves
+
+    for degrees in (np.full(8, 3), np.arange(1, 200)):
+        low, high = degree_curves({"Food": degrees}, "Interactions").layout.yaxis.range
+        assert low < np.log10(min(1.0, 1 / 2)) and 0 < high < np.log10(2)
