@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from micrec_core.errors import DataError
@@ -19,6 +20,8 @@ from micrec_core.ui.state import TOOK_BACK, MadeUp, session
 from micrec_core.ui.widgets import choose_domain, named, plain, problem
 
 _GALLERY = 12
+# Items of a list that are on the first screen.
+_LOOK = 3
 _PICTURE_BYTES = 10 * 2**20
 _TEXT = 500
 _BETWEEN = "~"
@@ -46,11 +49,13 @@ def into_address() -> None:
     say("says", [made.text] if made.touched and made.text.strip() else [])
 
 
-def _take_persona(persona: dict[str, Any], touched: bool = True) -> None:
+def _made_of(persona: dict[str, Any], **more: Any) -> MadeUp:
     likes = {d: [str(i) for i in ids] for d, ids in (persona.get("likes") or {}).items()}
-    made = session().made
-    text = persona.get("text") or ""
-    session().made = MadeUp(likes, text, persona=persona["name"], touched=touched, lists=made.lists)
+    return MadeUp(likes, persona.get("text") or "", persona=persona["name"], **more)
+
+
+def _take_persona(persona: dict[str, Any], touched: bool = True) -> None:
+    session().made = _made_of(persona, touched=touched, lists=session().made.lists)
     st.session_state["cold_text"] = session().made.text
 
 
@@ -85,7 +90,8 @@ def start_from(opened: Opened) -> None:
     personas = serve.personas(opened)
     if personas and session().made.is_empty and not session().made.touched:
         # A first-time visitor sees lists at once instead of an empty page.
-        _take_persona(personas[0], touched=False)
+        first = _first(opened.run.key, opened, personas)
+        _take_persona(personas[first], touched=False)
     st.markdown("**Start from someone**" if personas else "**Make up someone**")
     with st.container(horizontal=True, gap="small"):
         for place, persona in enumerate(personas):
@@ -107,6 +113,24 @@ def start_from(opened: Opened) -> None:
     sentence = next((p["sentence"] for p in personas if p["name"] == session().made.persona), None)
     if sentence:
         st.caption(plain(sentence))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _first(key: str, _opened: Opened, _personas: list[dict[str, Any]]) -> int:
+    """Whose lists begin best for a first look: with most items that have a title and a picture."""
+    model, whole = serve.recommender(_opened), []
+    for persona in _personas:
+        user, seen = serve.made_up_user(model, _made_of(persona)), 0
+        for domain in _opened.labels:
+            rows = [item(_opened, domain, str(i)) for i in model.recommend(user, domain, k=_LOOK)
+                    .items["item_id"]]  # fmt: skip
+            seen += sum(map(_is_whole, rows))
+        whole.append(seen)
+    return whole.index(max(whole))
+
+
+def _is_whole(row: pd.Series | None) -> bool:
+    return row is not None and bool(row["title"]) and isinstance(row.get("thumbnail"), bytes)
 
 
 def likes_of(opened: Opened) -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from micrec_core.bundled import BASE as ROOT
+from micrec_core.names import CATALOGUE
 from micrec_core.report.export import report
 from micrec_core.runs import open_run
 from micrec_core.ui.navigation import SECTIONS
@@ -103,3 +104,14 @@ def test_an_explanation_adds_up(open_page):
     line = next(part for part in said.splitlines() if "contributions add up to" in part)
     total, score = line.split("add up to ")[1].split("; the score is ")
     assert float(total) == pytest.approx(float(score.split(" ")[0].rstrip(".")), abs=2e-4)
+
+
+def test_the_first_look_at_the_bundled_run_has_titles_and_pictures(monkeypatch, tmp_path):
+    monkeypatch.setenv("MICREC_RUNS", str(tmp_path))
+    test = at_address("cold_start")
+    healthy(test)
+    shown = [t.value.partition(". ") for t in test.text]
+    first = [title for place, _, title in shown if place in ("1", "2", "3")][:6]
+    items = open_run(ROOT / "assets" / "runs" / "sample").frame(CATALOGUE)
+    pictured = set(items.loc[items["thumbnail"].notna(), "title"])
+    assert len(first) == 6 and set(first) <= pictured, first
