@@ -47,7 +47,7 @@ class Vector(NamedTuple):
 
     def through(self, matrix: csr_matrix) -> Vector:
         """The product with a matrix [n, m]: a vector of m numbers."""
-        kernel, n = _kernel(), matrix.shape[1]
+        kernel, n = walk(), matrix.shape[1]
         if kernel is not None:
             at, values = kernel.through(self.at, self.values, matrix)
             return Vector(at, values, n)
@@ -60,7 +60,7 @@ class Vector(NamedTuple):
 
     def onto(self, matrix: csr_matrix, out: NDArray[np.float64]) -> None:
         """Add the product with a matrix to [m] numbers."""
-        kernel = _kernel()
+        kernel = walk()
         if kernel is not None:
             kernel.onto(self.at, self.values, matrix, out)
         else:
@@ -89,8 +89,8 @@ class Vector(NamedTuple):
         return found
 
 
-def _kernel() -> Any:
-    """The kernel, where somebody loaded it."""
+def walk() -> Any:
+    """The module of the kernels, where somebody loaded it."""
     return sys.modules.get("micrec_core.graphs.walk")
 
 

@@ -1,4 +1,4 @@
-"""The kernel for a sparse vector through a sparse matrix (``graphs.vector``)."""
+"""Kernels of one sparse vector: through a sparse matrix (``graphs.vector``), or with its rows."""
 
 # What numba compiles has its types inferred by numba.
 # mypy: disable-error-code="no-untyped-def"
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
+from scipy.sparse import csc_matrix, csr_matrix
 
 from micrec_core.compiling import kernel
 
@@ -35,6 +35,16 @@ def onto(
 ) -> None:
     """``out`` += the product."""
     _onto(*_places(at, matrix), values, matrix.data, out)
+
+
+def add_lists(
+    space: csc_matrix,
+    terms: NDArray[np.integer],
+    values: NDArray[np.float32],
+    scores: NDArray[np.float32],
+) -> None:
+    """``scores`` [n] += space [n, vocabulary] times a vector of these terms, each in turn."""
+    _add_lists(space.indptr, space.indices, space.data, terms, values, scores)
 
 
 def _places(at: NDArray[np.integer], matrix: csr_matrix) -> tuple[NDArray[np.uint32], ...]:
@@ -65,3 +75,10 @@ def _onto(at, starts, columns, values, data, out):
         weight = values[row]
         for place in range(starts[at[row]], starts[at[row] + 1]):
             out[columns[place]] += weight * data[place]
+
+
+@kernel(nogil=True)
+def _add_lists(starts, rows, data, terms, values, scores):
+    for at in range(terms.shape[0]):
+        for place in range(starts[terms[at]], starts[terms[at] + 1]):
+            scores[rows[place]] += values[at] * data[place]

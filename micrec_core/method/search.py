@@ -14,8 +14,12 @@ from scipy import sparse
 
 from micrec_core.features import FeatureMatrix
 from micrec_core.graphs.neighbours import STRONGEST_TERMS, Features
+from micrec_core.graphs.vector import walk
 
 Floats: TypeAlias = NDArray[np.float32]
+
+# Scores of which the best is taken first, where there are many.
+_TOGETHER = 256
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,10 @@ class Index:
         pointers, rows, data = space.indptr, space.indices, space.data
         if query.terms is None or query.values is None:
             return scores
+        kernel = walk()
+        if kernel is not None:
+            kernel.add_lists(space, query.terms, query.values, scores)
+            return scores
         for term, value in zip(query.terms.tolist(), query.values, strict=True):
             start, stop = pointers[term], pointers[term + 1]
             scores[rows[start:stop]] += value * data[start:stop]
@@ -115,13 +123,19 @@ def top_rows(scores: NDArray[np.floating], k: int) -> NDArray[np.int64]:
     n = len(scores)
     if k < 1:
         return np.zeros(0, np.int64)
-    if k < n:
-        smallest = np.partition(scores, n - k)[n - k]
-        rows = np.flatnonzero(scores >= smallest)
-    else:
-        rows = np.arange(n)
+    rows = np.flatnonzero(scores >= _reached(scores, k)) if k < n else np.arange(n)
     rows = rows[scores[rows] > -np.inf]
     return rows[np.argsort(-scores[rows], kind="stable")][:k]
+
+
+def _reached(scores: NDArray[np.floating], k: int) -> np.floating:
+    """A score that at least ``k`` reach, and of many scores few more."""
+    some = len(scores) // _TOGETHER
+    if some >= 4 * k:
+        # The best of so many each, which is quicker found than the best of all.
+        scores = scores[: some * _TOGETHER].reshape(some, _TOGETHER).max(axis=1)
+    least: np.floating = np.partition(scores, len(scores) - k)[len(scores) - k]
+    return least
 
 
 def softmax_weights(similarity: Floats, temperature: float) -> NDArray[np.float64]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,9 +12,32 @@ from scipy import sparse
 
 from micrec_core.graphs.neighbours import normalise_rows, strongest
 from micrec_core.graphs.neighbours.nearest import nearest
+from micrec_core.method import search
 from micrec_core.method.search import Index, Query, repeated_rows, softmax_weights, top_rows
 
 scores = st.lists(st.sampled_from([-1.0, 0.0, 0.5, 2.0, -np.inf]), max_size=30)
+
+
+@given(values=st.lists(st.sampled_from([0, 1, 2, 9, -np.inf]), min_size=90), k=st.integers(1, 6))
+def test_top_rows_of_many_are_those_of_a_full_sort(values: list[float], k: int) -> None:
+    array = np.array(values, dtype=np.float32)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search, "_TOGETHER", 3)
+        found = top_rows(array, k)
+    order = sorted(range(len(values)), key=lambda i: (-values[i], i))
+    assert found.tolist() == [i for i in order if values[i] > -np.inf][:k]
+
+
+def test_the_kernel_finds_the_very_cosines(monkeypatch: pytest.MonkeyPatch) -> None:
+    matrix = sparse.random(60, 40, density=0.3, random_state=1, format="csr", dtype=np.float32)
+    index = Index(normalise_rows(matrix))
+    for row in (0, 7):
+        one = matrix[[row]]
+        query = Query(np.zeros(1), one.indices.astype(np.int64), one.data)
+        monkeypatch.setattr(search, "walk", lambda: None)
+        plain = index.cosines(query)
+        monkeypatch.setattr(search, "walk", lambda: import_module("micrec_core.graphs.walk"))
+        np.testing.assert_array_equal(index.cosines(query), plain)
 
 
 @given(values=scores, k=st.integers(0, 35))
