@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -60,20 +61,19 @@ def rank_by_columns(
     named = np.arange(len(items)) if columns is None else columns
     repeated = np.unique(np.concatenate(repeated_rows(items)))
     pieces = [slice(at, min(at + _USERS, len(users))) for at in range(0, len(users), _USERS)]
-    for begin in range(0, len(items), _ITEMS):
-        some, added = items[begin : begin + _ITEMS], add.columns(named[begin : begin + _ITEMS])
+
+    def rank(begin: int, added: Callable[[slice], NDArray[np.float32]], piece: slice) -> None:
+        some = items[begin : begin + _ITEMS]
+        block = queries[piece] @ some.T
         alike = repeated[(repeated >= begin) & (repeated < begin + len(some))] - begin
+        if len(alike):
+            multiply_alike(np.ascontiguousarray(queries[piece].T), some[alike], alike, block)
+        block += added(piece)
+        select.keep(block, np.arange(piece.start, piece.stop), begin, kept.of(piece))
 
-        def rank(piece: slice) -> None:
-            block = queries[piece] @ some.T  # noqa: B023 - called before the next
-            if len(alike):  # noqa: B023
-                turned = np.ascontiguousarray(queries[piece].T)
-                multiply_alike(turned, some[alike], alike, block)  # noqa: B023
-            block += added(piece)  # noqa: B023
-            rows = np.arange(piece.start, piece.stop)
-            select.keep(block, rows, begin, kept.of(piece))  # noqa: B023
-
-        map_pieces(rank, pieces)
+    for begin in range(0, len(items), _ITEMS):
+        added = add.columns(named[begin : begin + _ITEMS])
+        map_pieces(partial(rank, begin, added), pieces)
     sort_top(0, len(users), *kept)
     if scores is not None:
         scores[:] = kept.values
