@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
+from micrec_core.baselines.popularity import by_popularity
 from micrec_core.data.types import Dataset, Domain, DomainSplit, Edges, Split
 from micrec_core.evaluation.by_columns import Added, ScoreBlock
 from micrec_core.evaluation.metric_frames import Result, pool_seeds, users_frame
@@ -181,8 +182,8 @@ def training_catalogue(domain: Domain, part: DomainSplit) -> NDArray[np.bool_]:
 def popularity_vectors(
     n_users: int, degree: NDArray[np.integer] | NDArray[np.floating]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Vectors [n_users, 1] and [n_items, 1] whose products are the items' train degrees."""
-    return np.ones((n_users, 1), np.float32), np.asarray(degree, dtype=np.float32)[:, None]
+    """Vectors [n_users, 1] and [n_items, 1] whose products rank by train degrees."""
+    return np.ones((n_users, 1), np.float32), by_popularity(degree)[:, None]
 
 
 def popularity(asked: Iterable[Question], degrees: Sequence[NDArray], seed: int = 0) -> Outcome:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from micrec_core import protocols
+from micrec_core.baselines.popularity import by_popularity
 from micrec_core.data import Dataset, Split, make_split, read_dataset
 from micrec_core.evaluation.metric_frames import summary_table
 from micrec_core.evaluation.questions import (
@@ -126,11 +127,20 @@ def test_popularity_gives_everyone_the_same_list_less_what_they_have(asked: Aske
     outcome = popularity(all_questions, degrees)
     for answer in outcome.answers:
         q = answer.question
-        order = np.lexsort((np.arange(len(q.candidates)), -degrees[q.place]))
+        degree = degrees[q.place]
+        order = np.argsort(-by_popularity(degree))
+        assert (np.diff(degree[order]) <= 0).all()
         for row, ranked in enumerate(answer.ranked[:5]):
             hidden = set() if q.mask is None else set(q.mask[row].indices.tolist())
             expected = [i for i in order if q.candidates[i] and i not in hidden][:50]
             assert ranked[ranked >= 0].tolist() == expected
+
+
+def test_equals_are_not_ranked_by_where_they_stand_in_the_catalogue() -> None:
+    """Catalogues are often sorted by what sells: of new items that order would tell everything."""
+    order = np.argsort(-by_popularity(np.array([0] * 1000 + [7])))
+    assert order[0] == 1000 and abs(np.corrcoef(order[1:], np.arange(1000))[0, 1]) < 0.1
+    assert (order == np.argsort(-by_popularity(np.array([0] * 1000 + [7])))).all()
 
 
 def test_the_full_list_is_a_cohort_of_its_own(asked: Asked) -> None:
