@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from micrec_core.answering.fit_bridges import Fitted, fit_bridges
-from micrec_core.answering.fit_memory import CHOSEN_ON, choose_memory, choose_newcomers
+from micrec_core.answering.fit_likeness import choose_for_new_items, choose_likeness
+from micrec_core.answering.fit_memory import choose_memory, choose_newcomers
+from micrec_core.answering.scored import CHOSEN_ON
 from micrec_core.baselines import Baseline, ClosedForm
 from micrec_core.data import Domain
 from micrec_core.evaluation.questions import DEPTH, Answer, Outcome, Question
@@ -170,14 +172,29 @@ class MicrecAnswerer(EmbeddingAnswerer):
         if not self.model.settings.memory:
             return out
         for asked in validation_questions(self.prepared, CHOSEN_ON):
-            out[asked.place] = choose_memory(
-                self.prepared.knowledge,
-                asked,
-                self._embedded(asked) @ self.items[asked.place].T,
-                Taken.of(self.taken(asked), asked.place),
-                self.model.settings.transfer,
-            )
+            d, taken = asked.place, Taken.of(self.taken(asked), asked.place)
+            scores = self._embedded(asked) @ self.items[d].T
+            told = (asked, scores, taken)
+            chosen = choose_memory(self.prepared.knowledge, *told, self.model.settings.transfer)
+            if self.model.settings.modalities:
+                chosen = self._with_likeness(chosen, *told)
+            out[d] = chosen
         return out
+
+    def _with_likeness(
+        self, chosen: Remembered, asked: Question, scores: Vectors, taken: Taken
+    ) -> Remembered:
+        """With as much of likeness in content as validation says, for known and for new items."""
+        prepared, d = self.prepared, asked.place
+        self.model.eval()
+        with torch.no_grad():
+            new = array(self.model.new_items(d, self.encoded, prepared.inputs.domains[d].items))
+        before = scores + chosen.scores(taken)
+        chosen = choose_likeness(prepared, asked, before, taken, chosen)
+        return choose_for_new_items(
+            prepared, asked, scores, taken, chosen,
+            lambda question: self.users[d][question.users] @ new.T, self.taken,
+        )  # fmt: skip
 
     @cached_property
     def memories(self) -> list[Remembered | None]:

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from micrec_core.answering.fit_bridges import AsIfCold
-from micrec_core.evaluation.metrics import ranking_metrics
+from micrec_core.answering.scored import CHOSEN_ON, as_good, matching, ndcg, spread
 from micrec_core.evaluation.questions import Question
-from micrec_core.evaluation.ranking import rank_users
 from micrec_core.method.knowledge import Knowledge
 from micrec_core.method.memory import (
     Constants,
@@ -27,18 +26,16 @@ from micrec_core.method.memory import (
 from micrec_core.method.regression import EXACT, regression
 from micrec_core.training.prepare import Prepared
 
-CHOSEN_ON = 1000
 # What is tried of each constant, the others at the first of theirs.
 LEND, SEEN, POPULAR = (0.15, 0.0, 0.3), 0.4, (0.15, 0.05, 0.5)
 ELSEWHERE = 0.1
 # How far the memory's part of a user's scores spreads, over that of the embeddings.
-SHARES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
-_CUTOFF = 20
+SHARES = (0.25, 0.5, 1.0, 2.0, 4.0)
 # Below so many interactions an item there is too little to estimate a weight for each pair of.
 PER_ITEM = 30
 # The first alone where each is solved for item by item.
 PENALTIES = (500.0, 100.0)
-# As ``SHARES``, of popularity for users who are new in the domain.
+# As ``SHARES``, of popularity for users who are new in the domain; 0 is none.
 NEWCOMERS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
 # As ``SHARES``, of the regression.
 REGRESSED = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
@@ -54,8 +51,9 @@ def choose_memory(
     """The memory of a domain that ranks validation interactions best, beside the embeddings.
 
     NDCG@20 of the whole score; of equal ones the first, with the smaller share. What is counted
-    is chosen first, then the regression beside it. Test is not looked at, and validation
-    interactions are in no count.
+    is chosen first, and goes where it is worse than none by more than a standard error, for it
+    brings new users and new items more than the known ones that are asked; then the regression
+    beside it. Test is not looked at, and validation interactions are in no count.
 
     Parameters
     ----------
@@ -101,8 +99,8 @@ def choose_newcomers(
         return chosen
     many = [len(question) for question, _ in asked]
     one = replace(chosen, constants=replace(chosen.constants, newcomers=1.0)).to_newcomers
-    spread = np.average([told.std(axis=1).mean() for _, told in asked], weights=many)
-    unit = float(spread) / max(float(one.std()), 1e-12)
+    apart = np.average([spread(told) for _, told in asked], weights=many)
+    unit = float(apart) / max(float(one.std()), 1e-12)
     found = [
         np.average([_ndcg(q, told + (share * unit) * one) for q, told in asked], weights=many)
         for share in NEWCOMERS
@@ -146,8 +144,7 @@ class _Asked:
 
     def unit(self, part: NDArray[np.floating]) -> float:
         """What a part of the scores is multiplied with to spread as the embeddings' does."""
-        spread = float(self.by_embedding.std(axis=1).mean())
-        return spread / max(float(part.std(axis=1).mean()), 1e-12)
+        return matching(part, self.by_embedding)
 
     def solved(self, constants: Constants, weights: csr_matrix | None = None) -> Memory:
         """The memory of these constants."""
@@ -159,26 +156,30 @@ class _Asked:
 
 
 def _choose_counts(asked: _Asked) -> Remembered:
+    """What is counted at its best; of no weight where it is worse than none beyond doubt."""
     elsewhere = ELSEWHERE if asked.transfers else 0.0
 
-    def tried(lend: float, popular: float) -> tuple[float, Remembered]:
+    def tried(lend: float, popular: float) -> tuple[float, NDArray[np.float64], Remembered]:
         constants = Constants(
             lend=lend, seen=SEEN, popular=popular, elsewhere=elsewhere, content=0.0
         )
         one = Remembered(asked.solved(constants), constants, 1.0)
         by_memory = one.scores(asked.taken)
         unit = asked.unit(by_memory)
-        scores = [
-            _ndcg(asked.question, asked.by_embedding + (share * unit) * by_memory)
+        found = [
+            ndcg(asked.question, asked.by_embedding + (share * unit) * by_memory)
             for share in SHARES
         ]
-        best = int(np.argmax(scores))
-        return scores[best], Remembered(one.memory, constants, SHARES[best] * unit)
+        means = [float(values.mean()) for values in found]
+        best = int(np.argmax(means))
+        return means[best], found[best], Remembered(one.memory, constants, SHARES[best] * unit)
 
     found = [tried(lend, POPULAR[0]) for lend in LEND]
-    lend = max(found, key=_first)[1].constants.lend
+    lend = max(found, key=_first)[2].constants.lend
     found += [tried(lend, popular) for popular in POPULAR[1:]]
-    return max(found, key=_first)[1]
+    _, values, best = max(found, key=_first)
+    none = ndcg(asked.question, asked.by_embedding)
+    return best if as_good([none, values], within=1.0)[1] else replace(best, weight=0.0)
 
 
 def _choose_regression(asked: _Asked, counted: Remembered) -> Remembered:
@@ -214,11 +215,8 @@ def _beside(counted: Remembered, one: Remembered, weight: float) -> Remembered:
 
 
 def _ndcg(asked: Question, scores: NDArray[np.floating]) -> float:
-    rows = np.arange(len(asked))
-    ranked = rank_users(lambda r: scores[r], rows, asked.mask, asked.candidates, _CUTOFF)
-    found = ranking_metrics(ranked, asked.positives, (_CUTOFF,))
-    return float(found[f"ndcg@{_CUTOFF}"].mean())
+    return float(ndcg(asked, scores).mean())
 
 
-def _first(tried: tuple[float, Remembered]) -> float:
+def _first(tried: tuple[float, NDArray[np.float64], Remembered]) -> float:
     return tried[0]

@@ -18,6 +18,7 @@ from scipy.sparse import csc_matrix, csr_matrix
 from micrec_core.features import FeatureMatrix
 from micrec_core.graphs.neighbours import Features, Neighbours
 from micrec_core.method.bridge import Bridge
+from micrec_core.method.likeness import Likeness
 from micrec_core.method.memory import Constants, Remembered, remember
 from micrec_core.method.profiles import Links, Scaling, degrees
 
@@ -268,7 +269,9 @@ class ModelArrays:
                 near = [x.item_neighbours for x in part.modalities.values()]
                 constants, _, regression = chosen
                 told = (near, self.temperature, constants, regression, part.joined)
-                out[d] = Remembered(remember(taken, self.in_both, d, *told), *chosen)
+                spaces = tuple(x.features.space for x in part.modalities.values())
+                said = Likeness(spaces, (part.item_count == 0) | part.joined)
+                out[d] = Remembered(remember(taken, self.in_both, d, *told), *chosen, said)
         return tuple(out)
 
     @property

@@ -4,7 +4,7 @@ The scores are one product, which can be multiplied from either side (``method.m
 the matrices are):
 
     [x x_o] table,   table = [ smooth back takers ; elsewhere takers_elsewhere ] tastes found
-                             + [ alike + regressed ; regressed_elsewhere ]
+                             + [ alike + regressed + similar likeness ; regressed_elsewhere ]
 
 From the left it costs a pass over all interactions a user; from the right a pass over them an item,
 and then a row of the table for each item taken. The table is of items x items, so it is made of
@@ -113,4 +113,7 @@ class ForMany:
         packed["smooth"].through(packed["back"].through(table[:n]), table[:n])
         beside = self._beside[:, items].tocoo()
         table[beside.row, beside.col] += beside.data.astype(np.float32)
+        if self.held.likeness is not None:
+            alike = self.held.likeness.columns(n, items)
+            table[:n, : len(items)] += self.held.of_likeness[items] * alike
         return table

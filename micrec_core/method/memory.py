@@ -37,7 +37,9 @@ from scipy.sparse import csr_matrix
 
 from micrec_core.graphs.neighbours import Neighbours
 from micrec_core.graphs.vector import Vector
+from micrec_core.method.likeness import Likeness
 from micrec_core.method.profiles import Links
+from micrec_core.method.search import Query
 
 if TYPE_CHECKING:
     from micrec_core.graphs.chain import Packed
@@ -65,6 +67,8 @@ class Constants:
     counts, regress : weight of all that is counted, and of the regression beside it
     penalty : of the regression
     newcomers : weight of how popular an item is, for who took something in other domains alone
+    similar, similar_new : weight of likeness in content to all that was taken, beside what is
+        counted, and for an item that nobody took in its place
     """
 
     lend: float = 0.2
@@ -77,6 +81,8 @@ class Constants:
     regress: float = 0.0
     penalty: float = 500.0
     newcomers: float = 0.0
+    similar: float = 0.0
+    similar_new: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -291,7 +297,7 @@ class Taken(NamedTuple):
 class Remembered:
     """A domain's memory as the full model has it (docs/method.md, section 12).
 
-        score(u, i) = <ê_u, ê_i> + weight * n_u^-1/2 * memory(u, i)
+        score(u, i) = <ê_u, ê_i> + weight * n_u^-1/2 * (memory(u, i) + similar_i * likeness(u, i))
                       + [u is a newcomer] newcomers * log(1 + degree_i)
 
     n_u is what the user took in the domain, or in others where that is nothing, which makes a
@@ -303,12 +309,14 @@ class Remembered:
     ----------
     weight : of the memory beside the embeddings
     regression : B, which cannot be counted anew in no time; None where it has no weight
+    likeness : what the items say; None where nothing goes by it
     """
 
     memory: Memory
     constants: Constants
     weight: float
     regression: csr_matrix | None = None
+    likeness: Likeness | None = None
 
     @property
     def adds(self) -> bool:
@@ -325,9 +333,18 @@ class Remembered:
     def scores(self, taken: Taken) -> NDArray[np.floating]:
         """Its part of the scores of all items, float [n_asked, n]; as ``scores``."""
         found = scores(self.memory, *taken)
+        if self.likeness is not None:
+            found += self.of_likeness * self.likeness.scores(taken.here)
         found *= self.scale(taken).astype(found.dtype)
         found[taken.newcomers()] += self.to_newcomers.astype(found.dtype)
         return found
+
+    @cached_property
+    def of_likeness(self) -> NDArray[np.float32]:
+        """The weight of likeness for each item, float32 [n]."""
+        assert self.likeness is not None
+        weights = self.constants.similar, self.constants.similar_new
+        return np.where(self.likeness.new, weights[1], weights[0]).astype(np.float32)
 
     @cached_property
     def to_newcomers(self) -> NDArray[np.float64]:
@@ -349,27 +366,35 @@ class Remembered:
         here = here + memory.alike[:, [column]] + memory.regressed[:, [column]]
         there = memory.elsewhere * (memory.takers_elsewhere @ users)
         there = there + memory.regressed_elsewhere[:, [column]]
-        found = taken.here @ _csr(here) + taken.elsewhere @ _csr(there)
-        out: NDArray[np.float64] = (self.scale(taken) * _dense(_csr(found))).ravel()
+        found = _dense(_csr(taken.here @ _csr(here) + taken.elsewhere @ _csr(there))).ravel()
+        if self.likeness is not None and self.of_likeness[column]:
+            found += self.of_likeness[column] * self.likeness.scores_of(taken.here, column)
+        out: NDArray[np.float64] = self.scale(taken).ravel() * found
         out[taken.newcomers()] += self.to_newcomers[column]
         return out
 
     def parts(self, taken: Taken, targets: NDArray[np.integer]) -> Parts:
         """As ``parts`` of one user, scaled: all of them add up to its part of the scores."""
         found = parts(self.memory, taken.here, targets, taken.elsewhere)
+        if self.likeness is not None:
+            alike = self.of_likeness[targets] * self.likeness.among(found.taken, targets)
+            found = replace(found, alike=found.alike + alike)
         scale = self.scale(taken)
         values = {name: scale * getattr(found, name) for name in _VALUES}
         popular = self.to_newcomers[targets] * float(taken.newcomers()[0])
         return replace(found, **values, popular=popular)
 
     def with_new_item(
-        self, neighbours: Sequence[tuple[NDArray[np.integer], NDArray[np.floating]]]
+        self,
+        neighbours: Sequence[tuple[NDArray[np.integer], NDArray[np.floating]]],
+        said: Sequence[Query | None],
     ) -> Remembered:
         """The same with one item more, the last, that nobody took.
 
         Parameters
         ----------
         neighbours : a modality each that it has any in, their rows and weights [k]
+        said : what it says in each modality, as ``Likeness.with_item`` takes it
         """
         old, n = self.memory, self.memory.found.shape[0]
         share = np.zeros(n, np.float64)
@@ -384,7 +409,7 @@ class Remembered:
             weights = getattr(old, name)
             more[name] = sparse.hstack([weights, _csr(weights @ share[:, None])])
         grown = replace(old, **{name: _csr(matrix) for name, matrix in more.items()})
-        return replace(self, memory=grown)
+        return replace(self, memory=grown, likeness=self.likeness and self.likeness.with_item(said))
 
 
 def remember(

@@ -392,10 +392,11 @@ def unpack(
 def _memory(
     stored: Mapping[str, float] | None, regression: sparse.csr_matrix | None
 ) -> tuple[Constants, float, sparse.csr_matrix | None] | None:
-    """A domain's memory but for its counts; None where it has none, or of no weight."""
+    """A domain's memory but for its counts; None where it has none, or nothing to say."""
     values = {name: float(value) for name, value in (stored or {}).items()}
     weight = values.pop("weight", 0.0)
-    return (Constants(**values), weight, regression) if weight else None
+    adds = weight or values.get("newcomers")
+    return (Constants(**values), weight, regression) if adds else None
 
 
 def _regression(d: int, tensors: Mapping[str, NDArray[Any]]) -> sparse.csr_matrix | None:

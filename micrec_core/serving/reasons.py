@@ -17,8 +17,10 @@ from micrec_core.serving.contents import Bundle
 
 COLUMNS = ["source", "via", "contributor_id", "title", "contribution", "side", "domain"]
 
-# How popularity says that it was added.
+# How the memory says what was added beside what was taken together.
 EVERYBODY = "popular with everybody here"
+LENT = "taken with items alike"
+SAYS_ALIKE = "alike in content"
 
 
 @dataclass(frozen=True)
@@ -122,9 +124,9 @@ def _rows_of_memory(bundle: Bundle, d: int, memory: Parts) -> list[dict[str, NDA
             block = Block(MEMORY, via, np.empty((len(rows), 0)), "item", s, rows)
             out.append(_rows(bundle, block, values[some, 0].astype(float), "user"))
     rows = memory.taken.astype(np.int64)
-    lent = Block(MEMORY, "taken with items alike", np.empty((len(rows), 0)), "item", d, rows)
-    alike = (memory.lent + memory.alike)[:, 0].astype(float)
-    out.append(_rows(bundle, lent, alike, "user"))
+    for via, brings in ((LENT, memory.lent), (SAYS_ALIKE, memory.alike)):
+        block = Block(MEMORY, via, np.empty((len(rows), 0)), "item", d, rows)
+        out.append(_rows(bundle, block, brings[:, 0].astype(float), "user"))
     everyone = Block(MEMORY, EVERYBODY, np.empty((1, 0)))
     out.append(_rows(bundle, everyone, memory.popular, "user"))
     return [*out, *(_foretold(bundle, s, rows, values) for s, rows, values in regressed)]

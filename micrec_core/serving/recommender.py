@@ -379,7 +379,8 @@ class Recommender:
         if not isinstance(item, NewItem):
             return held, self._directory.item(d, item)
         near = [(x.rows, x.weights) for x in item.folded.near.values() if len(x.rows)]
-        return held and held.with_new_item(near), len(self.bundle.domains[d].item_ids)
+        said = [item.queries.get(m) for m in self.bundle.modalities]
+        return held and held.with_new_item(near, said), len(self.bundle.domains[d].item_ids)
 
     def _note(self, user: User, folded: Folded) -> str:
         notes = list(user.notes)

@@ -220,8 +220,8 @@ def _memory(title: str, explanation: Explanation, weight: float, scale: float) -
     words = (
         "Beside the vectors, training interactions are remembered as they are. For the best item, "
         f"“{title}”, each item taken brings how many took both, active people and popular items "
-        "counting less, what was taken with items alike, and what a regression on all that was "
-        "taken says where the model has one; all of it times "
+        "counting less, what was taken with items alike, how alike its own content is, and what a "
+        "regression on all that was taken says, where the model has them; all of it times "
         f"{weight:.3f} n^-1/2 = {scale:.3f}, for n items taken.{everybody} Together they add "
         f"{explanation.parts[MEMORY]:.3f} to the score."
     )

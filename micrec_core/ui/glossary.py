@@ -24,7 +24,7 @@ WORDS = {
     "paired cosine": "Cosine between the two vectors of the same person, one from each domain.",
     "calibration": "Whether those who weigh a modality more are also better served by it.",
     "memory": "Exact counts of what was taken together in training, beside the vectors: how many "
-    "people took both a liked item and this one.",
+    "people took both a liked item and this one, and how alike the two are by what they say.",
     "bridge": "What overlapping users who look alike in the other domain lend to a cold user.",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,43 +26,15 @@ from micrec_core.answering.fit_memory import (
     choose_memory,
     choose_newcomers,
 )
-from micrec_core.config import ModelSettings, RunSettings, TrainSettings
 from micrec_core.method.memory import Remembered, Taken
 from micrec_core.running.evaluate import load_model
 from micrec_core.running.fit import fit
 from micrec_core.running.train import train_run
 from micrec_core.runs import open_run
-from micrec_core.sample.generate import generate_sample
 from micrec_core.serving import Recommender
-from micrec_core.training.prepare import Prepared, encode_material, load_dataset, prepare
+from micrec_core.training.prepare import Prepared
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-TRAINING = TrainSettings(epochs=2, batch_size=256, steps=3)
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("memory")
-    generate_sample(folder / "tiny", users=150, items=(60, 50), seed=3, picture_size=32)
-    return folder
-
-
-def made(place: Path, **model: object) -> Prepared:
-    settings = RunSettings(
-        split="inductive",
-        model=ModelSettings(**model),
-        training=TRAINING,  # type: ignore[arg-type]
-    )
-    dataset, split = load_dataset(place / "tiny", settings)
-    material = encode_material(dataset, split, settings, "cpu", place / "cache")
-    return prepare(material, settings, "cpu")
-
-
-@pytest.fixture(scope="module")
-def answerer(place: Path) -> MicrecAnswerer:
-    found = fit(made(place)).answerer
-    assert isinstance(found, MicrecAnswerer)
-    return found
 
 
 def held(answerer: MicrecAnswerer, d: int) -> Remembered:
@@ -115,7 +88,8 @@ def test_nothing_tried_ranks_validation_better(answerer: MicrecAnswerer) -> None
         d = asked.place
         own = answerer.users[d][asked.users] @ answerer.items[d].T
         taken = Taken.of(answerer.taken(asked), d)
-        chosen = held(answerer, d)
+        # Likeness in content is chosen after it.
+        chosen = replace(held(answerer, d), likeness=None)
         added = chosen.scores(taken)
 
         def value(scores: np.ndarray) -> float:
@@ -133,9 +107,24 @@ def test_nothing_tried_ranks_validation_better(answerer: MicrecAnswerer) -> None
             own.std(axis=1).mean() / max(np.std(unit, axis=1).mean(), 1e-12) if chosen.weight else 0
         )
         best = value(own + added)
-        assert best >= value(own) - 1e-9
         for share in SHARES:
             assert best >= value(own + share * spread * unit) - 1e-9
+
+
+@pytest.mark.parametrize(("worse", "kept"), [(0.0, True), (0.005, True), (0.05, False)])
+def test_counts_go_where_they_are_worse_than_none_beyond_doubt(
+    answerer: MicrecAnswerer, monkeypatch: pytest.MonkeyPatch, worse: float, kept: bool
+) -> None:
+    """A hundred users whose figures differ by .1 tell .05 from nothing, and .005 not."""
+    asked = validation_questions(answerer.prepared, CHOSEN_ON)[0]
+    own = answerer.users[asked.place][asked.users] @ answerer.items[asked.place].T
+    taken = Taken.of(answerer.taken(asked), asked.place)
+    value = np.tile([0.1, 0.2], 50)
+    other = np.tile([0.2, 0.1], 50) - worse
+    monkeypatch.setattr(fit_memory, "ndcg", lambda q, s: value if s is own else other)
+    monkeypatch.setattr(fit_memory, "PER_ITEM", np.inf)
+    found = choose_memory(answerer.prepared.knowledge, asked, own, taken, True)
+    assert (found.weight > 0) == kept
 
 
 def test_no_weight_of_popularity_serves_those_who_are_cold_here_better(
@@ -195,30 +184,32 @@ def test_epochs_are_chosen_by_embeddings_alone(answerer: MicrecAnswerer) -> None
         np.testing.assert_array_equal(found.ranked, alone.ranked)
 
 
-def test_a_model_without_memory_has_none(place: Path) -> None:
+def test_a_model_without_memory_has_none(made: Callable[..., Prepared]) -> None:
     for model in ({"without": ("memory",)}, {"memory": False}, {"name": "inmo"}):
-        found = fit(made(place, **model)).answerer
+        found = fit(made(**model)).answerer
         assert isinstance(found, MicrecAnswerer)
         assert found.memories == [None, None]
 
 
-def test_without_other_domains_memory_is_of_one(place: Path) -> None:
-    found = fit(made(place, without=("cross-domain",))).answerer
+def test_without_other_domains_memory_is_of_one(made: Callable[..., Prepared]) -> None:
+    found = fit(made(without=("cross-domain",))).answerer
     assert isinstance(found, MicrecAnswerer)
     assert all(held(found, d).constants.elsewhere == 0 for d in range(2))
 
 
-def test_a_run_serves_what_was_evaluated(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_serves_what_was_evaluated(
+    place: Path, made: Callable[..., Prepared], monkeypatch: pytest.MonkeyPatch
+) -> None:
     # A memory that surely counts, whatever validation says of so small a shop.
     module = "micrec_core.answering.answers.choose_memory"
     monkeypatch.setattr(module, lambda *told: replace(choose_memory(*told), weight=3.0))
-    settings = RunSettings(split="inductive", training=TRAINING)
+    settings = made().settings
     done = train_run(
         place / "tiny", place / "run", settings, device="cpu", cache=place / "cache",
         umap=False, baselines=False,
     )  # fmt: skip
     served = Recommender.open(open_run(done.run))
-    prepared = made(place)
+    prepared = made()
     again = answerer_of(prepared, load_model(open_run(done.run), prepared))
     assert isinstance(again, MicrecAnswerer)
     for d, domain in enumerate(served.domains):

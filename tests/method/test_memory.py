@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from micrec_core.method import memory
+from micrec_core.method.likeness import Likeness
 from micrec_core.method.many import ForMany
 from micrec_core.method.memory import Constants
+from micrec_core.method.search import Query
 
 Array = NDArray[np.float64]
 CONSTANTS = Constants(0.3, 0.6, 0.4, 0.2, 0.15, 0.25, counts=0.8, regress=0.7)
@@ -232,6 +234,56 @@ def test_newcomers_are_told_what_everybody_takes() -> None:
         parts = held.parts(everyone.rows(np.array([row])), np.array([4, 8]))
         np.testing.assert_allclose(parts.total(), wanted[row, [4, 8]], rtol=1e-4, atol=1e-6)
     # An item that nobody took yet is as popular as it was: not at all.
-    grown = held.with_new_item([(np.array([0, 4]), np.array([0.5, 0.5]))])
+    grown = held.with_new_item([(np.array([0, 4]), np.array([0.5, 0.5]))], [])
     assert grown.to_newcomers[-1] == 0
     np.testing.assert_array_equal(grown.to_newcomers[:-1], held.to_newcomers)
+
+
+def said(rng: np.random.Generator) -> list[Array]:
+    """Rows of length 1 or 0: sparse words and dense vectors."""
+    words = rng.random((N, 12)) * (rng.random((N, 12)) < 0.3)
+    vectors = rng.normal(size=(N, 4))
+    vectors[3] = 0
+    return [
+        x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12) for x in (words, vectors)
+    ]
+
+
+def test_likeness_is_the_cosine_with_everything_taken() -> None:
+    """As a dense formula has it; of one item, of parts and of an item that joined the same."""
+    rng = np.random.default_rng(5)
+    world, (taken, elsewhere), (words, vectors) = drawn(), asked(), said(rng)
+    spaces = sparse.csr_matrix(words.astype(np.float32)), vectors.astype(np.float32)
+    constants = replace(CONSTANTS, similar=0.7, similar_new=1.3)
+    held = memory.Remembered(
+        fitted(world, constants), constants, 0.5, None, Likeness(spaces, world.x.sum(0) == 0)
+    )
+    everyone = memory.Taken(sparse.csr_matrix(taken), sparse.csr_matrix(elsewhere))
+    n = np.maximum(np.where(taken.sum(1) > 0, taken.sum(1), elsewhere.sum(1)), 1)
+    alike = taken @ (words @ words.T + vectors @ vectors.T)
+    alike *= np.where(np.isin(np.arange(N), NEW), 1.3, 0.7)
+    wanted = 0.5 * n[:, None] ** -0.5 * (oracle(world, taken, elsewhere, constants) + alike)
+    np.testing.assert_allclose(held.scores(everyone), wanted, rtol=1e-5, atol=1e-6)
+    many = ForMany(held, everyone).columns(np.arange(N))
+    np.testing.assert_allclose(many(slice(0, 6)), wanted, rtol=1e-5, atol=1e-6)
+    for column in range(N):
+        one = held.scores_of(everyone, column)
+        np.testing.assert_allclose(one, wanted[:, column], rtol=1e-5, atol=1e-6)
+    for row in range(len(taken)):
+        parts = held.parts(everyone.rows(np.array([row])), np.array([4, 8]))
+        np.testing.assert_allclose(parts.total(), wanted[row, [4, 8]], rtol=1e-4, atol=1e-6)
+
+
+def test_an_item_that_joins_is_like_what_was_taken() -> None:
+    """One that says what another does is as like everything as that one; one may say nothing."""
+    rng = np.random.default_rng(5)
+    words, vectors = said(rng)
+    matrix = sparse.csr_matrix(words.astype(np.float32))
+    held = Likeness((matrix, vectors.astype(np.float32)), np.zeros(N, bool))
+    copied = Query(vectors[6], matrix[6].indices.astype(np.int64), matrix[6].data)
+    taken, grown = sparse.csr_matrix(asked()[0]), held.with_item([copied, copied])
+    found = grown.scores(taken)
+    np.testing.assert_allclose(grown.scores_of(taken, N), found[:, N], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(found[:, N], found[:, 6], rtol=1e-5, atol=1e-6)
+    assert not held.with_item([None, None]).scores(taken)[:, N].any()
+    assert held.with_item([None, None]).new.tolist() == [False] * N + [True]

@@ -16,6 +16,7 @@ from micrec_core.method.bridge import Bridge, fit_bridge
 from micrec_core.method.inductive import alone_users, encode
 from micrec_core.method.inputs import ModelInputs
 from micrec_core.method.knowledge import Knowledge
+from micrec_core.method.likeness import Likeness
 from micrec_core.method.memory import Constants, Remembered, remember, taken_elsewhere
 from micrec_core.method.micrec import Encoded, MICRec
 from micrec_core.method.regression import regression
@@ -80,14 +81,17 @@ def trained(make_run: Callable[..., Trained]) -> Trained:
 def remembered(knowledge: Knowledge, d: int) -> Remembered:
     """A memory of about the embeddings' weight, with a part of every sort."""
     constants = Constants(
-        lend=0.3, elsewhere=0.2, content=0.0, regress=2.0, penalty=20.0, newcomers=0.4
-    )
+        lend=0.3, elsewhere=0.2, content=0.0, regress=2.0, penalty=20.0, newcomers=0.4,
+        similar=0.6, similar_new=0.9,
+    )  # fmt: skip
     trains = [part.train for part in knowledge.domains]
     near = list(knowledge.domains[d].item_neighbours.values())
     there = taken_elsewhere(trains, knowledge.links, d)
     weights = regression(trains[d], there, constants.penalty)
     memory = remember(trains, knowledge.links, d, near, 0.2, constants, weights)
-    return Remembered(memory, constants, 0.5, weights)
+    spaces = tuple(knowledge.domains[d].features[m].space for m in knowledge.modalities)
+    likeness = Likeness(spaces, knowledge.domains[d].item_degree == 0)
+    return Remembered(memory, constants, 0.5, weights, likeness)
 
 
 def _train(

@@ -1,0 +1,188 @@
+"""How much likeness in content adds to a memory: what ranks validation interactions best.
+
+For the items in training by known users' validation interactions; for items that nobody took by the
+same, of items asked as if nobody had taken them, for of such items there is no validation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix, diags
+
+from micrec_core.answering.scored import CHOSEN_ON, as_good, matching, ndcg
+from micrec_core.evaluation.questions import Question
+from micrec_core.graphs.neighbours import Neighbours
+from micrec_core.method.likeness import Likeness
+from micrec_core.method.memory import Memory, Remembered, Taken, remember
+from micrec_core.training.prepare import Prepared
+
+# How far its part of a user's scores spreads, over all the rest; of equal ones the first is taken.
+SHARES = (0.25, 0.125, 0.5, 0.0, 1.0)
+# Parts that a catalogue is cut into, one of which at a time is as if new.
+_FOLDS = 5
+
+
+def choose_likeness(
+    prepared: Prepared,
+    asked: Question,
+    before: NDArray[np.floating],
+    taken: Taken,
+    chosen: Remembered,
+) -> Remembered:
+    """A domain's memory with likeness in content beside it, for the items in training.
+
+    The first of ``SHARES`` that is as good as the best: a thousand users do not tell small gains
+    from none, and what they take of items that many know is where content says least.
+
+    Parameters
+    ----------
+    asked : the domain's validation question
+    before : what is scored without, float [len(asked), n_items]
+    taken : by the question's users
+    chosen : the memory
+    """
+    likeness = _likeness(prepared, asked.place)
+    added = _scaled(likeness, chosen, taken)
+    unit = matching(added, before)
+    found = [ndcg(asked, before + np.float32(share * unit) * added) for share in SHARES]
+    share = next(s for s, good in zip(SHARES, as_good(found), strict=True) if good)
+    return _beside(prepared, asked.place, chosen, likeness, share * unit)
+
+
+def choose_for_new_items(
+    prepared: Prepared,
+    asked: Question,
+    by_embedding: NDArray[np.floating],
+    taken: Taken,
+    chosen: Remembered,
+    as_new: Callable[[Question], NDArray[np.floating]],
+    taken_of: Callable[[Question], list[csr_matrix]],
+) -> Remembered:
+    """The same for items that nobody took: asked of items in training as if they were such.
+
+    A fifth of the catalogue at a time is left out of what is counted, foretold and taken and of who
+    may be a neighbour, and is ranked among itself, until 1,000 users were asked. Where known users'
+    lists have items in them that nobody took, they must be as good as with any weight too.
+
+    Parameters
+    ----------
+    asked, taken, chosen : as in ``choose_likeness``
+    by_embedding : what the embeddings score, float [len(asked), n_items]
+    as_new : what they score of each item as if it were brand-new, for a question's users
+    taken_of : what a question's users took in each domain
+    """
+    d, likeness = asked.place, _likeness(prepared, asked.place)
+    # No less than of the others, among which they are found too.
+    least = chosen.weight * chosen.constants.similar
+    found: list[list[NDArray[np.float64]]] = []
+    weights = np.full(len(SHARES), least)
+    for question in _folds(prepared, d):
+        if sum(len(of_fold[0]) for of_fold in found) >= CHOSEN_ON:
+            break
+        held, here = question.candidates, taken_of(question)
+        here[d] = csr_matrix(here[d] @ diags((~held).astype(np.float32)))
+        rest_taken = Taken.of(here, d)
+        rest = replace(chosen, memory=_without(prepared, d, chosen, held), likeness=None)
+        before = as_new(question) + rest.scores(rest_taken)
+        added = _scaled(likeness, chosen, rest_taken)
+        if not found:
+            unit = matching(added[:, held], before[:, held])
+            weights = np.maximum(np.array(SHARES) * unit, least)
+        found.append([ndcg(question, before + np.float32(w) * added) for w in weights])
+    tried = [_beside(prepared, d, chosen, likeness, w, new_alone=True) for w in weights]
+    good = np.ones(len(SHARES), bool)
+    if likeness.new.any():
+        good = np.array(as_good([ndcg(asked, by_embedding + one.scores(taken)) for one in tried]))
+    if found:
+        new = [np.concatenate(of_share) for of_share in zip(*found, strict=True)]
+        kept = np.flatnonzero(good)
+        good[kept] = as_good([new[i] for i in kept])
+    return tried[int(np.argmax(good))]
+
+
+def _likeness(prepared: Prepared, d: int) -> Likeness:
+    known = prepared.knowledge
+    spaces = tuple(known.domains[d].features[m].space for m in known.modalities)
+    return Likeness(spaces, known.domains[d].item_degree == 0)
+
+
+def _scaled(likeness: Likeness, chosen: Remembered, taken: Taken) -> NDArray[np.floating]:
+    """What it adds with a weight of 1."""
+    scale = replace(chosen, weight=1.0).scale(taken).astype(np.float32)
+    found: NDArray[np.floating] = scale * likeness.scores(taken.here)
+    return found
+
+
+def _beside(
+    prepared: Prepared,
+    d: int,
+    chosen: Remembered,
+    likeness: Likeness,
+    weight: float,
+    new_alone: bool = False,
+) -> Remembered:
+    """A memory with likeness of a weight on the scale of scores, of new items or of all."""
+    if weight == 0 and chosen.likeness is None:
+        return chosen
+    if chosen.weight == 0:
+        silent = replace(chosen.constants, counts=0.0, regress=0.0)
+        chosen = replace(chosen, constants=silent, weight=1.0, regression=None)
+        chosen = replace(chosen, memory=_solved(prepared, d, chosen))
+    similar = weight / chosen.weight
+    told = {"similar_new": similar} | ({} if new_alone else {"similar": similar})
+    return replace(chosen, constants=replace(chosen.constants, **told), likeness=likeness)
+
+
+def _folds(prepared: Prepared, d: int) -> Iterator[Question]:
+    """Who took items of a fifth of the catalogue in validation, and these among themselves."""
+    domain, train = prepared.dataset.domains[d], prepared.knowledge.domains[d].train
+    wanted = prepared.split.domains[d].valid.matrix(domain.n_users, domain.n_items)
+    drawn = np.random.default_rng(0)
+    fold = drawn.integers(_FOLDS, size=domain.n_items)
+    known = prepared.material.catalogues[d] & (train.getnnz(axis=0) > 0)
+    for one in range(_FOLDS):
+        held = known & (fold == one)
+        hits = csr_matrix(wanted @ diags(held.astype(wanted.dtype)))
+        hits.eliminate_zeros()
+        users = np.flatnonzero(hits.getnnz(axis=1)).astype(np.int64)
+        if len(users) > CHOSEN_ON:
+            users = np.sort(drawn.choice(users, CHOSEN_ON, replace=False))
+        if len(users):
+            yield Question(
+                "valid", domain.name, d, users, domain.user_ids[users], hits[users], None, held
+            )
+
+
+def _without(prepared: Prepared, d: int, chosen: Remembered, held: NDArray[np.bool_]) -> Memory:
+    """The memory as it would be if nobody had taken some items."""
+    kept = diags((~held).astype(np.float32))
+    regression = chosen.regression
+    if regression is not None:
+        rows = np.append(~held, np.ones(regression.shape[0] - len(held), bool))
+        regression = csr_matrix(diags(rows.astype(np.float64)) @ regression @ kept)
+    return _solved(prepared, d, replace(chosen, regression=regression), held)
+
+
+def _solved(
+    prepared: Prepared, d: int, chosen: Remembered, held: NDArray[np.bool_] | None = None
+) -> Memory:
+    known = prepared.knowledge
+    trains = [part.train for part in known.domains]
+    near = list(known.domains[d].item_neighbours.values())
+    if held is not None:
+        trains[d] = csr_matrix(trains[d] @ diags((~held).astype(trains[d].dtype)))
+        trains[d].eliminate_zeros()
+        near = [_fewer(found, held) for found in near]
+    told = (near, known.settings.temperature, chosen.constants, chosen.regression)
+    return remember(trains, known.links, d, *told)
+
+
+def _fewer(found: Neighbours, held: NDArray[np.bool_]) -> Neighbours:
+    """Without those that are held."""
+    gone = (found.rows >= 0) & held[found.rows]
+    rows = np.where(gone, np.int32(-1), found.rows)
+    return Neighbours(rows, np.where(gone, np.float32(0), found.similarity))

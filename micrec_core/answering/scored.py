@@ -1,0 +1,47 @@
+"""What scores of validation interactions are worth, and how far they spread."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from micrec_core.evaluation.metrics import ranking_metrics
+from micrec_core.evaluation.questions import Question
+from micrec_core.evaluation.ranking import rank_users
+
+# At most so many users of a domain are asked.
+CHOSEN_ON = 1000
+_CUTOFF = 20
+
+
+def ndcg(asked: Question, scores: NDArray[np.floating]) -> NDArray[np.float64]:
+    """NDCG@20 of each of a question's users, [n]; ``scores`` [n, n_items]."""
+    rows = np.arange(len(asked))
+    ranked = rank_users(lambda r: scores[r], rows, asked.mask, asked.candidates, _CUTOFF)
+    found: NDArray[np.float64] = ranking_metrics(ranked, asked.positives, (_CUTOFF,))[
+        f"ndcg@{_CUTOFF}"
+    ]
+    return found
+
+
+def spread(scores: NDArray[np.floating]) -> float:
+    """How far a user's scores lie apart: the mean of their standard deviations."""
+    return float(scores.std(axis=1).mean())
+
+
+def matching(part: NDArray[np.floating], scores: NDArray[np.floating]) -> float:
+    """What a part is multiplied with to spread as the scores do; 0 where it tells nothing apart."""
+    own = spread(part)
+    return spread(scores) / own if own > 1e-12 else 0.0
+
+
+def as_good(found: Sequence[NDArray[np.float64]], within: float = 0.5) -> list[bool]:
+    """Which are not worse than the best by more than so many standard errors of the difference.
+
+    ``found`` : what each gives each user, [n]
+    """
+    best = max(found, key=lambda x: float(x.mean()))
+    gaps = [best - one for one in found]
+    return [bool(gap.mean() <= within * gap.std() / max(len(gap), 1) ** 0.5) for gap in gaps]

@@ -1,0 +1,142 @@
+"""How much likeness in content adds is chosen on validation, of known and of as if new items."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from micrec_core.answering import fit_likeness
+from micrec_core.answering.answers import MicrecAnswerer, validation_questions
+from micrec_core.answering.fit_likeness import (
+    SHARES,
+    choose_for_new_items,
+    choose_likeness,
+)
+from micrec_core.answering.scored import CHOSEN_ON, as_good, ndcg, spread
+from micrec_core.evaluation.questions import Question
+from micrec_core.features import FeatureMatrix
+from micrec_core.method.memory import Constants, Remembered, Taken, remember
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def counted(answerer: MicrecAnswerer, d: int, weight: float = 0.5) -> Remembered:
+    """A memory of counts alone."""
+    known, constants = answerer.prepared.knowledge, Constants(content=0.0)
+    near = list(known.domains[d].item_neighbours.values())
+    trains = [part.train for part in known.domains]
+    told = (near, known.settings.temperature, constants)
+    return Remembered(remember(trains, known.links, d, *told), constants, weight)
+
+
+@pytest.mark.parametrize("weight", [0.5, 0.0])
+def test_the_first_share_as_good_as_the_best_is_taken(
+    answerer: MicrecAnswerer, weight: float
+) -> None:
+    prepared = answerer.prepared
+    for asked in validation_questions(prepared, CHOSEN_ON):
+        d, memory = asked.place, counted(answerer, asked.place, weight)
+        taken = Taken.of(answerer.taken(asked), d)
+        own = answerer.users[d][asked.users] @ answerer.items[d].T
+        before = own + memory.scores(taken)
+        found = choose_likeness(prepared, asked, before, taken, memory)
+        spaces = [x.space for x in prepared.knowledge.domains[d].features.values()]
+        dense = [x if isinstance(x, np.ndarray) else x.toarray() for x in spaces]
+        rows = taken.here.toarray()
+        alike = sum(rows @ x @ x.T for x in dense)
+        alike = alike / np.sqrt(np.maximum(rows.sum(1, keepdims=True), 1))
+        unit = spread(before) / spread(alike)
+        values = [ndcg(asked, before + share * unit * alike) for share in SHARES]
+        best = max(values, key=np.mean)
+        near = [(best - x).mean() <= 0.5 * (best - x).std() / len(asked) ** 0.5 for x in values]
+        share = next(s for s, ok in zip(SHARES, near, strict=True) if ok)
+        assert found.weight * found.constants.similar == pytest.approx(share * unit, rel=1e-3)
+        assert found.constants.similar_new == found.constants.similar
+        after = own + found.scores(taken)
+        np.testing.assert_allclose(after, before + share * unit * alike, rtol=1e-3, atol=1e-4)
+
+
+def test_items_that_say_nothing_are_like_nothing(answerer: MicrecAnswerer) -> None:
+    """No weight is made of nothing, whichever share is first."""
+    prepared = answerer.prepared
+    silent = [
+        replace(part, features={m: mute(x) for m, x in part.features.items()})
+        for part in prepared.knowledge.domains
+    ]
+    prepared = replace(prepared, knowledge=replace(prepared.knowledge, domains=tuple(silent)))
+    asked = validation_questions(prepared, CHOSEN_ON)[0]
+    memory, taken = counted(answerer, 0), Taken.of(answerer.taken(asked), 0)
+    own = answerer.users[0][asked.users] @ answerer.items[0].T
+    found = choose_likeness(prepared, asked, own + memory.scores(taken), taken, memory)
+    assert found == memory
+    told = (lambda question: own[:1] * np.zeros((len(question), 1)), answerer.taken)
+    assert choose_for_new_items(prepared, asked, own, taken, memory, *told) == memory
+
+
+def mute(features: FeatureMatrix) -> FeatureMatrix:
+    words = None if features.sparse is None else 0 * features.sparse
+    return FeatureMatrix(0 * features.dense, words, features.present)
+
+
+def test_items_as_if_new_are_in_no_count(answerer: MicrecAnswerer) -> None:
+    """Whoever took them, and whatever they lend: nothing of it is in their scores."""
+    prepared, d = answerer.prepared, 0
+    part = prepared.knowledge.domains[d]
+    held = np.arange(part.train.shape[1]) % 5 == 1
+    taken = Taken.of([sparse.csr_matrix(part.train[:20] @ sparse.diags(~held * 1.0)),
+                      prepared.knowledge.domains[1].train[:20]], d)  # fmt: skip
+    memory = counted(answerer, d)
+    without = replace(memory, memory=fit_likeness._without(prepared, d, memory, held))
+    other = part.train.tolil()
+    other[:, held] = np.random.default_rng(0).random((other.shape[0], held.sum())) < 0.3
+    changed = replace(part, train=sparse.csr_matrix(other))
+    knowledge = replace(prepared.knowledge, domains=(changed, *prepared.knowledge.domains[1:]))
+    again = fit_likeness._without(replace(prepared, knowledge=knowledge), d, memory, held)
+    np.testing.assert_allclose(
+        replace(memory, memory=again).scores(taken), without.scores(taken), rtol=1e-5, atol=1e-6
+    )
+    # It still says something of them: what their neighbours have.
+    assert without.scores(taken)[:, held].any()
+
+
+def test_new_items_are_told_by_content_what_ranks_best_as_if_they_were(
+    answerer: MicrecAnswerer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only validation interactions with items of training are asked; never less than of others."""
+    prepared, told = answerer.prepared, []
+    monkeypatch.setattr(fit_likeness, "ndcg", lambda q, s: told.append((q, s)) or ndcg(q, s))
+    for asked in validation_questions(prepared, CHOSEN_ON):
+        told.clear()
+        d, memory = asked.place, counted(answerer, asked.place)
+        taken = Taken.of(answerer.taken(asked), d)
+        own = answerer.users[d][asked.users] @ answerer.items[d].T
+        n = own.shape[1]
+
+        def as_new(question: Question) -> np.ndarray:
+            return np.zeros((len(question), n), np.float32)  # noqa: B023
+
+        rest = (own, taken), (as_new, answerer.taken)
+        found = choose_for_new_items(prepared, asked, *rest[0], memory, *rest[1])
+        of_known = [ndcg(q, s) for q, s in told if q is asked]
+        folds = [(q, s) for q, s in told if q is not asked]
+        values, seen = [[] for _ in SHARES], np.zeros(n, int)
+        for at, (question, scores) in enumerate(folds):
+            values[at % len(SHARES)].append(ndcg(question, scores))
+            seen += question.candidates * (at % len(SHARES) == 0)
+            valid = prepared.split.domains[d].valid
+            wanted = valid.matrix(*prepared.knowledge.domains[d].train.shape)[question.users]
+            assert (question.positives.toarray() <= wanted.toarray()).all()
+            assert not question.positives[:, ~question.candidates].nnz
+        known = prepared.knowledge.domains[d].item_degree > 0
+        assert seen.max() == 1 and not seen[~known].any()
+        good = as_good(of_known) if of_known else [True] * len(SHARES)
+        kept = np.flatnonzero(good)
+        share = SHARES[kept[as_good([np.concatenate(values[i]) for i in kept]).index(True)]]
+        assert (found.constants.similar_new > 0) == (share > 0)
+        assert found.constants.similar == 0
+        liked = replace(memory, constants=replace(memory.constants, similar=1e6))
+        more = choose_for_new_items(prepared, asked, *rest[0], liked, *rest[1])
+        assert more.constants.similar_new == pytest.approx(1e6)
