@@ -25,6 +25,23 @@ TARGET = ROOT / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- page timings -->", "<!-- end of page timings -->"
 WITH_CHART = ("overview", "alignment", "modalities", "low-degree", "ablations")
 REPEATS = 5
+# For so long nothing may change before a page counts as settled, in milliseconds.
+_QUIET = 1000
+# Notes when anything below the page's main part changed last, from now on.
+_WATCH = """() => {
+  window.clicked = window.changed = performance.now();
+  window.watcher?.disconnect();
+  window.watcher = new MutationObserver(() => { window.changed = performance.now(); });
+  window.watcher.observe(document.querySelector('[data-testid="stMain"]'),
+    { childList: true, subtree: true, attributes: true, characterData: true });
+}"""
+_SETTLED = """([name, quiet]) => {
+  const head = document.querySelector('[data-testid="stMain"] h1');
+  const app = document.querySelector('[data-testid="stApp"]');
+  return head && head.innerText.includes(name) && app.dataset.testScriptState === 'notRunning'
+    && !document.querySelector('[data-testid="stSkeleton"], [data-stale="true"]')
+    && performance.now() - window.changed > quiet;
+}"""
 # A chart that is drawn, below the heading of the page asked for.
 _CHART = """name => {
   const main = document.querySelector('[data-testid="stMain"]');
@@ -84,6 +101,21 @@ def switches(tab: "Page", server: Server) -> dict[str, list[float]]:
             if round_:  # the first round warms up
                 out[page].append(spent)
             settled(tab)
+    return out
+
+
+def settling(tab: "Page", server: Server, rounds: int = REPEATS) -> dict[str, list[float]]:
+    """Warm switches by the menu to every page, each until nothing on it changes any more."""
+    open_page(tab, server, "overview")
+    out: dict[str, list[float]] = {page: [] for page in PAGES}
+    for round_ in range(rounds + 1):
+        for page, name in (*list(PAGES.items())[1:], next(iter(PAGES.items()))):
+            link = tab.get_by_test_id("stSidebarNavLink").filter(has_text=name)
+            tab.evaluate(_WATCH)
+            link.click()
+            tab.wait_for_function(_SETTLED, arg=[name, _QUIET], polling=50)
+            if round_:  # the first round warms up
+                out[page].append(tab.evaluate("() => (window.changed - window.clicked) / 1000"))
     return out
 
 
@@ -157,6 +189,7 @@ def measured(note: str) -> str:
         tab = new_tab(browser)
         try:
             warm = switches(tab, server)
+            still = settling(tab, server)
             browsed = cold_start_in_browser(tab, server)
             stopped = cancelling(tab, server)
         finally:
@@ -173,6 +206,10 @@ def measured(note: str) -> str:
         row("server start to its first answer", "", first["server start to first answer"]),
         row("first page of a new server, to its first chart", "6 s", first["first page"]),
         *(row(f"warm switch to {PAGES[p]}, to its first chart", "1 s", warm[p]) for p in warm),
+        *(
+            row(f"warm switch to {PAGES[p]}, until nothing changes", "1.5 s", still[p])
+            for p in still
+        ),
         row("cold start: one like less, server time", "0.5 s", served),
         row("cold start: one like less, click to new lists", "", browsed),
         row("cancelling a training, click to no process left", "5 s", stopped),
