@@ -183,7 +183,7 @@ def cutoff_curves(
                 index + 1,
             )
             shown.add(str(row))
-    figure.update_xaxes(title_text="List length K", **theme.FEW_TICKS)
+    theme.titled_once(figure, "List length K", len(labels)).update_xaxes(theme.FEW_TICKS)
     figure.update_yaxes(title_text=title, col=1)
     return theme.legend_below(figure).update_layout(height=380)
 
@@ -237,9 +237,11 @@ def stress_curves(frame: pd.DataFrame, stress: str, labels: Mapping[str, str]) -
         hovertemplate="%{x:.0%}: %{y:.3f} "
         "[%{customdata[0]:.3f}, %{customdata[1]:.3f}]<extra>%{fullData.name}</extra>"
     )
+    figure.update_xaxes(title_text="")
     figure.update_yaxes(title_text="NDCG@20", rangemode="tozero", col=1)
     if stress == "sparsity":
         # Each point has a fraction of the one before: equal steps need a logarithm.
         shares = [1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01]
         figure.update_xaxes(type="log", tickvals=shares)
-    return figure.update_xaxes(title_text=CURVES[stress].axis, tickformat=".0%")
+    theme.titled_once(figure, CURVES[stress].axis, len(labels))
+    return figure.update_xaxes(tickformat=".0%")

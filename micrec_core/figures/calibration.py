@@ -109,7 +109,7 @@ def chart(table: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
                 col=column,
             )
         figure.add_hline(0, line_dash="dot", line_color=theme.NEUTRAL, row=1, col=column)
-    figure.update_xaxes(title_text="Weight, by fifths", **theme.FEW_TICKS)
+    theme.titled_once(figure, "Weight, by fifths", len(labels)).update_xaxes(theme.FEW_TICKS)
     figure.update_yaxes(title_text="Ahead of the other", col=1)
     return theme.legend_below(figure).update_layout(height=340)
 

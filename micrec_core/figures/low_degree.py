@@ -81,7 +81,7 @@ def recall_by_bin(degree: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
         rows = pick(degree, domain=domain)
         counted = pick(rows, model=rows["model"].iloc[:1].tolist())
         figure.add_trace(_bin_counts(counted, place), 2, index + 1)
-    figure.update_xaxes(title_text="Item's interactions", row=2)
+    theme.titled_once(figure, "Item's interactions", len(labels), row=2)
     # The same scale for all domains, with room for marks at zero.
     top = float(np.nanmax(degree[["recall", "high"]].to_numpy(), initial=0.05))
     figure.update_yaxes(range=[-0.05 * top, 1.05 * top], row=1)
@@ -102,7 +102,7 @@ def differences_by_bin(degree: pd.DataFrame, labels: Mapping[str, str]) -> go.Fi
         "<extra>%{fullData.name}</extra>"
     )
     figure.add_hline(y=0, line_width=1.5, line_color=theme.NEUTRAL, line_dash="dot")
-    figure.update_xaxes(title_text="Item's interactions")
+    theme.titled_once(figure, "Item's interactions", len(labels))
     figure.update_yaxes(title_text="Recall@20 minus MICRec's", col=1)
     return theme.legend_below(figure).update_layout(height=380)
 

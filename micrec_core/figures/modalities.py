@@ -178,9 +178,9 @@ def group_means(
             ],
             tickangle=0,
             range=[-0.6, max(len(order), 1) - 0.4],
-            title_text=title,
             col=column,
         )
+    theme.titled_once(figure, title, len(labels))
     figure.update_yaxes(range=[-0.03, 1.03])
     figure.update_yaxes(title_text="Mean weight", col=1)
     lines = 1 if group == "degree" else 1 + max((g.count(" ") for g in table[group]), default=0)

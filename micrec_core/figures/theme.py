@@ -18,8 +18,9 @@ from micrec_core.mechanisms import variant_label
 from micrec_core.modalities.registry import in_order, modality
 from micrec_core.names import MEMORY, METRICS, MICREC, model_label
 
-DOMAIN_COLOURS = ("#0072B2", "#D55E00")
-DOMAIN_SYMBOLS = ("circle", "diamond")
+# The first two are Okabe and Ito's; no source of a score has one of them.
+DOMAIN_COLOURS = ("#0072B2", "#D55E00", "#882255", "#7A8B00", "#4B3F9E", "#2A9D8F")
+DOMAIN_SYMBOLS = ("circle", "diamond", "square", "cross", "triangle-up", "pentagon")
 # Sources of a score that are no modality: what stands before the modalities, and behind them.
 SOURCES = {
     "id": ("#E69F00", "Interactions"),
@@ -71,7 +72,7 @@ def _template(ink: str, muted: str, grid: str, paper: str) -> go.layout.Template
             "margin": {"l": 8, "r": 8, "t": 36, "b": 8},
             "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "title": ""},
             "hoverlabel": {"align": "left"},
-            "colorway": [*DOMAIN_COLOURS, *BASELINE_GREYS],
+            "colorway": [*DOMAIN_COLOURS[:2], *BASELINE_GREYS],
         }
     )
 
@@ -108,13 +109,13 @@ def _linkless(value: Any) -> Any:
 
 
 def domain_colour(index: int) -> str:
-    """Colour of the domain at this place of the run's order; the two of a pair always differ."""
-    return DOMAIN_COLOURS[index % 2]
+    """Colour of the domain at this place of the run's order; those of six differ."""
+    return DOMAIN_COLOURS[index % len(DOMAIN_COLOURS)]
 
 
 def domain_symbol(index: int) -> str:
     """Marker of the domain at this place of the run's order."""
-    return DOMAIN_SYMBOLS[index % 2]
+    return DOMAIN_SYMBOLS[index % len(DOMAIN_SYMBOLS)]
 
 
 def model_symbol(model: str, index: int, other: str = "square") -> str:
@@ -188,6 +189,13 @@ def facets(titles: Sequence[str], *, shared_y: bool = False, shared_x: bool = Fa
     )
     figure.update_annotations(font_size=14)
     return figure
+
+
+def titled_once(figure: go.Figure, title: str, n: int, **where: Any) -> go.Figure:
+    """Of two panels each x axis has the title; of more, which it would not fit, the middle one."""
+    return figure.update_xaxes(
+        title_text=title, **where, **({"col": (n + 1) // 2} if n > 2 else {})
+    )
 
 
 def legend_below(figure: go.Figure) -> go.Figure:

@@ -38,7 +38,9 @@ def test_colours_have_one_role():
     sources = {theme.source_colour(source) for source in (*theme.SOURCES, *MODALITIES, "audio")}
     greys = {*theme.BASELINE_GREYS, theme.NEUTRAL}
     assert not domains & sources and not domains & greys and not sources & greys
-    assert theme.DOMAIN_COLOURS == ("#0072B2", "#D55E00")
+    assert theme.DOMAIN_COLOURS[:2] == ("#0072B2", "#D55E00")
+    assert len({theme.domain_colour(i) for i in range(6)}) == 6
+    assert len({theme.domain_symbol(i) for i in range(6)}) == 6
     assert theme.model_colours(["micrec", "inmo"], 1)["micrec"] == "#D55E00"
 
 

@@ -88,7 +88,7 @@ def dragged(tab: "Page") -> float:
 def by_regl(tab: "Page", n: int) -> tuple[float, float]:
     """Seconds to the first draw and milliseconds a step, of one linked map."""
     xy, domain = places(n)
-    marks = Marks(np.arange(n), np.full(n, -1), domain, DOMAIN_COLOURS, [], [""] * n)
+    marks = Marks(np.arange(n), np.full(n, -1), domain, DOMAIN_COLOURS[:2], [], [""] * n)
     data = linked(marks, [View("All", {"": xy})], alt="", dark=False)
     tab.set_content("<style>.maps .stage { position: relative; height: 500px } "
                     ".stage canvas { position: absolute; width: 100%; height: 100% } "
@@ -103,7 +103,7 @@ def by_plotly(tab: "Page", n: int) -> tuple[float, float]:
     """The same of Plotly's scattergl."""
     xy, domain = places(n)
     figure = go.Figure().update_layout(dragmode="pan", height=500, width=900)
-    for at, colour in enumerate(DOMAIN_COLOURS):
+    for at, colour in enumerate(DOMAIN_COLOURS[:2]):
         x, y = xy[domain == at].T
         figure.add_scattergl(x=x, y=y, mode="markers",
                              marker={"color": colour, "size": 4, "opacity": 0.8})  # fmt: skip
