@@ -19,7 +19,7 @@ from micrec_core.modalities.registry import in_order, modality
 from micrec_core.names import MEMORY, METRICS, MICREC, model_label
 
 # The first two are Okabe and Ito's; no source of a score has one of them.
-DOMAIN_COLOURS = ("#0072B2", "#D55E00", "#882255", "#7A8B00", "#4B3F9E", "#2A9D8F")
+DOMAIN_COLOURS = ("#0072B2", "#D55E00", "#B5446E", "#7A8B00", "#7C6FD6", "#2A9D8F")
 DOMAIN_SYMBOLS = ("circle", "diamond", "square", "cross", "triangle-up", "pentagon")
 # Sources of a score that are no modality: what stands before the modalities, and behind them.
 SOURCES = {

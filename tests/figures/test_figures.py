@@ -421,3 +421,15 @@ def test_no_share_is_drawn_above_all_of_them():
     for degrees in (np.full(8, 3), np.arange(1, 200)):
         low, high = degree_curves({"Food": degrees}, "Interactions").layout.yaxis.range
         assert low < np.log10(min(1.0, 1 / 2)) and 0 < high < np.log10(2)
+
+
+@pytest.mark.parametrize("paper", ["#FFFFFF", "#14181F"])
+def test_domains_stand_out_from_the_page(paper):
+    def light(colour):  # WCAG 2.2, relative luminance
+        parts = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+        linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+        return float(linear @ [0.2126, 0.7152, 0.0722])
+
+    for colour in theme.DOMAIN_COLOURS:
+        low, high = sorted((light(colour), light(paper)))
+        assert (high + 0.05) / (low + 0.05) >= 3, colour
