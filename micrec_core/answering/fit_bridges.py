@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from micrec_core.evaluation.metrics import ranking_metrics
-from micrec_core.evaluation.ranking import rank_embeddings
+from micrec_core.evaluation.blends import ndcg_of_blends
 from micrec_core.method.bridge import RIDGES, SHARES, Bridge, fit_bridge
 from micrec_core.method.inductive import alone_users
 from micrec_core.method.micrec import Encoded, MICRec
@@ -99,11 +97,8 @@ def _choose(
             fit_bridge(alone[fitted], final[fitted], ridge, 0.0)(alone[asked]) for ridge in RIDGES
         ]
         told.append((asked, mapped, lent))
-        for (i, of_ridge), (j, share) in product(enumerate(mapped), enumerate(SHARES)):
-            users = of_ridge + share * lent
-            ranked = rank_embeddings(users, items, None, mask, candidates, _CUTOFF)
-            found = ranking_metrics(ranked, valid[asked], (_CUTOFF,))
-            scores[i, j] += float(found[f"ndcg@{_CUTOFF}"].sum())
+        found = ndcg_of_blends(mapped, lent, SHARES, items, valid[asked], mask, candidates, _CUTOFF)
+        scores += found.sum(axis=2)
     best = _DEFAULT
     if scores.any():
         at = np.unravel_index(int(scores.argmax()), scores.shape)

@@ -22,6 +22,8 @@ _JIT: dict[str, Any] = {"nogil": True, "boundscheck": False}
 # Scores that are compared with the worst kept at a time: nearly all are below it. Of 32, LLVM makes
 # single comparisons instead of vectors.
 _STRIDE = 64
+# Scores that are counted before it is asked whether there are enough.
+_PART = 512
 
 
 @numba.njit(inline="always")
@@ -206,6 +208,34 @@ def find_places(scores, own, places):
             above += row[i] > mine
             ties += row[i] == mine
         places[r] = 1 + above + (ties - 1) / 2
+
+
+@kernel(**_JIT)
+def places_of_blends(base, other, weights, indptr, indices, most, places):
+    """places[w, e] = place, from 0, of column e of a row by base + weights[w] * other, or ``most``.
+
+    base, other [b, n]; (indptr, indices) the columns of each row that are asked for. Equals in
+    lower columns stand before it; what scores minus infinity or NaN is nowhere.
+    """
+    n = base.shape[1]
+    for r in range(base.shape[0]):
+        first, second = base[r], other[r]
+        for e in range(indptr[r], indptr[r + 1]):
+            column = indices[e]
+            for w in range(weights.shape[0]):
+                weight = weights[w]
+                own = first[column] + weight * second[column]
+                before = 0 if own > -np.inf else most
+                start = 0
+                # A part at a time: of most there are soon as many before it as matter.
+                while start < n and before < most:
+                    stop = min(start + _PART, n)
+                    for j in range(start, min(stop, column)):
+                        before += first[j] + weight * second[j] >= own
+                    for j in range(max(start, column + 1), stop):
+                        before += first[j] + weight * second[j] > own
+                    start = stop
+                places[w, e] = min(before, most)
 
 
 @numba.njit(inline="always")
