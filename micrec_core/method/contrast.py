@@ -23,16 +23,26 @@ def info_nce(a: Tensor, b: Tensor, temperature: float, counted: Tensor | None = 
     InfoNCE (van den Oord et al., 2018, eq. 4) on cosines over the temperature, which is at least
     ``COLDEST``. Rows that are not ``counted``, bool [n], are as if they were not there.
     """
-    a, b = F.normalize(a, dim=1), F.normalize(b, dim=1)
+    a, b = directions(a), directions(b)
     loss: Tensor = _Contrast.apply(a, b, 1.0 / temperature, False, counted)
     return loss
 
 
 def symmetric_info_nce(a: Tensor, b: Tensor, temperature: float) -> Tensor:
     """The mean of ``info_nce`` of a against b and of b against a; [n, dim] each."""
-    a, b = F.normalize(a, dim=1), F.normalize(b, dim=1)
+    a, b = directions(a), directions(b)
     loss: Tensor = _Contrast.apply(a, b, 1.0 / temperature, True, None)
     return loss
+
+
+def directions(x: Tensor) -> Tensor:
+    """Rows [n, dim] of length 1; one of zeros stays and has no gradient.
+
+    It points nowhere, and what ``normalize`` gives it is 1e12 times too long: whatever else an item
+    without neighbours learns from in a step would be rounded away beside it.
+    """
+    still = (x == 0).all(1, keepdim=True)
+    return F.normalize(torch.where(still, x.detach(), x), dim=1)
 
 
 class _Contrast(torch.autograd.Function):

@@ -84,3 +84,26 @@ def test_marked_rows_give_the_loss_and_gradients_of_distinct_ones(rows, seed) ->
     for one, other in zip(*found, strict=True):
         assert torch.isfinite(other).all()
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("way", [info_nce, symmetric_info_nce])
+def test_a_row_of_zeros_has_no_gradient(way) -> None:
+    """What neighbours lend an item that has none; the others' gradients are as they are."""
+    rng = torch.Generator().manual_seed(3)
+    a, b = (torch.randn(6, 4, generator=rng) for _ in range(2))
+    a[2] = 0
+    a.requires_grad_(True)
+    b.requires_grad_(True)
+    way(a, b, 0.2).backward()
+    assert not a.grad[2].any() and a.grad.abs().max() < 10 and b.grad.abs().max() < 10
+    wanted = a.grad.clone()
+    a.grad = None
+    x, y = F.normalize(a, dim=1), F.normalize(b, dim=1)
+    scores = x @ y.T / 0.2
+    loss = F.cross_entropy(scores, torch.arange(6))
+    if way is symmetric_info_nce:
+        loss = (loss + F.cross_entropy(scores.T, torch.arange(6))) / 2
+    loss.backward()
+    rest = [0, 1, 3, 4, 5]
+    torch.testing.assert_close(wanted[rest], a.grad[rest])
+    assert a.grad[2].abs().max() > 1e6  # as it was
