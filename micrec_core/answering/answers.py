@@ -236,7 +236,7 @@ class ScoreAnswerer(Answerer):
         d, model, taken = question.place, self.model, self.taken(question)
 
         def block(rows: NDArray[np.int64]) -> NDArray[np.float32]:
-            return model.scores(d, [sparse.csr_matrix(there[rows]) for there in taken])
+            return model.ranked(d, [sparse.csr_matrix(there[rows]) for there in taken])
 
         rows = np.arange(len(question))
         ranked = rank_users(block, rows, question.mask, question.candidates, k)

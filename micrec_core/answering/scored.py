@@ -20,9 +20,8 @@ def ndcg(asked: Question, scores: NDArray[np.floating]) -> NDArray[np.float64]:
     """NDCG@20 of each of a question's users, [n]; ``scores`` [n, n_items]."""
     rows = np.arange(len(asked))
     ranked = rank_users(lambda r: scores[r], rows, asked.mask, asked.candidates, _CUTOFF)
-    found: NDArray[np.float64] = ranking_metrics(ranked, asked.positives, (_CUTOFF,))[
-        f"ndcg@{_CUTOFF}"
-    ]
+    table = ranking_metrics(ranked, asked.positives, (_CUTOFF,))
+    found: NDArray[np.float64] = table[f"ndcg@{_CUTOFF}"].to_numpy()
     return found
 
 
@@ -40,8 +39,10 @@ def matching(part: NDArray[np.floating], scores: NDArray[np.floating]) -> float:
 def as_good(found: Sequence[NDArray[np.float64]], within: float = 0.5) -> list[bool]:
     """Which are not worse than the best by more than so many standard errors of the difference.
 
-    ``found`` : what each gives each user, [n]
+    ``found`` : what each gives each user, [n]; one user tells nothing apart
     """
+    if len(found[0]) < 2:
+        return [True] * len(found)
     best = max(found, key=lambda x: float(x.mean()))
     gaps = [best - one for one in found]
-    return [bool(gap.mean() <= within * gap.std() / max(len(gap), 1) ** 0.5) for gap in gaps]
+    return [bool(gap.mean() <= within * gap.std(ddof=1) / len(gap) ** 0.5) for gap in gaps]

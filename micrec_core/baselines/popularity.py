@@ -25,18 +25,22 @@ def by_popularity(degree: NDArray[np.integer] | NDArray[np.floating]) -> NDArray
 
 
 class Popularity(ClosedForm):
-    """score(u, i) = number of train interactions of i, equals in random order."""
+    """score(u, i) = number of train interactions of i."""
 
     family = "plain"
     answers = KNOWN | {"new-users", "new-items", "cold-domain"}
 
     def solve(self, knowledge: Knowledge, device: str | torch.device = "cpu") -> None:
         """Count."""
-        self.counts = [by_popularity(part.item_degree) for part in knowledge.domains]
+        self.counts = [part.item_degree for part in knowledge.domains]
 
     def scores(self, d: int, taken: Sequence[sparse.csr_matrix]) -> NDArray[np.float32]:
         """The same row for everyone."""
         return np.tile(self.counts[d], (taken[d].shape[0], 1))
+
+    def ranked(self, d: int, taken: Sequence[sparse.csr_matrix]) -> NDArray[np.float32]:
+        """The same, equals in random order."""
+        return np.tile(by_popularity(self.counts[d]), (taken[d].shape[0], 1))
 
     @property
     def n_learned(self) -> int:

@@ -51,12 +51,23 @@ def test_the_first_share_as_good_as_the_best_is_taken(
         unit = spread(before) / spread(alike)
         values = [ndcg(asked, before + share * unit * alike) for share in SHARES]
         best = max(values, key=np.mean)
-        near = [(best - x).mean() <= 0.5 * (best - x).std() / len(asked) ** 0.5 for x in values]
+        near = [
+            (best - x).mean() <= 0.5 * (best - x).std(ddof=1) / len(asked) ** 0.5 for x in values
+        ]
         share = next(s for s, ok in zip(SHARES, near, strict=True) if ok)
         assert found.weight * found.constants.similar == pytest.approx(share * unit, rel=1e-3)
         assert found.constants.similar_new == found.constants.similar
         after = own + found.scores(taken)
         np.testing.assert_allclose(after, before + share * unit * alike, rtol=1e-3, atol=1e-4)
+
+
+def test_what_is_as_good_as_the_best() -> None:
+    """By half a standard error of the paired difference; one user, or none, tells nothing apart."""
+    best, noise = np.array([0.5, 0.7, 0.5, 0.7]), np.array([0.1, -0.1, 0.1, -0.1])
+    assert as_good([best, best - 0.01 + noise, best - 0.1, best]) == [True, True, False, True]
+    assert as_good([best, best - 0.04 + noise]) == [True, False]
+    assert as_good([best, best - 0.04 + noise], within=1.0) == [True, True]
+    assert as_good([best[:1], best[:1] - 0.4]) == [True, True]
 
 
 def test_items_that_say_nothing_are_like_nothing(answerer: MicrecAnswerer) -> None:

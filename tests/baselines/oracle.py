@@ -256,9 +256,7 @@ COLD = {"cmf": cmf_cold, "emcdr": emcdr_cold, "bitgcf": bitgcf_cold, "ptupcdr": 
 
 
 def popularity(world: Any, d: int, taken: list[Array]) -> Array:
-    counts = base.interactions(world, d).sum(0)
-    order = np.random.default_rng(0).permutation(len(counts))
-    return np.tile(counts + order / (2 * len(counts) + 2), (len(taken[d]), 1))
+    return np.tile(base.interactions(world, d).sum(0), (len(taken[d]), 1))
 
 
 def nearest_columns(s: Array, nearest: int) -> Array:

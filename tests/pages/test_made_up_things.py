@@ -32,7 +32,9 @@ def test_an_item_of_nothing_is_refused_in_words(app, full_run):
 def test_who_would_get_it_is_counted_by_domain(app, full_run):
     test = app(full_run, "new_item")
     said = [m.label for m in test.metric]
-    assert said == ["Known in Food", "New here, known in Kitchen"]
+    assert said == ["Known in Food", "Known in Kitchen"]
+    new = [c.value for c in test.caption if c.value.startswith("They are new in Food. ")]
+    assert len(new) == 1
     assert test.metric[0].value.endswith(" of 40")
 
 
