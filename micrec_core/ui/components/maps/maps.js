@@ -252,7 +252,7 @@ function player(frames, show) {
     value: frames.length - 1 });
   slider.setAttribute("aria-label", "Moment of the training");
   const word = () => slider.setAttribute("aria-valuetext", frames[slider.value].title);
-  let playing = false;
+  let [playing, drawn] = [false, Promise.resolve()]; // while a map is drawn, it takes nothing else
   const play = button("Play", async () => {
     playing = !playing;
     play.textContent = playing ? "Pause" : "Play";
@@ -267,7 +267,7 @@ function player(frames, show) {
   function go(frame) {
     slider.value = frame;
     word();
-    return show(frame, !still());
+    return (drawn = drawn.catch(() => {}).then(() => show(frame, !still())));
   }
   slider.oninput = () => go(+slider.value);
   word();
