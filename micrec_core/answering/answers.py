@@ -28,11 +28,11 @@ from micrec_core.method.memory import Remembered, Taken
 from micrec_core.method.micrec import Encoded, MICRec
 from micrec_core.names import FULL
 from micrec_core.protocols import PROTOCOLS
+from micrec_core.subset import some_of
 from micrec_core.training.prepare import Prepared
 
 Vectors = NDArray[np.float32]
 Model = MICRec | Baseline | ClosedForm
-_SEED = 0
 # The question by which an epoch is chosen; every model has an answer to it.
 VALID = "valid"
 
@@ -319,8 +319,7 @@ def validation_questions(prepared: Prepared, most: int) -> list[Question]:
         users = np.flatnonzero(np.diff(wanted.indptr)).astype(np.int64)
         if len(users) == 0:
             continue
-        if len(users) > most:
-            users = np.sort(np.random.default_rng(_SEED).choice(users, most, replace=False))
+        users = some_of(users, most)
         out.append(
             Question(
                 VALID,

@@ -12,6 +12,7 @@ from micrec_core.evaluation.blends import ndcg_of_blends
 from micrec_core.method.bridge import RIDGES, SHARES, Bridge, fit_bridge
 from micrec_core.method.inductive import alone_users
 from micrec_core.method.micrec import Encoded, MICRec
+from micrec_core.subset import some_of
 from micrec_core.training.prepare import Prepared
 
 _CUTOFF = 20
@@ -88,8 +89,7 @@ def _choose(
         asked = np.flatnonzero(~fitted & (np.diff(valid.indptr) > 0))
         if len(asked) == 0 or fitted.sum() < 2:
             continue
-        if len(asked) > _MOST_USERS:
-            asked = np.sort(generator.choice(asked, _MOST_USERS, replace=False))
+        asked = some_of(asked, _MOST_USERS, generator)
         mask = sparse.csr_matrix(taken[asked])
         # What the nearest lend does not depend on the penalty: they are looked for once.
         lent = fit_bridge(alone[fitted], final[fitted], RIDGES[0], 1.0).lent(alone[asked])

@@ -18,6 +18,7 @@ from micrec_core.evaluation.questions import Question
 from micrec_core.graphs.neighbours import Neighbours
 from micrec_core.method.likeness import Likeness
 from micrec_core.method.memory import Memory, Remembered, Taken, remember
+from micrec_core.subset import some_of
 from micrec_core.training.prepare import Prepared
 
 # How far its part of a user's scores spreads, over all the rest; of equal ones the first is taken.
@@ -148,9 +149,7 @@ def _folds(prepared: Prepared, d: int) -> Iterator[Question]:
         held = known & (fold == one)
         hits = csr_matrix(wanted @ diags(held.astype(wanted.dtype)))
         hits.eliminate_zeros()
-        users = np.flatnonzero(hits.getnnz(axis=1)).astype(np.int64)
-        if len(users) > CHOSEN_ON:
-            users = np.sort(drawn.choice(users, CHOSEN_ON, replace=False))
+        users = some_of(np.flatnonzero(hits.getnnz(axis=1)), CHOSEN_ON, drawn)
         if len(users):
             yield Question(
                 "valid", domain.name, d, users, domain.user_ids[users], hits[users], None, held

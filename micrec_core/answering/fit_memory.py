@@ -24,6 +24,7 @@ from micrec_core.method.memory import (
     taken_elsewhere,
 )
 from micrec_core.method.regression import EXACT, regression
+from micrec_core.subset import some_of
 from micrec_core.training.prepare import Prepared
 
 # What is tried of each constant, the others at the first of theirs.
@@ -128,7 +129,7 @@ def _cold_question(
 def _some(who: AsIfCold) -> AsIfCold:
     if len(who.here) <= CHOSEN_ON:
         return who
-    rows = np.sort(np.random.default_rng(0).choice(len(who.here), CHOSEN_ON, replace=False))
+    rows = some_of(len(who.here), CHOSEN_ON)
     return AsIfCold(who.here[rows], who.there[rows], who.users[rows])
 
 

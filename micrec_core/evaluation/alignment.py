@@ -30,6 +30,7 @@ from micrec_core.evaluation.significance import (
     percentiles,
 )
 from micrec_core.graphs.neighbours import normalise_rows
+from micrec_core.subset import some_of
 
 COLUMNS = ["metric", "value", "low", "high", "random", "n"]
 
@@ -214,8 +215,7 @@ def _uniformity(a: NDArray[np.float32], b: NDArray[np.float32], seed: int) -> _M
     if len(a) < 2:
         return _NOTHING
     if len(a) > _MOST_USERS:
-        rows = np.random.default_rng(seed).choice(len(a), _MOST_USERS, replace=False)
-        rows.sort()
+        rows = some_of(len(a), _MOST_USERS, seed)
         a, b = a[rows], b[rows]
     n, dim = a.shape
     counts = bootstrap_counts(n, _UNIFORMITY_RESAMPLES, seed)

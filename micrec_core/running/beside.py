@@ -19,6 +19,7 @@ from micrec_core.data.progress import Progress
 from micrec_core.evaluation.questions import Outcome, Question
 from micrec_core.names import model_label
 from micrec_core.running.fit import solve
+from micrec_core.subset import some_of
 from micrec_core.training.build import build_any
 from micrec_core.training.prepare import Prepared, prepare
 
@@ -59,8 +60,7 @@ def few_of(question: Question) -> Question:
     """The question, of at most MOST_USERS users, always the same."""
     if len(question) <= MOST_USERS:
         return question
-    drawn = np.random.default_rng(0).choice(len(question), MOST_USERS, replace=False)
-    return question.of(np.sort(drawn))
+    return question.of(some_of(len(question), MOST_USERS))
 
 
 def few_answers(outcome: Outcome) -> Outcome:

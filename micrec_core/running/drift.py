@@ -9,6 +9,7 @@ import numpy as np
 
 from micrec_core.serving.contents import Bundle
 from micrec_core.serving.recommender import Recommender
+from micrec_core.subset import some_of
 
 LIST = 10
 # Lists that are looked at; of more users some are drawn.
@@ -55,9 +56,7 @@ def _of(recommender: Recommender, d: int) -> dict[str, float]:
     bundle = recommender.bundle
     part = bundle.domains[d]
     folded = part.user_ids[_folded_users(bundle, d)]
-    ids = part.user_ids[part.known_users]
-    if len(ids) > SAMPLE:
-        ids = np.sort(np.random.default_rng(0).choice(ids, SAMPLE, replace=False))
+    ids = some_of(part.user_ids[part.known_users], SAMPLE)
     lists = recommender.recommend_many(ids, part.name, LIST)
     joined = set(part.item_ids[part.joined].tolist())
     by_item = lists["item_id"].isin(joined)

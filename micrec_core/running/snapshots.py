@@ -17,6 +17,7 @@ from micrec_core.evaluation.alignment import alignment_metrics, retrieval_places
 from micrec_core.method.micrec import Encoded
 from micrec_core.names import ALIGNMENT, ALIGNMENT_COLUMNS, LAYOUT_COLUMNS, LAYOUTS, SNAPSHOT_USERS
 from micrec_core.runs import RunWriter
+from micrec_core.subset import some_of
 from micrec_core.training.prepare import Prepared
 
 # As many as the page draws as points; beyond, a sample of them.
@@ -54,7 +55,7 @@ class Snapshots:
         if self.pair is None:
             return
         left, right = prepared.knowledge.links[self.pair]
-        rows = _sample(len(left), MOST_USERS)
+        rows = some_of(len(left), MOST_USERS)
         self.left, self.right = left[rows], right[rows]
         a, b = (prepared.knowledge.domains[d] for d in self.pair)
         ids = prepared.dataset.domains[self.pair[0]].user_ids
@@ -137,7 +138,7 @@ class Snapshots:
     def _measure(self, epoch: int, pair: tuple[int, int], users: list[Vectors]) -> pd.DataFrame:
         """Alignment of a pair of domains, partners looked for among all users in training."""
         known, (left, right) = self.prepared.knowledge, self.prepared.knowledge.links[pair]
-        rows = _sample(len(left), _MOST_PAIRS)
+        rows = some_of(len(left), _MOST_PAIRS)
         left, right = left[rows], right[rows]
         pools = [np.flatnonzero(known.domains[d].user_degree > 0) for d in pair]
         a, b = (users[d] for d in pair)
@@ -256,13 +257,6 @@ def _stored(writer: RunWriter) -> pd.DataFrame:
     if writer.has(ALIGNMENT):
         return pd.read_parquet(writer.path / ALIGNMENT)
     return pd.DataFrame(columns=ALIGNMENT_COLUMNS)
-
-
-def _sample(n: int, most: int) -> Rows:
-    """At most so many of n, drawn by a fixed seed, in order."""
-    if n <= most:
-        return np.arange(n)
-    return np.sort(np.random.default_rng(_SEED).choice(n, most, replace=False))
 
 
 def _unit(x: Vectors) -> NDArray[np.float32]:

@@ -30,6 +30,7 @@ from micrec_core.method.inputs import Side
 from micrec_core.method.micrec import Encoded, MICRec
 from micrec_core.modalities.registry import USUAL
 from micrec_core.running.effects import effects
+from micrec_core.subset import some_of
 from micrec_core.training.prepare import Prepared
 
 ENTITIES_SHOWN = 20_000
@@ -53,9 +54,7 @@ def weights_frame(
             degree = array(view.side.degree)
             # A user without train interactions was not trained on: nothing was weighed.
             rows = np.flatnonzero((degree > 0) | (view.entity == "item"))
-            if len(rows) > ENTITIES_SHOWN:
-                rows = np.sort(rng.choice(rows, ENTITIES_SHOWN, replace=False))
-            frames.append(_frame(prepared, view, rows))
+            frames.append(_frame(prepared, view, some_of(rows, ENTITIES_SHOWN, rng)))
     return pd.concat(frames, ignore_index=True)
 
 

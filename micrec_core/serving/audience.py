@@ -20,6 +20,7 @@ from micrec_core.method.foldin import FoldIn
 from micrec_core.method.growing import person_by_now
 from micrec_core.method.memory import Taken, taken_elsewhere
 from micrec_core.serving.contents import Bundle
+from micrec_core.subset import some_of
 
 # People asked for each way of being known, drawn once; more say little more and cost seconds.
 MOST_HERE, MOST_ELSEWHERE = 1000, 150
@@ -61,7 +62,7 @@ def crowds(fold: FoldIn, bundle: Bundle, d: int, allowed: NDArray[np.bool_], k: 
     """
     part = bundle.domains[d]
     everyone = part.known_users
-    rows = _some(everyone, MOST_HERE)
+    rows = some_of(everyone, MOST_HERE)
     by_now = [x.taken for x in bundle.domains]
     taken = Taken(by_now[d][rows], taken_elsewhere(by_now, bundle.in_both, d)[rows])
     vectors = part.users[rows]
@@ -82,7 +83,7 @@ def _elsewhere(
     alone = source.user_count > 0
     alone[bundle.in_both[s, d][0]] = False
     everyone = np.flatnonzero(alone)
-    rows = _some(everyone, MOST_ELSEWHERE)
+    rows = some_of(everyone, MOST_ELSEWHERE)
     people = [person_by_now(bundle, of_all) for of_all in _everywhere(bundle, s, rows)]
     folded = [fold.user(person, d) for person in people]
     if not people or all(one.empty for one in folded):
@@ -104,12 +105,6 @@ def _everywhere(bundle: Bundle, s: int, rows: Rows) -> list[tuple[int, ...]]:
         place = dict(zip(there.tolist(), here.tolist(), strict=True))
         columns.append([place.get(row, -1) for row in rows.tolist()])
     return list(zip(*columns, strict=True))
-
-
-def _some(rows: Rows, most: int) -> Rows:
-    if len(rows) <= most:
-        return rows
-    return np.sort(np.random.default_rng(0).choice(rows, most, replace=False))
 
 
 def _rows(people: Sequence[Person], s: int, n: int) -> csr_matrix:

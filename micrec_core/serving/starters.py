@@ -16,6 +16,7 @@ from scipy.sparse import csr_matrix
 from micrec_core.graphs.neighbours import normalise_rows
 from micrec_core.method.arrays import Rows
 from micrec_core.serving.contents import Bundle, DomainPart
+from micrec_core.subset import some_of
 
 # People grouped at most, items a domain, people who must have taken each, people common to two
 # domains from which on only they are grouped.
@@ -74,9 +75,7 @@ def _everyone(bundle: Bundle) -> Group:
         largest = int(np.argmax([(part.user_degree > 0).sum() for part in bundle.domains]))
         rows = {largest: np.flatnonzero(bundle.domains[largest].user_degree > 0)}
     size = len(next(iter(rows.values())))
-    some = np.arange(size)
-    if size > _PEOPLE:
-        some = np.sort(np.random.default_rng(0).choice(size, _PEOPLE, replace=False))
+    some = some_of(size, _PEOPLE)
     members = [rows[d][some] if d in rows else np.full(len(some), -1) for d in range(n)]
     return Group(tuple(members))
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 
 from micrec_core.figures.linked import Marks, View, by_domain, linked
+from micrec_core.subset import some_of
 from micrec_core.ui import alignment, components, item_maps, library, people_maps, serve
 from micrec_core.ui.library import Opened
 from micrec_core.ui.widgets import dark
@@ -114,7 +115,4 @@ def _links(opened: Opened, items: pd.DataFrame, ids: list[str]) -> tuple[NDArray
         found.append(np.stack([pairs.row, rows])[:, rows >= 0])
     links = np.concatenate(found, axis=1).astype(np.int64)
     of = links.shape[1]
-    if of > _MOST:
-        some = np.sort(np.random.default_rng(0).choice(of, _MOST, replace=False))
-        links = links[:, some]
-    return links, of
+    return (links if of <= _MOST else links[:, some_of(of, _MOST)]), of

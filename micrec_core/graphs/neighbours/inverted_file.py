@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 
+from micrec_core.subset import some_of
+
 Features: TypeAlias = NDArray[np.float32] | sparse.csr_matrix
 Rows: TypeAlias = NDArray[np.int64]
 
@@ -72,7 +74,7 @@ class _view:
             return
         from sklearn.utils.extmath import randomized_svd  # slow to import, and seldom needed
 
-        sample = anchors[_sample(allowed, _SVD_SAMPLE, _SEED)]
+        sample = anchors[some_of(allowed, _SVD_SAMPLE, _SEED)]
         width = min(_DIM, *sample.shape)
         _, _, vectors = randomized_svd(sample, width, n_iter=2, random_state=_SEED)
         self.directions = np.ascontiguousarray(vectors.T, np.float32)
@@ -86,16 +88,10 @@ class _view:
         return dense
 
 
-def _sample(rows: Rows, most: int, seed: int) -> Rows:
-    if len(rows) <= most:
-        return rows
-    return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
-
-
 def _centres(placed: NDArray[np.float32], allowed: Rows, seed: int, device: str) -> Tensor:
     """Unit centres [about sqrt(n_anchors), dim] by spherical k-means on a sample."""
     n = max(1, round(len(allowed) ** 0.5))
-    sample = torch.from_numpy(placed[_sample(allowed, n * _PER_CELL, seed)]).to(device)
+    sample = torch.from_numpy(placed[some_of(allowed, n * _PER_CELL, seed)]).to(device)
     start = np.random.default_rng(seed).choice(len(sample), n, replace=False)
     centres = sample[torch.from_numpy(start).to(device)]
     for _ in range(_ROUNDS):
