@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, diags
 
+from micrec_core.answering.fit_memory import solved
 from micrec_core.answering.scored import CHOSEN_ON, as_good, matching, ndcg
 from micrec_core.evaluation.questions import Question
 from micrec_core.graphs.neighbours import Neighbours
 from micrec_core.method.likeness import Likeness
-from micrec_core.method.memory import Memory, Remembered, Taken, remember
+from micrec_core.method.memory import Memory, Remembered, Taken
 from micrec_core.subset import some_of
 from micrec_core.training.prepare import Prepared
 
@@ -76,7 +77,7 @@ def choose_for_new_items(
     as_new : what they score of each item as if it were brand-new, for a question's users
     taken_of : what a question's users took in each domain
     """
-    d, likeness = asked.place, _likeness(prepared, asked.place)
+    d, likeness = asked.place, chosen.likeness or _likeness(prepared, asked.place)
     # No less than of the others, among which they are found too.
     least = chosen.weight * chosen.constants.similar
     found: list[list[NDArray[np.float64]]] = []
@@ -86,23 +87,26 @@ def choose_for_new_items(
             break
         held, here = question.candidates, taken_of(question)
         here[d] = csr_matrix(here[d] @ diags((~held).astype(np.float32)))
-        rest_taken = Taken.of(here, d)
-        rest = replace(chosen, memory=_without(prepared, d, chosen, held), likeness=None)
-        before = as_new(question) + rest.scores(rest_taken)
-        added = _scaled(likeness, chosen, rest_taken)
+        left = Taken.of(here, d)
+        without = replace(chosen, memory=_without(prepared, d, chosen, held), likeness=None)
+        before = as_new(question) + without.scores(left)
+        added = _scaled(likeness, chosen, left)
         if not found:
             unit = matching(added[:, held], before[:, held])
             weights = np.maximum(np.array(SHARES) * unit, least)
         found.append([ndcg(question, before + np.float32(w) * added) for w in weights])
-    tried = [_beside(prepared, d, chosen, likeness, w, new_alone=True) for w in weights]
     good = np.ones(len(SHARES), bool)
     if likeness.new.any():
-        good = np.array(as_good([ndcg(asked, by_embedding + one.scores(taken)) for one in tried]))
+        rest = by_embedding + replace(chosen, likeness=None).scores(taken)
+        added = _scaled(likeness, chosen, taken)
+        each = (np.where(likeness.new, w, least).astype(np.float32) for w in weights)
+        good = np.array(as_good([ndcg(asked, rest + of_items * added) for of_items in each]))
     if found:
         new = [np.concatenate(of_share) for of_share in zip(*found, strict=True)]
         kept = np.flatnonzero(good)
         good[kept] = as_good([new[i] for i in kept])
-    return tried[int(np.argmax(good))]
+    weight = float(weights[int(np.argmax(good))])
+    return _beside(prepared, d, chosen, likeness, weight, new_alone=True)
 
 
 def _likeness(prepared: Prepared, d: int) -> Likeness:
@@ -131,8 +135,8 @@ def _beside(
         return chosen
     if chosen.weight == 0:
         silent = replace(chosen.constants, counts=0.0, regress=0.0)
-        chosen = replace(chosen, constants=silent, weight=1.0, regression=None)
-        chosen = replace(chosen, memory=_solved(prepared, d, chosen))
+        memory = solved(prepared.knowledge, d, silent)
+        chosen = replace(chosen, memory=memory, constants=silent, weight=1.0, regression=None)
     similar = weight / chosen.weight
     told = {"similar_new": similar} | ({} if new_alone else {"similar": similar})
     return replace(chosen, constants=replace(chosen.constants, **told), likeness=likeness)
@@ -158,26 +162,18 @@ def _folds(prepared: Prepared, d: int) -> Iterator[Question]:
 
 def _without(prepared: Prepared, d: int, chosen: Remembered, held: NDArray[np.bool_]) -> Memory:
     """The memory as it would be if nobody had taken some items."""
-    kept = diags((~held).astype(np.float32))
+    known, kept = prepared.knowledge, diags((~held).astype(np.float32))
+    part = known.domains[d]
+    train = csr_matrix(part.train @ kept)
+    train.eliminate_zeros()
+    near = {m: _fewer(found, held) for m, found in part.item_neighbours.items()}
+    domains = list(known.domains)
+    domains[d] = replace(part, train=train, item_neighbours=near)
     regression = chosen.regression
     if regression is not None:
         rows = np.append(~held, np.ones(regression.shape[0] - len(held), bool))
         regression = csr_matrix(diags(rows.astype(np.float64)) @ regression @ kept)
-    return _solved(prepared, d, replace(chosen, regression=regression), held)
-
-
-def _solved(
-    prepared: Prepared, d: int, chosen: Remembered, held: NDArray[np.bool_] | None = None
-) -> Memory:
-    known = prepared.knowledge
-    trains = [part.train for part in known.domains]
-    near = list(known.domains[d].item_neighbours.values())
-    if held is not None:
-        trains[d] = csr_matrix(trains[d] @ diags((~held).astype(trains[d].dtype)))
-        trains[d].eliminate_zeros()
-        near = [_fewer(found, held) for found in near]
-    told = (near, known.settings.temperature, chosen.constants, chosen.regression)
-    return remember(trains, known.links, d, *told)
+    return solved(replace(known, domains=tuple(domains)), d, chosen.constants, regression)
 
 
 def _fewer(found: Neighbours, held: NDArray[np.bool_]) -> Neighbours:

@@ -110,6 +110,16 @@ def choose_newcomers(
     return replace(chosen, constants=replace(chosen.constants, newcomers=weight))
 
 
+def solved(
+    knowledge: Knowledge, d: int, constants: Constants, regression: csr_matrix | None = None
+) -> Memory:
+    """The memory of a domain by these constants, and by a regression where it is given."""
+    trains = [part.train for part in knowledge.domains]
+    near = list(knowledge.domains[d].item_neighbours.values())
+    told = (near, knowledge.settings.temperature, constants, regression)
+    return remember(trains, knowledge.links, d, *told)
+
+
 def _cold_question(
     prepared: Prepared, d: int, source: int, who: AsIfCold, chosen: Remembered
 ) -> tuple[Question, NDArray[np.floating]]:
@@ -149,11 +159,7 @@ class _Asked:
 
     def solved(self, constants: Constants, weights: csr_matrix | None = None) -> Memory:
         """The memory of these constants."""
-        known, d = self.knowledge, self.question.place
-        trains = [part.train for part in known.domains]
-        near = list(known.domains[d].item_neighbours.values())
-        told = (near, known.settings.temperature, constants, weights)
-        return remember(trains, known.links, d, *told)
+        return solved(self.knowledge, self.question.place, constants, weights)
 
 
 def _choose_counts(asked: _Asked) -> Remembered:

@@ -269,9 +269,12 @@ class ModelArrays:
                 near = [x.item_neighbours for x in part.modalities.values()]
                 constants, _, regression = chosen
                 told = (near, self.temperature, constants, regression, part.joined)
-                spaces = tuple(x.features.space for x in part.modalities.values())
-                said = Likeness(spaces, (part.item_count == 0) | part.joined)
-                out[d] = Remembered(remember(taken, self.in_both, d, *told), *chosen, said)
+                likeness = None
+                if constants.similar or constants.similar_new:
+                    spaces = tuple(x.features.space for x in part.modalities.values())
+                    likeness = Likeness(spaces, (part.item_count == 0) | part.joined)
+                memory = remember(taken, self.in_both, d, *told)
+                out[d] = Remembered(memory, *chosen, likeness)
         return tuple(out)
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -31,6 +32,17 @@ def test_opening_is_quick_and_needs_no_dataset(trained) -> None:
     assert rec.domains == ("food", "kitchen") and rec.modalities == ("text", "image")
     assert rec.sources == ("id", "text", "image", "bridge", "memory")
     assert rec.n_parameters == sum(p.numel() for p in trained.model.parameters())
+
+
+def test_no_list_is_compared_by_content_where_that_has_no_weight(trained) -> None:
+    bundle = trained.recommender.bundle
+    assert all(held.likeness is not None for held in bundle.remembered)
+    memory = tuple(
+        (replace(constants, similar=0.0, similar_new=0.0), *rest)
+        for constants, *rest in bundle.memory
+    )
+    plain = replace(bundle, memory=memory).remembered
+    assert all(held.likeness is None for held in plain)
 
 
 def test_nothing_changes_a_parameter(trained, world) -> None:
