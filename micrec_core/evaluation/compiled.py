@@ -184,14 +184,8 @@ def find_hits(ranked, indptr, indices, hits):
     for r in range(ranked.shape[0]):
         for j in range(ranked.shape[1]):
             item = ranked[r, j]
-            low, high = indptr[r], indptr[r + 1]
-            while low < high:
-                middle = (low + high) // 2
-                if indices[middle] < item:
-                    low = middle + 1
-                else:
-                    high = middle
-            hits[r, j] = low < indptr[r + 1] and indices[low] == item
+            at = _first_from(indices, indptr[r], indptr[r + 1], item)
+            hits[r, j] = at < indptr[r + 1] and indices[at] == item
 
 
 @kernel(**_JIT)

@@ -34,15 +34,19 @@ class Packed(NamedTuple):
     Places are unsigned: numba asks of a signed one whether it counts from the end.
     """
 
-    starts: NDArray[np.uint32]
+    starts: NDArray[np.uint64]
     columns: NDArray[np.uint32]
     values: NDArray[np.float32]
     n_columns: int
 
     @staticmethod
     def of(matrix: csr_matrix) -> Packed:
-        starts, columns = (x.astype(np.uint32) for x in (matrix.indptr, matrix.indices))
-        return Packed(starts, columns, matrix.data.astype(np.float32), matrix.shape[1])
+        return Packed(
+            matrix.indptr.astype(np.uint64),
+            matrix.indices.astype(np.uint32),
+            matrix.data.astype(np.float32, copy=False),
+            matrix.shape[1],
+        )
 
     @staticmethod
     def turned(matrix: csr_matrix) -> Packed:

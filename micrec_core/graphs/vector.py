@@ -19,7 +19,7 @@ _SHARE = 0.25
 # Up to so many entries are gathered here; of more, SciPy's own selection of rows is quicker.
 _FEW = 20_000
 # Where columns are so many times the entries, these are sorted: cheaper than a zero a column.
-_WIDE = 32
+WIDE = 32
 
 
 class Vector(NamedTuple):
@@ -96,7 +96,7 @@ def walk() -> Any:
 
 def _added_up(at: NDArray[np.integer], values: NDArray[np.float64], n: int) -> Vector:
     """Of places that may repeat, in any order."""
-    if n > _WIDE * len(at):
+    if n > WIDE * len(at):
         places, which = np.unique(at, return_inverse=True)
         return Vector(places, np.asarray(np.bincount(which, values, len(places)), np.float64), n)
     total = np.asarray(np.bincount(at, values, n), np.float64)

@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csc_matrix, csr_matrix
 
 from micrec_core.compiling import kernel
-
-# Where columns are so many times what was met, this is sorted instead of looking at each.
-_WIDE = 32
+from micrec_core.graphs.vector import WIDE
 
 
 def through(
@@ -23,7 +21,7 @@ def through(
     total, met, touched = np.zeros(n), np.zeros(n, np.bool_), np.empty(n, np.int32)
     n = _through(*_places(at, matrix), values, matrix.data, total, met, touched)
     # In order, so that rows of the next matrix are met as they lie in memory.
-    found = np.flatnonzero(met) if _WIDE * n > len(met) else np.sort(touched[:n])
+    found = np.flatnonzero(met) if WIDE * n > len(met) else np.sort(touched[:n])
     return found, total[found]
 
 

@@ -12,8 +12,6 @@ rows of few common columns are not, for who is near them is no champion in any.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numba
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +19,7 @@ from scipy import sparse
 from scipy.sparse import csr_matrix
 
 from micrec_core.compiling import kernel
+from micrec_core.graphs.chain import Packed
 from micrec_core.graphs.neighbours import Neighbours
 from micrec_core.graphs.neighbours.nn_descent import put
 
@@ -28,26 +27,6 @@ from micrec_core.graphs.neighbours.nn_descent import put
 LONGEST, COMPARED = 1000, 400
 _BINS = 512  # of sums, to find the best without sorting them
 _PARTS = 64
-
-
-class Compressed(NamedTuple):
-    """A matrix as kernels take it: starts uint64, indices uint32, values float32.
-
-    Of indices with a sign numba asks each time whether they count from the end.
-    """
-
-    starts: NDArray[np.uint64]
-    indices: NDArray[np.uint32]
-    values: NDArray[np.float32]
-
-    @staticmethod
-    def of(matrix: sparse.csr_matrix | sparse.csc_matrix) -> Compressed:
-        """The arrays of a matrix in its own order, by rows or by columns."""
-        return Compressed(
-            matrix.indptr.astype(np.uint64),
-            matrix.indices.astype(np.uint32),
-            matrix.data.astype(np.float32, copy=False),
-        )
 
 
 class Champions:
@@ -84,7 +63,8 @@ class Champions:
         # Most that a query can touch: all of its lists.
         starts = np.concatenate([[0], np.cumsum(self.lengths[queries.indices])])[queries.indptr]
         room = int(np.diff(starts).max(initial=0)) + 1
-        parts = *Compressed.of(queries), *Compressed.of(self.anchors), *Compressed.of(self.lists)
+        matrices = queries, self.anchors, self.lists
+        parts = [part for matrix in matrices for part in Packed.of(matrix)[:3]]
         sizes = self.anchors.shape[0], width, room, max(COMPARED, k)
         _nearest(*parts, *sizes, same, rows, similarity)
         return Neighbours(rows, similarity)

@@ -24,8 +24,9 @@ from scipy.sparse import csr_matrix
 
 from micrec_core.compiling import kernel
 from micrec_core.errors import is_out_of_memory
+from micrec_core.graphs.chain import Packed
 from micrec_core.graphs.neighbours import Features, Neighbours, inverted_file
-from micrec_core.graphs.neighbours.champions import Champions, Compressed
+from micrec_core.graphs.neighbours.champions import Champions
 from micrec_core.graphs.neighbours.nn_descent import descend, offer
 
 Mask: TypeAlias = NDArray[np.bool_]
@@ -224,7 +225,7 @@ def _nearest_sparse(
     queries = sparse.csr_matrix(queries)
     rows = np.full((queries.shape[0], k), -1, np.int32)
     similarity = np.zeros((queries.shape[0], k), np.float32)
-    parts = *Compressed.of(queries), *Compressed.of(anchors.tocsc())
+    parts = *Packed.of(queries)[:3], *Packed.turned(anchors)[:3]
     _nearest_inverted(*parts, anchors.shape[0], same, rows, similarity)
     return Neighbours(rows, similarity)
 
