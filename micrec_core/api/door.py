@@ -5,17 +5,16 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from micrec_core.api.buckets import Buckets
 from micrec_core.api.meter import Meter
 from micrec_core.data.picture_files import MAX_BYTES
 from micrec_core.errors import ConfigError
@@ -25,7 +24,6 @@ KEYS, ADMIN_KEYS = "MICREC_API_KEYS", "MICREC_API_ADMIN_KEYS"
 MAX_BODY = MAX_BYTES * 4 // 3 + (1 << 20)
 _MIN_KEY = 16
 _OPEN = ("/health",)
-_MAX_CLIENTS = 10_000
 
 
 @dataclass(frozen=True)
@@ -77,35 +75,6 @@ def limits_of(
     return Limits(found[KEYS], found[ADMIN_KEYS], rate, max_body)
 
 
-class Buckets:
-    """A token bucket a client; of too many clients the one unseen for longest is forgotten."""
-
-    def __init__(self, rate: float) -> None:
-        self._rate, self._most = rate, max(2 * rate, 1.0)
-        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def wait(self, client: str) -> float:
-        """Let a request in and take a token: 0, or the seconds until one would be let in."""
-        if not self._rate:
-            return 0.0
-        now = time.monotonic()
-        with self._lock:
-            left, then = self._left.pop(client, (self._most, now))
-            left = min(self._most, left + (now - then) * self._rate)
-            self._left[client] = (left - 1.0 if left >= 1.0 else left, now)
-            if len(self._left) > _MAX_CLIENTS:
-                self._left.popitem(last=False)
-        return 0.0 if left >= 1.0 else (1.0 - left) / self._rate
-
-    def charge(self, client: str, cost: float) -> None:
-        """Take what a request cost beyond its one token; on credit, to be waited for next time."""
-        if self._rate and cost > 0:
-            with self._lock:
-                left, then = self._left.get(client, (self._most, time.monotonic()))
-                self._left[client] = (left - cost, then)
-
-
 @dataclass
 class Door:
     """ASGI middleware: key, rate and size first, then the application; everything is counted.
@@ -117,10 +86,7 @@ class Door:
     app: ASGIApp
     limits: Limits
     meter: Meter
-    buckets: Buckets = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.buckets = Buckets(self.limits.rate)
+    buckets: Buckets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""

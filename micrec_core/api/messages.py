@@ -14,6 +14,8 @@ from micrec_core.modalities.registry import spoken_to
 from micrec_core.runs import DatasetInfo
 
 MAX_LIST, MAX_LIKES, MAX_PEOPLE, MAX_SENTENCE = 1000, 10_000, 256, 20_000
+# Up to so many likes a list costs what it costs for one.
+_FEW = 100
 
 Id = Annotated[str, Field(min_length=1, max_length=512)]
 Length = Annotated[int, Field(ge=1, le=MAX_LIST, description="Length of the list.")]
@@ -65,6 +67,12 @@ class Person(Said):
     likes: dict[str, Annotated[list[Id], Field(max_length=MAX_LIKES)]] = Field(
         default_factory=dict, description="Domain -> item ids, added to the history.", max_length=64
     )
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether a list for them is a matter of few milliseconds: little liked, nothing said."""
+        likes = sum(map(len, self.likes.values()))
+        return likes <= _FEW and all(said is None for said in self.documents().values())
 
 
 class ListRequest(Person):

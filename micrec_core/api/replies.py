@@ -42,9 +42,8 @@ def listed(
 ) -> m.ListAnswer:
     """A list for one person."""
     found = recommender.recommend(_user(recommender, who), domain, k, exclude)
-    columns = {name: found.items[name].tolist() for name in found.items}
-    parts = zip(*(columns[source] for source in recommender.sources))
-    rows = zip(columns["item_id"], columns["title"], columns["score"], parts)
+    parts = zip(*(found.parts[source].tolist() for source in recommender.sources))
+    rows = zip(found.ids.tolist(), found.titles.tolist(), found.score.tolist(), parts)
     return m.ListAnswer(
         domain=domain,
         kind=found.kind,

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPBearer
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException as AnyHTTPException
 
 from micrec_core.api import messages as m
+from micrec_core.api.buckets import Buckets
 from micrec_core.api.door import Door, Limits
 from micrec_core.api.meter import CONTENT_TYPE, Meter
 from micrec_core.api.replies import batch, listed, new_item, reasons, run_answer, similar
@@ -32,15 +35,19 @@ _SAID = {
 }
 
 
-def make_service(shelf: Shelf, limits: Limits | None = None) -> FastAPI:
+def make_service(
+    shelf: Shelf, limits: Limits | None = None, buckets: Buckets | None = None
+) -> FastAPI:
     """The application, to be run by any ASGI server.
 
     Parameters
     ----------
     shelf : the runs that answer
     limits : keys, rate and sizes; by default no key and no rate
+    buckets : where requests are counted against the rate; by default in this process
     """
     limits, meter = limits or Limits(), Meter()
+    buckets = buckets or Buckets(limits.rate)
     service = FastAPI(
         title="MICRec",
         version=__version__,
@@ -54,13 +61,14 @@ def make_service(shelf: Shelf, limits: Limits | None = None) -> FastAPI:
     service.add_exception_handler(RequestValidationError, _invalid)
     service.add_exception_handler(MicrecError, _refused)
     service.add_exception_handler(AnyHTTPException, _told)
-    service.add_middleware(Door, limits=limits, meter=meter)  # type: ignore[arg-type]
+    told = {"limits": limits, "meter": meter, "buckets": buckets}
+    service.add_middleware(Door, **told)  # type: ignore[arg-type]
     return service
 
 
 def _add_watching(service: FastAPI, shelf: Shelf, meter: Meter) -> None:
     @service.get("/health", responses=_problems(), tags=["watching"])
-    def health() -> m.Health:
+    async def health() -> m.Health:
         """Whether the service answers; needs no key."""
         return m.Health(status="ok", version=__version__, runs=shelf.names())
 
@@ -109,9 +117,12 @@ def _add_questions(service: FastAPI, shelf: Shelf) -> None:
     }
 
     @service.post("/runs/{run}/recommend", **told)
-    def recommend(run: str, body: m.ListRequest) -> m.ListAnswer:
+    async def recommend(run: str, body: m.ListRequest) -> m.ListAnswer:
         """The best items of a domain for anyone, without those they like already."""
-        return listed(_recommender(shelf, run), body, body.domain, body.k, body.exclude)
+        asked = partial(listed, _recommender(shelf, run), body, body.domain, body.k, body.exclude)
+        # Handing it to a thread, which then contends for the interpreter, takes longer than a list
+        # by ids alone; what is said or shown is encoded first.
+        return asked() if body.is_quick else await run_in_threadpool(asked)
 
     @service.post("/runs/{run}/batch", **told)
     def lists(run: str, body: m.BatchRequest, request: Request) -> m.BatchAnswer:

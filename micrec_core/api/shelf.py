@@ -38,7 +38,7 @@ class Shelf:
     def __init__(self, places: Mapping[str, Path]) -> None:
         for name in places:
             check_run_name(name)
-        self._served = {name: _opened(path) for name, path in places.items()}
+        self._served = {name: opened(path) for name, path in places.items()}
         self._swapping = threading.Lock()
 
     def names(self) -> list[str]:
@@ -62,7 +62,7 @@ class Shelf:
         """
         check_run_name(run)
         with self._swapping:
-            made = _opened(self._served[name].run.path.parent / run)
+            made = opened(self._served[name].run.path.parent / run)
             self._served[name] = made
         return made
 
@@ -88,7 +88,8 @@ def places_of(words: list[str]) -> dict[str, Path]:
     return places
 
 
-def _opened(path: Path) -> Served:
+def opened(path: Path) -> Served:
+    """Verify, open and warm up a run; RunError where it cannot be served."""
     run = open_run(path)
     recommender = Recommender.open(run)
     recommender.warm()

@@ -32,7 +32,10 @@ def serve(
         float, typer.Option(help="Requests a second and client; 0 for no limit.")
     ] = 0.0,
     max_megabytes: Annotated[float, typer.Option(help="Of a request's body.")] = 44.0,
-    waiting: Annotated[int, typer.Option(help="Requests at work at once; more are told 503.")] = 64,
+    waiting: Annotated[
+        int, typer.Option(help="Requests at work at once in a process; more are told 503.")
+    ] = 64,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that answer together.")] = 1,
 ) -> None:
     """Answer over HTTP; keys come from MICREC_API_KEYS and MICREC_API_ADMIN_KEYS."""
     if any(find_spec(name) is None for name in ("fastapi", "prometheus_client", "uvicorn")):
@@ -42,7 +45,6 @@ def serve(
     import uvicorn
 
     from micrec_core.api.door import ADMIN_KEYS, KEYS, environment_limits
-    from micrec_core.api.service import make_service
     from micrec_core.api.shelf import Shelf, places_of
 
     limits = environment_limits(rate, max_megabytes)
@@ -51,11 +53,25 @@ def serve(
             f"whoever reaches {host} could ask without a key; set {KEYS} or {ADMIN_KEYS}, or stay "
             "at 127.0.0.1"
         )
+    options: dict[str, Any] = {
+        "host": host, "port": port, "log_level": "warning", "access_log": False,
+        "limit_concurrency": waiting, "timeout_keep_alive": 30, "server_header": False,
+    }  # fmt: skip
+    if workers > 1:
+        from micrec_core.api.workers import sharing
+
+        told = {"rate": rate, "max_megabytes": max_megabytes}
+        with sharing(places_of(runs), told):
+            uvicorn.run("micrec_core.api.workers:service", factory=True, workers=workers, **options)
+        return
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    from micrec_core.api.service import make_service
+
     service = make_service(Shelf(places_of(runs)), limits)
-    uvicorn.run(
-        service, host=host, port=port, log_level="warning", limit_concurrency=waiting,
-        timeout_keep_alive=30, server_header=False,
-    )  # fmt: skip
+    # A request is one thread's work; threads of BLAS would only wait for each other.
+    with threadpool_limits(1, user_api="blas"):
+        uvicorn.run(service, **options)
 
 
 @app.command(name="log-mlflow")

@@ -97,10 +97,11 @@ def profile_of(model: ModelArrays, user: Person, d: int, m: str, others: list[in
     if m in user.documents:
         own.append(_document(centre(user.documents[m], model.means[m][d]), user.counts_as))
     rest = [_items(model, s, m, user.items[s], OTHER_DOMAIN) for s in others]
-    squared = _squared(_sum(own))
+    alone = _sum(own)
+    squared = _squared(alone)
     count = np.array([sum(e.count for e in own)], np.float32)
     statistics = user_statistics(np.array([squared], np.float32), count)[0]
-    return Profile(_sum([*own, *rest]), (*own, *rest), statistics)
+    return Profile(_sum([*own, *rest]) if rest else alone, (*own, *rest), statistics)
 
 
 def _items(model: ModelArrays, d: int, m: str, rows: Rows, weight: float) -> Evidence:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -37,17 +37,29 @@ class Recommendation:
 
     Attributes
     ----------
-    items : item_id, title, score and a column per source; the sources add up to the score
+    ids, titles : str objects [n], best first
+    parts : source -> its part of the scores, float64 [n]; they add up to the scores
+    score : float64 [n]
     milliseconds : from user to list
     kind : ``hot``, ``warm`` or ``cold``
     note : sentences on what could not be used or why the list is not personal; often empty
     """
 
     domain: str
-    items: pd.DataFrame
+    ids: NDArray[np.object_]
+    titles: NDArray[np.object_]
+    parts: Mapping[str, NDArray[np.float64]]
+    score: NDArray[np.float64]
     milliseconds: float
     kind: str
     note: str = ""
+
+    @cached_property
+    def items(self) -> pd.DataFrame:
+        """item_id, title, score and a column per source."""
+        # All at once: a column put in later costs as much as a search among ten thousand items.
+        told = {"item_id": self.ids, "title": self.titles, "score": self.score}
+        return pd.DataFrame(told | dict(self.parts))
 
 
 @dataclass(frozen=True)

@@ -81,6 +81,7 @@ class Recommender:
         # Looked for when somebody asks for a list of the domain.
         self._repeated = cache(lambda d: repeated_rows(bundle.domains[d].items))
         self._allowed = [self._candidates(d) for d in range(len(bundle.domains))]
+        self._barred = [np.flatnonzero(~allowed) for allowed in self._allowed]
         self._encoders: dict[str, Encoder] = {}
         self._weighted: dict[int, csc_matrix] = {}
         self._lock = threading.Lock()
@@ -246,29 +247,36 @@ class Recommender:
         d = self._directory.domain(domain)
         off = checked(self.bundle, d, without)
         folded = self._folded(user, d)
-        memory = self._memory(user, folded)
-        if MEMORY in off:
-            memory = np.zeros_like(memory)
-        scores = self._scores(folded, off) + memory
+        memory = None if MEMORY in off else self._memory(user, folded)
+        scores = self._scores(folded, off)
+        if memory is not None:
+            scores = scores + memory
         self._require_finite(scores)
-        scores[~self._allowed[d]] = -np.inf
+        scores[self._barred[d]] = -np.inf
         scores[user.items[d]] = -np.inf
         scores[[self._directory.item(d, i) for i in exclude]] = -np.inf
         rows = top_rows(scores, k)
+        parts = np.zeros((len(rows), len(self.sources)))
         if folded.empty:
-            parts = np.zeros((len(rows), len(self.sources)))
             parts[:, 0] = scores[rows]
         else:
             final = items_without(self._fold, d, rows, off)
-            kept = without_parts(folded, off)
-            parts = split_by_source(kept.by_source(self.bundle.sources), final)
-            if MEMORY in self.sources:
-                parts = np.column_stack([parts, memory[rows]])
-        named = {source: parts[:, place] for place, source in enumerate(self.sources)}
-        frame = self._listed(d, rows, score=parts.sum(axis=1), **named)
-        kind = "cold" if folded.empty else user.kind[domain]
-        spent = (time.perf_counter() - started) * 1000
-        return Recommendation(domain, frame, spent, kind, self._note(user, folded))
+            kept = without_parts(folded, off) if off else folded
+            by_source = kept.by_source(self.bundle.sources)
+            parts[:, : len(by_source)] = split_by_source(by_source, final)
+        if memory is not None:
+            parts[:, -1] = memory[rows]
+        part = self.bundle.domains[d]
+        return Recommendation(
+            domain=domain,
+            ids=part.item_ids[rows],
+            titles=part.titles[rows],
+            parts=dict(zip(self.sources, parts.T)),
+            score=parts.sum(axis=1),
+            milliseconds=(time.perf_counter() - started) * 1000,
+            kind="cold" if folded.empty else user.kind[domain],
+            note=self._note(user, folded),
+        )
 
     def recommend_all(self, domain: str, k: int = 10) -> pd.DataFrame:
         """The ``k`` best items for everyone with interactions in a domain, all at once.
@@ -365,11 +373,11 @@ class Recommender:
             rows.append(csr_matrix((ones, items, np.array([0, len(items)])), shape))
         return Taken.of(rows, d)
 
-    def _memory(self, user: User, folded: Folded) -> Floats:
-        """What memory adds to the scores of all items, [n_items]; 0 where there is none."""
+    def _memory(self, user: User, folded: Folded) -> Floats | None:
+        """What memory adds to the scores of all items, [n_items]; None where there is none."""
         held = self.bundle.remembered[folded.domain]
         if held is None or folded.empty:
-            return np.zeros(len(self.bundle.domains[folded.domain].item_ids), np.float32)
+            return None
         scores: Floats = held.scores(self._taken(user, folded.domain))[0]
         return scores
 
@@ -568,8 +576,9 @@ class Recommender:
         folded = self._folded(user, d)
         if folded.empty:
             return []
-        held, row = self.bundle.remembered[d], self._directory.item(d, item_id)
-        memory = None if held is None else float(self._memory(user, folded)[row])
+        row = self._directory.item(d, item_id)
+        added = self._memory(user, folded)
+        memory = None if added is None else float(added[row])
         return flow(folded, self._item(d, item_id), self.sources, memory)
 
     def weights(self, user: User, domain: str) -> dict[str, float]:
@@ -670,8 +679,9 @@ class Recommender:
         """(place, score, of how many) of an item in the user's full list; likes left out."""
         d = self._directory.domain(domain)
         folded = self._folded(user, d)
-        memory = self._memory(user, folded)
-        scores = self._scores(folded) + memory
+        memory, scores = self._memory(user, folded), self._scores(folded)
+        if memory is not None:
+            scores = scores + memory
         self._require_finite(scores)
         allowed = self._allowed[d].copy()
         allowed[user.items[d]] = False
@@ -686,7 +696,9 @@ class Recommender:
         allowed[row] = True
         by_source = self.bundle.domains[d].items_by_source(np.array([row]))[0]
         final = by_source.astype(np.float64).sum(axis=0)
-        score = float(scores[row] if folded.empty else folded.vector() @ final + memory[row])
+        score = float(scores[row])
+        if not folded.empty:
+            score = float(folded.vector() @ final + (0.0 if memory is None else memory[row]))
         better = scores > scores[row]
         better[:row] |= scores[:row] == scores[row]
         return 1 + int((better & allowed).sum()), score, int(allowed.sum())

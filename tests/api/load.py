@@ -1,30 +1,37 @@
 """The API under load: ``make load-api``, or ``python -m tests.api.load --help``.
 
 ``wrk`` (Debian's package of that name) asks at a steady rate for lists of people who were never
-seen, ten likes each, over a made-up catalogue; the table goes into ``docs/benchmarks.md``.
+seen, ten likes each, over a made-up catalogue; the table goes into ``docs/benchmarks.md``. What
+serves is what ``micrec serve --workers`` starts, but for the run, which is in no folder.
 """
 
 import argparse
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from micrec_core.api.shelf import Served, Shelf
 from micrec_core.benchmarks.serving import DOMAIN, LIKES, LIST, make_bundle
+from micrec_core.evaluation.parallel import VARIABLES
 from micrec_core.serving import Recommender
 from tests.journeys.app import ROOT, free_port
 from tests.journeys.load import TARGET, Used, written
 
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
 SECTION = "api load"
+_ITEMS, _WHO = "MICREC_LOAD_ITEMS", "/who"
 CONNECTIONS = 20
 # Each connection waits between requests so that all together come to the rate, unevenly as people.
 _SCRIPT = """
@@ -48,8 +55,11 @@ class MadeUp(Shelf):
 
     def __init__(self, users: int, items: int) -> None:
         recommender = Recommender(None, make_bundle(users, items))
-        # Its encoders encode nothing, so there is only the rest to warm up.
-        recommender.recommend(recommender.user(), DOMAIN)
+        # As ``Recommender.warm``, but its encoders encode nothing.
+        import micrec_core.graphs.walk  # noqa: F401
+
+        popular = [str(recommender.bundle.domains[0].item_ids[0])]
+        recommender.recommend(recommender.user(likes={DOMAIN: popular}), DOMAIN)
         self._served = {"made-up": Served(None, recommender)}  # type: ignore[arg-type]
         self._swapping = Lock()
 
@@ -96,47 +106,66 @@ def _milliseconds(said: str) -> float:
     return float(number) * {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4}[unit]
 
 
-def serve(port: int, users: int, items: int) -> None:
-    """Answer until somebody ends the process."""
-    import uvicorn
-
+def service() -> "FastAPI":
+    """The application of one process, which also says which it is."""
     from micrec_core.api.service import make_service
 
-    uvicorn.run(
-        make_service(MadeUp(users, items)), host="127.0.0.1", port=port, log_level="warning",
-        access_log=False, limit_concurrency=64,
-    )  # fmt: skip
+    items = int(os.environ[_ITEMS])
+    made = make_service(MadeUp(items, items))
+    made.get(_WHO)(os.getpid)
+    return made
 
 
 @dataclass(frozen=True)
 class Running:
-    """The server as a process."""
+    """The server: the process that was started, and those that answer."""
 
     url: str
     process: subprocess.Popen
+    answering: frozenset[int]
+
+    def used(self) -> Used:
+        """By all that answer."""
+        each = [Used.by(pid) for pid in self.answering]
+        return Used(sum(one.seconds for one in each), sum(one.memory for one in each))
+
+    def stop(self) -> None:
+        """End them."""
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait()
 
 
-def started(items: int) -> Running:
-    """A server in a process of its own, once it answers."""
+def started(items: int, workers: int) -> Running:
+    """A server, once each of its processes answers."""
     port = free_port()
-    words = [sys.executable, "-m", "tests.api.load", "--serve", str(port), "--items", str(items)]
-    found = Running(f"http://127.0.0.1:{port}", subprocess.Popen(words, cwd=ROOT))
+    words = f"-m uvicorn tests.api.load:service --factory --port {port} --workers {workers}"
+    more = "--log-level warning --no-access-log --limit-concurrency 64 --timeout-keep-alive 30"
+    threads = dict.fromkeys(VARIABLES, "1")
+    process = subprocess.Popen(
+        [sys.executable, *words.split(), *more.split()],
+        cwd=ROOT,
+        env=threads | os.environ | {_ITEMS: str(items)},
+    )
+    url, answering = f"http://127.0.0.1:{port}", set()
     for _ in range(3000):
         try:
-            with urllib.request.urlopen(f"{found.url}/health", timeout=2):
-                return found
-        except (urllib.error.URLError, OSError):
-            if found.process.poll() is not None:
+            with urllib.request.urlopen(f"{url}{_WHO}", timeout=2) as said:
+                answering.add(int(said.read()))
+        except OSError:
+            if process.poll() is not None:
                 break
-            time.sleep(0.1)
-    found.process.kill()
+        if len(answering) == workers:
+            return Running(url, process, frozenset(answering))
+        time.sleep(0.1)
+    process.kill()
     raise SystemExit("the server did not start")
 
 
-def table(found: Asked, before: Used, after: Used, items: int) -> str:
+def table(found: Asked, before: Used, after: Used, items: int, workers: int) -> str:
     """What was found, as Markdown."""
     mega = 1 << 20
     rows = {
+        "processes": f"{workers}",
         "requests a second": f"{found.rate:.0f}",
         "p50 and p99": f"{found.p50:.1f} ms, {found.p99:.1f} ms",
         "answers that were no list": f"{found.bad:,}",
@@ -152,31 +181,29 @@ def table(found: Asked, before: Used, after: Used, items: int) -> str:
 def main() -> int:
     """Serve, or measure, say it and write it if asked."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--serve", type=int, metavar="PORT")
     parser.add_argument("--items", type=int, default=30_000)
     parser.add_argument("--rate", type=float, default=200)
     parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--workers", type=int, default=2, help="processes that answer")
     parser.add_argument("--note", default="", help="what else ran on the machine, in words")
     parser.add_argument("--write", action="store_true", help="into docs/benchmarks.md")
     wanted = parser.parse_args()
-    if wanted.serve:
-        serve(wanted.serve, wanted.items, wanted.items)
-        return 0
     if shutil.which("wrk") is None:
         raise SystemExit("wrk is not here: apt-get install wrk")
-    server = started(wanted.items)
+    server = started(wanted.items, wanted.workers)
     place = Path(os.environ.get("TMPDIR", "/tmp"))
     try:
         asked(server.url, wanted.rate, 3, wanted.items, place)
-        before = Used.by(server)  # type: ignore[arg-type]
+        before = server.used()
         found = asked(server.url, wanted.rate, wanted.seconds, wanted.items, place)
-        said = table(found, before, Used.by(server), wanted.items)  # type: ignore[arg-type]
+        said = table(found, before, server.used(), wanted.items, wanted.workers)
     finally:
-        server.process.kill()
+        server.stop()
     note = f", {wanted.note}" if wanted.note else ""
     section = (
         f"Measured on {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores{note}, by "
-        f"`python -m tests.api.load --rate {wanted.rate:g} --seconds {wanted.seconds:g}`.\n\n{said}"
+        f"`python -m tests.api.load --rate {wanted.rate:g} --seconds {wanted.seconds:g} "
+        f"--workers {wanted.workers}`.\n\n{said}"
     )
     if wanted.write:
         TARGET.write_text(written(TARGET.read_text("utf-8"), SECTION, section), encoding="utf-8")

@@ -15,7 +15,8 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from micrec_core.api.door import ADMIN_KEYS, KEYS, Buckets, Limits, limits_of
+from micrec_core.api.buckets import Buckets, InFile, InProcess, Store
+from micrec_core.api.door import ADMIN_KEYS, KEYS, Limits, limits_of
 from micrec_core.api.messages import MAX_LIST, MAX_PEOPLE
 from micrec_core.api.service import make_service
 from micrec_core.api.shelf import Shelf, places_of
@@ -177,7 +178,7 @@ def test_the_rate_is_held_and_a_batch_counts_in_full(
     limited: Limited, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 100.0
-    monkeypatch.setattr("micrec_core.api.door.time.monotonic", lambda: now)
+    monkeypatch.setattr("micrec_core.api.buckets.time.monotonic", lambda: now)
     client = limited(Limits(rate=2.0))
     statuses = [client.get("/runs").status_code for _ in range(6)]
     assert statuses == [200] * 4 + [429] * 2
@@ -192,11 +193,35 @@ def test_the_rate_is_held_and_a_batch_counts_in_full(
 
 
 def test_buckets_forget_clients_they_have_not_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("micrec_core.api.door._MAX_CLIENTS", 3)
-    buckets = Buckets(1.0)
+    monkeypatch.setattr("micrec_core.api.buckets._MAX_CLIENTS", 3)
+    kept = InProcess()
+    buckets = Buckets(1.0, kept)
     for number in range(50):
         buckets.wait(f"client {number}")
-    assert len(buckets._left) == 3
+    assert len(kept) == 3
+
+
+def test_processes_hold_a_rate_together(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    now = 100.0
+    monkeypatch.setattr("micrec_core.api.buckets.time.monotonic", lambda: now)
+
+    def waits(*stores: Store) -> list[bool]:
+        buckets = [Buckets(2.0, store) for store in stores]
+        return [bool(buckets[n % len(buckets)].wait("one")) for n in range(6)]
+
+    first, second = InFile(tmp_path / "rates"), InFile(tmp_path / "rates")
+    assert waits(first, second) == waits(InProcess()) == [False] * 4 + [True] * 2
+    # Nobody's bucket is another's, and of far too many somebody is forgotten and nothing grows.
+    size = (tmp_path / "rates").stat().st_size
+    clients = Buckets(2.0, first)
+    assert not any(clients.wait(f"client {number}") for number in range(2000))
+    monkeypatch.setattr("micrec_core.api.buckets._SLOTS", 16)
+    for number in range(100):
+        clients.wait(f"another {number}")
+    assert (tmp_path / "rates").stat().st_size == size
+    now += 2.0
+    Buckets(2.0, second).charge("one", 5)
+    assert Buckets(2.0, first).wait("one") > 0
 
 
 def test_watching(limited: Limited) -> None:

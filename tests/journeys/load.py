@@ -44,15 +44,15 @@ _EPOCHS = 200
 
 @dataclass(frozen=True)
 class Used:
-    """What the server's process has used: processor seconds of its own, bytes of memory now."""
+    """What a process has used: processor seconds of its own, bytes of memory now."""
 
     seconds: float
     memory: int
 
     @staticmethod
-    def by(server: Server) -> "Used":
-        """Of a server that runs on this machine."""
-        folder = Path("/proc") / str(server.process.pid)
+    def by(pid: int) -> "Used":
+        """Of a process of this machine."""
+        folder = Path("/proc") / str(pid)
         spent = (folder / "stat").read_text().rsplit(")", 1)[1].split()[11:13]
         pages = int((folder / "statm").read_text().split()[1])
         seconds = sum(map(int, spent)) / os.sysconf("SC_CLK_TCK")
@@ -93,12 +93,12 @@ def cost(server: Server, times: int, patience: float = 120) -> dict[str, float]:
     for page in PAGES:
         with viewer(server.url, patience) as one:
             one.see(page)
-        begun = Used.by(server)
+        begun = Used.by(server.process.pid)
         for _ in range(times):
             with viewer(server.url, patience) as one:
                 if error := one.see(page).error:
                     raise SystemExit(f"{page}: {error}\n{server.said()}")
-        out[page] = (Used.by(server).seconds - begun.seconds) / times
+        out[page] = (Used.by(server.process.pid).seconds - begun.seconds) / times
     return out
 
 
@@ -131,7 +131,7 @@ def _stay(one: Viewer, until: float, wait: float, chance: random.Random, views: 
 def load(server: Server, viewers: int, seconds: float, wait: float, retrain: bool) -> Load:
     """Let so many viewers click through the pages, with ``wait`` seconds between clicks."""
     jobs = JobManager(server.runs)
-    before, views = Used.by(server), list[View]()
+    before, views = Used.by(server.process.pid), list[View]()
     if retrain:
         jobs.start(
             [str(ROOT / "sample_data"), "--epochs", str(_EPOCHS), "--set", f"patience={_EPOCHS}"],
@@ -145,7 +145,7 @@ def load(server: Server, viewers: int, seconds: float, wait: float, retrain: boo
         chair.start()
     for chair in chairs:
         chair.join()
-    after = Used.by(server)
+    after = Used.by(server.process.pid)
     job = jobs.current("load")
     trained = job is not None and job.running
     if retrain and not trained:
