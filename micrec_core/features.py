@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import csr_matrix, diags
+from scipy.sparse import csr_matrix, diags, vstack
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,18 @@ class FeatureMatrix:
         if len(rows):
             dense[rows], present[rows] = vectors, True
         return FeatureMatrix(l2_normalise(dense), None, present)
+
+    @staticmethod
+    def joined(parts: Sequence[FeatureMatrix]) -> FeatureMatrix:
+        """One below the other, one part at least."""
+        if len(parts) == 1:
+            return parts[0]
+        words = [part.sparse for part in parts if part.sparse is not None]
+        return FeatureMatrix(
+            np.concatenate([part.dense for part in parts]),
+            csr_matrix(vstack(words)) if words else None,
+            np.concatenate([part.present for part in parts]),
+        )
 
     def __len__(self) -> int:
         return len(self.present)

@@ -59,6 +59,14 @@ Tune = Annotated[
 Together = Annotated[
     int, typer.Option(help="Processes that share one training, each with a part of its rows.")
 ]
+EngineSpec = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        metavar="process|ray[://HOST:PORT]",
+        help="Who works on it: this process, or Ray's workers here or on a cluster (extra scale).",
+    ),
+]
 Preset = Annotated[
     str,
     typer.Option(
@@ -244,12 +252,14 @@ def encode(
     features: dict[str, Any],
     device: Device = "auto",
     cache: Cache = None,
+    engine: EngineSpec = "process",
     as_json: Json = False,
 ) -> None:
     """Encode what items say in each modality, and keep the features for later commands."""
     import time
 
     from micrec_core.data import read_dataset
+    from micrec_core.engines import opened
     from micrec_core.modalities.dataset import encode_dataset
     from micrec_core.modalities.encoders import check_encoders
     from micrec_core.training.prepare import choose_device
@@ -258,9 +268,9 @@ def encode(
     encoders = specs(features)
     check_encoders(encoders)
     device, folder, dataset = choose_device(device), cache or _cache(), read_dataset(path)
-    with Progress() as progress:
+    with Progress() as progress, opened(engine) as there:
         progress(f"encoding {nouns()}", 0, 0)
-        found = encode_dataset(dataset, encoders, cache=folder, device=device)
+        found = encode_dataset(dataset, encoders, cache=folder, device=device, engine=there)
     about = {
         m: {
             "encoder": found.encoders[m].label,
@@ -312,6 +322,7 @@ def train(
     baselines: Beside = True,
     tune: Tune = 0,
     workers: Together = 1,
+    engine: EngineSpec = "process",
     cache: Cache = None,
     as_json: Json = False,
 ) -> None:
@@ -345,12 +356,11 @@ def train(
     with Progress() as progress:
         done = train_together(
             workers, data, out, settings, tune, device=device, resume=resume, progress=progress,
-            cache=cache or _cache(), umap=umap, baselines=baselines,
+            cache=cache or _cache(), umap=umap, baselines=baselines, engine=engine,
         )  # fmt: skip
-    if done is None:  # this process has helped another one, which answers
-        return
-    lines = [*metric_lines(done.metrics), MASKS[mask], _in_short(done)]
-    answer(as_json, asdict(done) | {"run": str(done.run)}, lines)
+    if done is not None:  # else this process has helped another one, which answers
+        lines = [*metric_lines(done.metrics), MASKS[mask], _in_short(done)]
+        answer(as_json, asdict(done) | {"run": str(done.run)}, lines)
 
 
 @app.command()
@@ -508,13 +518,16 @@ def recommend_all(
     domain: Annotated[str, typer.Option(help="Where to recommend.")],
     out: Annotated[Path, typer.Option(help="The Parquet file.")],
     k: Annotated[int, typer.Option(help="Length of the lists.")] = 10,
+    engine: EngineSpec = "process",
     as_json: Json = False,
 ) -> None:
     """The best items for everyone in a domain's training, into a file."""
+    from micrec_core.engines import opened
     from micrec_core.runs import open_run
     from micrec_core.serving import Recommender
 
-    users = Recommender.open(open_run(run)).write_all(out, domain, k)
+    with opened(engine) as there:
+        users = Recommender.open(open_run(run)).write_all(out, domain, k, there)
     told = {"out": str(out), "users": users}
     answer(as_json, told, [f"{out}: lists of {users:,} users"])
 

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,10 +16,14 @@ from micrec_core.errors import ConfigError
 if TYPE_CHECKING:
     from micrec_core.config import RunSettings
     from micrec_core.data import Dataset
+    from micrec_core.engines import Started
     from micrec_core.running.train import TrainResult
     from micrec_core.training.workers.team import Team
 
 Helpers = Sequence["subprocess.Popen[bytes]"]
+Start = Callable[[dict[str, str]], "Started"]
+# So often a training on a cluster goes on by itself after a worker was lost.
+_LOST = 3
 
 
 def starter(workers: int, helper: bool) -> Callable[[], Helpers]:
@@ -40,10 +44,16 @@ def starter(workers: int, helper: bool) -> Callable[[], Helpers]:
 
 
 @contextmanager
-def team(workers: int) -> Iterator[Team | None]:
+def team(
+    workers: int, start: Start | None = None, host: str | None = None
+) -> Iterator[Team | None]:
     """Who trains with this process: helpers that it starts, or torchrun's other workers.
 
     None where it trains alone.
+
+    Parameters
+    ----------
+    start, host : as of ``gathered``; this command line once more on this machine by default
 
     Raises
     ------
@@ -59,7 +69,8 @@ def team(workers: int) -> Iterator[Team | None]:
     from micrec_core.training.workers.team import gathered, joined
 
     if started == "1":
-        with gathered(workers, lambda told: _again(workers, [], told)) as found:
+        again: Start = start or (lambda told: _again(workers, [], told))
+        with gathered(workers, again, **({} if host is None else {"host": host})) as found:
             yield found
     elif workers in (1, int(started)):
         with joined(os.environ) as found:
@@ -79,17 +90,23 @@ def train_together(
     *,
     device: str,
     cache: Path | None,
+    engine: str = "process",
     **given: Any,
 ) -> TrainResult | None:
     """``train_tuned`` with so many processes, or help in one that another process does: None.
+
+    ``engine`` : its spec; one that has machines also starts the processes, and where one of them
+    ends by a signal the training goes on from its last epoch by itself.
 
     Raises
     ------
     ConfigError
         Several are to search for settings; and as ``train_tuned`` and ``team``.
     """
+    from micrec_core.engines import Cluster, opened
     from micrec_core.running.train import help_train
     from micrec_core.running.tune import train_tuned
+    from micrec_core.training.workers.team import WorkerLost, joined
 
     started, rank = os.environ.get("WORLD_SIZE", "1"), os.environ.get("RANK", "0")
     if tune and (workers > 1 or started != "1"):
@@ -98,7 +115,23 @@ def train_together(
     if started != "1" and rank != "0":
         help_train(data, out, settings, **told)
         return None
-    return train_tuned(data, out, settings, tune, **told, **given)
+    with opened(engine) as there:
+        train = partial(train_tuned, data, out, settings, tune, engine=there)
+        if not isinstance(there, Cluster) or workers == 1:
+            return train(**told, **given)
+        source = (data if isinstance(data, Path) else data.root).absolute()
+        keep = cache and cache.absolute()
+
+        def start(variables: dict[str, str]) -> Started:
+            named = {"device": device, "cache": keep, "team": partial(joined, variables)}
+            return there.start(help_train, source, out.absolute(), settings, **named)
+
+        told["team"] = partial(team, workers, start, there.host)
+        for _ in range(_LOST):
+            with suppress(WorkerLost):
+                return train(**told, **given)
+            given["resume"] = True
+        return train(**told, **given)
 
 
 def _again(workers: int, more: list[str], told: dict[str, str]) -> subprocess.Popen[bytes]:

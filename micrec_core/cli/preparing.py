@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from micrec_core.cli.commands import Json
+from micrec_core.cli.commands import EngineSpec, Json
 from micrec_core.cli.enriching import app  # with the commands that are there so far
 from micrec_core.cli.modality_options import dialect_of, with_dialect
 from micrec_core.cli.output import Progress, aligned, answer
@@ -59,16 +59,19 @@ def prepare(
     ] = "auto",
     *,
     tables_: dict[str, Any],
+    engine: EngineSpec = "process",
     as_json: Json = False,
 ) -> None:
     """Turn files of public data into a dataset; nothing is downloaded (docs/recipes.md)."""
     from micrec_core.data.raw import Options
     from micrec_core.data.raw import prepare as run
+    from micrec_core.engines import opened
 
     dialect = dialect_of(tables_)
     options = Options(min_rating, k_core, unknown_items, bad_lines, tables, dialect)
-    with Progress() as progress:
-        made = run(format, sources(domain, images or []), out, options, progress)
+    files = sources(domain, images or [])
+    with Progress() as progress, opened(engine) as there:
+        made = run(format, files, out, options, progress, there)
     answer(as_json, made, _lines(made))
 
 

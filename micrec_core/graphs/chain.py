@@ -11,7 +11,7 @@ whatever is asked.
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,14 @@ _AHEAD = np.uint64(8)
 _ONE = np.uint64(1)
 # Places of a tile that are turned to rows at a time, so that each gets whole lines of the cache.
 _SOME = np.uint64(64)
+
+
+def own_array(array: NDArray[Any]) -> NDArray[Any]:
+    """The array, or a copy of one that may not be written, as what another process sent may not.
+
+    Kernels are compiled for arrays that may, and torch complains of others.
+    """
+    return np.require(array, requirements="W")
 
 
 class Packed(NamedTuple):
@@ -44,7 +52,7 @@ class Packed(NamedTuple):
         return Packed(
             matrix.indptr.astype(np.uint64),
             matrix.indices.astype(np.uint32),
-            matrix.data.astype(np.float32, copy=False),
+            own_array(matrix.data.astype(np.float32, copy=False)),
             matrix.shape[1],
         )
 

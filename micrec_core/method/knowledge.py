@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from micrec_core.engines import HERE, Engine
 from micrec_core.features import FeatureMatrix
 from micrec_core.graphs.neighbours import Features, Neighbours
 from micrec_core.graphs.neighbours.nearest import nearest
@@ -84,6 +85,7 @@ def derive_knowledge(
     features: Mapping[str, Sequence[FeatureMatrix]],
     settings: NeighbourSettings,
     device: str = "cpu",
+    engine: Engine = HERE,
 ) -> Knowledge:
     """Profiles, neighbours and gate statistics, from train interactions and features alone.
 
@@ -93,6 +95,7 @@ def derive_knowledge(
     links : (source, target) -> rows of the users with train interactions in both
     features : modality -> FeatureMatrix of the items of each domain
     device : where the products of dense rows are computed
+    engine : what looks neighbours up
     """
     own = [
         {m: infer_profiles(train, matrices[d]) for m, matrices in features.items()}
@@ -103,23 +106,32 @@ def derive_knowledge(
         crossing = links if settings.cross_profile else {}
         profiles = {m: joint_profiles(own, crossing, d, m) for m in features}
         here = {m: matrices[d] for m, matrices in features.items()}
-        domains.append(_domain(train, here, profiles, settings, device))
+        domains.append(_domain(train, here, profiles, settings, device, engine))
     return Knowledge(tuple(domains), dict(links), tuple(features), settings)
 
 
 def items_alike(
-    features: Mapping[str, FeatureMatrix], degree: NDArray[np.float32], k: int, device: str
+    features: Mapping[str, FeatureMatrix],
+    degree: NDArray[np.float32],
+    k: int,
+    device: str,
+    engine: Engine = HERE,
 ) -> dict[str, Neighbours]:
     """Each item's ``k`` nearest in each modality, among those with train interactions.
 
     ``degree``: train interactions of each item, [n_items].
     """
-    return {m: _among(x.space, x.present & (degree > 0), k, device) for m, x in features.items()}
+    return {
+        m: _among(x.space, x.present & (degree > 0), k, device, engine) for m, x in features.items()
+    }
 
 
-def _among(space: Features, ok: NDArray[np.bool_], k: int, device: str) -> Neighbours:
+def _among(
+    space: Features, ok: NDArray[np.bool_], k: int, device: str, engine: Engine
+) -> Neighbours:
     """The neighbours of every row among those that may be one."""
-    return nearest(space, space, k, same=np.arange(len(ok)), device=device, anchor_ok=ok)
+    every = np.arange(len(ok))
+    return nearest(space, space, k, same=every, device=device, anchor_ok=ok, engine=engine)
 
 
 def _domain(
@@ -128,12 +140,13 @@ def _domain(
     profiles: dict[str, Profiles],
     settings: NeighbourSettings,
     device: str,
+    engine: Engine,
 ) -> DomainKnowledge:
     n_users, n_items = train.shape
     user_degree, item_degree = degrees(train)
-    item_neighbours = items_alike(features, item_degree, settings.k, device)
+    item_neighbours = items_alike(features, item_degree, settings.k, device, engine)
     user_neighbours = {
-        m: _among(x.space(), x.has & (user_degree > 0), settings.k, device)
+        m: _among(x.space(), x.has & (user_degree > 0), settings.k, device, engine)
         for m, x in profiles.items()
     }
     width = len(SIGNALS) - 1

@@ -6,18 +6,23 @@ Kept apart from ``encoders.py``, so that encoder modules can import it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from micrec_core.engines import HERE, Engine
 from micrec_core.errors import DataError
 from micrec_core.features import FeatureMatrix
 
 OnUnreadable = Callable[[int, DataError], None]
+# Inputs that are encoded at a time.
+SHARD = 2**12
 State = tuple[dict[str, Any], dict[str, NDArray[Any]]]
+Part = TypeVar("Part")
 
 
 class Encoder(ABC):
@@ -94,10 +99,16 @@ class Encoder(ABC):
         fit_rows: NDArray[np.bool_],
         *,
         on_unreadable: OnUnreadable | None = None,
+        engine: Engine = HERE,
     ) -> FeatureMatrix:
-        """Fit on the inputs that ``fit_rows`` [n] marks, then encode all of them."""
+        """Fit on the inputs that ``fit_rows`` [n] marks, then encode all of them by an engine."""
         self.fit([x for x, use in zip(inputs, fit_rows, strict=True) if use])
-        return self.encode(inputs, on_unreadable=on_unreadable)
+        found = engine.map(_encoded, self, shards_of(inputs))
+        return FeatureMatrix.joined(list(told(found, on_unreadable)))
+
+    def __reduce__(self) -> tuple[Callable[..., Encoder], tuple[type[Encoder], State]]:
+        """What another process is handed: what would be saved of a fitted encoder."""
+        return _again, (type(self), self.state())
 
     def in_common(self, a: csr_matrix, b: csr_matrix) -> str:
         """Why two sparse rows [1, vocabulary] are alike, in words; empty where it cannot tell."""
@@ -110,3 +121,40 @@ class Encoder(ABC):
     def content_key(self) -> str:
         """What identifies the weights behind ``spec``, so that no cache outlives a change."""
         return self.spec
+
+
+def shards_of(inputs: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """``SHARD`` inputs at a time, files by their whole path; one part at least."""
+    for at in range(0, max(len(inputs), 1), SHARD):
+        yield [x.absolute() if isinstance(x, Path) else x for x in inputs[at : at + SHARD]]
+
+
+def told(
+    found: Iterator[tuple[Part, dict[int, str]]], on_unreadable: OnUnreadable | None
+) -> Iterator[Part]:
+    """What was made of each shard, once it was told what in it could not be read.
+
+    Raises
+    ------
+    DataError
+        Something could not, and nobody is to be told.
+    """
+    for shard, (part, bad) in enumerate(found):
+        for row, reason in bad.items():
+            if on_unreadable is None:
+                raise DataError(reason)
+            on_unreadable(shard * SHARD + row, DataError(reason))
+        yield part
+
+
+def _encoded(encoder: Encoder, inputs: Sequence[Any]) -> tuple[FeatureMatrix, dict[int, str]]:
+    """Features, and why which positions could not be read."""
+    bad: dict[int, str] = {}
+    found = encoder.encode(
+        inputs, on_unreadable=lambda row, error: bad.__setitem__(row, str(error))
+    )
+    return found, bad
+
+
+def _again(kind: type[Encoder], state: State) -> Encoder:
+    return kind.from_state(*state)

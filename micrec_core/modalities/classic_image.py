@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from micrec_core.data.picture_files import ImageInput
+from micrec_core.engines import HERE, Engine
 from micrec_core.errors import DataError
 from micrec_core.features import FeatureMatrix, l2_normalise
-from micrec_core.modalities.base import Encoder, OnUnreadable, State
+from micrec_core.modalities.base import Encoder, OnUnreadable, State, shards_of, told
 from micrec_core.modalities.images import load_images
 
 SIDE = 64
@@ -76,9 +77,11 @@ class ClassicImage(Encoder):
         fit_rows: NDArray[np.bool_],
         *,
         on_unreadable: OnUnreadable | None = None,
+        engine: Engine = HERE,
     ) -> FeatureMatrix:
-        """As ``fit`` and ``encode``, but every picture is decoded only once."""
-        described, present = _describe_all(inputs, on_unreadable)
+        """As ``fit`` and ``encode``, but every picture is decoded only once, by an engine."""
+        parts = list(told(engine.map(_described, None, shards_of(inputs)), on_unreadable))
+        described, present = (np.concatenate(part) for part in zip(*parts, strict=True))
         use = np.asarray(fit_rows, dtype=bool)
         self._fit_rows(described[use], present[use])
         return self._project(described, present)
@@ -163,6 +166,15 @@ def _describe_all(
         described[rows] = describe(np.stack(pictures))
         present[rows] = True
     return described, present
+
+
+def _described(
+    common: None, inputs: Sequence[ImageInput | None]
+) -> tuple[tuple[Floats, NDArray[np.bool_]], dict[int, str]]:
+    """As ``_describe_all``, and why which positions could not be read."""
+    bad: dict[int, str] = {}
+    found = _describe_all(inputs, lambda row, error: bad.__setitem__(row, str(error)))
+    return found, bad
 
 
 def _small(image: Image.Image) -> NDArray[np.uint8]:

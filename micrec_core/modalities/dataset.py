@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from micrec_core.data.types import Dataset
+from micrec_core.engines import HERE, Engine
 from micrec_core.errors import ConfigError, DataError
 from micrec_core.features import FeatureMatrix, centre
 from micrec_core.modalities.base import Encoder
@@ -59,6 +60,7 @@ def encode_dataset(
     fit_items: Sequence[NDArray[np.bool_]] | None = None,
     cache: Path | None = None,
     device: str = "cpu",
+    engine: Engine = HERE,
 ) -> DatasetFeatures:
     """Encode what all items say in every modality, in one space for all domains.
 
@@ -71,7 +73,8 @@ def encode_dataset(
     encoders : modality -> spec (see ``make_encoder``), or ``none``; the registry's where not given
     fit_items : per domain, bool [n_items], the training catalogue; all items when not given
     cache : folder of encoded features; nothing is kept when not given
-    device : torch device for encoders that use one
+    device : torch device for encoders that use one; others than this process use its processor
+    engine : what encodes, once encoders have learnt; it reads pictures where the dataset has them
 
     Raises
     ------
@@ -90,7 +93,7 @@ def encode_dataset(
     for name in in_order(specs):
         if specs[name] == NO_ENCODER:
             continue
-        made = _encode_modality(dataset, name, specs[name], fit, store, device)
+        made = _encode_modality(dataset, name, specs[name], fit, store, device, engine)
         if made is None and name not in USUAL:
             raise DataError(
                 f"no item to learn from has {modality(name).lacking}, so --{name} "
@@ -183,6 +186,7 @@ def _encode_modality(
     fit: NDArray[np.bool_],
     store: FeatureCache | None,
     device: str,
+    engine: Engine,
 ) -> tuple[Encoder, FeatureMatrix, tuple[str, ...]] | None:
     """(encoder, uncentred matrix of all items, unreadable files); None where nothing is there."""
     encoder = make_encoder(spec, name, device=device)
@@ -204,7 +208,10 @@ def _encode_modality(
     else:
         fresh: dict[int, str] = {}
         matrix = encoder.fit_encode(
-            inputs, fit, on_unreadable=lambda row, error: fresh.__setitem__(row, str(error))
+            inputs,
+            fit,
+            on_unreadable=lambda row, error: fresh.__setitem__(row, str(error)),
+            engine=engine,
         )
         if store is not None:
             _to_cache(store, key, encoder, matrix, fresh)

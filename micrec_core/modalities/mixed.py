@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from micrec_core.engines import HERE, Engine
 from micrec_core.errors import ConfigError, DataError
 from micrec_core.features import FeatureMatrix, centre, l2_normalise
 from micrec_core.modalities.base import Encoder, OnUnreadable, State
@@ -72,9 +73,11 @@ class MixedEncoder(Encoder):
         fit_rows: NDArray[np.bool_],
         *,
         on_unreadable: OnUnreadable | None = None,
+        engine: Engine = HERE,
     ) -> FeatureMatrix:
         """As ``fit`` and ``encode``, but every part reads every input only once."""
-        found = [p.fit_encode(inputs, fit_rows, on_unreadable=on_unreadable) for p in self.parts]
+        asked: dict[str, Any] = {"on_unreadable": on_unreadable, "engine": engine}
+        found = [p.fit_encode(inputs, fit_rows, **asked) for p in self.parts]
         self._means = [_mean(matrix, np.asarray(fit_rows, bool)) for matrix in found]
         return self._joined(found)
 

@@ -15,6 +15,7 @@ from micrec_core.answering.references import references
 from micrec_core.config import RunSettings
 from micrec_core.data import Dataset
 from micrec_core.data.progress import Progress, silent
+from micrec_core.engines import HERE, Engine
 from micrec_core.evaluation.leaks import require_disjoint
 from micrec_core.evaluation.parallel import sharing_cores
 from micrec_core.method.inductive import encode
@@ -72,6 +73,7 @@ def train_run(
     baselines: bool = True,
     tuning: pd.DataFrame | None = None,
     team: Gather = nullcontext,
+    engine: Engine = HERE,
 ) -> TrainResult:
     """Train, evaluate and write a run; one of a baseline has nothing that serves it.
 
@@ -91,6 +93,7 @@ def train_run(
     baselines : set cheap baselines beside a MICRec (``running.beside``)
     tuning : what was tried before these settings were found (``running.tune``), to be kept
     team : gathers who trains with this process, once features are encoded; nobody by default
+    engine : what encodes and finds neighbours
 
     Raises
     ------
@@ -116,11 +119,11 @@ def train_run(
                 writer.write_parquet(TUNING, tuning)
             progress(f"encoding {nouns()}", 0, 0)
             with clock.part("encode"):
-                material = encode_material(dataset, split, settings, device, cache)
+                material = encode_material(dataset, split, settings, device, cache, engine)
             with team() as others, sharing_cores(1 if others is None else others.here):
                 progress("finding neighbours", 0, 0)
                 with clock.part("neighbours"):
-                    prepared = prepare(material, settings, device)
+                    prepared = prepare(material, settings, device, engine)
                 encoders = {m: e.label for m, e in prepared.features.encoders.items()}
                 names = [domain.name for domain in dataset.domains]
                 recall = neighbour_recall(names, prepared.knowledge)

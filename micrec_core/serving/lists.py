@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -144,24 +144,28 @@ class Ranking:
         first, second, third = (pa.array(names, pa.large_string()) for names in named)
         return first, second, third
 
-    def write(self, users: NDArray[np.int64], path: Path) -> None:
-        """Write their lists to a Parquet file, ``_USERS`` at a time; whole or not at all.
 
-        Raises
-        ------
-        ConfigError
-            Nothing can be written there.
-        """
-        if not path.parent.is_dir() or path.is_dir():
-            raise ConfigError(f"{path} cannot be written: give a file in a folder that there is")
-        begin = range(0, max(len(users), 1), _USERS)
-        tables = (self.lists(users[at : at + _USERS]) for at in begin)
-        with replacing(path) as temporary:
-            first = next(tables)
-            with pq.ParquetWriter(temporary, first.schema, compression="zstd") as writer:
-                writer.write_table(first)
-                for table in tables:
-                    writer.write_table(table)
+def shards(users: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """Users whose lists are held at a time where they are written to a file; one part at least."""
+    return (users[at : at + _USERS] for at in range(0, max(len(users), 1), _USERS))
+
+
+def write_lists(tables: Iterator[pa.Table], path: Path) -> None:
+    """Write lists to a Parquet file, a table after the other; whole or not at all.
+
+    Raises
+    ------
+    ConfigError
+        Nothing can be written there.
+    """
+    if not path.parent.is_dir() or path.is_dir():
+        raise ConfigError(f"{path} cannot be written: give a file in a folder that there is")
+    with replacing(path) as temporary:
+        first = next(tables)
+        with pq.ParquetWriter(temporary, first.schema, compression="zstd") as writer:
+            writer.write_table(first)
+            for table in tables:
+                writer.write_table(table)
 
 
 def cost_of_rules(free: pd.DataFrame, ruled: pd.DataFrame) -> float:

@@ -7,16 +7,18 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.sparse import csc_matrix, csr_matrix
 
+from micrec_core.engines import HERE, Engine
 from micrec_core.errors import ConfigError, RunError
 from micrec_core.features import FeatureMatrix
 from micrec_core.method.arrays import Floats
@@ -33,7 +35,14 @@ from micrec_core.serving.audience import Crowd, audience, crowds
 from micrec_core.serving.bundle import read_bundle
 from micrec_core.serving.contents import Bundle
 from micrec_core.serving.flow import Stage, flow
-from micrec_core.serving.lists import NOBODY, PER_USER, Ranking, Recommendation
+from micrec_core.serving.lists import (
+    NOBODY,
+    PER_USER,
+    Ranking,
+    Recommendation,
+    shards,
+    write_lists,
+)
 from micrec_core.serving.new_items import (
     NewItem,
     fold_new_item,
@@ -58,6 +67,24 @@ _TOLD = 20
 
 def _opened(path: Path) -> Recommender:
     return Recommender.open(open_run(path))
+
+
+class _Lists:
+    """How lists of a domain are made; another process finds that out from the run."""
+
+    def __init__(self, recommender: Recommender, d: int, k: int):
+        self.recommender, self.d, self.k = recommender, d, k
+
+    @cached_property
+    def ranking(self) -> Ranking:
+        return self.recommender._ranking(self.d, self.k)
+
+    def __reduce__(self) -> tuple[type[_Lists], tuple[Recommender, int, int]]:
+        return _Lists, (self.recommender, self.d, self.k)
+
+
+def _lists(made: _Lists, users: NDArray[np.int64]) -> pa.Table:
+    return made.ranking.lists(users)
 
 
 class Recommender:
@@ -110,7 +137,7 @@ class Recommender:
         """What another process is handed: the run's path, from which it opens the run itself."""
         if self.run is None:
             raise TypeError("a recommender without a run cannot be handed to another process")
-        return _opened, (self.run.path,)
+        return _opened, (self.run.path.absolute(),)
 
     def _candidates(self, d: int) -> NDArray[np.bool_]:
         """Items with interactions, or with content that the model can go by (new items)."""
@@ -300,14 +327,16 @@ class Recommender:
         rows = np.array([self._directory.known_row(d, user) for user in users], np.int64)
         return self._ranking(d, k).lists(rows).to_pandas()
 
-    def write_all(self, path: Path, domain: str, k: int = 10) -> int:
+    def write_all(self, path: Path, domain: str, k: int = 10, engine: Engine = HERE) -> int:
         """Write what ``recommend_all`` gives to a Parquet file; for how many users.
 
-        Memory does not grow with the users.
+        Memory does not grow with the users. Other processes of ``engine`` open the run themselves.
         """
         d = self._directory.domain(domain)
         everyone = self._everyone(d)
-        self._ranking(d, k).write(everyone, path)
+        made = _Lists(self, d, k)
+        made.ranking  # noqa: B018  refuses what it cannot rank before anything is begun
+        write_lists(engine.map(_lists, made, shards(everyone)), path)
         return len(everyone)
 
     def _everyone(self, d: int) -> NDArray[np.int64]:

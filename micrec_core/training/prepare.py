@@ -19,6 +19,7 @@ from micrec_core.data import Dataset, Reading, Split, make_split, read_dataset
 from micrec_core.data.check import training_refusal
 from micrec_core.data.generated import with_generated
 from micrec_core.data.types import shared_rows
+from micrec_core.engines import HERE, Engine
 from micrec_core.errors import ConfigError, DataError
 from micrec_core.evaluation.questions import Question, questions, training_catalogue
 from micrec_core.mechanisms import MECHANISMS
@@ -180,7 +181,12 @@ def training_masks(dataset: Dataset, split: Split) -> list[NDArray[np.bool_]]:
 
 
 def encode_material(
-    dataset: Dataset, split: Split, settings: RunSettings, device: str, cache: Path | None
+    dataset: Dataset,
+    split: Split,
+    settings: RunSettings,
+    device: str,
+    cache: Path | None,
+    engine: Engine = HERE,
 ) -> Material:
     """Encode what items say; what encoders learn, they learn from items in training."""
     features = encode_dataset(
@@ -189,12 +195,18 @@ def encode_material(
         fit_items=training_masks(dataset, split),
         cache=cache,
         device=device,
+        engine=engine,
     )
     return Material(dataset, split, features, settings.mask)
 
 
-def prepare(material: Material, settings: RunSettings, device: str) -> Prepared:
-    """Profiles, neighbours and operators for the model that the settings name."""
+def prepare(
+    material: Material, settings: RunSettings, device: str, engine: Engine = HERE
+) -> Prepared:
+    """Profiles, neighbours and operators for the model that the settings name.
+
+    ``engine`` looks neighbours up.
+    """
     if settings.impute:
         trains = _trains(material.dataset, material.split)
         material = replace(material, features=imputed(material.features, trains))
@@ -206,6 +218,7 @@ def prepare(material: Material, settings: RunSettings, device: str) -> Prepared:
         modalities,
         _neighbours(settings.model),
         device,
+        engine,
     )
     training = effective_training(settings.model, settings.training)
     inputs = model_inputs(knowledge, device)
@@ -219,11 +232,12 @@ def knowledge_of(
     modalities: tuple[str, ...],
     settings: NeighbourSettings,
     device: str = "cpu",
+    engine: Engine = HERE,
 ) -> Knowledge:
     """What is derived from the train interactions and features of a dataset."""
     trains = _trains(dataset, split)
     matrices = {m: features.matrices[m] for m in modalities}
-    return derive_knowledge(trains, _links(dataset, trains), matrices, settings, device)
+    return derive_knowledge(trains, _links(dataset, trains), matrices, settings, device, engine)
 
 
 def _trains(dataset: Dataset, split: Split) -> list[csr_matrix]:

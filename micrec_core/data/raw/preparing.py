@@ -7,7 +7,7 @@ import math
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from micrec_core.data.schema import MAX_DOMAIN, RELATIONS, counted, nearest, quo
 from micrec_core.data.sources import domain_of
 from micrec_core.data.text_table import join_tables
 from micrec_core.data.write import TEXT, table_writer
+from micrec_core.engines import HERE, Engine
 from micrec_core.errors import ConfigError, DataError
 from micrec_core.names import ONE_DOMAIN
 
@@ -82,6 +83,7 @@ def prepare(
     out: str | Path,
     options: Options | None = None,
     progress: Progress = silent,
+    engine: Engine = HERE,
 ) -> dict[str, Any]:
     """Write ``interactions``, ``items``, ``dataset.toml`` and perhaps ``images`` and ``relations``
     below ``out``.
@@ -94,7 +96,8 @@ def prepare(
     form : a name in ``FORMATS``
     sources : domains, in the order that they are to be in
     out : a folder that does not exist or is empty
-    progress : told (what, done, of how many) now and then
+    progress : told (what, done, of how many) now and then, of what is done in this process
+    engine : what reads and filters the domains, each where it finds the files
 
     Returns
     -------
@@ -113,7 +116,9 @@ def prepare(
     _check_options(chosen)
     _check_sources(sources, chosen)
     with new_folder(Path(out), "the dataset") as work:
-        parts = [_part(reader, s, work, chosen, progress) for s in sources]
+        parts = list(
+            engine.map(_part, _Reading(form, work, chosen, progress), map(_whole, sources))
+        )
         tables = _tables(chosen.tables, parts)
         if there := {name for part in parts for name in part.names}:
             chosen.dialect.refuse_unmatched(there)
@@ -196,7 +201,27 @@ def _format(name: str) -> Format:
     raise ConfigError(f"there is no raw format {quote(name)}; {mend}")
 
 
-def _part(reader: Format, source: Source, work: Path, options: Options, tell: Progress) -> Part:
+@dataclass(frozen=True)
+class _Reading:
+    """How domains are read; another process tells nobody how far it is."""
+
+    form: str
+    work: Path
+    options: Options
+    tell: Progress = silent
+
+    def __reduce__(self) -> tuple[type[_Reading], tuple[str, Path, Options]]:
+        return _Reading, (self.form, self.work.absolute(), self.options)
+
+
+def _whole(source: Source) -> Source:
+    """With whole paths, by which other processes find the files."""
+    items = source.items and source.items.absolute()
+    return replace(source, interactions=source.interactions.absolute(), items=items)
+
+
+def _part(reading: _Reading, source: Source) -> Part:
+    reader, work, options, tell = _format(reading.form), reading.work, reading.options, reading.tell
     skip = options.bad_lines == "skip"
     log = read_log(source.interactions, reader, skip, tell, options.dialect)
     scratch = work / f"{source.name}.arrow"

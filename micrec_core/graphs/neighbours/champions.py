@@ -19,7 +19,7 @@ from scipy import sparse
 from scipy.sparse import csr_matrix
 
 from micrec_core.compiling import kernel
-from micrec_core.graphs.chain import Packed
+from micrec_core.graphs.chain import Packed, own_array
 from micrec_core.graphs.neighbours import Neighbours
 from micrec_core.graphs.neighbours.nn_descent import put
 
@@ -66,7 +66,7 @@ class Champions:
         matrices = queries, self.anchors, self.lists
         parts = [part for matrix in matrices for part in Packed.of(matrix)[:3]]
         sizes = self.anchors.shape[0], width, room, max(COMPARED, k)
-        _nearest(*parts, *sizes, same, rows, similarity)
+        _nearest(*parts, *sizes, own_array(same), rows, similarity)
         return Neighbours(rows, similarity)
 
 

@@ -5,15 +5,19 @@ sparse rows are looked up in lists that are cut (``champions``) where that finds
 others among the anchors of nearby cells (``inverted_file``), which finds most. How many is measured
 on some of the queries, decides between the two, and is told.
 
+Queries are looked up ``SHARD`` at a time, or cell by cell, by an engine (``engines``).
+
 Rows are expected L2-normalised, so a product is a cosine. Neighbours come in descending order of
 similarity, ties by lower row; only positive similarities count, and missing places hold -1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TypeAlias
+from itertools import chain
+from typing import Protocol, TypeAlias
 
 import numba
 import numpy as np
@@ -23,8 +27,9 @@ from scipy import sparse
 from scipy.sparse import csr_matrix
 
 from micrec_core.compiling import kernel
+from micrec_core.engines import HERE, Engine
 from micrec_core.errors import is_out_of_memory
-from micrec_core.graphs.chain import Packed
+from micrec_core.graphs.chain import Packed, own_array
 from micrec_core.graphs.neighbours import Features, Neighbours, inverted_file
 from micrec_core.graphs.neighbours.champions import Champions
 from micrec_core.graphs.neighbours.nn_descent import descend, offer
@@ -43,8 +48,18 @@ ENOUGH = 0.9
 # Else: ways in which rows are put into cells, each finding what the others cut apart, and rounds
 # after that in which neighbours' neighbours are looked at.
 CUTS, DESCENTS = 2, 2
+# Queries that are looked up at a time, where a processor does it.
+SHARD = 2**13
 # Queries of which all true neighbours are looked for, to tell which share was found.
 _CHECKED, _SEED = 256, 0
+
+
+class _Index(Protocol):
+    """Anchors that are made ready once and asked often."""
+
+    def nearest(self, queries: Features, k: int, same: NDArray[np.int64]) -> Neighbours:
+        """The ``k`` best of each query; ``same`` [n_queries] is left out, -1 for none."""
+        ...
 
 
 def nearest(
@@ -57,6 +72,7 @@ def nearest(
     memory_bytes: int = 2**28,
     device: str = "cpu",
     exact_pairs: int | None = None,
+    engine: Engine = HERE,
 ) -> Neighbours:
     """The ``k`` anchors nearest to each query.
 
@@ -66,59 +82,97 @@ def nearest(
     anchor_ok : bool [n_anchors], rows that may be a neighbour; all by default
     same : int [n_queries], the anchor that *is* the query and is left out, -1 for none
     exact_pairs : compare all pairs while there are no more of them; a measured number by default
+    engine : what looks the queries up; on ``device`` where that is no processor
     """
     n = queries.shape[0]
     own = np.full(n, -1, np.int64) if same is None else np.asarray(same, np.int64)
     ok = np.ones(anchors.shape[0], bool) if anchor_ok is None else np.asarray(anchor_ok, bool)
-
-    def search(
-        queries: Features, anchors: Features, ok: Mask, own: NDArray[np.int64]
-    ) -> Neighbours:
-        if sparse.issparse(anchors):
-            return _nearest_sparse(queries, anchors, k, ok, own)
-        return _nearest_dense(queries, anchors, k, ok, own, memory_bytes, device)
-
-    dense = not sparse.issparse(anchors)
+    dense, there = not sparse.issparse(anchors), device.startswith("cuda")
+    engine = HERE if there else engine
     most = exact_pairs if exact_pairs is not None else EXACT_DENSE if dense else EXACT_SPARSE
-    if n * int(ok.sum()) <= most or (dense and device.startswith("cuda")):
-        return search(queries, anchors, ok, own)
+    if n * int(ok.sum()) <= most or (dense and there):
+        step = n if dense and there else SHARD
+        return _looked_up(_pairs(anchors, ok, memory_bytes, device), queries, k, own, engine, step)
     some = np.random.default_rng(_SEED).choice(n, min(n, _CHECKED), replace=False)
-    true = search(queries[some], anchors, ok, own[some])
+    true = _pairs(anchors, ok, memory_bytes, device).nearest(queries[some], k, own[some])
     if not dense:
         champions = Champions(anchors, ok)
         recall = _share_found(true, champions.nearest(queries[some], k, own[some]))
         if recall >= ENOUGH:
-            return replace(champions.nearest(queries, k, own), recall=recall)
-    found = _nearest_in_cells(search, queries, anchors, k, ok, own, device)
+            return replace(_looked_up(champions, queries, k, own, engine, SHARD), recall=recall)
+    found = _nearest_in_cells(queries, anchors, k, ok, own, memory_bytes, device, engine)
     of_some = Neighbours(found.rows[some], found.similarity[some])
     return replace(found, recall=_share_found(true, of_some))
 
 
+def _pairs(anchors: Features, ok: Mask, memory_bytes: int, device: str) -> _Index:
+    """Anchors of which each is compared with every query."""
+    if sparse.issparse(anchors):
+        return _Sparse(anchors, ok)
+    return _Dense(anchors, ok, memory_bytes, device)
+
+
+def _looked_up(
+    index: _Index, queries: Features, k: int, own: NDArray[np.int64], engine: Engine, step: int
+) -> Neighbours:
+    """What an index finds, so many queries at a time."""
+    cuts = (slice(at, at + step) for at in range(0, max(queries.shape[0], 1), max(step, 1)))
+    shards = ((queries[rows], own[rows]) for rows in cuts)
+    parts = list(engine.map(_of_shard, (index, k), shards))
+    if len(parts) == 1:
+        return parts[0]
+    return Neighbours(
+        np.concatenate([part.rows for part in parts]),
+        np.concatenate([part.similarity for part in parts]),
+    )
+
+
+def _of_shard(index: tuple[_Index, int], shard: tuple[Features, NDArray[np.int64]]) -> Neighbours:
+    (anchors, k), (queries, own) = index, shard
+    return anchors.nearest(queries, k, own)
+
+
 def _nearest_in_cells(
-    search: Callable[[Features, Features, Mask, NDArray[np.int64]], Neighbours],
     queries: Features,
     anchors: Features,
     k: int,
     ok: Mask,
     own: NDArray[np.int64],
+    memory_bytes: int,
     device: str,
+    engine: Engine,
 ) -> Neighbours:
-    """What ``search`` finds cell by cell, and then among neighbours' neighbours."""
+    """What is found cell by cell, and then among neighbours' neighbours."""
     n = queries.shape[0]
     found = Neighbours(np.full((n, k), -1, np.int32), np.zeros((n, k), np.float32))
     position = np.full(len(ok) + 1, -1, np.int64)  # the last for -1, no anchor
-    for seed in range(CUTS):
-        for rows, near in inverted_file.groups(queries, anchors, ok, seed, device):
+    asked: deque[tuple[NDArray[np.int64], NDArray[np.int64]]] = deque()
+
+    def cells() -> Iterator[tuple[Features, Features, NDArray[np.int64]]]:
+        cuts = (inverted_file.groups(queries, anchors, ok, seed, device) for seed in range(CUTS))
+        for rows, near in chain.from_iterable(cuts):
             position[near] = np.arange(len(near))
             own_near = position[own[rows]]
-            part = search(queries[rows], anchors[near], np.ones(len(near), bool), own_near)
             position[near] = -1
-            there = np.where(part.rows >= 0, near[part.rows], -1).astype(np.int32)
-            offer(rows, there, part.similarity, found.rows, found.similarity)
+            asked.append((rows, near))
+            yield queries[rows], anchors[near], own_near
+
+    for part in engine.map(_of_cell, (k, memory_bytes, device), cells()):
+        rows, near = asked.popleft()
+        there = np.where(part.rows >= 0, near[part.rows], -1).astype(np.int32)
+        offer(rows, there, part.similarity, found.rows, found.similarity)
     # Descent leaves out each row itself, and knows of no other row that is the same.
     if queries is not anchors or np.any((own >= 0) & (own != np.arange(n))):
         return found
     return Neighbours(*descend(anchors, found.rows, found.similarity, DESCENTS))
+
+
+def _of_cell(
+    common: tuple[int, int, str], cell: tuple[Features, Features, NDArray[np.int64]]
+) -> Neighbours:
+    (k, memory_bytes, device), (queries, anchors, own) = common, cell
+    every = np.ones(anchors.shape[0], bool)
+    return _pairs(anchors, every, memory_bytes, device).nearest(queries, k, own)
 
 
 def _share_found(exact: Neighbours, found: Neighbours) -> float:
@@ -133,43 +187,43 @@ def _share_found(exact: Neighbours, found: Neighbours) -> float:
     return float(hits.sum() / count.sum()) if count.sum() else 1.0
 
 
-def _nearest_dense(
-    queries: NDArray[np.float32],
-    anchors: NDArray[np.float32],
-    k: int,
-    ok: NDArray[np.bool_],
-    same: NDArray[np.int64],
-    memory_bytes: int,
-    device: str,
-) -> Neighbours:
-    allowed = np.flatnonzero(ok)
-    position = np.full(len(ok), -1, np.int64)
-    position[allowed] = np.arange(len(allowed))
-    n = len(queries)
-    rows = np.full((n, k), -1, np.int32)
-    similarity = np.zeros((n, k), np.float32)
-    if len(allowed) == 0:
+class _Dense:
+    """Dense anchors; of a block of similarities at most ``memory_bytes`` are held at a time."""
+
+    def __init__(self, anchors: NDArray[np.float32], ok: Mask, memory_bytes: int, device: str):
+        self.n, self.allowed = len(ok), np.flatnonzero(ok)
+        self.base = np.ascontiguousarray(anchors[self.allowed])
+        self.memory_bytes, self.device = memory_bytes, device
+
+    def nearest(self, queries: NDArray[np.float32], k: int, same: NDArray[np.int64]) -> Neighbours:
+        """As ``_Index.nearest``."""
+        allowed, n = self.allowed, len(queries)
+        position = np.full(self.n, -1, np.int64)
+        position[allowed] = np.arange(len(allowed))
+        rows = np.full((n, k), -1, np.int32)
+        similarity = np.zeros((n, k), np.float32)
+        if len(allowed) == 0:
+            return Neighbours(rows, similarity)
+        base = torch.from_numpy(own_array(self.base)).to(self.device).T.contiguous()
+
+        def search(start: int, stop: int) -> None:
+            block = np.ascontiguousarray(queries[start:stop])
+            scores = torch.from_numpy(own_array(block)).to(self.device) @ base
+            own = same[start:stop]
+            own = np.where(own >= 0, position[own], -1)
+            places = np.full((stop - start, k), -1, np.int32)
+            found = np.zeros((stop - start, k), np.float32)
+            if scores.device.type == "cpu":
+                _select(scores.numpy(), own, places, found)
+            else:
+                _select_there(scores, own, places, found)
+            rows[start:stop] = np.where(places >= 0, allowed[places], -1)
+            similarity[start:stop] = found
+
+        step = max(1, self.memory_bytes // (4 * len(allowed)))
+        for start in range(0, n, step):
+            _in_halves(search, start, min(start + step, n))
         return Neighbours(rows, similarity)
-    base = torch.from_numpy(np.ascontiguousarray(anchors[allowed])).to(device).T.contiguous()
-
-    def search(start: int, stop: int) -> None:
-        block = torch.from_numpy(np.ascontiguousarray(queries[start:stop])).to(device)
-        scores = block @ base
-        own = same[start:stop]
-        own = np.where(own >= 0, position[own], -1)
-        places = np.full((stop - start, k), -1, np.int32)
-        found = np.zeros((stop - start, k), np.float32)
-        if scores.device.type == "cpu":
-            _select(scores.numpy(), own, places, found)
-        else:
-            _select_there(scores, own, places, found)
-        rows[start:stop] = np.where(places >= 0, allowed[places], -1)
-        similarity[start:stop] = found
-
-    step = max(1, memory_bytes // (4 * len(allowed)))
-    for start in range(0, n, step):
-        _in_halves(search, start, min(start + step, n))
-    return Neighbours(rows, similarity)
 
 
 def _in_halves(work: Callable[[int, int], None], start: int, stop: int) -> None:
@@ -214,20 +268,21 @@ def _best(scores: torch.Tensor, width: int) -> tuple[torch.Tensor, torch.Tensor]
     return values, columns
 
 
-def _nearest_sparse(
-    queries: csr_matrix,
-    anchors: csr_matrix,
-    k: int,
-    ok: NDArray[np.bool_],
-    same: NDArray[np.int64],
-) -> Neighbours:
-    anchors = sparse.csr_matrix(sparse.diags(ok.astype(np.float32)) @ anchors)
-    queries = sparse.csr_matrix(queries)
-    rows = np.full((queries.shape[0], k), -1, np.int32)
-    similarity = np.zeros((queries.shape[0], k), np.float32)
-    parts = *Packed.of(queries)[:3], *Packed.turned(anchors)[:3]
-    _nearest_inverted(*parts, anchors.shape[0], same, rows, similarity)
-    return Neighbours(rows, similarity)
+class _Sparse:
+    """Sparse anchors, by their columns."""
+
+    def __init__(self, anchors: csr_matrix, ok: Mask):
+        self.n = anchors.shape[0]
+        self.columns = Packed.turned(csr_matrix(sparse.diags(ok.astype(np.float32)) @ anchors))
+
+    def nearest(self, queries: csr_matrix, k: int, same: NDArray[np.int64]) -> Neighbours:
+        """As ``_Index.nearest``."""
+        rows = np.full((queries.shape[0], k), -1, np.int32)
+        similarity = np.zeros((queries.shape[0], k), np.float32)
+        columns = (own_array(part) for part in self.columns[:3])
+        parts = *Packed.of(csr_matrix(queries))[:3], *columns
+        _nearest_inverted(*parts, self.n, own_array(same), rows, similarity)
+        return Neighbours(rows, similarity)
 
 
 @kernel(parallel=True, nogil=True, boundscheck=False)

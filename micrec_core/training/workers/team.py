@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -17,6 +16,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from micrec_core.engines import Started
 from micrec_core.errors import ConfigError, RunError
 
 T = TypeVar("T")
@@ -26,6 +26,13 @@ T = TypeVar("T")
 _PATIENCE = timedelta(hours=12)
 VARIABLES = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 _HERE, _CAME, _LOOK = "127.0.0.1", "came-{}", 0.05
+# By which interface gloo talks; processes of one machine need no other way to each other.
+_INTERFACE = "GLOO_SOCKET_IFNAME"
+_LOOPBACK = {_INTERFACE: "lo0" if sys.platform == "darwin" else "lo"}
+
+
+class WorkerLost(RunError):
+    """Another worker is gone; a training can go on from its last epoch."""
 
 
 class Team:
@@ -96,13 +103,13 @@ def _told(ask: Callable[[], T]) -> T:
 
     Raises
     ------
-    RunError
+    WorkerLost
         Another worker is gone.
     """
     try:
         return ask()
     except RuntimeError as error:
-        raise RunError(
+        raise WorkerLost(
             "training stopped: another worker ended, by itself or by a signal; go on from the "
             "last epoch with --resume"
         ) from error
@@ -132,6 +139,8 @@ def joined(variables: Mapping[str, str]) -> Iterator[Team]:
             f"a worker of several goes by the variables {', '.join(VARIABLES)}, and one of them "
             "is missing or is no number; torchrun sets all of them"
         ) from None
+    if _INTERFACE in variables:
+        os.environ[_INTERFACE] = variables[_INTERFACE]
     leads = rank == 0
     store = _told(lambda: dist.TCPStore(host, port, size, leads, _PATIENCE, wait_for_workers=False))
     with _team(Team(rank, size, here), store) as team:
@@ -140,23 +149,23 @@ def joined(variables: Mapping[str, str]) -> Iterator[Team]:
 
 @contextmanager
 def gathered(
-    size: int, start: Callable[[dict[str, str]], subprocess.Popen[bytes]]
+    size: int, start: Callable[[dict[str, str]], Started], host: str = _HERE
 ) -> Iterator[Team]:
-    """A team of this process, its first, and of others on this machine that it starts and ends.
+    """A team of this process, its first, and of others that it starts and ends.
 
     Parameters
     ----------
     start : starts one that is to use ``joined``, told its variables
+    host : where they reach this machine, which by default they are on
 
     Raises
     ------
-    RunError
+    WorkerLost
         One of them ended before it came.
     """
-    store = dist.TCPStore(_HERE, 0, size, is_master=True, wait_for_workers=False)
-    told = {"MASTER_ADDR": _HERE, "MASTER_PORT": str(store.port), "WORLD_SIZE": str(size)}
-    # Processes of one machine need no other way to each other.
-    loopback = {"GLOO_SOCKET_IFNAME": "lo0" if sys.platform == "darwin" else "lo"}
+    store = dist.TCPStore(host, 0, size, is_master=True, wait_for_workers=False)
+    told = {"MASTER_ADDR": host, "MASTER_PORT": str(store.port), "WORLD_SIZE": str(size)}
+    loopback = _LOOPBACK if host == _HERE else {}
     os.environ |= loopback
     helpers = [start(loopback | told | {"RANK": str(rank)}) for rank in range(1, size)]
     try:
@@ -169,12 +178,12 @@ def gathered(
             process.wait()
 
 
-def _wait_for(helpers: Sequence[subprocess.Popen[bytes]], store: dist.TCPStore) -> None:
+def _wait_for(helpers: Sequence[Started], store: dist.TCPStore) -> None:
     """Wait until all are there, or one of them is gone."""
     came = [_CAME.format(rank) for rank in range(1, len(helpers) + 1)]
     while not store.check(came):
         if any(process.poll() is not None for process in helpers):
-            raise RunError(
+            raise WorkerLost(
                 "training stopped: a worker ended before it began; go on with --resume, or train "
                 "with one process (--workers 1)"
             )
