@@ -62,18 +62,21 @@ constraints: setup
 	  | grep -E '^[A-Za-z0-9_.-]+==' | grep -viE '^(torch|torchvision|triton|nvidia|cuda|micrec)'; } > constraints.new \
 	  && mv constraints.new constraints.txt
 
-# Without a browser the journeys are skipped, and say so.
+# Without a browser the journeys are skipped, without nginx what is tried behind it; they say so.
+# Where a system would start nginx as a service it is left out.
 browser:
-	@if command -v chromium >/dev/null || command -v chromium-browser >/dev/null \
-	  || command -v google-chrome >/dev/null; then :; \
-	elif ! command -v apt-get >/dev/null 2>&1; then echo "No chromium found: browser tests will be skipped."; \
+	@want=; command -v chromium >/dev/null || command -v chromium-browser >/dev/null \
+	  || command -v google-chrome >/dev/null || want=chromium; \
+	command -v nginx >/dev/null || [ -d /run/systemd/system ] || want="$$want nginx"; \
+	if [ -z "$$want" ]; then :; \
+	elif ! command -v apt-get >/dev/null 2>&1; then echo "Not found: $$want. Some tests will be skipped."; \
 	else \
 	  if [ "$$(id -u)" = 0 ]; then as=""; elif sudo -n true 2>/dev/null; then as="sudo -n"; else as="no"; fi; \
-	  if [ "$$as" = no ]; then echo "No chromium and no right to install it: browser tests will be skipped."; \
+	  if [ "$$as" = no ]; then echo "Not found, and no right to install: $$want. Some tests will be skipped."; \
 	  else \
 	    { $$as env DEBIAN_FRONTEND=noninteractive apt-get update -qq \
-	      && $$as env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
-	    || echo "Chromium could not be installed: browser tests will be skipped."; \
+	      && $$as env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$want >/dev/null; } \
+	    || echo "Could not be installed: $$want. Some tests will be skipped."; \
 	  fi; \
 	fi
 
