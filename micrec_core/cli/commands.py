@@ -101,20 +101,26 @@ Cache = Annotated[
 @app.command()
 def sample(
     out: Annotated[Path, typer.Option(help="A folder that does not exist or is empty.")],
-    users: Annotated[int, typer.Option(help="Users in all.")] = 800,
+    users: Annotated[int | None, typer.Option(help="Users in all.")] = None,
     items: Annotated[str, typer.Option(help="Items per domain: N or N,M.")] = "",
+    membership: Annotated[
+        str, typer.Option(help="Shares of users in both, only in the first, only in the second.")
+    ] = "",
     seed: Annotated[int, typer.Option(help="The same seed gives the same data.")] = 7,
     pictures: Annotated[bool, typer.Option(help="Draw a picture of each item.")] = True,
     format: Annotated[str, typer.Option(help="csv or parquet.")] = "csv",
     as_json: Json = False,
 ) -> None:
-    """Generate a sample dataset (synthetic, and marked so)."""
-    from micrec_core.sample.generate import generate_sample
+    """Generate a sample dataset (synthetic, and marked so): by default the app's own."""
+    from micrec_core.sample.generate import ITEMS, SHARES, USERS, generate_sample
+    from micrec_core.sample.world import MEMBERSHIP
 
+    of = (USERS, ITEMS, SHARES) if users is None else (users, None, MEMBERSHIP)
     with Progress() as progress:
         made = generate_sample(
-            out, users=users, items=sizes(items), seed=seed, pictures=pictures, format=format,
-            progress=progress,
+            out, users=of[0], items=sizes(items) or of[1], seed=seed,
+            membership=shares_of(membership) or of[2],
+            pictures=pictures, format=format, progress=progress,
         )  # fmt: skip
     rows: list[list[Any]] = [["domain", "users", "items", "interactions"]]
     for name, d in made["domains"].items():

@@ -19,7 +19,7 @@ from micrec_core.errors import ConfigError
 from micrec_core.running.train import train_run
 from micrec_core.training.prepare import cache_folder
 
-MOST_BYTES = 12 * 2**20
+MOST_BYTES = 24 * 2**20
 
 
 def make_sample_run(

@@ -1,7 +1,7 @@
 """The generated sample dataset: a latent world, told in words and pictures, written as tables.
 
 It is synthetic and says so. What it is for: each mechanism of the method has something to find in
-it (see ``world``). A dataset folder gets ``interactions``, ``items``, ``images/``,
+it (see ``world``). A dataset folder gets ``interactions``, ``items``, ``relations``, ``images/``,
 ``dataset.toml`` and ``personas.json``; the same seed and sizes give the same bytes
 again (pictures: with the same version of Pillow).
 """
@@ -20,19 +20,30 @@ import pyarrow as pa
 
 from micrec_core.data.folders import new_folder
 from micrec_core.data.progress import Progress
+from micrec_core.data.schema import RELATIONS
 from micrec_core.data.write import TEXT, constant, table_writer
 from micrec_core.errors import ConfigError
 from micrec_core.sample.choices import Choices, make_choices
+from micrec_core.sample.knowledge import MAKER_NAMES, makers, prices, relations
 from micrec_core.sample.personas import make_personas
 from micrec_core.sample.pictures import draw_picture, encode_picture
 from micrec_core.sample.words import write_texts
-from micrec_core.sample.world import ATTRIBUTES, LOOK, PICTURE, World, make_world, stream
+from micrec_core.sample.world import (
+    ATTRIBUTES,
+    LOOK,
+    MEMBERSHIP,
+    PICTURE,
+    World,
+    make_world,
+    stream,
+)
 
-USERS, SEED = 800, 7
+# What the sample that comes with the app is made of: enough to tell differences on every page.
+USERS, ITEMS, SHARES, SEED = 2200, (1400, 800), (0.54, 0.23, 0.23), 7
 MIN_USERS, MAX_USERS = 40, 10_000_000
 MIN_ITEMS, MAX_ITEMS = 24, 1_000_000
-# With more items than looks times jitters, items share pictures; else each has one of its own.
-_JITTERS = 8
+# With more items than looks, those of one look and jitter share a picture; else each has its own.
+_JITTERS = 2
 _LOOKS = ATTRIBUTES["category"] * ATTRIBUTES["palette"] * ATTRIBUTES["pattern"]
 _LICENCE = "CC0-1.0"
 FORMATS = ("csv", "parquet")
@@ -42,9 +53,10 @@ _BLOCK = 1 << 18  # rows, so that millions of them fit in memory
 def generate_sample(
     out: str | Path,
     *,
-    users: int = USERS,
+    users: int,
     items: int | tuple[int, int] | None = None,
     seed: int = SEED,
+    membership: Sequence[float] = MEMBERSHIP,
     pictures: bool = True,
     format: str = "csv",
     picture_size: int = 192,
@@ -55,10 +67,11 @@ def generate_sample(
     Parameters
     ----------
     out : a folder that does not exist or is empty
-    users : users in all; 45 % are in both domains, 37 % only in food, 18 % only in kitchen
+    users : users in all
     items : items per domain, one number or one for each; by default 5/8 of the users in food and
         half of them in kitchen, from 200 to 100,000
     seed : the same seed and sizes give the same dataset
+    membership : shares of users in both domains, only in food and only in kitchen
     pictures : draw them; without, no item has an image
     format : of the tables, ``csv`` or ``parquet`` (for millions of interactions)
     picture_size : side in pixels
@@ -78,18 +91,25 @@ def generate_sample(
     sizes = _sizes(users, items, seed)
     if format not in FORMATS:
         raise ConfigError(f"the format is '{format}'; use {' or '.join(FORMATS)}")
+    if len(membership) != 3 or min(membership) < 0 or abs(sum(membership) - 1) > 1e-9:
+        given = ", ".join(f"{share:g}" for share in membership)
+        raise ConfigError(
+            f"the shares of users are {given}; give three that add up to 1: in both domains, only "
+            "in food and only in kitchen"
+        )
     if not 32 <= picture_size <= 1024:
         raise ConfigError(f"the picture size is {picture_size}; give 32 to 1024 pixels")
     started = time.perf_counter()
     target = Path(out)
     with new_folder(target, "the sample") as work:
-        world = make_world(users, sizes, seed)
+        world = make_world(users, sizes, seed, membership=membership)
         choices = tuple(make_choices(world, d) for d in range(len(world.domains)))
         images = [_images(work, world, d, pictures, picture_size, progress) for d in range(2)]
         texts = [write_texts(world, d) for d in range(2)]
         _write_items(work, world, texts, images, format)
+        _write_relations(work, world, format)
         _write_interactions(work, world, choices, format, progress)
-        _write_about(work, world, items, pictures)
+        _write_about(work, world, items, membership, pictures)
         personas = make_personas(world, choices)
         (work / "personas.json").write_bytes((json.dumps(personas, indent=1) + "\n").encode())
         summary = _summary(world, choices, images)
@@ -133,7 +153,7 @@ def _images(
     if not pictures:
         return [""] * part.n_items
     (work / "images").mkdir(exist_ok=True)
-    shared = part.n_items > _LOOKS * _JITTERS
+    shared = part.n_items > _LOOKS
     jitter = stream(world.seed, LOOK, domain).integers(0, _JITTERS, part.n_items)
     ids = part.item_ids()
     attributes = [part.attributes[a] for a in ("category", "palette", "pattern")]
@@ -170,12 +190,21 @@ def _write_items(
     format: str,
 ) -> None:
     """Write the item table; a missing text or image is an empty field."""
-    columns = dict.fromkeys(("item_id", "domain", "title", "description", "image"), TEXT)
-    with table_writer(root / "items", columns, f".{format}") as add:
-        for part, described, paths in zip(world.domains, texts, images, strict=True):
-            titles, descriptions = (pa.array(said, TEXT) for said in described)
-            ids, domain = pa.array(part.item_ids(), TEXT), constant(part.name, part.n_items)
-            add([ids, domain, titles, descriptions, pa.array(paths, TEXT)])
+    names = ("item_id", "domain", "title", "description", "maker", "price", "image")
+    with table_writer(root / "items", dict.fromkeys(names, TEXT), f".{format}") as add:
+        for d, part in enumerate(world.domains):
+            made_by = [MAKER_NAMES[m] for m in makers(world, d)]
+            told = [part.item_ids(), *texts[d], made_by, prices(world, d), images[d]]
+            ids, *rest = (pa.array(said, TEXT) for said in told)
+            add([ids, constant(part.name, part.n_items), *rest])
+
+
+def _write_relations(root: Path, world: World, format: str) -> None:
+    """Write what is known of items beside the two tables."""
+    columns = dict.fromkeys(RELATIONS.required, TEXT)
+    with table_writer(root / RELATIONS.stem, columns, f".{format}") as add:
+        for heads, relation, tails in relations(world):
+            add([pa.array(heads, TEXT), constant(relation, len(heads)), pa.array(tails, TEXT)])
 
 
 def _write_interactions(
@@ -203,11 +232,18 @@ def _write_interactions(
 
 
 def _write_about(
-    work: Path, world: World, items: int | tuple[int, int] | None, pictures: bool
+    work: Path,
+    world: World,
+    items: int | tuple[int, int] | None,
+    membership: Sequence[float],
+    pictures: bool,
 ) -> None:
     """``dataset.toml``: that it is synthetic, and the command that makes it again."""
     command = f"python -m micrec_core sample --users {world.n_users} --seed {world.seed}"
-    command += f" --items {items}" if isinstance(items, int) else ""
+    given = (items,) if isinstance(items, int) else items or ()
+    command += " --items " + ",".join(map(str, given)) if given else ""
+    if tuple(membership) != MEMBERSHIP:
+        command += " --membership " + ",".join(f"{share:g}" for share in membership)
     sizes = [d.n_items for d in world.domains]
     labels = "\n".join(f'{d.name} = "{d.label}"' for d in world.domains)
     made = "" if pictures else " without pictures"

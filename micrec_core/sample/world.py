@@ -2,8 +2,8 @@
 
 An item i has five attributes c_a(i) and a quality vector z_i. Culture and ethics are told in the
 text only, palette and pattern shown in the picture only, the category in both, and the quality in
-neither, so that interactions alone can reveal it. A user u belongs to an archetype g and reads
-labels to a share r_u; for the domain d::
+neither: interactions reveal it, and so do makers and prices (``knowledge``). A user u belongs to an
+archetype g and reads labels to a share r_u; for the domain d::
 
     theta_u   = sqrt(.75) mu_g + sqrt(.25) eps                 tastes, an entry per attribute value
     theta_u^d = sqrt(rho_a) theta_u + sqrt(1 - rho_a) eps^d    in part shared by the domains
@@ -12,11 +12,13 @@ labels to a share r_u; for the domain d::
     omega_ua  = 2 r_u for culture and ethics, 2 (1 - r_u) for palette and pattern, else 1
 
 It is linear: util = P Q', with the weighted tastes P [n_users, 47] and the items Q [n_items, 47]
-(one-hot attributes, then z). Nothing of it is written into a dataset; tests build oracles from it.
+(one-hot attributes, then z). None of it is written into a dataset as such; tests build oracles
+from it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,14 +47,16 @@ _ARCHETYPE_SHARE = 0.75
 # Share of each taste that the domains have in common, rho.
 SHARED = dict.fromkeys(COLUMNS, 0.85) | {"category": 0.5}
 _POPULARITY_EXPONENT = 0.55
-# Users in both domains, in the first only, in the second only.
-_MEMBERSHIP = (0.45, 0.37, 0.18)
+# Shares of users in both domains, in the first only, in the second only.
+MEMBERSHIP = (0.45, 0.37, 0.18)
 _NO_TEXT, _NO_IMAGE = 0.08, 0.12
 _TOLD, _WRONG = 0.92, 0.04
 
 # The streams of random numbers. Each is drawn from a generator of its own, so that asking one for
 # more leaves the others as they were.
-MEMBERS, ARCHETYPE, TASTE, DOMAIN_TASTE, ITEM, INTERACTION, TIME, WORDS, PICTURE, LOOK = range(10)
+MEMBERS, ARCHETYPE, TASTE, DOMAIN_TASTE, ITEM, INTERACTION, TIME, WORDS, PICTURE, LOOK, MAKERS = (
+    range(11)
+)
 
 
 def stream(seed: int, name: int, *index: int) -> np.random.Generator:
@@ -160,6 +164,7 @@ def make_world(
     items: tuple[int, ...],
     seed: int,
     *,
+    membership: Sequence[float] = MEMBERSHIP,
     kappa: float = 3.5,
     kappa_quality: float = 1.5,
 ) -> World:
@@ -170,6 +175,7 @@ def make_world(
     users : users in all, over both domains
     items : items of each domain
     seed : of every stream
+    membership : shares of users in both domains, in the first only and in the second only
     """
     rng = stream(seed, ARCHETYPE)
     means = rng.standard_normal((N_ARCHETYPES, N_COLUMNS)).astype(np.float32)
@@ -179,7 +185,7 @@ def make_world(
     own = stream(seed, TASTE, 1).standard_normal((users, N_COLUMNS), dtype=np.float32)
     shared = means[archetype] * np.float32(np.sqrt(_ARCHETYPE_SHARE))
     shared += own * np.float32(np.sqrt(1 - _ARCHETYPE_SHARE))
-    member = _membership(users, seed)
+    member = _membership(users, membership, seed)
     domains = tuple(
         _make_domain(index, seed, np.flatnonzero(member[:, index]), shared, items[index])
         for index in range(len(DOMAINS))
@@ -189,9 +195,9 @@ def make_world(
     )
 
 
-def _membership(users: int, seed: int) -> NDArray[np.bool_]:
+def _membership(users: int, shares: Sequence[float], seed: int) -> NDArray[np.bool_]:
     """Which users [n_users, 2] are in which domain; the shares are met exactly, up to rounding."""
-    both, first = (round(users * share) for share in _MEMBERSHIP[:2])
+    both, first = (round(users * share) for share in shares[:2])
     order = stream(seed, MEMBERS).permutation(users)
     out = np.zeros((users, 2), dtype=bool)
     out[order[:both]] = True
