@@ -12,10 +12,14 @@ import pytest
 
 import micrec_core.sample.generate as sample
 from micrec_core.data.readers import read_dataset
+from micrec_core.data.splits import make_split
 from micrec_core.data.types import Dataset, shared_rows
 from micrec_core.errors import ConfigError, DataError
+from micrec_core.evaluation.cohorts import degree_bins
+from micrec_core.names import LOW_BINS
 from micrec_core.sample.choices import make_choices
-from micrec_core.sample.generate import folder_hash, generate_sample
+from micrec_core.sample.generate import ITEMS, SHARES, USERS, folder_hash, generate_sample
+from micrec_core.sample.knowledge import MADE_BY, MAKER_NAMES, makers
 from micrec_core.sample.pictures import draw_picture
 from micrec_core.sample.world import ATTRIBUTES, make_world
 
@@ -44,7 +48,12 @@ def test_same_seed_gives_the_same_bytes(small: tuple[Path, dict[str, Any]], tmp_
 
 
 def test_committed_sample_is_what_the_command_makes(tmp_path: Path) -> None:
-    generate_sample(tmp_path / "again", pictures=False)
+    made = generate_sample(
+        tmp_path / "again", users=USERS, items=ITEMS, membership=SHARES, pictures=False
+    )
+    assert made["overlap"] == round(USERS * SHARES[0])
+    relations = (tmp_path / "again" / "relations.csv").read_bytes()
+    assert (COMMITTED / "relations.csv").read_bytes() == relations
     interactions = (tmp_path / "again" / "interactions.csv").read_bytes()
     assert (COMMITTED / "interactions.csv").read_bytes() == interactions
     personas = (tmp_path / "again" / "personas.json").read_bytes()
@@ -65,14 +74,14 @@ def test_committed_sample_reads(committed: Dataset) -> None:
     assert [d.label for d in committed.domains] == ["Food", "Kitchen"]
     assert any("by time" in note for note in committed.notes)
     size = sum(p.stat().st_size for p in COMMITTED.rglob("*") if p.is_file())
-    assert size < 6e6
+    assert size < 8e6
 
 
 def test_structure_of_the_committed_sample(committed: Dataset) -> None:
     food, kitchen = committed.domains
     both, _ = shared_rows(food.user_ids, kitchen.user_ids)
-    assert len(both) == 360
-    assert (food.n_users, kitchen.n_users) == (656, 504)
+    assert len(both) == 1188
+    assert (food.n_users, kitchen.n_users) == (1694, 1694)
     # Food is the rich domain and kitchen the sparse one.
     assert 11 < len(food.edges) / food.n_users < 15
     assert 5 < len(kitchen.edges) / kitchen.n_users < 7.5
@@ -89,7 +98,37 @@ def test_structure_of_the_committed_sample(committed: Dataset) -> None:
         assert np.sort(degree)[-domain.n_items // 10 :].sum() > 0.2 * degree.sum()
         assert np.bincount(domain.edges.user).min() >= 3
     degree = np.bincount(kitchen.edges.item, minlength=kitchen.n_items)
-    assert (degree <= 5).mean() > 0.3
+    assert (degree <= 5).mean() > 0.2
+
+
+def test_the_committed_sample_says_enough_of_each_question(committed: Dataset) -> None:
+    """As it is split for the bundled run: who is asked, and items in bins of low degree."""
+    split = make_split(committed, "inductive")
+    cold = sum(len(np.unique(part.cold_test.user)) for part in split.domains)
+    assert cold >= 200 and sum(len(part.new_users) for part in split.domains) >= 150
+    for part, domain in zip(split.domains, committed.domains, strict=True):
+        degree = np.bincount(part.train.item, minlength=domain.n_items)
+        bins = degree_bins(degree[np.unique(part.test.item)])
+        assert all((bins == name).sum() >= 30 for name in LOW_BINS)
+
+
+def test_relations_and_attributes_say_who_made_an_item(committed: Dataset) -> None:
+    world = make_world(USERS, ITEMS, 7, membership=SHARES)
+    found = committed.relations
+    assert found is not None
+    stated = {
+        (int(found.domain[h]), found.names[h]): found.names[t]
+        for h, r, t in zip(found.head, found.relation, found.tail, strict=True)
+        if found.kinds[r] == MADE_BY
+    }
+    for d, domain in enumerate(committed.domains):
+        made_by = [MAKER_NAMES[m] for m in makers(world, d)]
+        assert [stated[d, item] for item in world.domains[d].item_ids()] == made_by
+        assert domain.attributes is not None
+        assert f"maker:category={made_by[0]}" in domain.attributes[0].split("\n")
+        # Nobody has nearly all of it, and everybody something.
+        shares = np.bincount(makers(world, d), minlength=len(MAKER_NAMES)) / domain.n_items
+        assert shares.min() > 0 and shares.max() < 0.2
 
 
 def test_personas_like_items_that_can_be_shown(committed: Dataset) -> None:
@@ -146,13 +185,15 @@ def test_progress_is_told(tmp_path: Path) -> None:
         ({"seed": -1}, "seed is -1"),
         ({"format": "xlsx"}, "format is 'xlsx'"),
         ({"picture_size": 5}, "picture size is 5"),
+        ({"membership": (0.5, 0.6, 0.1)}, "add up to 1"),
+        ({"membership": (0.5, 0.5)}, "give three"),
     ],
 )
 def test_options_out_of_range_are_refused(
     tmp_path: Path, options: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(ConfigError, match=words):
-        generate_sample(tmp_path / "s", **options)
+        generate_sample(tmp_path / "s", **{"users": 60} | options)
     assert not (tmp_path / "s").exists()
 
 
