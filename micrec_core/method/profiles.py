@@ -21,6 +21,9 @@ from micrec_core.graphs.neighbours import Neighbours, normalise_rows, strongest
 OTHER_DOMAIN = 0.5
 # What the gate looks at: the statistics of users or items in a modality, and their degree.
 SIGNALS = ("coherence", "log degree")
+# A signal that differs by less is the same for everyone: what differs is rounding, or a few whom a
+# division by next to nothing would put thousands of deviations away.
+_LEAST = np.array([1e-4, 0.05], np.float32)
 # (source, target) -> rows in either domain of the users with train interactions in both.
 Links: TypeAlias = Mapping[tuple[int, int], tuple[NDArray[np.int64], NDArray[np.int64]]]
 
@@ -167,7 +170,10 @@ def stack_signals(
 def fit_scaling(
     statistics: NDArray[np.float32], degree: NDArray[np.float32], has: NDArray[np.bool_]
 ) -> Scaling:
-    """Mean and deviation over the entities in training that have the modality."""
+    """Mean and deviation over the entities in training that have the modality.
+
+    The deviation is 1 where a signal is the same for all of them.
+    """
     signals = stack_signals(statistics, degree)
     _, n, width = signals.shape
     mean, std = np.zeros((n, width), np.float32), np.ones((n, width), np.float32)
@@ -176,7 +182,7 @@ def fit_scaling(
         if rows.sum() > 1:
             mean[m] = signals[rows, m].mean(axis=0)
             deviation = signals[rows, m].std(axis=0)
-            std[m] = np.where(deviation > 1e-6, deviation, 1.0)
+            std[m] = np.where(deviation > _LEAST, deviation, 1.0)
     return Scaling(mean, std)
 
 

@@ -86,5 +86,14 @@ def test_scaling_of_a_constant_signal_divides_by_one() -> None:
     scaling = fit_scaling(ones, np.full(4, 3.0, np.float32), np.ones((4, 1), bool))
     assert np.array_equal(scaling.std, [[1, 1]])
     assert not scaling.apply(ones, np.full(4, 3.0, np.float32)).any()
+    # Of many, the mean in single precision is off by more than what a double would tell apart.
+    many = np.ones((1475, 1, 1), np.float32)
+    crowd = fit_scaling(many, np.ones(1475, np.float32), np.ones((1475, 1), bool))
+    np.testing.assert_array_equal(crowd.std, 1)
+    # One among them who took twice as much is not thousands of deviations away.
+    degree = np.ones(1475, np.float32)
+    degree[0] = 3
+    crowd = fit_scaling(many, degree, np.ones((1475, 1), bool))
+    assert np.abs(crowd.apply(many, degree)).max() < 1
     nobody = fit_scaling(ones, np.zeros(4, np.float32), np.ones((4, 1), bool))
     assert np.array_equal(nobody.mean, [[0, 0]]) and np.array_equal(nobody.std, [[1, 1]])

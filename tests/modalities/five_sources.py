@@ -18,7 +18,8 @@ def make_shops(folder: Path) -> tuple[Path, Path]:
     """The dataset and the file of vectors; the first items have neither columns nor vectors."""
     root = folder / "tiny"
     generate_sample(root, users=100, items=(50, 40), seed=3, picture_size=32)
-    items = pd.read_csv(root / "items.csv")
+    # Its own makers and prices, which every item has, would leave none without an attribute.
+    items = pd.read_csv(root / "items.csv").drop(columns=["maker", "price"])
     place = np.arange(len(items))
     rng = np.random.default_rng(0)
     items["brand"] = [BRANDS[k % 4] for k in place]
