@@ -68,12 +68,17 @@ class FeatureMatrix:
         return self.dense if self.sparse is None else self.sparse
 
 
-def l2_normalise(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Rows [n, dim] scaled to length 1; a row of (nearly) zero length becomes zeros."""
+# What is left of vectors of length 1 that cancel out, such as of two items alone in their domain
+# whose mean is taken away, is rounding: below this length a difference or a sum of them is zero.
+CANCELLED = 1e-5
+
+
+def l2_normalise(rows: NDArray[np.float32], least: float = 1e-12) -> NDArray[np.float32]:
+    """Rows [n, dim] scaled to length 1; a row of at most the ``least`` length becomes zeros."""
     rows = np.asarray(rows, dtype=np.float32)
     # In float64, so that neither tiny nor huge rows lose their direction to under- or overflow.
     norms = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
-    scale = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 1e-12)
+    scale = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > least)
     return (rows * scale[:, None]).astype(np.float32)
 
 
@@ -92,4 +97,4 @@ def centre(matrix: FeatureMatrix, mean: NDArray[np.float32]) -> FeatureMatrix:
     """
     dense = matrix.dense - np.asarray(mean, dtype=np.float32)[None, :]
     dense[~matrix.present] = 0.0
-    return FeatureMatrix(l2_normalise(dense), matrix.sparse, matrix.present)
+    return FeatureMatrix(l2_normalise(dense, CANCELLED), matrix.sparse, matrix.present)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from micrec_core.features import FeatureMatrix, centre
+from micrec_core.features import CANCELLED, FeatureMatrix, centre
 from micrec_core.method.arrays import Floats, ModelArrays, Rows
 from micrec_core.method.profiles import OTHER_DOMAIN, user_statistics
 from micrec_core.method.search import Query
@@ -88,7 +88,7 @@ class Profile:
     def shares(self) -> list[tuple[Evidence, NDArray[np.float64]]]:
         """Each piece of evidence with its part of the query, normalised."""
         length = float(np.linalg.norm(self.query.dense))
-        return [(e, e.dense / length) for e in self.evidence] if length > 1e-12 else []
+        return [(e, e.dense / length) for e in self.evidence] if length > CANCELLED else []
 
 
 def profile_of(model: ModelArrays, user: Person, d: int, m: str, others: list[int]) -> Profile:

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from micrec_core.features import FeatureMatrix
-from micrec_core.graphs.neighbours import Neighbours, normalise_rows, strongest
+from micrec_core.features import CANCELLED, FeatureMatrix
+from micrec_core.graphs.neighbours import Neighbours, strongest
 
 OTHER_DOMAIN = 0.5
 # What the gate looks at: the statistics of users or items in a modality, and their degree.
@@ -56,13 +56,15 @@ class Profiles:
 
     def content(self) -> NDArray[np.float32]:
         """float32 [n, dim], rows L2-normalised, zero where the user has nothing."""
-        return normalise_rows(self.dense)
+        lengths = np.linalg.norm(self.dense, axis=1, keepdims=True)
+        out = np.zeros_like(self.dense)
+        return np.divide(self.dense, lengths, out=out, where=lengths > CANCELLED)
 
     def scale(self) -> NDArray[np.float32]:
         """float32 [n], what ``content`` scales the sums by."""
         lengths: NDArray[np.float32] = np.linalg.norm(self.dense, axis=1)
         scale = np.zeros_like(lengths)
-        return np.divide(1.0, lengths, out=scale, where=lengths > 1e-12)
+        return np.divide(1.0, lengths, out=scale, where=lengths > CANCELLED)
 
     def space(self) -> NDArray[np.float32] | csr_matrix:
         """Normalised rows of the view in which neighbours are found."""

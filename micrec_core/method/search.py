@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from micrec_core.features import FeatureMatrix
+from micrec_core.features import CANCELLED, FeatureMatrix
 from micrec_core.graphs.neighbours import STRONGEST_TERMS, Features
 from micrec_core.graphs.vector import walk
 
@@ -48,7 +48,7 @@ class Query:
     def normalised(self, n_terms: int | None = None) -> Query:
         """Both views of length 1 (zero stays zero), the sparse one cut to its strongest terms."""
         length = float(np.linalg.norm(self.dense))
-        dense = self.dense / length if length > 1e-12 else np.zeros_like(self.dense)
+        dense = self.dense / length if length > CANCELLED else np.zeros_like(self.dense)
         terms, values = self.terms, self.values
         if terms is None or values is None:
             return Query(dense)

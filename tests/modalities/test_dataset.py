@@ -61,6 +61,12 @@ def test_text_is_title_and_description(dataset: Dataset) -> None:
     assert item_images(dataset)[5] is None
 
 
+def test_what_centring_leaves_of_equal_rows_is_nothing() -> None:
+    rows = l2_normalise(np.random.default_rng(0).normal(size=(1, 30)).astype(np.float32))
+    equal = FeatureMatrix.of_rows(7, 30, np.arange(7), np.repeat(rows, 7, axis=0))
+    assert not centre(equal, equal.dense.mean(axis=0)).dense.any()
+
+
 def test_dense_is_centred_on_the_domain(dataset: Dataset) -> None:
     out = encode_dataset(dataset)
     for modality, inputs in (("text", item_texts(dataset)), ("image", item_images(dataset))):
