@@ -57,8 +57,9 @@ class Profiles:
     def content(self) -> NDArray[np.float32]:
         """float32 [n, dim], rows L2-normalised, zero where the user has nothing."""
         lengths = np.linalg.norm(self.dense, axis=1, keepdims=True)
-        out = np.zeros_like(self.dense)
-        return np.divide(self.dense, lengths, out=out, where=lengths > CANCELLED)
+        out: NDArray[np.float32] = np.zeros_like(self.dense)
+        np.divide(self.dense, lengths, out=out, where=lengths > CANCELLED)
+        return out
 
     def scale(self) -> NDArray[np.float32]:
         """float32 [n], what ``content`` scales the sums by."""
