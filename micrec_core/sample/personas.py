@@ -13,7 +13,7 @@ from micrec_core.sample.words import CULTURES, ETHICS, PALETTES, PATTERNS
 from micrec_core.sample.world import COLUMNS, N_ARCHETYPES, World
 
 # Name and reader share: who reads labels, who looks, and who does both.
-_PEOPLE = (("Mina", 0.85), ("Bruno", 0.15), ("Asha", 0.5), ("Leif", 0.85), ("Odile", 0.15),
+_PEOPLE = (("Mina", 0.15), ("Bruno", 0.85), ("Asha", 0.5), ("Leif", 0.85), ("Odile", 0.15),
            ("Tariq", 0.5))  # fmt: skip
 _LIKES = (5, 4)
 
