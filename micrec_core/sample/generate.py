@@ -24,7 +24,7 @@ from micrec_core.data.schema import RELATIONS
 from micrec_core.data.write import TEXT, constant, table_writer
 from micrec_core.errors import ConfigError
 from micrec_core.sample.choices import Choices, make_choices
-from micrec_core.sample.knowledge import MAKER_NAMES, makers, prices, relations
+from micrec_core.sample.makers import MAKER_NAMES, makers, prices, relations
 from micrec_core.sample.personas import make_personas
 from micrec_core.sample.pictures import draw_picture, encode_picture
 from micrec_core.sample.words import write_texts

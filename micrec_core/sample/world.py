@@ -2,7 +2,7 @@
 
 An item i has five attributes c_a(i) and a quality vector z_i. Culture and ethics are told in the
 text only, palette and pattern shown in the picture only, the category in both, and the quality in
-neither: interactions reveal it, and so do makers and prices (``knowledge``). A user u belongs to an
+neither: interactions reveal it, and so do makers and prices (``makers``). A user u belongs to an
 archetype g and reads labels to a share r_u; for the domain d::
 
     theta_u   = sqrt(.75) mu_g + sqrt(.25) eps                 tastes, an entry per attribute value

@@ -19,7 +19,7 @@ from micrec_core.evaluation.cohorts import degree_bins
 from micrec_core.names import LOW_BINS
 from micrec_core.sample.choices import make_choices
 from micrec_core.sample.generate import ITEMS, SHARES, USERS, folder_hash, generate_sample
-from micrec_core.sample.knowledge import MADE_BY, MAKER_NAMES, makers
+from micrec_core.sample.makers import MADE_BY, MAKER_NAMES, makers
 from micrec_core.sample.pictures import draw_picture
 from micrec_core.sample.world import ATTRIBUTES, make_world
 

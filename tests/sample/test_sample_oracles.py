@@ -13,7 +13,7 @@ import pytest
 from micrec_core.data.readers import read_dataset
 from micrec_core.data.types import Dataset, shared_rows
 from micrec_core.sample.generate import ITEMS, SEED, SHARES, USERS
-from micrec_core.sample.knowledge import makers
+from micrec_core.sample.makers import makers
 from micrec_core.sample.world import COLUMNS, World, make_world
 
 COMMITTED = Path(__file__).parents[2] / "sample_data"
