@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from micrec_core.answering.answers import answerer_of
+from micrec_core.answering.answers import Answerer, MicrecAnswerer, answerer_of
 from micrec_core.answering.references import references
 from micrec_core.baselines import models
 from micrec_core.comparing.compare import TRAININGS, work
@@ -27,10 +27,12 @@ from micrec_core.mechanisms import mechanisms
 from micrec_core.names import FULL, FULL_MODEL, LOW_DEGREE, MICREC, REFERENCES, SUMMARY, VARIANTS
 from micrec_core.running.beside import Beside, solved_beside
 from micrec_core.running.evaluate import load_model, reopen
-from micrec_core.running.fit import fit
+from micrec_core.running.fit import Fitted, fit
 from micrec_core.running.frames import comparison_frames, low_degree_frame
 from micrec_core.running.record import settings_of
 from micrec_core.runs import Run, RunWriter, open_run
+from micrec_core.serving.bundle import Tensors
+from micrec_core.serving.by_likes import by_likes_file, goes_by_likes, pack_by_likes
 from micrec_core.training.prepare import Prepared, require_acting
 
 # Baselines that are trained where nobody says which.
@@ -51,7 +53,8 @@ def train_variants(
     """Train variants and baselines of a complete run's model and add the comparison to the run.
 
     Rewrites the run's ``metrics/variants``, ``summary``, ``degree``, ``cutoff`` and ``beyond``
-    with rows for all of them; should it be stopped, the run is as it was.
+    with rows for all of them, and keeps what LightGCN lists for someone new by; should it be
+    stopped, the run is as it was.
 
     Parameters
     ----------
@@ -78,19 +81,23 @@ def train_variants(
     wanted = _wanted(names, full)
     own, others = _own(run, full)
     outcomes, bench = [own], Bench(full.material, full.device)
+    kept: dict[str, Tensors] = {}
     for seed in dict.fromkeys((full.settings.seed, *(seeds or ()))):
         trained = wanted if seed == full.settings.seed else [Contender(MICREC), *wanted]
         for contender in trained:
-            outcome, found = _trained(bench, full.settings, seed, contender, progress)
-            outcomes.append(outcome)
-            others += found
+            fitted = _fitted(bench, full.settings, seed, contender, progress)
+            outcomes.append(fitted.answerer.outcome(full.material.questions, fitted.seconds))
+            if (outcomes[-1].model, outcomes[-1].variant) == FULL_MODEL:
+                others += references(fitted.answerer, full.material.questions)
+            if seed == full.settings.seed:
+                kept |= _kept(fitted.answerer)
     beside = Beside([])
     if baselines:
         beside = solved_beside(full, _seconds(run), progress, [c.name for c in wanted])
     else:
         others = [o for o in others if o.model not in REFERENCES]
     progress("comparing", 0, 0)
-    return _add(run, full, [*outcomes, *others], beside)
+    return _add(run, full, [*outcomes, *others], beside, kept)
 
 
 def train_curves(
@@ -163,8 +170,13 @@ def require_full(run: Run) -> None:
         )
 
 
-def add_frames(run: Run, frames: Mapping[str, pd.DataFrame], **info: Any) -> None:
-    """Write tables into a complete run, and ``info`` into what it says of itself.
+def add_frames(
+    run: Run,
+    frames: Mapping[str, pd.DataFrame],
+    tensors: Mapping[str, Tensors] | None = None,
+    **info: Any,
+) -> None:
+    """Write tables and tensors into a complete run, and ``info`` into what it says of itself.
 
     Should it be stopped, the run is as it was.
     """
@@ -172,6 +184,8 @@ def add_frames(run: Run, frames: Mapping[str, pd.DataFrame], **info: Any) -> Non
     try:
         for relative, frame in frames.items():
             writer.write_parquet(relative, frame)
+        for relative, arrays in (tensors or {}).items():
+            writer.write_tensors(relative, arrays)
         writer.finish(**info)
     except BaseException:
         writer.cancel()
@@ -224,21 +238,28 @@ def _seconds(run: Run) -> float:
     return float(history["seconds"].sum()) if len(history) else float("nan")
 
 
-def _trained(
+def _fitted(
     bench: Bench, base: RunSettings, seed: int, own: Contender, progress: Progress
-) -> tuple[Outcome, list[Outcome]]:
-    """The answers of a contender, with the settings of the run's model otherwise.
-
-    With those of a full model of another seed come the references to it.
-    """
-    fitted = fit(bench.prepared(own.like(base, seed)), progress, f"{own.label}, seed {seed}")
-    asked = bench.material.questions
-    outcome = fitted.answerer.outcome(asked, fitted.seconds)
-    is_full = (outcome.model, outcome.variant) == FULL_MODEL
-    return outcome, references(fitted.answerer, asked) if is_full else []
+) -> Fitted:
+    """A contender, trained with the settings of the run's model otherwise."""
+    return fit(bench.prepared(own.like(base, seed)), progress, f"{own.label}, seed {seed}")
 
 
-def _add(run: Run, full: Prepared, outcomes: Sequence[Outcome], beside: Beside) -> pd.DataFrame:
+def _kept(answerer: Answerer) -> dict[str, Tensors]:
+    """What a run keeps of a model beside its own, to list for someone new: path -> tensors."""
+    if not (isinstance(answerer, MicrecAnswerer) and goes_by_likes(answerer.model.settings)):
+        return {}
+    name = by_likes_file(answerer.prepared.settings.model.name)
+    return {name: pack_by_likes(answerer.model, answerer.prepared)}
+
+
+def _add(
+    run: Run,
+    full: Prepared,
+    outcomes: Sequence[Outcome],
+    beside: Beside,
+    kept: Mapping[str, Tensors],
+) -> pd.DataFrame:
     """Write the comparison into the run."""
     seed = full.settings.seed
     # What is solved knows no seed: it stands beside the models of each.
@@ -256,5 +277,5 @@ def _add(run: Run, full: Prepared, outcomes: Sequence[Outcome], beside: Beside) 
         SUMMARY: tabulate(summary_table, plain),
         LOW_DEGREE: low_degree_frame(full, known),
     } | comparison_frames(full, known)
-    add_frames(run, frames, baselines=beside.seconds, left_out=beside.left_out)
+    add_frames(run, frames, kept, baselines=beside.seconds, left_out=beside.left_out)
     return variants

@@ -29,10 +29,11 @@ from micrec_core.method.memory import Remembered, Taken, taken_elsewhere
 from micrec_core.method.search import Query, repeated_rows, top_rows
 from micrec_core.modalities.encoders import load_encoder
 from micrec_core.modalities.registry import modality, nouns
-from micrec_core.names import MEMORY
+from micrec_core.names import MEMORY, model_label
 from micrec_core.runs import Run, open_run
 from micrec_core.serving.audience import Crowd, audience, crowds
 from micrec_core.serving.bundle import read_bundle
+from micrec_core.serving.by_likes import ByLikes
 from micrec_core.serving.contents import Bundle
 from micrec_core.serving.flow import Stage, flow
 from micrec_core.serving.lists import (
@@ -107,6 +108,7 @@ class Recommender:
         self._directory = Directory(bundle)
         # Looked for when somebody asks for a list of the domain.
         self._repeated = cache(lambda d: repeated_rows(bundle.domains[d].items))
+        self._beside = cache(self._read_beside)
         self._allowed = [self._candidates(d) for d in range(len(bundle.domains))]
         self._barred = [np.flatnonzero(~allowed) for allowed in self._allowed]
         self._encoders: dict[str, Encoder] = {}
@@ -507,12 +509,39 @@ class Recommender:
         rows = top_rows(scores, k)
         return self._listed(d, rows).assign(score=scores[rows])
 
+    def by_likes(self, model: str, user: User, domain: str, k: int = 10) -> pd.DataFrame:
+        """The list of a model beside the run's (``serving.by_likes``): item_id, title, score.
+
+        Raises
+        ------
+        RunError
+            The run keeps none of it, or the user took nothing here that was trained on.
+        """
+        d = self._directory.domain(domain)
+        known = self._fold.known(user, d)
+        beside = self._beside(model)
+        if not len(known):
+            raise RunError(
+                f"{model_label(model)} goes by likes within one domain, and nothing was liked in "
+                "this one that it was trained on; add a like"
+            )
+        scores = beside.scores(d, known)
+        scores[self.bundle.domains[d].item_degree == 0] = -np.inf
+        scores[user.items[d]] = -np.inf
+        rows = top_rows(scores, k)
+        return self._listed(d, rows).assign(score=scores[rows])
+
     def _together(self, d: int) -> csc_matrix:
         """BM25 weights of a domain, made at their first use."""
         with self._lock:
             if d not in self._weighted:
                 self._weighted[d] = bm25_weights(self.bundle.domains[d].taken)
         return self._weighted[d]
+
+    def _read_beside(self, model: str) -> ByLikes:
+        if self.run is None:
+            raise RunError(f"nothing of {model_label(model)} is kept without a run")
+        return ByLikes.read(self.run, model, tuple(len(p.item_ids) for p in self.bundle.domains))
 
     # Reasons -------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ import streamlit as st
 from micrec_core.errors import MicrecError, RunError
 from micrec_core.figures.recommendations import rank_moves, reasons, sources
 from micrec_core.names import model_label
+from micrec_core.serving.by_likes import by_likes_file
 from micrec_core.serving.lists import cost_of_rules
 from micrec_core.ui import serve
 from micrec_core.ui.cards import gallery, legend, recommendation_cards
@@ -27,6 +28,7 @@ KINDS = {
     "warm": "not in training, but with something to go by here",
     "cold": "nothing known here, so it all comes from elsewhere",
 }
+LIGHTGCN = "lightgcn"
 
 
 def show_lists(
@@ -125,7 +127,7 @@ def beside_simpler(opened: Opened, user: Any, k: int) -> None:
         "Popularity": lambda: model.popular(domain, k),
         "Content only": lambda: model.content_only(user, domain, k),
         "Taken together (BM25)": lambda: model.bought_together(user, domain, k),
-        "LightGCN": lambda: _of_another_run(opened, "lightgcn", domain, k),
+        "LightGCN": lambda: _of_lightgcn(opened, user, domain, k),
         "BPR-MF": _nobodys_vector,
     }
     for column, (name, make) in zip(cells(len(lists), 196), lists.items(), strict=True):
@@ -137,6 +139,13 @@ def beside_simpler(opened: Opened, user: Any, k: int) -> None:
                 # A model that has nothing to go by is no fault of the run.
                 with st.container(border=True):
                     st.markdown(f":material/block: **No list:** {plain(error)}.")
+
+
+def _of_lightgcn(opened: Opened, user: Any, domain: str, k: int) -> pd.DataFrame:
+    """By what the run keeps of it, else by a run of its own."""
+    if opened.run.has(by_likes_file(LIGHTGCN)):
+        return serve.recommender(opened).by_likes(LIGHTGCN, user, domain, k)
+    return _of_another_run(opened, LIGHTGCN, domain, k)
 
 
 def _of_another_run(opened: Opened, name: str, domain: str, k: int) -> pd.DataFrame:
@@ -157,9 +166,9 @@ def _of_another_run(opened: Opened, name: str, domain: str, k: int) -> pd.DataFr
             return other.recommend(user, domain, k=k).items
     label = model_label(name)
     raise RunError(
-        f"{label} can list for someone new, by the vectors of what was liked, and no run of it on "
-        f"this data is here. How well it does then, Ablations has under New users. For its list: "
-        f"train with --model {name}"
+        f"{label} can list for someone new, by the vectors of what was liked, and none was trained "
+        "beside this run. For its list: compare with it on the Retrain page, or train with "
+        f"--model {name}"
     )
 
 

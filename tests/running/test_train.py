@@ -37,6 +37,8 @@ from micrec_core.running.frames import comparison_frames
 from micrec_core.running.train import TrainResult, train_run
 from micrec_core.runs import Run, live_history, open_run
 from micrec_core.sample.generate import generate_sample
+from micrec_core.serving import Recommender
+from micrec_core.serving.by_likes import ByLikes, goes_by_likes, pack_by_likes
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 # What a run writes does not hang on how many steps an epoch has.
@@ -359,6 +361,12 @@ def test_variants_are_added_to_the_run(known: TrainResult, place: Path) -> None:
     assert {"micrec", *others} == set(run.frame("metrics/summary.parquet")["model"])
     low = run.frame("metrics/low_degree.parquet")
     assert {"micrec", *others} == set(low["model"]) and set(low["variant"]) == {"full", "image"}
+    model = Recommender.open(run)
+    likes = {"food": [str(i) for i in model.item_ids("food")[:3]]}
+    listed = model.by_likes("lightgcn", model.user(likes=likes), "food", k=5)
+    assert len(listed) == 5 and not set(listed["item_id"]) & set(likes["food"])
+    with pytest.raises(RunError, match="LightGCN goes by likes within one domain"):
+        model.by_likes("lightgcn", model.user(likes=likes), "kitchen")
     with pytest.raises(ConfigError, match="no variant or baseline 'imgae'"):
         train_variants(known.run, place / "tiny", names=["imgae"], device="cpu")
 
@@ -376,6 +384,25 @@ def test_baselines_make_whole_runs_too(name: str, place: Path) -> None:
     assert ("cold-domain" in made.metrics) == (name == "inmo")
     weights = run.frame("weights.parquet")
     assert (weights.loc[weights["degree"] > 0, "share_id"].round(5) == 1).all()
+    if name == "lightgcn":
+        assert_kept_is_what_it_lists(run, place)
+
+
+def assert_kept_is_what_it_lists(run: Run, place: Path) -> None:
+    """What other runs keep of it gives someone new the list of its own run."""
+    full = reopen(run, place / "tiny", "cpu", silent, place / "cache")
+    model = load_model(run, full)
+    assert isinstance(model, MICRec) and goes_by_likes(model.settings)
+    kept, own = ByLikes(pack_by_likes(model, full)), Recommender.open(run)
+    for d, domain in enumerate(own.domains):
+        ids = own.item_ids(domain)
+        rows = np.flatnonzero(full.knowledge.domains[d].item_degree > 0)[[3, 0, 7]]
+        user = own.user(likes={domain: [ids[i] for i in rows]})
+        whole = own.recommend(user, domain, k=20).items
+        scores = kept.scores(d, rows)[[ids.index(i) for i in whole["item_id"]]]
+        factor = scores[0] / whole["score"][0]
+        np.testing.assert_allclose(scores, factor * whole["score"], rtol=1e-4, atol=1e-7)
+        assert factor > 0
 
 
 def test_exports(run: Run, tmp_path: Path) -> None:
