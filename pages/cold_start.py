@@ -43,7 +43,7 @@ with right:
         k = st.slider("Length of the lists", 3, 20, 5, key="cold_k", bind="query-params", width=320)
         switch()
     off = choose_left_out(this, "cold_off")
-    user = show_lists(this, k, off, choose_rules())
+    user = show_lists(this, k, off, choose_rules(this))
     proof(this)
 
 simpler, on_map, computation = st.tabs(

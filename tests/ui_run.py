@@ -40,6 +40,7 @@ def write_run(
     seed: int = 0,
     kind: str | None = None,
     model: str = "micrec",
+    columns: bool = False,
 ) -> Path:
     """Write a made-up run and return its directory.
 
@@ -51,6 +52,7 @@ def write_run(
     domains : of ``DOMAINS``; with one there are no overlapping users to keep snapshots of
     n_users : in each domain, all of them in both and in the snapshots
     model : that the run says it is of
+    columns : whether the item table had further columns
     kind : ``comparison`` for the tables of several trainings, without a model
     """
     if kind == "comparison":
@@ -76,6 +78,12 @@ def write_run(
         "weights.parquet": _weights(rng, modalities, n_users),
         "catalogue.parquet": catalogue(rng, pictures, modalities),
     }
+    if columns:
+        frames["catalogue.parquet"]["attributes"] = [
+            f"shelf:path=Shop > {'Tea' if i % 2 else 'Coffee'}\nin_stock:category="
+            f"{'yes' if i % 3 else 'no'}\nprice:number={i % 7}"
+            for i in frames["catalogue.parquet"]["row"]
+        ]
     info = _info(modalities, domains, n_users) | ({"kind": kind} if kind else {})
     info["model"] = model
     writer = RunWriter(folder / name, info)

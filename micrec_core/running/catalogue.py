@@ -18,6 +18,7 @@ from micrec_core.evaluation.parallel import n_cores
 from micrec_core.modalities.dataset import DatasetFeatures
 from micrec_core.modalities.image import item_images
 from micrec_core.modalities.registry import USUAL, in_order
+from micrec_core.names import ATTRIBUTES_COLUMN
 from micrec_core.training.prepare import Prepared
 
 # Pixels of the longer side of a stored picture; how large it is shown: ui/cards.py.
@@ -29,7 +30,8 @@ _CHUNK = 256
 def catalogue_frame(prepared: Prepared, progress: Progress) -> pd.DataFrame:
     """One row an item: domain, row, item_id, title, description, degree, thumbnail, has_*.
 
-    Where texts that a model wrote are used, ``description_generated`` and ``generated_by`` too.
+    Where the item table has further columns, ``attributes``: what they say. Where texts that a
+    model wrote are used, ``description_generated`` and ``generated_by`` too.
     """
     pictures = thumbnails(item_images(prepared.dataset), progress)
     names = in_order((*USUAL, *prepared.features.modalities))
@@ -45,6 +47,7 @@ def catalogue_frame(prepared: Prepared, progress: Progress) -> pd.DataFrame:
                     "item_id": domain.item_ids.astype(str),
                     "title": domain.titles.astype(str),
                     **_descriptions(prepared.dataset, d),
+                    **_attributes(prepared.dataset, d),
                     "degree": part.item_degree.astype(np.int32),
                     "thumbnail": pd.Series(pictures[start : start + domain.n_items], dtype=object),
                     **has,
@@ -64,6 +67,16 @@ def _descriptions(dataset: Dataset, d: int) -> dict[str, np.ndarray]:
         "description_generated": dataset.written[d].texts.astype(str),
         "generated_by": dataset.written[d].by.astype(str),
     }
+
+
+def _attributes(dataset: Dataset, d: int) -> dict[str, np.ndarray]:
+    """What further columns say of the items; nothing where no domain has any."""
+    said = [domain.attributes for domain in dataset.domains]
+    if all(own is None or not own.any() for own in said):
+        return {}
+    own = said[d]
+    none = np.full(dataset.domains[d].n_items, "")
+    return {ATTRIBUTES_COLUMN: none if own is None else own.astype(str)}
 
 
 def thumbnails(files: list[Path | None], progress: Progress) -> list[bytes | None]:
