@@ -51,7 +51,8 @@ def show_bins(degree: pd.DataFrame) -> None:
             alt="Recall of other models minus MICRec's per degree bin, with intervals",
             caption="Paired by item: below the dotted line, the other model finds less. 95 % "
             "intervals over the items of a bin, not corrected for the number of bins and models: "
-            f"what is claimed was tested over all items of few interactions. {said} {this.masked}",
+            "what is claimed was tested over all items of few interactions. "
+            f"{one.capitalize()}. {said} {this.masked}",
         )
 
 

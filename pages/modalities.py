@@ -3,7 +3,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from micrec_core.figures import ablations
+from micrec_core.figures import ablations, verdicts
 from micrec_core.figures import modalities as figures
 from micrec_core.figures.picking import own_seed, pick
 from micrec_core.modalities.registry import USUAL, listed
@@ -77,8 +77,9 @@ def show_effect(names: Sequence[str]) -> None:
     variants = this.frame(VARIANTS)
     rows = None
     if variants is not None:
-        rows = own_seed(pick(variants, protocol="known", cohort="all", metric="ndcg@20"), this.seed)
-        rows = pick(rows, model="micrec", variant=[*names, "modality"])
+        asked = pick(variants, protocol="known", cohort="all", metric="ndcg@20", model="micrec")
+        asked = pick(asked, variant=[*names, "modality"])
+        rows = own_seed(asked, this.seed)
     if rows is None or rows["diff"].notna().sum() == 0:
         missing(this.run.path, "ablation", VARIANTS, compared=True)
         return
@@ -89,7 +90,7 @@ def show_effect(names: Sequence[str]) -> None:
         alt=f"Paired difference in NDCG@20 without {', '.join(names)} or {figures.all_of(names)}",
         caption="NDCG@20 minus that of the full model, paired by user, 95 % interval. Left of the "
         "dotted line: leaving it out hurts. Hollow: not significant after Holm's correction. "
-        f"{this.masked}",
+        f"{verdicts.figures_of(asked, this.seed)} {this.masked}",
     )
 
 

@@ -137,7 +137,8 @@ class StubRecommender:
                 for w in text.split()]  # fmt: skip
 
     def flow(self, user: _User, domain: str, item_id: str) -> list[Any]:
-        return [SimpleNamespace(name="templates", parts={"id": 0.5}, adds=0.5)]
+        so_far = self.embedding(user, domain)
+        return [SimpleNamespace(name="templates", parts={"id": 0.5}, adds=0.5, so_far=so_far)]
 
     def starters(self, n: int = 6) -> list[dict[str, Any]]:
         likes = {d: [str(i) for i in self._ranked(d, 2, 1)["item_id"]] for d in self.domains}

@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from micrec_core.figures.picking import pick
+from micrec_core.figures.picking import own_seed, pick
 from micrec_core.modalities.registry import listed
 from micrec_core.names import FEWEST, LEVEL, MICREC, POOLED, model_label
 
@@ -278,3 +278,13 @@ def without(setting: str, found: Sequence[tuple[str, Compared]]) -> str:
 def trainings(seed: int, n_seeds: int) -> str:
     """``mean over 3 seeds`` or ``one training (seed 0)``: what a figure is of."""
     return f"mean over {n_seeds} seeds" if seed == POOLED else f"one training (seed {seed})"
+
+
+def figures_of(rows: pd.DataFrame, seed: int | None = None) -> str:
+    """What the figures quoted of a table are of, as a sentence: ``Mean over 3 seeds.``
+
+    ``seed`` : as of ``picking.own_seed``
+    """
+    quoted = set(own_seed(rows, seed)["seed"])
+    n_seeds = len(set(rows["seed"]) - {POOLED})
+    return f"{trainings(int(min(quoted)), n_seeds).capitalize()}."

@@ -140,7 +140,8 @@ def _ablation_sections(frame: Frame, labels: Mapping[str, str], one: str) -> Ite
                 "Difference from the full model",
                 ablations.differences(rows, labels),
                 rows[rows["diff"].notna()],
-                "Paired by user; hollow: not significant after Holm's correction.",
+                "Paired by user; hollow: not significant after Holm's correction. "
+                f"{verdicts.figures_of(rows)}",
                 tested=True,
             )
     cutoff = frame(CUTOFF)
@@ -174,7 +175,7 @@ def _stress_sections(frame: Frame, labels: Mapping[str, str]) -> Iterator[Sectio
                     curve.question + (f" Lost: {lost}." if lost else ""),
                     ablations.stress_curves(part, stress, named),
                     own_seed(part),
-                    f"NDCG@20 of models trained anew. {curve.note}",
+                    f"NDCG@20 of models trained anew. {verdicts.figures_of(part)} {curve.note}",
                     tested=True,
                 )
 

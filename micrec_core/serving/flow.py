@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from micrec_core.method.foldin import (
     CONTENT,
     NEIGHBOURS,
@@ -12,6 +14,7 @@ from micrec_core.method.foldin import (
     TEMPLATES,
     Block,
     Folded,
+    Vectors,
 )
 from micrec_core.names import MEMORY
 from micrec_core.serving.what_if import BRIDGE
@@ -28,11 +31,13 @@ class Stage:
     name : of ``STAGES``
     parts : source -> what its vectors add; all parts of all stages add up to the score
     contributors : of how many items and users these vectors are
+    so_far : float64 [dim], the user's vector after it
     """
 
     name: str
     parts: dict[str, float]
     contributors: int
+    so_far: Vectors
 
     @property
     def adds(self) -> float:
@@ -50,15 +55,18 @@ def flow(user: Folded, item: Folded, sources: Sequence[str], memory: float | Non
     vector = item.vector()
     parts: dict[str, dict[str, float]] = {name: {} for name in STAGES}
     counts = dict.fromkeys(STAGES, 0)
+    vectors = {name: np.zeros_like(vector) for name in STAGES}
     for block in user.blocks:
         name = _stage(block, user.degree)
+        vectors[name] += block.vectors.sum(axis=0)
         value = float(block.vectors.sum(axis=0) @ vector)
         parts[name][block.source] = parts[name].get(block.source, 0.0) + value
         counts[name] = max(counts[name], len(block.rows))
     if memory is not None:
         parts[MEMORY] = {MEMORY: memory}
+    so_far = dict(zip(STAGES, np.cumsum(list(vectors.values()), axis=0), strict=True))
     return [
-        Stage(name, {s: found[s] for s in sources if found.get(s)}, counts[name])
+        Stage(name, {s: found[s] for s in sources if found.get(s)}, counts[name], so_far[name])
         for name, found in parts.items()
         if any(found.values())
     ]

@@ -128,7 +128,7 @@ def _stress(opened: Opened, frame: pd.DataFrame, stress: str) -> None:
         key,
         alt=f"NDCG@20 against: {CURVES[stress].axis.lower()}, for each model and domain",
         caption="Every mark is a model trained anew and asked the same; 95 % intervals over users. "
-        f"{CURVES[stress].note} {opened.masked}",
+        f"{verdicts.figures_of(rows)} {CURVES[stress].note} {opened.masked}",
     )
 
 

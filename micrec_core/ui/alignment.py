@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import streamlit as st
+from numpy.typing import NDArray
 
 from micrec_core.evaluation.alignment import pair_distances
 from micrec_core.figures import alignment as figures
 from micrec_core.figures.picking import pick
 from micrec_core.figures.placing import Density, place
+from micrec_core.subset import some_of
 from micrec_core.ui import library, serve
 from micrec_core.ui.address import news, say
 from micrec_core.ui.glossary import word
@@ -30,6 +34,8 @@ from micrec_core.ui.widgets import (
 )
 
 _PEOPLE, _MOVED = 100, 1_000
+# People behind the fold-in's map.
+_BACKGROUND = 150
 METRICS = {
     "paired_cosine": ("Paired cosine", word("paired cosine")),
     "mrr": ("Partner MRR", word("MRR")),
@@ -181,6 +187,35 @@ def made_up_place(opened: Opened, method: str, epoch: int) -> pd.DataFrame | Non
             found = place(layout, vectors[side], embedding)
             rows += [{"domain": domain, **found}] if found else []
     return pd.DataFrame(rows) if rows else None
+
+
+def placed_in(
+    opened: Opened, domain: str, moments: Sequence[NDArray[np.floating]]
+) -> dict[str, Any] | None:
+    """Where a vector belongs among a domain's people, moment by moment, as flow.js draws it.
+
+    Some of the people, and the place at each moment, all within 0 and 1; the first is of nobody
+    yet. None where the run kept no map of the domain's people.
+    """
+    epochs = library.snapshot_epochs(opened)
+    if domain not in opened.pair or len(opened.pair_labels) < 2 or not epochs:
+        return None
+    side = "ab"[opened.pair.index(domain)]
+    vectors = library.snapshot(opened, epochs[-1])[side]
+    if vectors.shape[1] != len(moments[-1]):
+        return None
+    layouts = library.layouts(opened)
+    layout = pick(layouts, epoch=epochs[-1], method=max(layouts["method"].unique()))
+    layout = layout[layout["domain"].isin([domain, side])]
+    low, high = layout[["x", "y"]].min(), layout[["x", "y"]].max()
+    people = layout[["x", "y"]].iloc[some_of(len(layout), _BACKGROUND)]
+    reach = (high - low).clip(lower=1e-12)
+    path = []
+    for vector in moments:
+        at = place(layout, vectors, vector)
+        path.append(at and [(at[c] - low[c]) / reach[c] for c in ("x", "y")])
+    points = ((people - low) / reach).round(3).to_numpy().tolist()
+    return {"points": points, "path": [None, *path]}
 
 
 def show_map_of_made_up(opened: Opened, height: int = 0, bare: bool = False) -> None:

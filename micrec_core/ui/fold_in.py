@@ -6,6 +6,7 @@ from typing import Any
 
 from micrec_core.figures import theme
 from micrec_core.ui import components, serve
+from micrec_core.ui.alignment import placed_in
 from micrec_core.ui.cards import NO_PICTURE, data_url, title_of
 from micrec_core.ui.library import Opened, item
 
@@ -49,6 +50,7 @@ def show_flow(opened: Opened, user: Any, domain: str) -> None:
             }
             for stage in stages
         ],
+        "map": placed_in(opened, domain, [stage.so_far for stage in stages]),
     }
     components.flow(data, key=f"cold_flow_{domain}")
 

@@ -30,6 +30,8 @@ def test_it_grows_to_the_score_of_the_first_item(served: Server, tab: "Page") ->
     score = total.split()[-1]
     card = tab.get_by_test_id("stCaptionContainer").filter(has_text="score ").first.inner_text()
     assert f"score {float(score):.2f} = " in card
+    star = tab.locator(".flow .star")
+    assert star.is_visible() and "translate(" in (star.get_attribute("style") or "")
     hints = tab.locator(".flow svg rect title").evaluate_all("all => all.map(e => e.textContent)")
     assert any("Interactions: +" in hint for hint in hints)
     sound(tab, served)

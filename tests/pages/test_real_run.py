@@ -1,14 +1,18 @@
 """The pages over a run that the pipeline wrote and the real recommender serves."""
 
 import pytest
+import streamlit as st
 
 from micrec_core.bundled import BASE as ROOT
 from micrec_core.names import CATALOGUE
+from micrec_core.protocols import CURVES
 from micrec_core.report.export import report
 from micrec_core.runs import open_run
+from micrec_core.ui import widgets
 from micrec_core.ui.navigation import SECTIONS
 from tests import claims
 from tests.pages.conftest import at_address, healthy, words
+from tests.report.test_numbers import of as figures_of
 from tests.reports import Sections
 
 PAGES = [entry.file for group in SECTIONS.values() for entry in group]
@@ -115,3 +119,26 @@ def test_the_first_look_at_the_bundled_run_has_titles_and_pictures(monkeypatch, 
     items = open_run(ROOT / "assets" / "runs" / "sample").frame(CATALOGUE)
     pictured = set(items.loc[items["thumbnail"].notna(), "title"])
     assert len(first) == 6 and set(first) <= pictured, first
+
+
+def test_every_chart_of_figures_says_what_they_are_of(monkeypatch, tmp_path):
+    """Means over seeds differ from one training's: each chart's caption says which it shows."""
+    monkeypatch.setenv("MICREC_RUNS", str(tmp_path))
+    said, shown = [""], []
+
+    def caption(text, *words, **options):
+        said.append(str(text))
+        return told(text, *words, **options)
+
+    told = st.caption
+    monkeypatch.setattr(st, "caption", caption)
+    monkeypatch.setattr(widgets, "table_and_csv", lambda table, key, *more, **options: shown.append(
+        (key, "model" in table, figures_of(said[-1]))))  # fmt: skip
+    opened = {f"abl_{curve}_all": "1" for curve in (*CURVES, "curve")}
+    for page, query in {"ablations": opened, "low_degree": {}, "modalities": {}}.items():
+        healthy(at_address(page, **query))
+    of_models = {key: label for key, of_model, label in shown if of_model}
+    assert {"abl_scores", "abl_differences", "abl_sparsity", "low_recall", "mo_effect"} <= set(
+        of_models
+    )
+    assert None not in of_models.values(), of_models

@@ -115,3 +115,11 @@ def test_every_finding_of_figures_says_what_they_are_of() -> None:
     run = open_run(RUN)
     found = list(told_by_overview(run))
     assert found and all(label is not None for _, label, *_ in found)
+
+
+def test_every_chart_of_figures_says_what_they_are_of() -> None:
+    """In words beside it: the table's own column of seeds is for who opens it."""
+    parser = Sections()
+    parser.feed(report(open_run(RUN)))
+    unsaid = {title: of(note) for title, note, rows in parser.found if rows and "model" in rows[0]}
+    assert len(unsaid) > 7 and None not in unsaid.values(), unsaid

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from micrec_core.serving.flow import STAGES
@@ -27,6 +28,7 @@ def test_stages_add_up_to_the_score_whoever_it_is(trained) -> None:
         assert [s.name for s in stages] == [n for n in STAGES if n in {s.name for s in stages}]
         total = sum(stage.adds for stage in stages)
         assert total == pytest.approx(rec.explain(user, domain, item_id).score, rel=1e-4)
+        np.testing.assert_allclose(stages[-1].so_far, rec.embedding(user, domain), atol=1e-6)
         seen[name] = {stage.name for stage in stages}
     assert "propagation" in seen["warm"] and "propagation" not in seen["cold"]
     assert "bridge" in seen["cold"] and "templates" in seen["warm"]

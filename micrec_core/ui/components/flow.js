@@ -1,8 +1,10 @@
 // The fold-in, drawn: likes, then a box for each stage with what it adds to one item's score, then
 // the score growing below. Data: {likes: [{title, picture}], more, stages: [{name, title, say,
-// adds, parts: [{label, colour, value}]}], item: {title, picture}}.
+// adds, parts: [{label, colour, value}]}], item: {title, picture}, map: {points, path}}. Places on the
+// map lie within 0 and 1; ``path`` has the vector's after each stage, null where there is none.
 const NS = "http://www.w3.org/2000/svg";
 const WIDE = 1000, TOP = 24, BOX = { w: 118, h: 118, gap: 16 }, LEFT = 150, BAR = 236;
+const MAP = { x: 820, y: 176, w: 170, h: 145 };
 const STEP = 1600; // milliseconds between steps while it plays
 
 const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -70,7 +72,8 @@ function draw(data) {
     s.parts.reduce((sum, p) => sum + Math.abs(p.value), 0)), 1e-9);
   const boxes = data.stages.map((stage, at) =>
     box(svg, stage, LEFT + at * pitch, pitch - BOX.gap, most));
-  const bar = score(svg, data);
+  const bar = score(svg, data, data.map ? MAP.x - 24 : WIDE - 16);
+  const move = data.map ? map(svg, data.map) : () => {};
   return {
     svg,
     show(at) {
@@ -81,6 +84,7 @@ function draw(data) {
             opacity: 1 }], { duration: 600, easing: "ease-out" });
       });
       bar(at);
+      move(at);
     },
   };
 }
@@ -121,11 +125,11 @@ function box(svg, stage, x, w, most) {
 }
 
 // The score so far as one bar, its parts coloured as in the boxes; negative ones go left of zero.
-function score(svg, data) {
+function score(svg, data, right_end) {
   const all = data.stages.flatMap((s, at) => s.parts.map((p) => ({ ...p, at })));
   const below = -all.reduce((sum, p) => sum + Math.min(p.value, 0), 0);
   const above = all.reduce((sum, p) => sum + Math.max(p.value, 0), 0);
-  const scale = (WIDE - LEFT - 16) / Math.max(below + above, 1e-9);
+  const scale = (right_end - LEFT) / Math.max(below + above, 1e-9);
   const zero = LEFT + below * scale;
   svg.append(tag("image", { href: data.item.picture, x: 0, y: BAR - 20, width: 64, height: 64 }));
   const name = text(LEFT, BAR - 26, data.item.title, { "font-weight": 600 });
@@ -156,34 +160,29 @@ function score(svg, data) {
   };
 }
 
+// The map of people known here, and where the vector stands among them by now.
+function map(svg, { points, path }) {
+  const put = ([x, y]) => ({ cx: MAP.x + x * MAP.w, cy: MAP.y + (1 - y) * MAP.h });
+  svg.append(tag("rect", { class: "box", x: MAP.x - 8, y: MAP.y - 8, width: MAP.w + 16,
+    height: MAP.h + 16, rx: 8 }));
+  for (const point of points) svg.append(tag("circle", { ...put(point), r: 1.6, class: "known" }));
+  const star = text(0, 8, "★", { class: "star", "font-size": 26, "text-anchor": "middle" });
+  star.append(hint("Where the vector stands by now, among people known here"));
+  svg.append(star);
+  return (at) => {
+    star.style.display = path[at] ? "" : "none";
+    if (path[at]) star.style.transform = `translate(${put(path[at]).cx}px, ${put(path[at]).cy}px)`;
+  };
+}
+
 function tag(name, attributes = {}) {
   const element = document.createElementNS(NS, name);
   for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
   return element;
 }
-
-function text(x, y, words, attributes = {}) {
-  const element = tag("text", { x, y, "font-size": 14, ...attributes });
-  element.textContent = words;
-  return element;
-}
-
-function hint(words) {
-  const element = tag("title");
-  element.textContent = words;
-  return element;
-}
-
-function html(name, style) {
-  const element = document.createElement(name);
-  element.className = style;
-  return element;
-}
-
-function button(words, act) {
-  const element = html("button", "");
-  element.type = "button";
-  element.textContent = words;
-  element.onclick = act;
-  return element;
-}
+const text = (x, y, textContent, attributes = {}) =>
+  Object.assign(tag("text", { x, y, "font-size": 14, ...attributes }), { textContent });
+const hint = (textContent) => Object.assign(tag("title"), { textContent });
+const html = (name, className) => Object.assign(document.createElement(name), { className });
+const button = (textContent, onclick) =>
+  Object.assign(html("button", ""), { type: "button", textContent, onclick });

@@ -21,12 +21,8 @@ export default function ({ data, parentElement }) {
   }
 }
 
-function make(tag, name, text = "") {
-  const element = document.createElement(tag);
-  element.className = name;
-  element.textContent = text;
-  return element;
-}
+const make = (tag, className, textContent = "") =>
+  Object.assign(document.createElement(tag), { className, textContent });
 
 function moved(row) {
   if (!row.was || row.was === row.place) return make("span", "still");

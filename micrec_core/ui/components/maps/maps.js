@@ -9,7 +9,7 @@ import { contourDensity } from "d3-contour";
 import { scaleLinear } from "d3-scale";
 import createScatterplot from "regl-scatterplot";
 
-const GRID = 256, STEP = 900, MOST_LINES = 400, MOST_FOUND = 500, DENSE = 10_000;
+const GRID = 256, STEP = 900, MOST_LINES = 400, MOST_FOUND = 500, DENSE = 10_000, SEAT = 26;
 const LOOKS = {
   light: { back: "#FFFFFF", ink: "#1F2733", line: "#6B6B6B", ring: "#B36B00", lasso: "#3F4E63" },
   dark: { back: "#14181F", ink: "#E6E9EE", line: "#B3B3B3", ring: "#E69F00", lasso: "#8FAAD6" },
@@ -119,10 +119,13 @@ function build(data, parent) {
     const search = Object.assign(make("input"), { type: "search", placeholder: "Find" });
     search.setAttribute("aria-label", "Find in the maps by words");
     search.onkeydown = (event) => event.key === "Enter" && find(search.value);
-    const layers = ["names", "density"].filter((l) => l === "density" || data.views.some((v) => v.names.length));
+    const layers = { names: "Words", density: "Density", pictures: "Pictures" };
+    if (!data.views.some((v) => v.names.length)) delete layers.names;
+    if (!Object.keys(data.entities.pictures).length) delete layers.pictures;
     bar.append(...buttons, button("Whole map", () => views.forEach(({ plot }) => plot.reset())), search,
-      ...layers.map((layer) => box(layer === "names" ? "Words" : "Density", layer === "names", (on) => {
+      ...Object.entries(layers).map(([layer, word]) => box(word, layer === "names", async (on) => {
         if (on) shared.layers.add(layer); else shared.layers.delete(layer);
+        if (layer === "pictures") await load();
         for (const each of views) each.over();
       })), ...data.legend.map(({ colour, word }) => {
         const entry = make("span", "entry", word);
@@ -131,19 +134,21 @@ function build(data, parent) {
       }), said);
     return bar;
   }
+  // Pictures are read once somebody wants to see them.
+  async function load() {
+    shared.pictures ??= await Promise.all(Object.entries(data.entities.pictures).flatMap(([e, src]) =>
+      (of.get(+e) || []).map(async (mark) => {
+        const image = Object.assign(new Image(), { src });
+        return image.decode().then(() => [mark, image], () => [mark, null]);
+      })));
+  }
   maps.ask = (asked) => {
     if (asked.n === maps.asked) return;
     maps.asked = asked.n;
     light(asked.lit);
   };
-  maps.goOn = (before) => {
-    maps.asked = before.asked;
-    light(before.lit);
-  };
-  maps.stop = () => {
-    for (const each of views) each.stop();
-    root.remove();
-  };
+  maps.goOn = (before) => ((maps.asked = before.asked), light(before.lit));
+  maps.stop = () => (views.forEach((each) => each.stop()), root.remove());
   return maps;
 }
 
@@ -195,6 +200,7 @@ function view(row, spec, shared) {
     if (busy) return;
     const { x, y } = frames[at];
     if (layers.has("density")) drawContour(pen, ratio, (contour ??= contours(x, y, shown)), xScale, yScale, looks);
+    if (layers.has("pictures")) drawPictures(pen, shared.pictures || [], x, y, shown, xScale, yScale);
     pen.strokeStyle = looks.line;
     pen.beginPath();
     for (const mark of (lit.length ? lit : shared.joined).slice(0, MOST_LINES)) {
@@ -225,10 +231,7 @@ function view(row, spec, shared) {
         over();
       });
     },
-    stop() {
-      seen.disconnect();
-      plot.destroy();
-    },
+    stop: () => (seen.disconnect(), plot.destroy()),
   };
 }
 
@@ -294,6 +297,18 @@ function drawContour(pen, ratio, path, xScale, yScale, looks) {
   pen.restore();
 }
 
+// None on another: what is too near to one that is drawn comes as one zooms in.
+function drawPictures(pen, pictures, x, y, shown, xScale, yScale) {
+  const taken = new Set();
+  for (const [mark, image] of pictures) {
+    const [left, top] = [xScale(x[mark]) - SEAT / 2, yScale(y[mark]) - SEAT / 2];
+    const seat = `${Math.round(left / SEAT)} ${Math.round(top / SEAT)}`;
+    if (!image || !shown(mark) || taken.has(seat)) continue;
+    taken.add(seat);
+    pen.drawImage(image, left, top, SEAT, SEAT);
+  }
+}
+
 function ring(pen, x, y, looks) {
   pen.save();
   Object.assign(pen, { strokeStyle: looks.ring, lineWidth: 3 });
@@ -310,29 +325,17 @@ function write(pen, words, x, y, looks, colour = looks.ink) {
   pen.fillText(words, x, y);
 }
 
-function bytes(text) {
-  return Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer;
-}
+const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer;
 const floats = (text) => new Float32Array(bytes(text));
 const whole = (text) => new Int32Array(bytes(text));
 
-function make(tag, name = "", text = "") {
-  const element = document.createElement(tag);
-  if (name) element.className = name;
-  if (text) element.textContent = text;
-  return element;
-}
+const make = (tag, className = "", textContent = "") =>
+  Object.assign(document.createElement(tag), { className, textContent });
+const button = (words, act) => Object.assign(make("button", "", words),
+  { type: "button", onclick: ({ currentTarget }) => act(currentTarget) });
 
-function button(words, act) {
-  const element = Object.assign(make("button", "", words), { type: "button" });
-  element.onclick = () => act(element);
-  return element;
-}
-
-function box(words, on, act) {
-  const label = make("label");
-  const input = Object.assign(make("input"), { type: "checkbox", checked: on });
-  input.onchange = () => act(input.checked);
-  label.append(input, ` ${words}`);
+function box(words, checked, act) {
+  const [label, onchange] = [make("label"), ({ currentTarget }) => act(currentTarget.checked)];
+  label.append(Object.assign(make("input"), { type: "checkbox", checked, onchange }), ` ${words}`);
   return label;
 }
