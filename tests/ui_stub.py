@@ -179,6 +179,9 @@ class StubRecommender:
     def taken(self, domain: str, users: Iterable[str]) -> csr_matrix:
         return random_array((len(list(users)), N_ITEMS), density=0.1, rng=0).astype(bool).tocsr()
 
+    def item_ids(self, domain: str) -> list[str]:
+        return [str(i) for i in self._items.loc[self._items["domain"] == domain, "item_id"]]
+
     def titles(self, domain: str) -> list[str]:
         return [str(t) for t in self._items.loc[self._items["domain"] == domain, "title"]]
 

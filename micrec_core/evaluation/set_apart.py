@@ -26,7 +26,17 @@ _WORD = re.compile(r"[^\W\d_]{3,}")
 
 def words_of(texts: Iterable[str]) -> tuple[list[str], csr_matrix]:
     """The commonest words of some texts, and which text has which: binary CSR [texts, words]."""
-    found = [set(_WORD.findall(str(text).lower())) for text in texts]
+    return terms_of(map(words_in, texts))
+
+
+def words_in(text: str) -> set[str]:
+    """The words of a text, in small letters."""
+    return set(_WORD.findall(str(text).lower()))
+
+
+def terms_of(rows_have: Iterable[set[str]]) -> tuple[list[str], csr_matrix]:
+    """As ``words_of``, of whatever terms each row has."""
+    found = list(rows_have)
     count: dict[str, int] = {}
     for word in (w for words in found for w in words):
         count[word] = count.get(word, 0) + 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,9 @@ from micrec_core.figures.dots import interval_error, rows_height
 from micrec_core.figures.findings import Finding
 from micrec_core.figures.picking import pick
 from micrec_core.names import DEGREE_BINS, model_label
+
+# Domains side by side.
+_BESIDE = 2
 
 
 @dataclass(frozen=True)
@@ -65,46 +68,84 @@ def recall_by_bin(degree: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
     Models sit side by side within a bin, so that intervals do not hide each other; a bin with
     fewer than 30 items is hatched in the lower panel.
     """
-    figure = make_subplots(
-        rows=2,
-        cols=len(labels),
-        row_heights=[0.74, 0.26],
-        shared_xaxes=True,
-        vertical_spacing=0.08,
-        horizontal_spacing=0.08,
-        subplot_titles=list(labels.values()),
-    )
-    figure.update_annotations(font_size=14)
+    figure = _panels(labels, [0.74, 0.26])
     place = _places(figure, degree)
-    _add_models(figure, degree, labels, place, ("recall", "low", "high"))
+    _add_models(figure, degree, labels, place, ("recall", "low", "high"), 2)
     for index, domain in enumerate(labels):
         rows = pick(degree, domain=domain)
         counted = pick(rows, model=rows["model"].iloc[:1].tolist())
-        figure.add_trace(_bin_counts(counted, place), 2, index + 1)
-    theme.titled_once(figure, "Item's interactions", len(labels), row=2)
+        row, column = _at(index, 2)
+        figure.add_trace(_bin_counts(counted, place), row + 1, column)
     # The same scale for all domains, with room for marks at zero.
     top = float(np.nanmax(degree[["recall", "high"]].to_numpy(), initial=0.05))
-    figure.update_yaxes(range=[-0.05 * top, 1.05 * top], row=1)
-    figure.update_yaxes(title_text="Recall@20", row=1, col=1)
-    figure.update_yaxes(title_text="Items", row=2, col=1)
-    return theme.legend_below(figure).update_layout(height=520, bargap=0.4)
+    n_rows = _n_rows(labels)
+    for row in range(1, 2 * n_rows, 2):
+        figure.update_yaxes(range=[-0.05 * top, 1.05 * top], row=row)
+        figure.update_yaxes(title_text="Recall@20", row=row, col=1)
+        figure.update_yaxes(title_text="Items", row=row + 1, col=1)
+    return theme.legend_below(figure).update_layout(height=100 + 420 * n_rows, bargap=0.4)
 
 
 def differences_by_bin(degree: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
     """How much less other models find per bin, paired by item: diff, diff_low, diff_high."""
     frame = degree.dropna(subset=["diff"])
-    figure = theme.facets(list(labels.values()), shared_y=True)
+    figure = _panels(labels, [1.0])
     place = _places(figure, frame)
-    _add_models(figure, frame, labels, place, ("diff", "diff_low", "diff_high"))
+    _add_models(figure, frame, labels, place, ("diff", "diff_low", "diff_high"), 1)
     figure.update_traces(
         hovertemplate="%{customdata[0]} interactions, %{customdata[1]:,} items<br>"
         "%{y:+.3f} [%{customdata[3]:+.3f}, %{customdata[4]:+.3f}]"
         "<extra>%{fullData.name}</extra>"
     )
     figure.add_hline(y=0, line_width=1.5, line_color=theme.NEUTRAL, line_dash="dot")
-    theme.titled_once(figure, "Item's interactions", len(labels))
-    figure.update_yaxes(title_text="Recall@20 minus MICRec's", col=1)
-    return theme.legend_below(figure).update_layout(height=380)
+    figure.update_yaxes(matches="y").update_yaxes(title_text="Recall@20 minus MICRec's", col=1)
+    return theme.legend_below(figure).update_layout(height=100 + 280 * _n_rows(labels))
+
+
+def _n_rows(labels: Mapping[str, str]) -> int:
+    """Rows of domains: of more than two side by side, bins would touch on a phone."""
+    return -(-len(labels) // _BESIDE)
+
+
+def _at(index: int, each: int) -> tuple[int, int]:
+    """Row and column of a domain's first panel, from 1; ``each`` domain has so many below it."""
+    row, column = divmod(index, _BESIDE)
+    return 1 + each * row, 1 + column
+
+
+def _panels(labels: Mapping[str, str], heights: Sequence[float]) -> go.Figure:
+    """Panels of these relative heights below each other for every domain, two domains a row."""
+    n, n_rows, each = len(labels), _n_rows(labels), len(heights)
+    there: list[list[dict[str, object] | None]] = [
+        [{} if _BESIDE * (row // each) + column < n else None for column in range(min(n, _BESIDE))]
+        for row in range(each * n_rows)
+    ]
+    # Titles go to cells that there are, row by row.
+    names = iter(labels.values())
+    titles = [
+        next(names) if row % each == 0 else ""
+        for row, cells in enumerate(there)
+        for cell in cells
+        if cell is not None
+    ]
+    figure = make_subplots(
+        rows=each * n_rows,
+        cols=min(n, _BESIDE),
+        specs=there,
+        row_heights=[*heights] * n_rows,
+        vertical_spacing=(0.08 if n_rows == 1 else 0.13) / n_rows,
+        horizontal_spacing=0.08,
+        subplot_titles=titles,
+    )
+    figure.update_annotations(font_size=14)
+    for index in range(n):
+        row, column = _at(index, each)
+        if each > 1:
+            figure.update_xaxes(showticklabels=False, row=row, col=column)
+        if index + _BESIDE >= n:
+            last = row + each - 1
+            figure.update_xaxes(title_text="Item's interactions", row=last, col=column)
+    return figure
 
 
 def _places(figure: go.Figure, degree: pd.DataFrame) -> dict[str, int]:
@@ -121,8 +162,12 @@ def _add_models(
     labels: Mapping[str, str],
     place: Mapping[str, int],
     columns: tuple[str, str, str],
+    each: int,
 ) -> None:
-    """Marks of each model side by side in every bin; ``columns`` are the value and its bounds."""
+    """Marks of each model side by side in every bin; ``columns`` are the value and its bounds.
+
+    ``each`` : as of ``_at``
+    """
     value, low, high = columns
     shown: set[str] = set()
     for index, domain in enumerate(labels):
@@ -145,7 +190,7 @@ def _add_models(
                 "[%{customdata[3]:.3f}, %{customdata[4]:.3f}]<br>%{customdata[1]:,} items, "
                 f"%{{customdata[2]:,}} held-out interactions<extra>{name}</extra>",
             )
-            figure.add_trace(marks, 1, index + 1)
+            figure.add_trace(marks, *_at(index, each))
             shown.add(model)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,9 @@ import pandas as pd
 import streamlit as st
 from scipy.sparse import csr_matrix
 
-from micrec_core.evaluation.set_apart import mean_differences, word_shares, words_of
+from micrec_core.data.further_columns import levels, parse
+from micrec_core.evaluation.set_apart import mean_differences, terms_of, word_shares, words_in
+from micrec_core.names import ATTRIBUTES_COLUMN, CATALOGUE
 from micrec_core.ui import library, serve
 from micrec_core.ui.library import Opened
 from micrec_core.ui.widgets import show_table, table_and_csv
@@ -26,9 +29,36 @@ class _Words:
     has: csr_matrix
 
 
+def _terms(
+    opened: Opened, domain: str, ids: Iterable[str], titles: Iterable[str]
+) -> list[set[str]]:
+    """Words of items' titles, and what columns of the item table say of them."""
+    said: dict[str, str] = {}
+    if opened.run.has(CATALOGUE):
+        items = library.catalogue(opened, domain)
+        if ATTRIBUTES_COLUMN in items:
+            said = dict(zip(items["item_id"].astype(str), items[ATTRIBUTES_COLUMN], strict=True))
+    return [
+        words_in(title)
+        | {
+            f"{column.replace('_', ' ')}: {value}"
+            for column, kind, text in parse(said.get(str(item_id), ""))
+            if kind != "number"
+            for value in (levels(text) if kind == "path" else [text])
+        }
+        for item_id, title in zip(ids, titles, strict=True)
+    ]
+
+
 @st.cache_resource(max_entries=6, show_spinner=False)
-def _words_of_items(key: str, domains: tuple[str, ...], _items: pd.DataFrame) -> _Words:
-    return _Words(*words_of(_items["title"]))
+def _words_of_items(
+    key: str, domains: tuple[str, ...], _items: pd.DataFrame, _opened: Opened
+) -> _Words:
+    found: dict[int, set[str]] = {}
+    for domain, rows in _items.groupby("domain", sort=False):
+        terms = _terms(_opened, str(domain), rows["item_id"], rows["title"])
+        found |= dict(zip(rows.index, terms, strict=True))
+    return _Words(*terms_of(found[row] for row in _items.index))
 
 
 @st.cache_resource(max_entries=6, show_spinner="Reading what they took")
@@ -36,7 +66,9 @@ def _words_of_people(key: str, pair: tuple[str, str], _opened: Opened) -> _Words
     """Words of the titles of what each of the kept people took, in either domain."""
     model = serve.recommender(_opened)
     ids = library.snapshot_users(_opened)["user_id"]
-    names, of_items = words_of(t for d in pair for t in model.titles(d))
+    names, of_items = terms_of(
+        terms for d in pair for terms in _terms(_opened, d, model.item_ids(d), model.titles(d))
+    )
     took = np.split(np.arange(of_items.shape[0]), [len(model.titles(pair[0]))])
     held = sum(model.taken(d, ids) @ of_items[rows] for d, rows in zip(pair, took, strict=True))
     return _Words(names, csr_matrix(held > 0))
@@ -49,9 +81,9 @@ def of_items(opened: Opened, items: pd.DataFrame, selected: tuple[str, ...]) -> 
     for domain, label in list(opened.pair_labels.items())[:1]:
         if not opened.one_domain:
             numbers[f"Share in {label}"] = (items["domain"] == domain).astype(float)
-    found = _words_of_items(opened.run.key, opened.pair, items)
+    found = _words_of_items(opened.run.key, opened.pair, items, opened)
     words = word_shares(found.names, found.has, chosen)
-    _show("al_items", pd.DataFrame(numbers), words, chosen, "items", "Word of the title")
+    _show("al_items", pd.DataFrame(numbers), words, chosen, "items", "Word of the title, or column")
 
 
 def of_people(opened: Opened, points: pd.DataFrame, selected: tuple[str, ...]) -> None:
@@ -74,7 +106,7 @@ def of_people(opened: Opened, points: pd.DataFrame, selected: tuple[str, ...]) -
     if opened.run.has("serving.json"):
         found = _words_of_people(opened.run.key, opened.pair, opened)
         words = word_shares(found.names, found.has, chosen)
-    _show("al_people", numbers, words, chosen, "people", "Word of what they took")
+    _show("al_people", numbers, words, chosen, "people", "Word of what they took, or column")
 
 
 def _show(

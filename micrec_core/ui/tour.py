@@ -40,8 +40,8 @@ STEPS = (
     ),
     Step(
         "cold-start",
-        "Somebody the model never saw. Take back one of the likes on the left and watch the places "
-        "move in both domains. No parameter changes.",
+        "Somebody the model never saw. Take back one of the likes on the left, or add one, and "
+        "watch the places move in every domain. No parameter changes.",
     ),
     Step(
         "low-degree",

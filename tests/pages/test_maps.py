@@ -1,5 +1,6 @@
 """The maps of people and of items, by Plotly and linked in the browser."""
 
+import pandas as pd
 import pytest
 
 from micrec_core.runs import RunWriter
@@ -41,6 +42,15 @@ def test_items_of_both_domains(app, full_run):
     assert "What the 2 selected items have in common" in [s.value for s in test.subheader]
     test.button(key="al_items_clear").click().run()
     assert " 0 selected." in words(test) and "items" not in test.query_params
+
+
+def test_what_a_selection_has_in_common_is_of_columns_too(app, written):
+    tea = [f"{d}~{d[0]}{i}" for d in ("food", "kitchen") for i in range(1, 60, 2)]
+    test = app(written("columns", columns=True), "alignment", al_of="Items", items=tea)
+    healthy(test)
+    told = pd.concat([d.value for d in test.dataframe if "difference" in d.value])
+    row = told.set_index("what").loc["shelf: Shop > Tea"]
+    assert (row["here"], row["rest"]) == (1.0, 0.0)
 
 
 def test_one_domain_has_a_map_of_its_items(app, tmp_path):
