@@ -19,8 +19,9 @@ from micrec_core.ui.modalities import (
     show_groups,
 )
 from micrec_core.ui.once import drawn, once
+from micrec_core.ui.overview import more_than_all
 from micrec_core.ui.sidebar import opened
-from micrec_core.ui.widgets import cells, chart, empty, missing, page_head
+from micrec_core.ui.widgets import cells, chart, empty, missing, page_head, plain
 
 page_head(
     "modalities",
@@ -92,6 +93,8 @@ def show_effect(names: Sequence[str]) -> None:
         "dotted line: leaving it out hurts. Hollow: not significant after Holm's correction. "
         f"{verdicts.figures_of(asked, this.seed)} {this.masked}",
     )
+    if said := more_than_all(this):
+        st.caption(plain(said))
 
 
 nothing = weights is not None and not figures.weighs(weights)

@@ -275,13 +275,20 @@ class Findings:
         rows = pick(self._asked("known"), model=MICREC)
         return [v for v in rows["variant"].unique() if v != self.variant]
 
-    def content(self) -> Finding | None:
-        """What taking modalities away costs known users."""
+    @cached_property
+    def _lacking(self) -> list[tuple[str, Compared]]:
+        """Known users' figures without each modality and without all."""
         # A modality that a dataset brings is no mechanism of every model.
         brought = [v for v in self._variants if v not in MECHANISMS]
-        found = self._without(
-            "known", [*(n for n, m in MECHANISMS.items() if m.modality), *brought]
-        )
+        return self._without("known", [*(n for n, m in MECHANISMS.items() if m.modality), *brought])
+
+    def more_than_all(self) -> str:
+        """What it means where going without one modality costs more than without all, if it does."""
+        return _more_than_all(self._lacking) if self.variant == FULL else ""
+
+    def content(self) -> Finding | None:
+        """What taking modalities away costs known users."""
+        found = self._lacking
         if self.variant != FULL or not found:
             return None
         lines = self._told(

@@ -13,7 +13,7 @@ from micrec_core.ui.widgets import missing, plain
 
 def show_findings(opened: Opened) -> None:
     """A card a finding, and below them what the single mechanisms are worth."""
-    cards, mechanisms = _findings(opened.run.key, opened)
+    cards, mechanisms, _ = _findings(opened.run.key, opened)
     if not cards:
         missing(opened.run.path, "findings", "metrics/")
         return
@@ -32,7 +32,12 @@ def show_findings(opened: Opened) -> None:
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _findings(key: str, _opened: Opened) -> tuple[list[Finding], Finding | None]:
+def _findings(key: str, _opened: Opened) -> tuple[list[Finding], Finding | None, str]:
     tables = {name: _opened.frame(name) for name in TABLES}
     found = Findings(tables, _opened.labels, _opened.seed, _opened.info["variant"])
-    return found.every(), found.mechanisms()
+    return found.every(), found.mechanisms(), found.more_than_all()
+
+
+def more_than_all(opened: Opened) -> str:
+    """What it means where going without one modality costs more than without all, if it does."""
+    return _findings(opened.run.key, opened)[2]

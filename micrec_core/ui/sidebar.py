@@ -28,6 +28,7 @@ def sidebar() -> None:
     # Read before the picker is drawn, which takes what it does not know out of the address.
     asked = st.query_params.get("run")
     with st.sidebar:
+        _badge_of_training()
         if not found:
             st.caption("No run found yet.")
             return
@@ -99,9 +100,6 @@ def _facts(chosen: Opened) -> None:
     info = chosen.info
     if chosen.synthetic:
         st.badge("sample data (synthetic)", icon=":material/science:", color="orange")
-    job = manager().current()
-    if job is not None and job.running:
-        st.badge(f"training: {plain(job.name)}", icon=":material/model_training:", color="blue")
     if chosen.is_comparison:
         st.badge("comparison: tables, no model", icon=":material/table_chart:", color="gray")
     encoders = info.get("encoders") or {}
@@ -114,6 +112,13 @@ def _facts(chosen: Opened) -> None:
             f"Updated without training, from {plain(info['parent']['name'])}: {late:.1%} of "
             f"interactions came after it. {plain(update['advice'])}"
         )
+
+
+def _badge_of_training() -> None:
+    """Whatever run is open, and where there is none yet."""
+    job = manager().current()
+    if job is not None and job.running:
+        st.badge(f"training: {plain(job.name)}", icon=":material/model_training:", color="blue")
 
 
 def _copy_link(run: str) -> None:

@@ -18,6 +18,9 @@ SEEN = """() => [...document.querySelectorAll('.ranks li, .js-plotly-plot .main-
   + ' .st-key-cold_text textarea, .st-key-cold_present button')]
   .map(e => e.getBoundingClientRect()).filter(r => r.width)
   .filter(r => r.bottom > innerHeight || r.right > innerWidth || r.top < 0).length"""
+# How much of the page is below the window.
+SCROLLS = """() => { const main = document.querySelector('[data-testid="stMain"]');
+  return main.scrollHeight - main.clientHeight }"""
 
 
 def ranks(tab: "Page") -> list[str]:
@@ -33,6 +36,7 @@ def test_all_of_it_on_one_screen(served: Server, visit: Visit) -> None:
     tab.locator(".ranks li").nth(11).wait_for()
     drawn(tab)
     assert tab.evaluate(SEEN) == 0
+    assert tab.evaluate(SCROLLS) <= 0
     assert not tab.get_by_test_id("stSidebar").is_visible()
     assert tab.get_by_text("parameters changed").is_visible()
     stars = "t => t.marker && t.marker.symbol === 'star'"
