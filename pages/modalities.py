@@ -91,10 +91,8 @@ def show_effect(names: Sequence[str]) -> None:
         alt=f"Paired difference in NDCG@20 without {', '.join(names)} or {figures.all_of(names)}",
         caption="NDCG@20 minus that of the full model, paired by user, 95 % interval. Left of the "
         "dotted line: leaving it out hurts. Hollow: not significant after Holm's correction. "
-        f"{verdicts.figures_of(asked, this.seed)} {this.masked}",
+        f"{plain(more_than_all(this))} {verdicts.figures_of(asked, this.seed)} {this.masked}",
     )
-    if said := more_than_all(this):
-        st.caption(plain(said))
 
 
 nothing = weights is not None and not figures.weighs(weights)

@@ -283,7 +283,7 @@ class Findings:
         return self._without("known", [*(n for n, m in MECHANISMS.items() if m.modality), *brought])
 
     def more_than_all(self) -> str:
-        """What it means where going without one modality costs more than without all, if it does."""
+        """What it means where one modality less costs more than all of them less, if it does."""
         return _more_than_all(self._lacking) if self.variant == FULL else ""
 
     def content(self) -> Finding | None:
