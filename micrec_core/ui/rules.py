@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -91,7 +92,7 @@ class Rules:
         there = once(columns_of, items) if self.columns else {}
         for column in set(self.columns) & set(there):
             having = there[column].has(self.columns[column])
-            out |= [place not in having for place in range(len(items))]
+            out |= ~np.isin(np.arange(len(items)), list(having))
         return [str(i) for i in items.loc[out, "item_id"]]
 
 

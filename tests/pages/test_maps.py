@@ -45,12 +45,12 @@ def test_items_of_both_domains(app, full_run):
 
 
 def test_what_a_selection_has_in_common_is_of_columns_too(app, written):
-    tea = [f"{d}~{d[0]}{i}" for d in ("food", "kitchen") for i in range(1, 60, 2)]
+    tea = [f"food~f{i}" for i in range(1, 60, 2)]
     test = app(written("columns", columns=True), "alignment", al_of="Items", items=tea)
     healthy(test)
     told = pd.concat([d.value for d in test.dataframe if "difference" in d.value])
     row = told.set_index("what").loc["shelf: Shop > Tea"]
-    assert (row["here"], row["rest"]) == (1.0, 0.0)
+    assert (row["here"], round(row["rest"], 3)) == (1.0, 0.333), "half of Kitchen has it too"
 
 
 def test_one_domain_has_a_map_of_its_items(app, tmp_path):
