@@ -88,12 +88,13 @@ class StubRecommender:
 
     def recommend(self, user: _User, domain: str, k: int = 10, exclude=(), without=()) -> _Answer:
         salt = sum(len(ids) for ids in user.likes.values()) + 17 * len(without)
-        items = self._ranked(domain, k, salt)[["item_id", "title"]].copy()
+        out = set(exclude)
+        items = self._ranked(domain, k + len(out), salt)[["item_id", "title"]]
+        items = items[~items["item_id"].isin(out)].head(k).copy()
         score = np.linspace(2.0, 1.0, len(items))
         items["score"] = score
         items["id"], items["text"], items["image"] = score * 0.5, score * 0.6, -score * 0.2
         items["memory"] = score * 0.1
-        items = items[~items["item_id"].isin(set(exclude))]
         return _Answer(domain, items, 1.8, user.kind[domain])
 
     def explain(self, user: _User, domain: str, item_id: str) -> _Explanation:

@@ -279,5 +279,5 @@ class ModelArrays:
 
     @property
     def can_fold_in(self) -> bool:
-        """Whether someone new gets anything but the popular list (not with vectors per user)."""
-        return self.templates or bool(self.modalities)
+        """Whether someone new gets anything but the popular list, by vectors per user alone not."""
+        return self.templates or bool(self.modalities) or self.layers > 0

@@ -178,9 +178,10 @@ class FoldIn:
             blocks += self._transferred(user, d, others)
         weights, signals, near, messages = self._messages(user, d, profiles, len(items), others)
         blocks += messages
-        owned = model.templates or user.unchanged[d]
+        # Someone new with no vector of their own is still told by what they took, along the graph.
+        reached = model.templates or user.unchanged[d] or model.layers > 0
         known = bool(bridged) or any(p.has for p in profiles.values())
-        empty = not known and not (len(items) and owned)
+        empty = not known and not (len(items) and reached)
         return Folded(d, tuple(blocks), len(items), weights, signals, near, profiles, empty)
 
     def _templates(self, user: Person, d: int, items: Rows) -> list[Block]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 NOBODY = "Nothing is known about this user here, so these are the most popular items."
 PER_USER = (
-    "This model owns a vector per user and has none for someone new, so these are the most "
+    "This model owns a vector per user, none for someone new and no graph, so these are the most "
     "popular items."
 )
 # Users whose lists are held at a time where they are written to a file.

@@ -166,8 +166,8 @@ def _of_another_run(opened: Opened, name: str, domain: str, k: int) -> pd.DataFr
             return other.recommend(user, domain, k=k).items
     label = model_label(name)
     raise RunError(
-        f"{label} can list for someone new, by the vectors of what was liked, and none was trained "
-        "beside this run. For its list: compare with it on the Retrain page, or train with "
+        f"{label} can list for someone new, by the vectors of what was liked, and this run keeps "
+        "none of them. For its list: compare with it on the Retrain page, or train with "
         f"--model {name}"
     )
 

@@ -48,7 +48,9 @@ def test_item_tables_and_item_blocks_are_the_trained_embeddings(make_run, name, 
             np.testing.assert_allclose(fold.item(d, row).vector(), items[row], atol=1e-5)
 
 
-def test_new_users_are_folded_in_as_the_evaluation_does(trained) -> None:
+@pytest.mark.parametrize("name", ["micrec", "lightgcn"])
+def test_new_users_are_folded_in_as_the_evaluation_does(make_run, name) -> None:
+    trained = make_run(name)
     rec, split, dataset = trained.recommender, trained.world.split, trained.world.dataset
     supports = [
         part.new_user_support.matrix(domain.n_users, domain.n_items)
