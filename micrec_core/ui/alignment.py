@@ -213,8 +213,8 @@ def placed_in(
     path = []
     for vector in moments:
         at = place(layout, vectors, vector)
-        path.append(at and [(at[c] - low[c]) / reach[c] for c in ("x", "y")])
-    points = ((people - low) / reach).round(3).to_numpy().tolist()
+        path.append(at and [float((at[c] - low[c]) / reach[c]) for c in ("x", "y")])
+    points = ((people - low) / reach).astype(float).round(3).to_numpy().tolist()
     return {"points": points, "path": [None, *path]}
 
 

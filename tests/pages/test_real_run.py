@@ -1,5 +1,7 @@
 """The pages over a run that the pipeline wrote and the real recommender serves."""
 
+import json
+
 import pytest
 import streamlit as st
 
@@ -101,6 +103,9 @@ def test_the_steps_of_the_computation(open_page):
     test.run()
     healthy(test)
     assert "What is known" in words(test)
+    drawn = [json.loads(e.proto.json) for e in test.get("bidi_component")]
+    flow = next(data for data in drawn if "stages" in data)
+    assert len(flow["map"]["path"]) == len(flow["stages"]) + 1 and flow["map"]["path"][0] is None
 
 
 def test_an_explanation_adds_up(open_page):
