@@ -14,13 +14,15 @@ import pytest
 
 from micrec_core.errors import ConfigError, RunError
 from micrec_core.jobs.manager import Job, JobManager
-from micrec_core.runs import list_runs, live_history, open_run
+from micrec_core.runs import RunWriter, list_runs, live_history, open_run
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# Every fake is called as the command line is: ARGUMENTS --out CANDIDATE.
-TRAIN = """
-import sys, time
+# Every fake is called as the command line is: ARGUMENTS --out CANDIDATE. This one writes a run as a
+# training does; the others copy one that was written before, for to import what writes costs each
+# process most of a second.
+WRITE = """
+import sys
 from pathlib import Path
 from micrec_core.runs import RunWriter
 writer = RunWriter(Path(sys.argv[-1]), {"seed": 5})
@@ -29,11 +31,14 @@ for epoch in range(3):
 print("done", *sys.argv[1:-2])
 writer.finish()
 """
+TRAIN = """
+import os, shutil, sys
+shutil.copytree(os.environ["WRITTEN"] + "/complete", sys.argv[-1])
+print("done", *sys.argv[1:-2])
+"""
 SLEEP = """
-import sys, time
-from pathlib import Path
-from micrec_core.runs import RunWriter
-RunWriter(Path(sys.argv[-1]), {})
+import os, shutil, sys, time
+shutil.copytree(os.environ["WRITTEN"] + "/begun", sys.argv[-1])
 print("epoch 0", flush=True)
 time.sleep(60)
 """
@@ -52,6 +57,18 @@ sys.exit(2)
 """
 
 Make = Callable[[str], JobManager]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def written(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Runs that fakes copy: one that is complete and one that was begun."""
+    folder = tmp_path_factory.mktemp("written")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WRITTEN", str(folder))
+        command = [sys.executable, "-c", WRITE, "--out", str(folder / "complete")]
+        subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+        RunWriter(folder / "begun", {}).release()
+        yield
 
 
 def fake(program: str) -> list[str]:
@@ -98,7 +115,7 @@ def gone(pid: int) -> bool:
 
 
 def test_trains_and_is_accepted(make: Make, tmp_path: Path) -> None:
-    manager = make(TRAIN)
+    manager = make(WRITE)
     assert manager.current() is None and manager.log_tail() == ""
     job = manager.start(["data", "--epochs", "3"], owner="ada")
     assert job.running and job.owner == "ada"

@@ -100,16 +100,3 @@ def start() -> Start:
         return processes
 
     return run
-
-
-@pytest.fixture(scope="session")
-def shared(start: Start, tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
-    """What two and three workers made of ``sharing.CASES`` and ``STEP``, by their number."""
-    from tests.training.sharing import CASES, STEP
-
-    found = {}
-    for size in (2, 3):
-        found[size] = tmp_path_factory.mktemp(f"workers-{size}")
-        cases = [*CASES, STEP] if size == 2 else CASES[1:2]
-        assert all(p.exitcode == 0 for p in start(size, cases, found[size]))
-    return found

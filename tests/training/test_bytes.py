@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -92,8 +93,16 @@ def rows_of(ask: Ask, worker: int, most: int) -> NDArrayInt:
     return np.unique(torch.cat(lists).numpy())
 
 
+@pytest.fixture(scope="module")
+def step(start, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What two workers made of ``STEP``."""
+    folder = tmp_path_factory.mktemp("step")
+    assert all(process.exitcode == 0 for process in start(SIZE, [STEP], folder))
+    return folder
+
+
 @pytest.mark.parametrize("worker", range(SIZE))
-def test_bytes_of_a_step_are_those_of_the_arithmetic(shared, worker: int) -> None:
+def test_bytes_of_a_step_are_those_of_the_arithmetic(step: Path, worker: int) -> None:
     trainer = make(STEP, None, told := [])
     watch = Watch(trainer)
     inputs, most = trainer.inputs, trainer.settings.contrast_batch
@@ -138,7 +147,7 @@ def test_bytes_of_a_step_are_those_of_the_arithmetic(shared, worker: int) -> Non
         if p.grad is not None and not name.endswith((".users", ".items"))
     ]
     known = Sizes(SIZE, 2, sum(whole), len(told[0]) - 1, dim=8)
-    counted = json.loads((shared[SIZE] / f"step-{worker}.json").read_text())["sent"]
+    counted = json.loads((step / f"step-{worker}.json").read_text())["sent"]
     wanted = machines.step(known, given, asked, distinct)
     assert {name: counted[name] for name in wanted} == wanted
     assert min(wanted.values()) > 0

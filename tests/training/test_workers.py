@@ -24,6 +24,15 @@ def losses(folder: Path, name: str, rank: int = 0) -> list[dict[str, float]]:
     return json.loads((folder / f"{name}-{rank}.json").read_text())["losses"]
 
 
+@pytest.fixture(scope="module")
+def shared(start, tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+    """What two and three workers made of ``CASES``, by their number."""
+    found = {size: tmp_path_factory.mktemp(f"workers-{size}") for size in (2, 3)}
+    for size, folder in found.items():
+        assert all(p.exitcode == 0 for p in start(size, CASES if size == 2 else CASES[1:2], folder))
+    return found
+
+
 @pytest.mark.parametrize(
     ("size", "case"), [*((2, c) for c in CASES), (3, CASES[1])], ids=lambda x: getattr(x, "name", x)
 )
