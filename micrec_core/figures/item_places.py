@@ -37,8 +37,8 @@ def shown(items: pd.DataFrame, always: Collection[str]) -> pd.DataFrame:
 def names(items: pd.DataFrame) -> pd.DataFrame:
     """The words that a group's titles have more often than the others': group, name, x, y.
 
-    Largest groups first. A group in which no word is held by three titles has no name, nor has one
-    whose name would lie on another.
+    Largest groups first, and no word twice: what two groups share tells neither apart. A group in
+    which no word is held by three titles has no name, nor has one whose name would lie on another.
     """
     words = items["title"].fillna("").map(lambda t: set(_WORD.findall(str(t).lower())))
     long = pd.DataFrame({"group": items["group"], "word": words.map(sorted)}).explode("word")
@@ -51,7 +51,8 @@ def names(items: pd.DataFrame) -> pd.DataFrame:
             continue
         here, rest = held[group], held.drop(columns=group).sum(axis=1)
         more = (here / size - rest / (len(items) - size))[here >= _HELD]
-        best = more[more > 0].nlargest(2).index
+        told = {word for _, name, _, _ in rows for word in name.split(", ")}
+        best = more[(more > 0) & ~more.index.isin(told)].nlargest(2).index
         if len(best):
             part = items[items["group"] == group]
             x, y = part[["x", "y"]].median()

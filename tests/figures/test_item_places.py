@@ -50,6 +50,9 @@ def test_groups_are_named_by_the_words_that_are_theirs():
     found = items.names(catalogue()).set_index("group")["name"]
     assert dict(found) == {0: "tea, thai", 1: "copper, pan", 2: "bread, oat"}
     assert items.names(catalogue().assign(group=0)).empty
+    twins = pd.concat([catalogue(), catalogue().assign(group=lambda f: f["group"] + 3, x=99.0)])
+    told = [w for name in items.names(twins.reset_index())["name"] for w in name.split(", ")]
+    assert told and len(set(told)) == len(told), "no word names two groups"
     assert items.names(catalogue().assign(title="")).empty
     written = items.map_of_items(
         catalogue(), ui_run.LABELS, named=items.names(catalogue()), dense=True
