@@ -106,7 +106,7 @@ def train_together(
     from micrec_core.engines import Cluster, opened
     from micrec_core.running.train import help_train
     from micrec_core.running.tune import train_tuned
-    from micrec_core.training.workers.team import WorkerLost, joined
+    from micrec_core.training.workers.team import joined
 
     started, rank = os.environ.get("WORLD_SIZE", "1"), os.environ.get("RANK", "0")
     if tune and (workers > 1 or started != "1"):
@@ -120,18 +120,37 @@ def train_together(
         if not isinstance(there, Cluster) or workers == 1:
             return train(**told, **given)
         source = (data if isinstance(data, Path) else data.root).absolute()
-        keep = cache and cache.absolute()
+        named = {"device": device, "cache": cache and cache.absolute()}
 
         def start(variables: dict[str, str]) -> Started:
-            named = {"device": device, "cache": keep, "team": partial(joined, variables)}
-            return there.start(help_train, source, out.absolute(), settings, **named)
+            others = partial(joined, variables)
+            return there.start(help_train, source, out.absolute(), settings, team=others, **named)
 
-        told["team"] = partial(team, workers, start, there.host)
-        for _ in range(_LOST):
+        return _going_on(partial(train, **told | given), start, workers, there.host)
+
+
+def _going_on(
+    train: Callable[..., TrainResult], start: Start, workers: int, host: str
+) -> TrainResult:
+    """A training of several that is resumed where a worker was lost, a few times."""
+    from micrec_core.training.workers.team import WorkerLost
+
+    helpers: list[Started] = []
+
+    def kept(variables: dict[str, str]) -> Started:
+        helpers.append(start(variables))
+        return helpers[-1]
+
+    others: dict[str, Any] = {"team": partial(team, workers, kept, host)}
+    for _ in range(_LOST):
+        with suppress(WorkerLost):
+            return train(**others)
+        for helper in helpers:
             with suppress(WorkerLost):
-                return train(**told, **given)
-            given["resume"] = True
-        return train(**told, **given)
+                helper.poll()  # one that ended of itself says why
+        helpers.clear()
+        others["resume"] = True
+    return train(**others)
 
 
 def _again(workers: int, more: list[str], told: dict[str, str]) -> subprocess.Popen[bytes]:

@@ -49,7 +49,7 @@ class Started(Protocol):
     """Something that runs elsewhere, as ``subprocess.Popen`` has it."""
 
     def poll(self) -> int | None:
-        """None while it runs."""
+        """None while it runs; may raise what ended it."""
         ...
 
     def terminate(self) -> None:

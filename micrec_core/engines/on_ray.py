@@ -80,9 +80,7 @@ class RayEngine:
         try:
             return self._ray.get(reference)
         except errors.RayTaskError as error:
-            if isinstance(error.cause, Exception):
-                raise error.cause from None
-            raise
+            raise _own(error) from None
         except errors.RayError as error:
             raise RunError(
                 f"workers of Ray ended {_RETRIES + 1} times over one part of the work "
@@ -97,8 +95,18 @@ class _Task:
         self._ray, self._reference = ray, reference
 
     def poll(self) -> int | None:
+        """None while it runs; raises what ended it, 1 where that was a signal."""
         ended, _ = self._ray.wait([self._reference], timeout=0)
-        return 0 if ended else None
+        if not ended:
+            return None
+        errors = self._ray.exceptions
+        try:
+            self._ray.get(self._reference)
+        except errors.RayTaskError as error:
+            raise _own(error) from None
+        except errors.RayError:
+            return 1
+        return 0
 
     def terminate(self) -> None:
         self._ray.cancel(self._reference, force=True)
@@ -106,6 +114,11 @@ class _Task:
     def wait(self) -> int | None:
         self._ray.wait([self._reference])
         return 0
+
+
+def _own(error: Any) -> Exception:
+    """What a function raised in a worker."""
+    return error.cause if isinstance(error.cause, Exception) else error
 
 
 def _work(kept: list[Any], shard: list[Any]) -> Any:

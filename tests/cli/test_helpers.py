@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from micrec_core.cli.helpers import starter, team, train_together
+from micrec_core.cli.helpers import _going_on, starter, team, train_together
 from micrec_core.config import RunSettings
-from micrec_core.errors import ConfigError
+from micrec_core.errors import ConfigError, DataError
 from micrec_core.evaluation import parallel
 from micrec_core.evaluation.parallel import VARIABLES
+from micrec_core.training.workers.team import WorkerLost
 
 
 @pytest.fixture
@@ -71,3 +72,27 @@ def test_one_process_trains_alone_and_none_or_another_number_than_there_is_are_r
 def test_several_do_not_search_for_settings(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--tune trains again and again with one process"):
         train_together(2, tmp_path, tmp_path, RunSettings(), 5, device="cpu", cache=None)
+
+
+def test_a_training_on_a_cluster_goes_on_or_says_what_else_ended_a_worker() -> None:
+    asked: list[bool] = []
+
+    def train(team: Any, resume: bool = False) -> str:
+        asked.append(resume)
+        if len(asked) < 3:
+            raise WorkerLost("another worker ended")
+        return "done"
+
+    assert _going_on(train, lambda told: None, 2, "127.0.0.1") == "done"
+    assert asked == [False, True, True]
+
+    class Refused:
+        def poll(self) -> int:
+            raise DataError("its tables are others")
+
+    def lose(team: Any, resume: bool = False) -> str:
+        team.args[1]({})  # starts a helper
+        raise WorkerLost("another worker ended")
+
+    with pytest.raises(DataError, match="its tables are others"):
+        _going_on(lose, lambda told: Refused(), 2, "127.0.0.1")
