@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import shutil
 import tempfile
 from collections import deque
@@ -183,6 +184,8 @@ def _start(ray: Any, address: str, folder: str | None) -> None:
     # Else it says on standard output, where a command's answer is, that a worker was killed.
     ray._private.worker._worker_logs_enabled = False
     if folder is not None:
+        # Who is to command these workers; Ray would else keep its word for it in the home folder.
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
         with _loopback(ray._private.ray_constants):
             ray.init(
