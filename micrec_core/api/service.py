@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
@@ -54,6 +57,7 @@ def make_service(
         summary="Lists, reasons and new items from trained runs.",
         docs_url=None,  # its page loads scripts from elsewhere
         redoc_url=None,
+        lifespan=_settled,
     )
     _add_watching(service, shelf, meter)
     _add_runs(service, shelf, meter)
@@ -64,6 +68,14 @@ def make_service(
     told = {"limits": limits, "meter": meter, "buckets": buckets}
     service.add_middleware(Door, **told)  # type: ignore[arg-type]
     return service
+
+
+@asynccontextmanager
+async def _settled(_: FastAPI) -> AsyncIterator[None]:
+    """Once all is there that stays: garbage is looked for among what requests leave alone."""
+    gc.collect()
+    gc.freeze()
+    yield
 
 
 def _add_watching(service: FastAPI, shelf: Shelf, meter: Meter) -> None:

@@ -61,8 +61,10 @@ def serve(
         from micrec_core.api.workers import sharing
 
         told = {"rate": rate, "max_megabytes": max_megabytes}
+        # A process that opens a large run, or is one of many on its machine, is not one that hangs.
+        options |= {"factory": True, "workers": workers, "timeout_worker_healthcheck": 60}
         with sharing(places_of(runs), told):
-            uvicorn.run("micrec_core.api.workers:service", factory=True, workers=workers, **options)
+            uvicorn.run("micrec_core.api.workers:service", **options)
         return
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 

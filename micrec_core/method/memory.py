@@ -36,14 +36,13 @@ from scipy import sparse
 from scipy.sparse import csr_matrix
 
 from micrec_core.graphs.neighbours import Neighbours
-from micrec_core.graphs.vector import Vector, walk
+from micrec_core.graphs.vector import Vector
 from micrec_core.method.likeness import Likeness
 from micrec_core.method.profiles import Links
 from micrec_core.method.search import Query
 
 if TYPE_CHECKING:
     from micrec_core.graphs.chain import Packed
-    from micrec_core.graphs.lanes import Lanes
 
 Rows = TypeVar("Rows", csr_matrix, Vector)
 
@@ -51,8 +50,6 @@ Rows = TypeVar("Rows", csr_matrix, Vector)
 _POWER = 2
 # Users at a time from which on a kernel is worth loading.
 _MANY = 16
-# Of a vector with more than this share of numbers that are not 0, all rows are gone through.
-_SHARE = 0.25
 # What of ``Parts`` adds up to scores.
 _VALUES = ("direct", "lent", "alike", "elsewhere", "regressed", "regressed_elsewhere")
 
@@ -142,13 +139,6 @@ class Memory:
         packed = {name: Packed.turned(matrix) for name, matrix in turned.items()}
         return packed | {name: Packed.of(getattr(self, name)) for name in names}
 
-    @cached_property
-    def lanes(self) -> dict[str, Lanes]:
-        """The matrices that much of goes through, as one dense vector takes them."""
-        from micrec_core.graphs.lanes import Lanes
-
-        return {name: Lanes.turned(getattr(self, name)) for name in ("tastes", "found")}
-
 
 def fit(
     train: csr_matrix,
@@ -232,29 +222,17 @@ def _scores_of_one(
     """As ``scores`` of one user, float64 [n]."""
     out = np.zeros(memory.found.shape[1])
     if memory.counts:
-        users = np.zeros(memory.tastes.shape[0])
-        taken.through(memory.smooth).through(memory.back).onto(memory.takers, users)
+        users = taken.through(memory.smooth).through(memory.back).through(memory.takers)
         if elsewhere is not None and len(elsewhere.at) and memory.elsewhere:
-            there = elsewhere._replace(values=memory.elsewhere * elsewhere.values)
-            there.onto(memory.takers_elsewhere, users)
+            there = elsewhere.through(memory.takers_elsewhere)
+            users = users.plus(there._replace(values=memory.elsewhere * there.values))
         if own is not None:
-            users[own] = 0
-        items = _onwards(users, "tastes", memory)
-        out = _onwards(items, "found", memory)
+            users = users.without(own)
+        users.through(memory.tastes).onto(memory.found, out)
     for row, name in _beside(taken, elsewhere):
         weights = getattr(memory, name)
         if weights.nnz and len(row.at):
             row.onto(weights, out)
-    return out
-
-
-def _onwards(dense: NDArray[np.float64], name: str, memory: Memory) -> NDArray[np.float64]:
-    """The product of a vector with one of the matrices, through what of it is met or all of it."""
-    matrix: csr_matrix = getattr(memory, name)
-    if walk() is not None and np.count_nonzero(dense) > _SHARE * len(dense):
-        return memory.lanes[name].product(dense)
-    out = np.zeros(matrix.shape[1])
-    Vector.where(dense).onto(matrix, out)
     return out
 
 
@@ -303,6 +281,15 @@ class Taken(NamedTuple):
         """From a matrix a domain, [n_asked, n_items there]."""
         others = [_csr((taken[d].shape[0], 0)), *(x for at, x in enumerate(taken) if at != d)]
         return Taken(_csr(taken[d]), _csr(sparse.hstack(others)))
+
+    @staticmethod
+    def one(taken: Sequence[NDArray[np.integer]], widths: Sequence[int], d: int) -> Taken:
+        """From the items that one user took in each domain, of ``widths`` items each; as ``of``."""
+        others = [s for s in range(len(taken)) if s != d]
+        starts = np.cumsum([0, *(widths[s] for s in others)])
+        there = [taken[s] + start for s, start in zip(others, starts)]
+        elsewhere = np.concatenate(there) if there else np.zeros(0, np.int64)
+        return Taken(_row(taken[d], widths[d]), _row(elsewhere, int(starts[-1])))
 
     def newcomers(self) -> NDArray[np.bool_]:
         """Who took something elsewhere and nothing here, [n_asked]."""
@@ -586,6 +573,12 @@ def _power(x: NDArray[np.floating], exponent: float) -> NDArray[np.float64]:
     out = np.zeros(len(x), np.float64)
     np.power(x, exponent, out=out, where=x > 0, dtype=np.float64)
     return out
+
+
+def _row(columns: NDArray[np.integer], n: int) -> csr_matrix:
+    """Ones in some columns, in order, CSR [1, n]."""
+    parts = np.ones(len(columns)), columns.astype(np.int32), np.array([0, len(columns)], np.int32)
+    return csr_matrix(parts, (1, n))
 
 
 def _csr(matrix: sparse.spmatrix | NDArray[np.floating] | tuple[int, int]) -> csr_matrix:

@@ -395,14 +395,10 @@ class Recommender:
         return scores
 
     def _taken(self, user: User, d: int) -> Taken:
-        """What memory goes by: one row a domain of what someone took that others took too."""
-        rows = []
-        for s, part in enumerate(self.bundle.domains):
-            items = user.items[s][part.item_count[user.items[s]] > 0]
-            shape = (1, part.train.shape[1])
-            ones = np.ones(len(items), np.float32)
-            rows.append(csr_matrix((ones, items, np.array([0, len(items)])), shape))
-        return Taken.of(rows, d)
+        """What memory goes by: what someone took that others took too."""
+        parts = self.bundle.domains
+        known = [rows[part.item_count[rows] > 0] for part, rows in zip(parts, user.items)]
+        return Taken.one(known, [part.train.shape[1] for part in parts], d)
 
     def _memory(self, user: User, folded: Folded) -> Floats | None:
         """What memory adds to the scores of all items, [n_items]; None where there is none."""

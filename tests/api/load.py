@@ -140,6 +140,7 @@ def started(items: int, workers: int) -> Running:
     port = free_port()
     words = f"-m uvicorn tests.api.load:service --factory --port {port} --workers {workers}"
     more = "--log-level warning --no-access-log --limit-concurrency 64 --timeout-keep-alive 30"
+    more += " --timeout-worker-healthcheck 60"
     threads = dict.fromkeys(VARIABLES, "1")
     process = subprocess.Popen(
         [sys.executable, *words.split(), *more.split()],
@@ -157,7 +158,7 @@ def started(items: int, workers: int) -> Running:
         if len(answering) == workers:
             return Running(url, process, frozenset(answering))
         time.sleep(0.1)
-    process.kill()
+    process.send_signal(signal.SIGINT)
     raise SystemExit("the server did not start")
 
 

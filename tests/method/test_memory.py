@@ -95,18 +95,6 @@ def test_scores_are_those_of_the_formula(change) -> None:
     np.testing.assert_allclose(alone, wanted, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("share", [0.0, 1.0])  # all of a matrix is gone through, or what is met
-def test_one_user_is_told_the_formula_by_the_kernels(share: float, monkeypatch) -> None:
-    import micrec_core.graphs.walk  # noqa: F401
-
-    monkeypatch.setattr(memory, "_SHARE", share)
-    world, (taken, elsewhere) = drawn(), asked()
-    held, wanted = fitted(world), oracle(world, taken, elsewhere, CONSTANTS)
-    for row in range(len(taken)):
-        rows = (sparse.csr_matrix(x[[row]]) for x in (taken, elsewhere))
-        np.testing.assert_allclose(memory.scores(held, *rows)[0], wanted[row], 1e-5, 1e-6)
-
-
 @pytest.mark.parametrize("change", [{}, {"elsewhere": 0.0}, {"regress": 0.0}, {"counts": 0.0}])
 def test_many_users_get_what_each_gets_alone(change) -> None:
     """Of more than go through the kernel at a time, with and without what they took themselves."""
@@ -299,3 +287,15 @@ def test_an_item_that_joins_is_like_what_was_taken() -> None:
     np.testing.assert_allclose(found[:, N], found[:, 6], rtol=1e-5, atol=1e-6)
     assert not held.with_item([None, None]).scores(taken)[:, N].any()
     assert held.with_item([None, None]).new.tolist() == [False] * N + [True]
+
+
+@pytest.mark.parametrize("d", [0, 1, 2])
+def test_what_one_user_took_is_a_row_of_what_many_took(d: int) -> None:
+    widths, taken = [5, 3, 4], [np.array([0, 3]), np.array([], int), np.array([1, 2, 3])]
+    rows = []
+    for width, items in zip(widths, taken, strict=True):
+        rows.append(sparse.csr_matrix((np.ones(len(items)), items, [0, len(items)]), (1, width)))
+    for one, of in zip(memory.Taken.one(taken, widths, d), memory.Taken.of(rows, d), strict=True):
+        assert one.shape == of.shape and one.dtype == of.dtype and (one != of).nnz == 0
+    alone = memory.Taken.one(taken[:1], widths[:1], 0)
+    assert alone.here.shape == (1, 5) and alone.elsewhere.shape == (1, 0)
