@@ -17,11 +17,10 @@ import numba
 import numpy as np
 
 from micrec_core.compiling import kernel
+from micrec_core.graphs.simd import WIDTH, above, lowest
 
 _JIT: dict[str, Any] = {"nogil": True, "boundscheck": False}
-# Scores that are compared with the worst kept at a time: nearly all are below it. Of 32, LLVM makes
-# single comparisons instead of vectors.
-_STRIDE = 64
+_ONE = np.uint64(1)
 # Scores that are counted before it is asked whether there are enough.
 _PART = 512
 
@@ -73,15 +72,13 @@ def _sort_heap(scores, rows, size):
 
 
 @numba.njit(inline="always")
-def _any_above(row, first, bound):
-    """Whether one of the ``_STRIDE`` scores from ``first`` on is above the bound.
-
-    Counted without a branch, which is compiled to comparisons of whole vectors.
-    """
-    part, found = row[first : first + _STRIDE], 0
-    for i in range(_STRIDE):
-        found += 1 if part[i] > bound else 0
-    return found > 0
+def _few_above(row, first, last, bound):
+    """As ``above``, of fewer than 64 scores."""
+    found = np.uint64(0)
+    for i in range(first, last):
+        if row[i] > bound:
+            found |= _ONE << np.uint64(i - first)
+    return found
 
 
 @numba.njit(inline="always")
@@ -123,22 +120,25 @@ def keep_top(
         while i < n_items:
             stop = min(indices[at] - begin, n_items) if at < mask_end else n_items
             while i < stop:
-                if i + _STRIDE <= stop and not _any_above(row, i, bound):
-                    i += _STRIDE
-                    continue
-                end = min(i + _STRIDE, stop)
-                while i < end:
-                    if row[i] > bound and (all_allowed or allowed[begin + i]):
+                if i + WIDTH <= stop:
+                    higher, ahead = above(scores, r, i, bound), WIDTH
+                else:
+                    higher, ahead = _few_above(row, i, stop, bound), stop - i
+                while higher:
+                    column = i + np.int64(lowest(higher))
+                    higher &= higher - _ONE
+                    score = row[column]
+                    if score > bound and (all_allowed or allowed[begin + column]):
                         if size < k:
-                            kept[size], rows[size] = row[i], begin + i
+                            kept[size], rows[size] = score, begin + column
                             _sift_up(kept, rows, size)
                             size += 1
                         else:
-                            kept[0], rows[0] = row[i], begin + i
+                            kept[0], rows[0] = score, begin + column
                             _sift_down(kept, rows, size)
                         if size == k:
                             bound = kept[0]
-                    i += 1
+                i += ahead
             i = stop + 1
             at += 1
         sizes[r] = size

@@ -35,15 +35,11 @@ class Vector(NamedTuple):
         here = slice(*matrix.indptr[row : row + 2])
         return Vector(matrix.indices[here], matrix.data[here].astype(np.float64), matrix.shape[1])
 
-    def without(self, place: int) -> Vector:
-        """The same with 0 at a place."""
-        kept = self.at != place
-        return Vector(self.at[kept], self.values[kept], self.n)
-
-    def plus(self, other: Vector) -> Vector:
-        """The sum with a vector as long."""
-        at, values = (np.concatenate(pair) for pair in zip(self[:2], other[:2], strict=True))
-        return _added_up(at, values, self.n)
+    @staticmethod
+    def where(dense: NDArray[np.float64]) -> Vector:
+        """What of a dense vector is not 0."""
+        at = np.flatnonzero(dense)
+        return Vector(at, dense[at], len(dense))
 
     def through(self, matrix: csr_matrix) -> Vector:
         """The product with a matrix [n, m]: a vector of m numbers."""

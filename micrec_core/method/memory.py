@@ -36,13 +36,14 @@ from scipy import sparse
 from scipy.sparse import csr_matrix
 
 from micrec_core.graphs.neighbours import Neighbours
-from micrec_core.graphs.vector import Vector
+from micrec_core.graphs.vector import Vector, walk
 from micrec_core.method.likeness import Likeness
 from micrec_core.method.profiles import Links
 from micrec_core.method.search import Query
 
 if TYPE_CHECKING:
     from micrec_core.graphs.chain import Packed
+    from micrec_core.graphs.lanes import Lanes
 
 Rows = TypeVar("Rows", csr_matrix, Vector)
 
@@ -50,6 +51,8 @@ Rows = TypeVar("Rows", csr_matrix, Vector)
 _POWER = 2
 # Users at a time from which on a kernel is worth loading.
 _MANY = 16
+# Of a vector with more than this share of numbers that are not 0, all rows are gone through.
+_SHARE = 0.25
 # What of ``Parts`` adds up to scores.
 _VALUES = ("direct", "lent", "alike", "elsewhere", "regressed", "regressed_elsewhere")
 
@@ -139,6 +142,13 @@ class Memory:
         packed = {name: Packed.turned(matrix) for name, matrix in turned.items()}
         return packed | {name: Packed.of(getattr(self, name)) for name in names}
 
+    @cached_property
+    def lanes(self) -> dict[str, Lanes]:
+        """The matrices that much of goes through, as one dense vector takes them."""
+        from micrec_core.graphs.lanes import Lanes
+
+        return {name: Lanes.turned(getattr(self, name)) for name in ("tastes", "found")}
+
 
 def fit(
     train: csr_matrix,
@@ -222,17 +232,29 @@ def _scores_of_one(
     """As ``scores`` of one user, float64 [n]."""
     out = np.zeros(memory.found.shape[1])
     if memory.counts:
-        users = taken.through(memory.smooth).through(memory.back).through(memory.takers)
+        users = np.zeros(memory.tastes.shape[0])
+        taken.through(memory.smooth).through(memory.back).onto(memory.takers, users)
         if elsewhere is not None and len(elsewhere.at) and memory.elsewhere:
-            there = elsewhere.through(memory.takers_elsewhere)
-            users = users.plus(there._replace(values=memory.elsewhere * there.values))
+            there = elsewhere._replace(values=memory.elsewhere * elsewhere.values)
+            there.onto(memory.takers_elsewhere, users)
         if own is not None:
-            users = users.without(own)
-        users.through(memory.tastes).onto(memory.found, out)
+            users[own] = 0
+        items = _onwards(users, "tastes", memory)
+        out = _onwards(items, "found", memory)
     for row, name in _beside(taken, elsewhere):
         weights = getattr(memory, name)
         if weights.nnz and len(row.at):
             row.onto(weights, out)
+    return out
+
+
+def _onwards(dense: NDArray[np.float64], name: str, memory: Memory) -> NDArray[np.float64]:
+    """The product of a vector with one of the matrices, through what of it is met or all of it."""
+    matrix: csr_matrix = getattr(memory, name)
+    if walk() is not None and np.count_nonzero(dense) > _SHARE * len(dense):
+        return memory.lanes[name].product(dense)
+    out = np.zeros(matrix.shape[1])
+    Vector.where(dense).onto(matrix, out)
     return out
 
 

@@ -15,6 +15,7 @@ from micrec_core.graphs.neighbours import (
     Neighbours,
     inverted_file,
     normalise_rows,
+    side_by_side,
     strongest,
 )
 from micrec_core.graphs.neighbours import nearest as search
@@ -77,6 +78,20 @@ def test_only_anchors_lend_and_no_row_is_its_own_neighbour(kind) -> None:
     assert np.all(found.rows[4] == -1), "a missing row has no neighbours"
     assert not np.any(found.rows == 4), "and is nobody's neighbour"
     assert not found.weights(0.2)[4].any()
+
+
+@pytest.mark.parametrize("n_queries", [1, 16, 37])
+@pytest.mark.parametrize("common", [0.0, 2.0])  # queries side by side, or through the index
+def test_sparse_rows_are_compared_in_both_ways(common: float, n_queries: int, monkeypatch) -> None:
+    monkeypatch.setattr(side_by_side, "COMMON", common)
+    rng = np.random.default_rng(3)
+    matrix, ok = unit_rows(rng, 60, 9), rng.random(60) < 0.7
+    matrix[[5, 7]], matrix[20] = 0, matrix[19]
+    some = rng.permutation(60)[:n_queries]
+    asked, anchors = (sparse.csr_matrix(x) for x in (matrix[some], matrix))
+    found = nearest(asked, anchors, 8, anchor_ok=ok, same=some)
+    check(found, brute(matrix[some], matrix, 8, ok, some))
+    assert side_by_side.much_in_common(anchors) == (common == 0)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -8,6 +8,7 @@ import pytest
 from scipy import sparse
 
 from micrec_core.graphs import vector
+from micrec_core.graphs.lanes import Lanes
 from micrec_core.graphs.vector import Vector
 
 KERNEL = "micrec_core.graphs.walk"
@@ -52,9 +53,17 @@ def test_nothing_gives_nothing() -> None:
     assert not len(found.at) and found.n == 3
 
 
-def test_sums_and_places_left_out() -> None:
-    one = Vector(np.array([1, 4]), np.array([1.0, 2.0]), 9)
-    both = one.plus(Vector(np.array([4, 7]), np.array([5.0, 1.0]), 9))
-    assert both.at.tolist() == [1, 4, 7] and both.values.tolist() == [1, 7, 1]
-    left = both.without(4)
-    assert left.at.tolist() == [1, 7] and left.n == 9
+def test_what_of_a_dense_vector_is_not_nothing() -> None:
+    found = Vector.where(np.array([0.0, 3.0, 0.0, -1.0]))
+    assert found.at.tolist() == [1, 3] and found.values.tolist() == [3, -1] and found.n == 4
+
+
+@pytest.mark.parametrize("n_rows", [1, 16, 50])
+def test_a_dense_vector_goes_through_rows_side_by_side(n_rows: int) -> None:
+    """Of any number and length; some are empty."""
+    rng = np.random.default_rng(1)
+    matrix = sparse.random(40, n_rows, 0.3, "csr", rng=rng).multiply(rng.random((40, 1)) < 0.7)
+    dense = rng.normal(size=40)
+    found = Lanes.turned(sparse.csr_matrix(matrix)).product(dense)
+    np.testing.assert_allclose(found, matrix.T @ dense, rtol=1e-6, atol=1e-7)
+    assert not Lanes.turned(sparse.csr_matrix((40, n_rows))).product(dense).any()

@@ -95,6 +95,18 @@ def test_scores_are_those_of_the_formula(change) -> None:
     np.testing.assert_allclose(alone, wanted, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("share", [0.0, 1.0])  # all of a matrix is gone through, or what is met
+def test_one_user_is_told_the_formula_by_the_kernels(share: float, monkeypatch) -> None:
+    import micrec_core.graphs.walk  # noqa: F401
+
+    monkeypatch.setattr(memory, "_SHARE", share)
+    world, (taken, elsewhere) = drawn(), asked()
+    held, wanted = fitted(world), oracle(world, taken, elsewhere, CONSTANTS)
+    for row in range(len(taken)):
+        rows = (sparse.csr_matrix(x[[row]]) for x in (taken, elsewhere))
+        np.testing.assert_allclose(memory.scores(held, *rows)[0], wanted[row], 1e-5, 1e-6)
+
+
 @pytest.mark.parametrize("change", [{}, {"elsewhere": 0.0}, {"regress": 0.0}, {"counts": 0.0}])
 def test_many_users_get_what_each_gets_alone(change) -> None:
     """Of more than go through the kernel at a time, with and without what they took themselves."""

@@ -33,6 +33,7 @@ from micrec_core.graphs.chain import Packed, own_array
 from micrec_core.graphs.neighbours import Features, Neighbours, inverted_file
 from micrec_core.graphs.neighbours.champions import Champions
 from micrec_core.graphs.neighbours.nn_descent import descend, offer
+from micrec_core.graphs.neighbours.side_by_side import SideBySide, much_in_common
 
 Mask: TypeAlias = NDArray[np.bool_]
 
@@ -108,7 +109,8 @@ def nearest(
 def _pairs(anchors: Features, ok: Mask, memory_bytes: int, device: str) -> _Index:
     """Anchors of which each is compared with every query."""
     if sparse.issparse(anchors):
-        return _Sparse(anchors, ok)
+        anchors = csr_matrix(anchors)
+        return SideBySide(anchors, ok) if much_in_common(anchors) else _Sparse(anchors, ok)
     return _Dense(anchors, ok, memory_bytes, device)
 
 
