@@ -133,7 +133,8 @@ def _panels(labels: Mapping[str, str], heights: Sequence[float]) -> go.Figure:
         cols=min(n, _BESIDE),
         specs=there,
         row_heights=[*heights] * n_rows,
-        vertical_spacing=(0.08 if n_rows == 1 else 0.13) / n_rows,
+        # Room for bins written upright and the next row's titles, about 55 pixels.
+        vertical_spacing=0.08 if n_rows == 1 else (0.13 if each > 1 else 0.22) / n_rows,
         horizontal_spacing=0.08,
         subplot_titles=titles,
     )
