@@ -5,7 +5,7 @@
 
 PYTHON  ?= python3
 PORT    ?= 8501
-WORKERS ?= 2
+WORKERS ?= 3
 VENV    ?= $(if $(VIRTUAL_ENV),$(VIRTUAL_ENV),.venv)
 BIN     := $(VENV)/bin
 STAMP   := $(VENV)/.micrec-requirements
@@ -98,7 +98,8 @@ docs: setup
 test: style browser maps
 	@$(MAKE) --no-print-directory -j 2 types suite
 
-# Kernels are compiled before the workers start, who would both do it. A file stays with one worker,
+# One worker more than there are cores, for a browser is waited for most of the time. Kernels are
+# compiled before the workers start, who would all do it. A file stays with one worker,
 # so that what its tests share is made once; tests/conftest.py says which comes first.
 suite: setup
 	OMP_NUM_THREADS=1 "$(BIN)/python" -m micrec_core compile

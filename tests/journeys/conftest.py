@@ -61,9 +61,9 @@ def regular(browser: "Browser") -> "Iterator[BrowserContext]":
     context.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def reader(regular: "BrowserContext") -> "Iterator[Page]":
-    """The regular visitor's tab for page after page."""
+    """The regular visitor's tab for page after page; while it is there, so are compiled scripts."""
     tab = regular.new_page()
     yield tab
     tab.close()
@@ -80,15 +80,28 @@ Visit = Callable[..., "Page"]
 
 
 @pytest.fixture
-def visit(browser: "Browser", request: pytest.FixtureRequest) -> Iterator[Visit]:
-    """Return a function that opens an empty tab of a new visitor, who asks no other computer.
+def visit(
+    browser: "Browser",
+    regular: "BrowserContext",
+    reader: "Page",
+    request: pytest.FixtureRequest,
+) -> Iterator[Visit]:
+    """Return a function that opens an empty tab, of the regular visitor or of a new one.
 
-    The last look of each tab is kept in the folder that ``MICREC_JOURNEY_PICTURES`` names.
+    Neither asks another computer. The last look of each tab is kept in the folder that
+    ``MICREC_JOURNEY_PICTURES`` names.
     """
     tabs: list[Page] = []
 
-    def opened(scheme: str = "light", width: int = 1400, height: int = 1000) -> "Page":
-        tabs.append(new_tab(browser, scheme, width, height))
+    def opened(
+        scheme: str = "light", width: int = 1400, height: int = 1000, new: bool = False
+    ) -> "Page":
+        if new:
+            tabs.append(new_tab(browser, scheme, width, height))
+        else:
+            tabs.append(regular.new_page())
+            tabs[-1].set_viewport_size({"width": width, "height": height})
+            tabs[-1].emulate_media(color_scheme=scheme)
         return tabs[-1]
 
     yield opened
@@ -97,14 +110,15 @@ def visit(browser: "Browser", request: pytest.FixtureRequest) -> Iterator[Visit]
     for number, tab in enumerate(tabs):
         if folder:
             tab.screenshot(path=Path(folder) / f"{name}-{number}.png")
-        tab.context.close()
+        (tab if tab.context is regular else tab.context).close()
         at_home(tab.context)
 
 
 @pytest.fixture
-def tab(regular: "BrowserContext") -> "Iterator[Page]":
-    """Return an empty tab of the regular visitor."""
-    page = regular.new_page()
-    yield page
-    page.close()
+def tab(regular: "BrowserContext", reader: "Page") -> "Iterator[Page]":
+    """Return the regular visitor's tab, empty."""
+    reader.goto("about:blank")
+    reader.set_viewport_size({"width": 1400, "height": 1000})
+    reader.emulate_media(color_scheme="light", reduced_motion="no-preference")
+    yield reader
     at_home(regular)

@@ -14,9 +14,29 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 
-def open_from_menu(tab: "Page", server: Server, url_path: str) -> None:
+def open_first(tab: "Page", server: Server, url_path: str) -> None:
     """Open a page by its address and hold it against what every page must show."""
     open_page(tab, server, url_path)
+    in_menu(tab, url_path)
+
+
+def open_all(tab: "Page", server: Server) -> None:
+    """Open the first page by its address and all others by the menu.
+
+    By their addresses ``tests/pages/test_smoke.py`` opens them without a browser.
+    """
+    first, *others = PAGES
+    open_first(tab, server, first)
+    for url_path in others:
+        tab.get_by_test_id("stSidebarNavLink").filter(has_text=PAGES[url_path]).click()
+        tab.locator('[data-testid="stMain"] h1', has_text=PAGES[url_path]).wait_for()
+        settled(tab)
+        sound(tab, server)
+        in_menu(tab, url_path)
+
+
+def in_menu(tab: "Page", url_path: str) -> None:
+    """The menu has all pages, and this one for the current one."""
     current = tab.locator('[data-testid="stSidebarNavLink"][aria-current="page"]')
     assert PAGES[url_path] in current.inner_text()
     assert tab.locator('[data-testid="stSidebarNavLink"]').count() == len(PAGES)
@@ -28,17 +48,10 @@ def port() -> int:
     return free_port()
 
 
-@pytest.fixture
-def tab(reader: "Page") -> "Page":
-    """A tab that is at no page: one that is open would ask a new server first."""
-    reader.goto("about:blank")
-    return reader
-
-
 @pytest.mark.parametrize("url_path", PAGES)
 def test_deep_link_first(serve: Serve, tab: "Page", port: int, url_path: str) -> None:
     server = serve(port=port)
-    open_from_menu(tab, server, url_path)
+    open_first(tab, server, url_path)
     if any(BUNDLED.glob("*/run.json")):
         assert tab.get_by_test_id("stSidebar").get_by_text("Run", exact=True).count() >= 1
         assert tab.get_by_text("No run yet").count() == 0
@@ -49,8 +62,7 @@ def test_pages_without_any_run(serve: Serve, tab: "Page", port: int, tmp_path: P
     empty = tmp_path / "nothing"
     empty.mkdir()
     server = serve(port=port, MICREC_BUNDLED=str(empty))
-    for url_path in PAGES:
-        open_from_menu(tab, server, url_path)
+    open_all(tab, server)
 
 
 @pytest.mark.slow
@@ -61,8 +73,7 @@ def test_pages_with_only_damaged_runs(serve: Serve, tab: "Page", port: int, tmp_
     empty = tmp_path / "nothing"
     empty.mkdir()
     server = serve(runs, port=port, MICREC_BUNDLED=str(empty))
-    for url_path in PAGES:
-        open_from_menu(tab, server, url_path)
+    open_all(tab, server)
 
 
 def test_a_run_named_by_a_path_opens_nothing_outside(

@@ -86,3 +86,13 @@ def test_nonsense_in_the_address_changes_nothing_and_who_is_unknown_is_said(
     for name in said:
         assert name in alerts.first.inner_text()
     sound(tab, served)
+
+
+def test_another_computer_is_not_reached_and_that_it_was_asked_is_seen(visit: Visit) -> None:
+    """What every journey ends with (``at_home``) can fail."""
+    tab, elsewhere = visit(new=True), "http://192.0.2.1/"
+    tab.goto("about:blank")
+    ask = "to => fetch(to, { mode: 'no-cors' }).then(() => 'reached', () => 'failed')"
+    assert tab.evaluate(ask, elsewhere) == "failed"
+    assert tab.context.tried == [elsewhere]
+    tab.context.tried.clear()

@@ -63,13 +63,26 @@ LEVELS = """() => [...document.querySelectorAll('[data-testid="stMain"] :is(h1,h
   .map(h => Number(h.tagName[1]))"""
 
 
-def opened(
-    tab: "Page", served: Server, page: str, width: int, height: int, scheme: str = "light"
-) -> None:
-    """Open a page in a window of this size and wait until it stands still."""
+@pytest.fixture(scope="module", params=PAGES)
+def page(request: pytest.FixtureRequest, served: Server, reader: "Page") -> str:
+    """A page that is open, to be looked at in one way after the other."""
+    url_path = str(request.param)
+    reader.emulate_media(color_scheme="light", reduced_motion="no-preference")
+    reader.set_viewport_size({"width": 1280, "height": 900})
+    open_page(reader, served, url_path)
+    return url_path
+
+
+def seen(tab: "Page", width: int, height: int, scheme: str = "light") -> None:
+    """Have the open page in a window of this size and wait until it stands still."""
     tab.set_viewport_size({"width": width, "height": height})
     tab.emulate_media(color_scheme=scheme)
-    open_page(tab, served, page, "?tour=1" if page == "overview" and width < 400 else "")
+    tab.wait_for_function(
+        "colour => getComputedStyle(document.querySelector('[data-testid=\"stApp\"]'))"
+        ".backgroundColor === colour",
+        arg=BACKGROUNDS[scheme],
+    )
+    tab.wait_for_timeout(300)  # after which the server draws the charts anew
     drawn(tab)
 
 
@@ -88,14 +101,9 @@ def grave(tab: "Page") -> list[tuple[str, str]]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("page", PAGES)
 def test_page(served: Server, reader: "Page", page: str, scheme: str) -> None:
     tab = reader
-    opened(tab, served, page, 1280, 900, scheme)
-    colour = tab.evaluate(
-        "() => getComputedStyle(document.querySelector('[data-testid=\"stApp\"]')).backgroundColor"
-    )
-    assert colour == BACKGROUNDS[scheme]
+    seen(tab, 1280, 900, scheme)
     assert tab.evaluate(OVERLAPS) == []
     assert tab.evaluate(SILENT) == []
     assert tab.evaluate(SILENT_CHARTS) == 0
@@ -111,9 +119,8 @@ def test_page(served: Server, reader: "Page", page: str, scheme: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", PAGES)
-def test_page_on_a_tablet(served: Server, reader: "Page", page: str) -> None:
-    opened(reader, served, page, 820, 1180)
+def test_page_on_a_tablet(reader: "Page", page: str) -> None:
+    seen(reader, 820, 1180)
     assert reader.evaluate(OVERLAPS) == []
     assert reader.evaluate(WIDE) <= 0
 
@@ -140,9 +147,12 @@ HEADER = """() => document.querySelector('[data-testid="stHeader"]').getBounding
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", PAGES)
 def test_page_on_a_phone(served: Server, reader: "Page", page: str) -> None:
-    opened(reader, served, page, 390, 844)
+    """Opened there, where the menu is folded from the first."""
+    reader.emulate_media(color_scheme="light")
+    reader.set_viewport_size({"width": 390, "height": 844})
+    open_page(reader, served, page, "?tour=1" if page == "overview" else "")
+    drawn(reader)
     assert reader.evaluate(WIDE) <= 0
     assert reader.evaluate(CUT) == []
     assert reader.evaluate(CUT_WORDS) == []

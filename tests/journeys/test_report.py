@@ -25,7 +25,7 @@ def test_downloaded_and_opened_without_a_network(
     assert download.value.suggested_filename.endswith(".html")
     sound(tab, served)
 
-    reader = visit()
+    reader = visit(new=True)
     asked: list[str] = []
     errors: list[str] = []
 

@@ -70,7 +70,7 @@ def at_work(group: int) -> bool:
 
 def test_start_reload_cancel_start_finish_use(serve: Serve, visit: Visit) -> None:
     server = serve()
-    tab = visit()
+    tab = visit(new=True)
     open_page(tab, server, "retrain")
     start(tab)
     tab.get_by_text(re.compile(r"Epoch \d+ of")).wait_for(timeout=FOREVER)
@@ -108,7 +108,7 @@ def others_watch(visit: Visit, tab: "Page", server: Server) -> None:
     second.get_by_role("button", name="Cancel").wait_for()
     second.close()
 
-    stranger = visit()
+    stranger = visit(new=True)
     stranger.goto(f"{server.url}/retrain")
     stranger.get_by_text("by another visitor").wait_for()
     stranger.get_by_role("button", name="Start training").wait_for()
@@ -118,7 +118,7 @@ def others_watch(visit: Visit, tab: "Page", server: Server) -> None:
 
 def test_a_training_outlives_the_app(serve: Serve, visit: Visit) -> None:
     server = serve()
-    tab = visit()
+    tab = visit(new=True)
     open_page(tab, server, "retrain")
     start(tab)
     server.stop()
