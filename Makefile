@@ -11,7 +11,7 @@ BIN     := $(VENV)/bin
 STAMP   := $(VENV)/.micrec-requirements
 
 .DEFAULT_GOAL := help
-.PHONY: help setup maps constraints browser app test suite test-fast check style types docs format sample-run sbom screenshots timings fuzz faults load load-api
+.PHONY: help setup maps constraints browser app test scale suite test-fast check style types docs format sample-run sbom screenshots timings fuzz faults load load-api
 
 help:
 	@echo "make app [PORT=8501]   install what is needed, start the app at http://localhost:8501"
@@ -95,8 +95,14 @@ docs: setup
 	NO_MKDOCS_2_WARNING=1 "$(BIN)/python" -m mkdocs build --strict
 
 # Types beside the tests, which wait for pages now and then. A test looks at the imports.
-test: style browser maps
+test: style browser maps scale
 	@$(MAKE) --no-print-directory -j 2 types suite
+
+# The engine for more than one machine: 240 MB that the app does without. Its tests skip without it.
+scale: setup
+	@"$(BIN)/python" -c 'import ray' 2>/dev/null || "$(BIN)/python" -m pip install --disable-pip-version-check \
+	  --progress-bar off -q --no-compile "ray>=2.50" -c constraints.txt \
+	  || echo "Ray could not be installed: its tests will be skipped." >&2
 
 # One worker more than there are cores, for a browser is waited for most of the time. Kernels are
 # compiled before the workers start, who would all do it. A file stays with one worker,

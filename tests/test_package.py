@@ -19,7 +19,6 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 HEADINGS = {
     "the app": PROJECT["optional-dependencies"]["app"],
     "the API": PROJECT["optional-dependencies"]["api"],
-    "more than one machine": PROJECT["optional-dependencies"]["scale"],
     "searching for settings": PROJECT["optional-dependencies"]["tune"],
     "texts written by a model": PROJECT["optional-dependencies"]["enrich"],
     "model, features, evaluation": PROJECT["dependencies"],
