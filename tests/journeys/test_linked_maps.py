@@ -74,7 +74,7 @@ def test_people_are_linked_found_opened_and_played(served: Server, visit: Visit)
     settled(tab)
     assert len(tab.evaluate(LIT)[2]) == len(people), "what comes back must not change it"
 
-    shared = visit()
+    shared = visit(new=True)
     shared.goto(tab.url)
     ready(shared)
     shared.wait_for_function(f"() => ({LIT})()[2].length === {len(people)}")
