@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from micrec_core.ui import components
+from micrec_core.ui.address import MOST
 from tests.journeys.app import Server, open_page, settled, sound
 from tests.journeys.conftest import Visit
 
@@ -65,10 +66,11 @@ def test_people_are_linked_found_opened_and_played(served: Server, visit: Visit)
     tab.wait_for_timeout(300)
     assert tab.evaluate(RUNS) == 0, "hovering must not run the page"
 
-    lasso(tab, 1, 0)
+    lasso(tab, 1, 0, 12)
     tab.wait_for_function(f"() => ({LIT})()[2].length > 1")
     settled(tab)
     left, right, people = tab.evaluate(LIT)
+    assert len(people) <= MOST, "more are in no address"
     assert left == right and len(left) == 2 * len(people), "each person's two marks in both maps"
     tab.get_by_text(f" {len(people)} selected.").wait_for()
     settled(tab)
