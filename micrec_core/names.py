@@ -110,7 +110,7 @@ WEIGHTS = "weights.parquet"
 # What was tried before the settings of a run were found.
 TUNING = "metrics/tuning.parquet"
 # Of the catalogue, where the item table has further columns: what they say (data.further_columns).
-ATTRIBUTES_COLUMN = "attributes"
+FURTHER_COLUMNS = "further_columns"
 # Of the catalogue, where a model wrote texts of items: what, and which model on which day.
 GENERATED_COLUMNS = ("description_generated", "generated_by")
 SNAPSHOT_USERS = "snapshots/users.parquet"

@@ -54,7 +54,7 @@ def reasons(items: pd.DataFrame) -> go.Figure:
         hovertemplate="%{y}<br>score %{x:.3f}<extra></extra>",
     )
     figure.update_yaxes(autorange="reversed")
-    figure.update_xaxes(title_text="Contribution to the score")
+    figure.update_xaxes(title_text="Adds to the score")
     return theme.legend_below(figure).update_layout(
         barmode="relative", height=rows_height(len(items), each=28, extra=120)
     )
@@ -92,7 +92,7 @@ def paths(table: pd.DataFrame) -> go.Figure:
             f"<extra>{theme.source_label(str(source))}</extra>",
         )
     figure.update_yaxes(autorange="reversed", categoryorder="array", categoryarray=order)
-    figure.update_xaxes(title_text="Contribution to the score")
+    figure.update_xaxes(title_text="Adds to the score")
     lines = max((path.count("<br>") + 1 for path in order), default=1)
     return theme.legend_below(figure).update_layout(
         barmode="relative", height=rows_height(len(order), each=max(38, 15 * lines + 8), extra=140)
@@ -139,7 +139,7 @@ def contributor_bars(table: pd.DataFrame) -> go.Figure:
         )
     order = list(dict.fromkeys(rows))
     figure.update_yaxes(autorange="reversed", categoryorder="array", categoryarray=order)
-    figure.update_xaxes(title_text="Contribution to the score")
+    figure.update_xaxes(title_text="Adds to the score")
     return theme.legend_below(figure).update_layout(
         barmode="relative", height=rows_height(len(order), each=28, extra=140)
     )

@@ -18,7 +18,7 @@ from micrec_core.evaluation.parallel import n_cores
 from micrec_core.modalities.dataset import DatasetFeatures
 from micrec_core.modalities.image import item_images
 from micrec_core.modalities.registry import USUAL, in_order
-from micrec_core.names import ATTRIBUTES_COLUMN
+from micrec_core.names import FURTHER_COLUMNS
 from micrec_core.training.prepare import Prepared
 
 # Pixels of the longer side of a stored picture; how large it is shown: ui/cards.py.
@@ -76,7 +76,7 @@ def _attributes(dataset: Dataset, d: int) -> dict[str, np.ndarray]:
         return {}
     own = said[d]
     none = np.full(dataset.domains[d].n_items, "")
-    return {ATTRIBUTES_COLUMN: none if own is None else own.astype(str)}
+    return {FURTHER_COLUMNS: none if own is None else own.astype(str)}
 
 
 def thumbnails(files: list[Path | None], progress: Progress) -> list[bytes | None]:

@@ -34,7 +34,7 @@ from micrec_core.method.profiles import Links
 from micrec_core.modalities.dataset import encode_more
 from micrec_core.modalities.encoders import load_encoder
 from micrec_core.modalities.image import item_images
-from micrec_core.names import ATTRIBUTES_COLUMN, CATALOGUE, GENERATED_COLUMNS
+from micrec_core.names import FURTHER_COLUMNS, CATALOGUE, GENERATED_COLUMNS
 from micrec_core.running.catalogue import thumbnails
 from micrec_core.running.drift import advice, drift
 from micrec_core.running.ending import marked_at_its_end
@@ -278,9 +278,9 @@ def _catalogue(run: Run, grown: Bundle, new: Dataset, progress: Progress) -> pd.
         rows = slice(len(here), len(part.item_ids))
         flags: dict[str, Any] = {c: False for c in known.columns if c.startswith("has_")}
         flags |= {c: "" for c in GENERATED_COLUMNS if c in known.columns}
-        if ATTRIBUTES_COLUMN in known.columns:
+        if FURTHER_COLUMNS in known.columns:
             said = domain.attributes
-            flags[ATTRIBUTES_COLUMN] = "" if said is None else said.astype(str)
+            flags[FURTHER_COLUMNS] = "" if said is None else said.astype(str)
         flags |= {f"has_{m}": x.features.present[rows] for m, x in part.modalities.items()}
         more = pd.DataFrame(
             {

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from micrec_core.names import ATTRIBUTES_COLUMN, GENERATED_COLUMNS
+from micrec_core.names import FURTHER_COLUMNS, GENERATED_COLUMNS
 
 # What a table may hold, once it is unpacked.
 _MOST_BYTES = 4 * 2**30
@@ -30,7 +30,7 @@ TEXT = {
     *("model", "variant", "protocol", "domain", "cohort", "metric", "bin", "method"),
     *("a", "b", "item_id", "user_id", "id", "title", "description", "entity", "side"),
     *GENERATED_COLUMNS,
-    ATTRIBUTES_COLUMN,
+    FURTHER_COLUMNS,
 }
 COUNTS = {
     *("seed", "n", "k", "n_items", "n_positives", "degree", "hits", "epoch", "row"),

@@ -14,7 +14,7 @@ import pandas as pd
 import streamlit as st
 
 from micrec_core.data.further_columns import levels, number, parse
-from micrec_core.names import ATTRIBUTES_COLUMN
+from micrec_core.names import FURTHER_COLUMNS
 from micrec_core.ui.library import Opened, catalogue
 from micrec_core.ui.once import once
 
@@ -45,11 +45,11 @@ class Column:
 
 def columns_of(items: pd.DataFrame) -> dict[str, Column]:
     """The columns of a domain's items, by name; none where the run keeps none."""
-    if ATTRIBUTES_COLUMN not in items:
+    if FURTHER_COLUMNS not in items:
         return {}
     values: dict[str, dict[int, frozenset[str]]] = {}
     amounts: dict[str, dict[int, float]] = {}
-    for place, text in enumerate(items[ATTRIBUTES_COLUMN].fillna("").astype(str)):
+    for place, text in enumerate(items[FURTHER_COLUMNS].fillna("").astype(str)):
         for column, kind, value in parse(text):
             if kind == "number":
                 if (amount := number(value)) is not None:

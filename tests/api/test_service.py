@@ -41,9 +41,9 @@ def encoded(data: bytes) -> str:
 
 
 PEOPLE: dict[str, dict[str, Any]] = {
-    "known": {"user": "u0000"},
+    "known": {"user": "u0005"},
     "made up": {"likes": LIKES},
-    "known with more": {"user": "u0000", "likes": LIKES},
+    "known with more": {"user": "u0005", "likes": LIKES},
     "by text": {"text": "a charcoal pot"},
     "by picture": {"image": encoded(picture())},
     "nobody": {},
@@ -70,7 +70,7 @@ def test_lists_are_those_of_the_library(
 
 
 def test_reasons_and_the_rest_add_up(client: TestClient) -> None:
-    asked = {"domain": "food", "item": "food-0044", "user": "u0000", "most": 3}
+    asked = {"domain": "food", "item": "food-0044", "user": "u0005", "most": 3}
     found = client.post("/runs/sample/explain", json=asked).json()
     assert len(found["reasons"]) == 3
     told = sum(reason["contribution"] for reason in found["reasons"])
@@ -81,9 +81,9 @@ def test_reasons_and_the_rest_add_up(client: TestClient) -> None:
 def test_a_new_item_is_placed_as_the_library_places_it(
     client: TestClient, recommender: Recommender
 ) -> None:
-    asked = {"domain": "food", "text": "Moroccan spice blend", "users": ["u0000"], "k": 4}
+    asked = {"domain": "food", "text": "Moroccan spice blend", "users": ["u0005"], "k": 4}
     found = client.post("/runs/sample/new-items", json=asked | {"person": {"likes": LIKES}}).json()
-    item = recommender.new_item("food", text="Moroccan spice blend", users=["u0000"])
+    item = recommender.new_item("food", text="Moroccan spice blend", users=["u0005"])
     rank, score, of = recommender.rank(recommender.user(likes=LIKES), "food", item)
     assert found["place"] == {"rank": rank, "score": pytest.approx(score), "of": of}
     wanted = recommender.similar("food", item, 4)["item_id"].tolist()
@@ -91,7 +91,7 @@ def test_a_new_item_is_placed_as_the_library_places_it(
 
 
 def test_a_batch_says_who_could_not_be_served(client: TestClient) -> None:
-    asked = {"domain": "food", "k": 2, "people": [{"user": "u0000"}, {"user": "nobody here"}]}
+    asked = {"domain": "food", "k": 2, "people": [{"user": "u0005"}, {"user": "nobody here"}]}
     first, second = client.post("/runs/sample/batch", json=asked).json()["answers"]
     assert len(first["items"]) == 2
     assert "there is no user 'nobody here'" in second["detail"]
@@ -155,7 +155,7 @@ def test_a_body_is_not_read_beyond_its_limit(limited: Limited) -> None:
 
 def test_keys(limited: Limited, monkeypatch: pytest.MonkeyPatch) -> None:
     client = limited(limits_of({KEYS: f"other-key-of-some, {KEY}", ADMIN_KEYS: ADMIN}))
-    asked = {"domain": "food", "user": "u0000"}
+    asked = {"domain": "food", "user": "u0005"}
 
     def status(authorization: str | None, path: str = "/runs/sample/recommend") -> int:
         headers = {} if authorization is None else {"Authorization": authorization}
@@ -183,7 +183,7 @@ def test_the_rate_is_held_and_a_batch_counts_in_full(
     statuses = [client.get("/runs").status_code for _ in range(6)]
     assert statuses == [200] * 4 + [429] * 2
     now += 1.0
-    asked = {"domain": "food", "k": 1, "people": [{"user": "u0000"}] * 5}
+    asked = {"domain": "food", "k": 1, "people": [{"user": "u0005"}] * 5}
     assert client.post("/runs/sample/batch", json=asked).status_code == 200
     refused = client.get("/runs")
     assert refused.status_code == 429 and int(refused.headers["Retry-After"]) >= 2
@@ -256,7 +256,7 @@ def test_a_swap_lets_no_request_fail(two: Path) -> None:
 
     def ask() -> None:
         while not stop.is_set():
-            asked = {"domain": "food", "user": "u0000", "k": 3}
+            asked = {"domain": "food", "user": "u0005", "k": 3}
             statuses.append(client.post("/runs/shop/recommend", json=asked).status_code)
 
     thread = threading.Thread(target=ask)

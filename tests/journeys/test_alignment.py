@@ -45,7 +45,7 @@ MARK = """() => {
 }"""
 
 
-def lasso(tab: "Page", radius: float = 24) -> None:
+def lasso(tab: "Page", radius: float = 10) -> None:
     """Draw a circle around one mark of the map on the left."""
     widget(tab, "al_map").scroll_into_view_if_needed()
     tab.wait_for_function(

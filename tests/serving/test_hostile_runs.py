@@ -75,7 +75,7 @@ CASES: list[tuple[str, Change, str]] = [
     ("0.train.indices", lambda a: a[::-1].copy(), "not in order"),
     ("1.text.user_space.width", put(2**40, 0), "no number in its range"),
     ("0.text.sparse.width", put(2**40, 0), "too many columns"),
-    ("links.0-1.target", put(504), "no number in its range"),
+    ("links.0-1.target", put(1694), "no number in its range"),
     ("links.1-0.source", lambda a: a[:-1], "fits nothing else"),
     ("0.users", put(np.nan), "no number in its range"),
     ("0.item_layers", put(-np.inf), "no number in its range"),
