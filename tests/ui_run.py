@@ -79,7 +79,7 @@ def write_run(
         "catalogue.parquet": catalogue(rng, pictures, modalities),
     }
     if columns:
-        frames["catalogue.parquet"]["attributes"] = [
+        frames["catalogue.parquet"]["further_columns"] = [
             f"shelf:path=Shop > {'Tea' if i % 2 else 'Coffee'}\nin_stock:category="
             f"{'yes' if i % 3 else 'no'}\nprice:number={i % 7}"
             for i in frames["catalogue.parquet"]["row"]

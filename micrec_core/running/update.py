@@ -34,7 +34,7 @@ from micrec_core.method.profiles import Links
 from micrec_core.modalities.dataset import encode_more
 from micrec_core.modalities.encoders import load_encoder
 from micrec_core.modalities.image import item_images
-from micrec_core.names import FURTHER_COLUMNS, CATALOGUE, GENERATED_COLUMNS
+from micrec_core.names import CATALOGUE, FURTHER_COLUMNS, GENERATED_COLUMNS
 from micrec_core.running.catalogue import thumbnails
 from micrec_core.running.drift import advice, drift
 from micrec_core.running.ending import marked_at_its_end

@@ -13,7 +13,7 @@ from scipy.sparse import csr_matrix
 
 from micrec_core.data.further_columns import levels, parse
 from micrec_core.evaluation.set_apart import mean_differences, terms_of, word_shares, words_in
-from micrec_core.names import FURTHER_COLUMNS, CATALOGUE
+from micrec_core.names import CATALOGUE, FURTHER_COLUMNS
 from micrec_core.ui import library, serve
 from micrec_core.ui.library import Opened
 from micrec_core.ui.widgets import show_table, table_and_csv

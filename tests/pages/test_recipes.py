@@ -140,7 +140,7 @@ def test_a_recipe_leads_to_a_page(command, monkeypatch, tmp_path) -> None:
     assert sorted(items["title"]) == titles(command)
     assert ("generated_by" in items) == ("both" in more)
     said = [] if domain.attributes is None else domain.attributes.tolist()
-    assert [*items.get("attributes", [])] == (said if any(said) else [])
+    assert [*items.get("further_columns", [])] == (said if any(said) else [])
     if "both" in more:
         marked = items.set_index("item_id").loc[domain.item_ids[0]]
         assert marked["description"] == "Green tea" and marked["generated_by"] == "m, 2026-11-29"
