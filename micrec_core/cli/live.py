@@ -71,7 +71,8 @@ def serve(
     from micrec_core.api.service import make_service
 
     service = make_service(Shelf(places_of(runs)), limits)
-    # A request is one thread's work; threads of BLAS would only wait for each other.
+    # A request is one thread's work; threads of BLAS would only wait for each other. This holds for
+    # all threads at once, which ``one_blas_thread`` would have wait for each other.
     with threadpool_limits(1, user_api="blas"):
         uvicorn.run(service, **options)
 

@@ -97,6 +97,11 @@ def parse(text: str) -> list[tuple[str, str, str]]:
     return out
 
 
+def values_of(kind: str, value: str) -> list[str]:
+    """What a value of a column that holds no amounts says: of a path each of its levels."""
+    return levels(value) if kind == "path" else [value]
+
+
 def number(text: str) -> float | None:
     """An amount, with or without a currency's sign; None where it is none."""
     if not _AMOUNT.fullmatch(text.strip()):

@@ -6,7 +6,6 @@ table's intervals hold together: their level is corrected for how many there are
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 import numpy as np
@@ -21,21 +20,10 @@ COLUMNS = ["what", "here", "rest", "difference", "low", "high", "n"]
 Mask = NDArray[np.bool_]
 # Words that hardly anybody has tell nothing, and few of very many can be told apart from chance.
 _LEAST, _MOST = 3, 400
-_WORD = re.compile(r"[^\W\d_]{3,}")
-
-
-def words_of(texts: Iterable[str]) -> tuple[list[str], csr_matrix]:
-    """The commonest words of some texts, and which text has which: binary CSR [texts, words]."""
-    return terms_of(map(words_in, texts))
-
-
-def words_in(text: str) -> set[str]:
-    """The words of a text, in small letters."""
-    return set(_WORD.findall(str(text).lower()))
 
 
 def terms_of(rows_have: Iterable[set[str]]) -> tuple[list[str], csr_matrix]:
-    """As ``words_of``, of whatever terms each row has."""
+    """The commonest terms of some rows, and which row has which: binary CSR [rows, terms]."""
     found = list(rows_have)
     count: dict[str, int] = {}
     for word in (w for words in found for w in words):

@@ -6,7 +6,6 @@ y, group.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
@@ -15,11 +14,11 @@ import plotly.graph_objects as go
 
 from micrec_core.figures import theme
 from micrec_core.figures.placing import cloud, colour_bar, contours, in_turn, ring
+from micrec_core.titles import words_in
 
 COLOUR_BY = {"domain": "Domain", "degree": "Interactions"}
 # More marks than these say no more and take a browser seconds.
 MOST = 5_000
-_WORD = re.compile(r"[^\W\d_]{3,}")
 # Titles of a group that must have a word before it is named by it.
 _HELD = 3
 # Shares of the map that a name takes.
@@ -40,7 +39,7 @@ def names(items: pd.DataFrame) -> pd.DataFrame:
     Largest groups first, and no word twice: what two groups share tells neither apart. A group in
     which no word is held by three titles has no name, nor has one whose name would lie on another.
     """
-    words = items["title"].fillna("").map(lambda t: set(_WORD.findall(str(t).lower())))
+    words = items["title"].fillna("").map(words_in)
     long = pd.DataFrame({"group": items["group"], "word": words.map(sorted)}).explode("word")
     held = long.dropna().groupby(["group", "word"]).size().unstack("group", fill_value=0)
     sizes = items.groupby("group").size()

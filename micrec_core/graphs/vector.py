@@ -49,9 +49,7 @@ class Vector(NamedTuple):
             return Vector(at, values, n)
         met = self._met(matrix)
         if met is None:
-            dense = self._dense_product(matrix)
-            at = np.flatnonzero(dense)
-            return Vector(at, dense[at], n)
+            return Vector.where(self._dense_product(matrix))
         return _added_up(*met, n)
 
     def onto(self, matrix: csr_matrix, out: NDArray[np.float64]) -> None:
@@ -95,6 +93,4 @@ def _added_up(at: NDArray[np.integer], values: NDArray[np.float64], n: int) -> V
     if n > WIDE * len(at):
         places, which = np.unique(at, return_inverse=True)
         return Vector(places, np.asarray(np.bincount(which, values, len(places)), np.float64), n)
-    total = np.asarray(np.bincount(at, values, n), np.float64)
-    places = np.flatnonzero(total)
-    return Vector(places, total[places], n)
+    return Vector.where(np.asarray(np.bincount(at, values, n), np.float64))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from micrec_core.features import CANCELLED, FeatureMatrix
-from micrec_core.graphs.neighbours import Neighbours, strongest
+from micrec_core.graphs.neighbours import Neighbours, normalise_rows, strongest
 
 OTHER_DOMAIN = 0.5
 # What the gate looks at: the statistics of users or items in a modality, and their degree.
@@ -56,10 +56,7 @@ class Profiles:
 
     def content(self) -> NDArray[np.float32]:
         """float32 [n, dim], rows L2-normalised, zero where the user has nothing."""
-        lengths = np.linalg.norm(self.dense, axis=1, keepdims=True)
-        out: NDArray[np.float32] = np.zeros_like(self.dense)
-        np.divide(self.dense, lengths, out=out, where=lengths > CANCELLED)
-        return out
+        return normalise_rows(self.dense, CANCELLED)
 
     def scale(self) -> NDArray[np.float32]:
         """float32 [n], what ``content`` scales the sums by."""

@@ -149,11 +149,14 @@ def told(
 
 def _encoded(encoder: Encoder, inputs: Sequence[Any]) -> tuple[FeatureMatrix, dict[int, str]]:
     """Features, and why which positions could not be read."""
+    return noted(lambda tell: encoder.encode(inputs, on_unreadable=tell))
+
+
+def noted(work: Callable[[OnUnreadable], Part]) -> tuple[Part, dict[int, str]]:
+    """What is made by somebody who tells what could not be read, and why which positions."""
     bad: dict[int, str] = {}
-    found = encoder.encode(
-        inputs, on_unreadable=lambda row, error: bad.__setitem__(row, str(error))
-    )
-    return found, bad
+    made = work(lambda row, error: bad.__setitem__(row, str(error)))
+    return made, bad
 
 
 def _again(kind: type[Encoder], state: State) -> Encoder:

@@ -24,7 +24,7 @@ from micrec_core.data.picture_files import ImageInput
 from micrec_core.engines import HERE, Engine
 from micrec_core.errors import DataError
 from micrec_core.features import FeatureMatrix, l2_normalise
-from micrec_core.modalities.base import Encoder, OnUnreadable, State, shards_of, told
+from micrec_core.modalities.base import Encoder, OnUnreadable, State, noted, shards_of, told
 from micrec_core.modalities.images import load_images
 
 SIDE = 64
@@ -172,9 +172,7 @@ def _described(
     common: None, inputs: Sequence[ImageInput | None]
 ) -> tuple[tuple[Floats, NDArray[np.bool_]], dict[int, str]]:
     """As ``_describe_all``, and why which positions could not be read."""
-    bad: dict[int, str] = {}
-    found = _describe_all(inputs, lambda row, error: bad.__setitem__(row, str(error)))
-    return found, bad
+    return noted(lambda tell: _describe_all(inputs, tell))
 
 
 def _small(image: Image.Image) -> NDArray[np.uint8]:

@@ -19,7 +19,7 @@ from micrec_core.data.types import Dataset
 from micrec_core.engines import HERE, Engine
 from micrec_core.errors import ConfigError, DataError
 from micrec_core.features import FeatureMatrix, centre
-from micrec_core.modalities.base import Encoder
+from micrec_core.modalities.base import Encoder, noted
 from micrec_core.modalities.cache import FeatureCache
 from micrec_core.modalities.encoders import load_encoder, make_encoder
 from micrec_core.modalities.hashing import hash_bytes, hash_file
@@ -206,12 +206,8 @@ def _encode_modality(
         encoder, matrix, cached_bad = found
         bad |= cached_bad
     else:
-        fresh: dict[int, str] = {}
-        matrix = encoder.fit_encode(
-            inputs,
-            fit,
-            on_unreadable=lambda row, error: fresh.__setitem__(row, str(error)),
-            engine=engine,
+        matrix, fresh = noted(
+            lambda tell: encoder.fit_encode(inputs, fit, on_unreadable=tell, engine=engine)
         )
         if store is not None:
             _to_cache(store, key, encoder, matrix, fresh)

@@ -30,7 +30,7 @@ _CHUNK = 256
 def catalogue_frame(prepared: Prepared, progress: Progress) -> pd.DataFrame:
     """One row an item: domain, row, item_id, title, description, degree, thumbnail, has_*.
 
-    Where the item table has further columns, ``attributes``: what they say. Where texts that a
+    Where the item table has further columns, ``further_columns``: what they say. Where texts that a
     model wrote are used, ``description_generated`` and ``generated_by`` too.
     """
     pictures = thumbnails(item_images(prepared.dataset), progress)
@@ -47,7 +47,7 @@ def catalogue_frame(prepared: Prepared, progress: Progress) -> pd.DataFrame:
                     "item_id": domain.item_ids.astype(str),
                     "title": domain.titles.astype(str),
                     **_descriptions(prepared.dataset, d),
-                    **_attributes(prepared.dataset, d),
+                    **_further(prepared.dataset, d),
                     "degree": part.item_degree.astype(np.int32),
                     "thumbnail": pd.Series(pictures[start : start + domain.n_items], dtype=object),
                     **has,
@@ -69,7 +69,7 @@ def _descriptions(dataset: Dataset, d: int) -> dict[str, np.ndarray]:
     }
 
 
-def _attributes(dataset: Dataset, d: int) -> dict[str, np.ndarray]:
+def _further(dataset: Dataset, d: int) -> dict[str, np.ndarray]:
     """What further columns say of the items; nothing where no domain has any."""
     said = [domain.attributes for domain in dataset.domains]
     if all(own is None or not own.any() for own in said):

@@ -24,7 +24,7 @@ from micrec_core.data.schema import RELATIONS
 from micrec_core.data.write import TEXT, constant, table_writer
 from micrec_core.errors import ConfigError
 from micrec_core.sample.choices import Choices, make_choices
-from micrec_core.sample.makers import MAKER_NAMES, makers, prices, relations
+from micrec_core.sample.makers import made_by, prices, relations
 from micrec_core.sample.personas import make_personas
 from micrec_core.sample.pictures import draw_picture, encode_picture
 from micrec_core.sample.words import write_texts
@@ -193,8 +193,7 @@ def _write_items(
     names = ("item_id", "domain", "title", "description", "maker", "price", "image")
     with table_writer(root / "items", dict.fromkeys(names, TEXT), f".{format}") as add:
         for d, part in enumerate(world.domains):
-            made_by = [MAKER_NAMES[m] for m in makers(world, d)]
-            told = [part.item_ids(), *texts[d], made_by, prices(world, d), images[d]]
+            told = [part.item_ids(), *texts[d], made_by(world, d), prices(world, d), images[d]]
             ids, *rest = (pa.array(said, TEXT) for said in told)
             add([ids, constant(part.name, part.n_items), *rest])
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.cluster.vq import vq
 
 from micrec_core.sample.words import CATEGORIES
 from micrec_core.sample.world import MAKERS, QUALITY_DIM, World, stream
@@ -40,9 +41,15 @@ def maker_qualities(world: World) -> NDArray[np.float32]:
     return rng.standard_normal((len(MAKER_NAMES), QUALITY_DIM)).astype(np.float32)
 
 
-def makers(world: World, domain: int) -> NDArray[np.intp]:
-    """The maker of each item [n_items]: the nearest in quality."""
-    return _nearest(world.domains[domain].quality, maker_qualities(world))
+def makers(world: World, domain: int) -> NDArray[np.int32]:
+    """The maker of each item [n_items], of ``MAKER_NAMES``: the nearest in quality."""
+    nearest, _ = vq(world.domains[domain].quality, maker_qualities(world))
+    return np.asarray(nearest)
+
+
+def made_by(world: World, domain: int) -> list[str]:
+    """The name of each item's maker."""
+    return [MAKER_NAMES[maker] for maker in makers(world, domain)]
 
 
 def prices(world: World, domain: int) -> list[str]:
@@ -55,15 +62,9 @@ def relations(world: World) -> Iterator[tuple[list[str], str, list[str]]]:
     """Heads, relation and tails of all that is known, a kind of relation and domain at a time."""
     qualities = maker_qualities(world)
     for d, part in enumerate(world.domains):
-        yield part.item_ids(), MADE_BY, [MAKER_NAMES[m] for m in makers(world, d)]
+        yield part.item_ids(), MADE_BY, made_by(world, d)
         nouns = [kind.noun for kind in CATEGORIES[d]]
         yield part.item_ids(), IS_A, [nouns[c] for c in part.attributes["category"]]
         yield nouns, USED_FOR, list(OCCASIONS)
-    homes = _nearest(qualities, qualities[:: len(MAKER_NAMES) // len(VALLEYS)])
+    homes, _ = vq(qualities, qualities[:: len(MAKER_NAMES) // len(VALLEYS)])
     yield list(MAKER_NAMES), LIVES_IN, [VALLEYS[v] for v in homes]
-
-
-def _nearest(points: NDArray[np.float32], centres: NDArray[np.float32]) -> NDArray[np.intp]:
-    """The row of the nearest centre [n_centres, dim] of each point [n, dim]."""
-    # The point's own length is the same for every centre.
-    return np.argmax(2 * points @ centres.T - (centres**2).sum(axis=1), axis=1)

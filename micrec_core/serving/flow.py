@@ -58,8 +58,9 @@ def flow(user: Folded, item: Folded, sources: Sequence[str], memory: float | Non
     vectors = {name: np.zeros_like(vector) for name in STAGES}
     for block in user.blocks:
         name = _stage(block, user.degree)
-        vectors[name] += block.vectors.sum(axis=0)
-        value = float(block.vectors.sum(axis=0) @ vector)
+        brought = block.vectors.sum(axis=0)
+        vectors[name] += brought
+        value = float(brought @ vector)
         parts[name][block.source] = parts[name].get(block.source, 0.0) + value
         counts[name] = max(counts[name], len(block.rows))
     if memory is not None:

@@ -277,10 +277,7 @@ class Recommender:
         off = checked(self.bundle, d, without)
         folded = self._folded(user, d)
         memory = None if MEMORY in off else self._memory(user, folded)
-        scores = self._scores(folded, off)
-        if memory is not None:
-            scores = scores + memory
-        self._require_finite(scores)
+        scores = self._scores(folded, memory, off)
         scores[self._barred[d]] = -np.inf
         scores[user.items[d]] = -np.inf
         scores[[self._directory.item(d, i) for i in exclude]] = -np.inf
@@ -381,7 +378,17 @@ class Recommender:
         """What ``recommend`` can leave out in a domain."""
         return switches(self.bundle, self._directory.domain(domain))
 
-    def _scores(self, folded: Folded, off: Collection[str] = ()) -> NDArray[np.float32]:
+    def _scores(
+        self, folded: Folded, memory: Floats | None = None, off: Collection[str] = ()
+    ) -> NDArray[np.float32]:
+        """Of all items, by embeddings and what memory adds; RunError where one is no number."""
+        scores = self._by_embedding(folded, off)
+        if memory is not None:
+            scores = scores + memory
+        self._require_finite(scores)
+        return scores
+
+    def _by_embedding(self, folded: Folded, off: Collection[str]) -> NDArray[np.float32]:
         """float32 [n_items], equal for equal items; popularity where nothing is known."""
         part = self.bundle.domains[folded.domain]
         if folded.empty:
@@ -440,10 +447,7 @@ class Recommender:
         """
         d = self._directory.domain(domain)
         queries = self._content_queries(user, d)
-        scores = self._by_content(queries, d)
-        scores[user.items[d]] = -np.inf
-        rows = top_rows(scores, k)
-        return self._listed(d, rows).assign(score=scores[rows])
+        return self._best(self._by_content(queries, d), user, d, k)
 
     def _content_queries(self, user: User, d: int) -> dict[str, Query]:
         """What the user's text and pictures come to; RunError where there are none."""
@@ -500,10 +504,7 @@ class Recommender:
                 "one; add a like"
             )
         w = self._together(d)
-        scores = np.asarray(w.T @ w[:, liked].sum(axis=1)).ravel()
-        scores[liked] = -np.inf
-        rows = top_rows(scores, k)
-        return self._listed(d, rows).assign(score=scores[rows])
+        return self._best(np.asarray(w.T @ w[:, liked].sum(axis=1)).ravel(), user, d, k)
 
     def by_likes(self, model: str, user: User, domain: str, k: int = 10) -> pd.DataFrame:
         """The list of a model beside the run's (``serving.by_likes``): item_id, title, score.
@@ -523,6 +524,10 @@ class Recommender:
             )
         scores = beside.scores(d, known)
         scores[self.bundle.domains[d].item_degree == 0] = -np.inf
+        return self._best(scores, user, d, k)
+
+    def _best(self, scores: NDArray[np.floating], user: User, d: int, k: int) -> pd.DataFrame:
+        """The items of the highest scores that the user does not have: item_id, title, score."""
         scores[user.items[d]] = -np.inf
         rows = top_rows(scores, k)
         return self._listed(d, rows).assign(score=scores[rows])
@@ -733,10 +738,8 @@ class Recommender:
         """(place, score, of how many) of an item in the user's full list; likes left out."""
         d = self._directory.domain(domain)
         folded = self._folded(user, d)
-        memory, scores = self._memory(user, folded), self._scores(folded)
-        if memory is not None:
-            scores = scores + memory
-        self._require_finite(scores)
+        memory = self._memory(user, folded)
+        scores = self._scores(folded, memory)
         allowed = self._allowed[d].copy()
         allowed[user.items[d]] = False
         if isinstance(item, NewItem):

@@ -6,7 +6,6 @@ all that one person took in a domain.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -17,11 +16,11 @@ from micrec_core.graphs.neighbours import normalise_rows
 from micrec_core.method.arrays import Rows
 from micrec_core.serving.contents import Bundle, DomainPart
 from micrec_core.subset import some_of
+from micrec_core.titles import words_in
 
 # People grouped at most, items a domain, people who must have taken each, people common to two
 # domains from which on only they are grouped.
 _PEOPLE, _LIKES, _SUPPORT, _COMMON = 5_000, 3, 3, 60
-_WORD = re.compile(r"[^\W\d_]{3,}")
 
 
 @dataclass(frozen=True)
@@ -135,7 +134,7 @@ def _words(bundle: Bundle, group: Group, everyone: Group) -> list[str]:
         here = np.asarray(part.train[rows].sum(axis=0)).ravel() / len(rows)
         usual = np.asarray(part.train[all_rows].sum(axis=0)).ravel() / len(all_rows)
         for item in np.flatnonzero(usual).tolist():
-            for word in set(_WORD.findall(str(part.titles[item]).lower())):
+            for word in words_in(part.titles[item]):
                 score[word] = score.get(word, 0.0) + float(here[item] - usual[item])
     return sorted(score, key=lambda w: -score[w])
 

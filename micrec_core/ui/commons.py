@@ -11,9 +11,10 @@ import pandas as pd
 import streamlit as st
 from scipy.sparse import csr_matrix
 
-from micrec_core.data.further_columns import levels, parse
-from micrec_core.evaluation.set_apart import mean_differences, terms_of, word_shares, words_in
+from micrec_core.data.further_columns import parse, values_of
+from micrec_core.evaluation.set_apart import mean_differences, terms_of, word_shares
 from micrec_core.names import CATALOGUE, FURTHER_COLUMNS
+from micrec_core.titles import words_in
 from micrec_core.ui import library, serve
 from micrec_core.ui.library import Opened
 from micrec_core.ui.widgets import show_table, table_and_csv
@@ -44,7 +45,7 @@ def _terms(
             f"{column.replace('_', ' ')}: {value}"
             for column, kind, text in parse(said.get(str(item_id), ""))
             if kind != "number"
-            for value in (levels(text) if kind == "path" else [text])
+            for value in values_of(kind, text)
         }
         for item_id, title in zip(ids, titles, strict=True)
     ]

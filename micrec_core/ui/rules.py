@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from micrec_core.data.further_columns import levels, number, parse
+from micrec_core.data.further_columns import number, parse, values_of
 from micrec_core.names import FURTHER_COLUMNS
 from micrec_core.ui.library import Opened, catalogue
 from micrec_core.ui.once import once
@@ -55,7 +55,7 @@ def columns_of(items: pd.DataFrame) -> dict[str, Column]:
                 if (amount := number(value)) is not None:
                     amounts.setdefault(column, {})[place] = amount
                 continue
-            said = frozenset(levels(value) if kind == "path" else [value])
+            said = frozenset(values_of(kind, value))
             here = values.setdefault(column, {})
             here[place] = here.get(place, frozenset()) | said
     return {c: Column(values=v) for c, v in values.items()} | {

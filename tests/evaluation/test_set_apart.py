@@ -9,17 +9,18 @@ from scipy.sparse import csr_matrix
 from micrec_core.evaluation.set_apart import (
     mean_differences,
     share_difference,
+    terms_of,
     word_shares,
-    words_of,
 )
+from micrec_core.titles import words_in
 
 
 def test_words_are_of_three_letters_and_of_three_texts() -> None:
     texts = ["Thai tea", "thai TEA, Thai", "Tea of Siam", "tea 500 ml", "thai"]
-    names, has = words_of(texts)
+    names, has = terms_of(map(words_in, texts))
     assert names == ["tea", "thai"]
     assert has.toarray().tolist() == [[1, 1], [1, 1], [1, 0], [1, 0], [0, 1]]
-    assert words_of([])[0] == []
+    assert terms_of([])[0] == []
 
 
 def test_the_interval_is_newcombes() -> None:

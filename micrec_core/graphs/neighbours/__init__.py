@@ -28,6 +28,11 @@ class Neighbours:
     similarity: NDArray[np.float32]
     recall: float = 1.0
 
+    @staticmethod
+    def none(n: int, k: int) -> Neighbours:
+        """Of ``n`` rows, to be filled in: nothing was found yet."""
+        return Neighbours(np.full((n, k), -1, np.int32), np.zeros((n, k), np.float32))
+
     def __len__(self) -> int:
         return len(self.rows)
 
@@ -61,11 +66,13 @@ def strongest(matrix: csr_matrix, n_terms: int = STRONGEST_TERMS) -> csr_matrix:
     return normalise_rows(csr_matrix(parts, shape=matrix.shape))
 
 
-def normalise_rows(matrix: Features) -> Features:
-    """Rows scaled to length 1; zero rows stay zero."""
+def normalise_rows(matrix: Features, least: float = 1e-12) -> Features:
+    """Rows scaled to length 1; zero rows stay zero, and dense ones of at most the ``least`` length
+    become so.
+    """
     if not isinstance(matrix, np.ndarray):
         norms = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
         scale = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
         return (sparse.diags(scale) @ matrix).tocsr().astype(np.float32)
     norms = np.linalg.norm(matrix, axis=1, keepdims=True)
-    return np.divide(matrix, norms, out=np.zeros_like(matrix), where=norms > 1e-12)
+    return np.divide(matrix, norms, out=np.zeros_like(matrix), where=norms > least)

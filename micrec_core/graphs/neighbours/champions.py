@@ -58,16 +58,15 @@ class Champions:
 
         ``same``: int [n_queries], the anchor that is left out, -1 for none.
         """
-        n, width = queries.shape
-        rows, similarity = np.full((n, k), -1, np.int32), np.zeros((n, k), np.float32)
+        found = Neighbours.none(queries.shape[0], k)
         # Most that a query can touch: all of its lists.
         starts = np.concatenate([[0], np.cumsum(self.lengths[queries.indices])])[queries.indptr]
         room = int(np.diff(starts).max(initial=0)) + 1
         matrices = queries, self.anchors, self.lists
         parts = [part for matrix in matrices for part in Packed.of(matrix)[:3]]
-        sizes = self.anchors.shape[0], width, room, max(COMPARED, k)
-        _nearest(*parts, *sizes, own_array(same), rows, similarity)
-        return Neighbours(rows, similarity)
+        sizes = *self.anchors.shape, room, max(COMPARED, k)
+        _nearest(*parts, *sizes, own_array(same), found.rows, found.similarity)
+        return found
 
 
 @kernel(parallel=True, nogil=True, boundscheck=False)

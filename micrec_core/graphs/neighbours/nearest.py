@@ -146,7 +146,7 @@ def _nearest_in_cells(
 ) -> Neighbours:
     """What is found cell by cell, and then among neighbours' neighbours."""
     n = queries.shape[0]
-    found = Neighbours(np.full((n, k), -1, np.int32), np.zeros((n, k), np.float32))
+    found = Neighbours.none(n, k)
     position = np.full(len(ok) + 1, -1, np.int64)  # the last for -1, no anchor
     asked: deque[tuple[NDArray[np.int64], NDArray[np.int64]]] = deque()
 
@@ -194,7 +194,7 @@ class _Dense:
 
     def __init__(self, anchors: NDArray[np.float32], ok: Mask, memory_bytes: int, device: str):
         self.n, self.allowed = len(ok), np.flatnonzero(ok)
-        self.base = np.ascontiguousarray(anchors[self.allowed])
+        self.base = np.ascontiguousarray(anchors[self.allowed].T)
         self.memory_bytes, self.device = memory_bytes, device
 
     def nearest(self, queries: NDArray[np.float32], k: int, same: NDArray[np.int64]) -> Neighbours:
@@ -202,30 +202,28 @@ class _Dense:
         allowed, n = self.allowed, len(queries)
         position = np.full(self.n, -1, np.int64)
         position[allowed] = np.arange(len(allowed))
-        rows = np.full((n, k), -1, np.int32)
-        similarity = np.zeros((n, k), np.float32)
+        found = Neighbours.none(n, k)
         if len(allowed) == 0:
-            return Neighbours(rows, similarity)
-        base = torch.from_numpy(own_array(self.base)).to(self.device).T.contiguous()
+            return found
+        base = torch.from_numpy(own_array(self.base)).to(self.device)
 
         def search(start: int, stop: int) -> None:
             block = np.ascontiguousarray(queries[start:stop])
             scores = torch.from_numpy(own_array(block)).to(self.device) @ base
             own = same[start:stop]
             own = np.where(own >= 0, position[own], -1)
-            places = np.full((stop - start, k), -1, np.int32)
-            found = np.zeros((stop - start, k), np.float32)
+            here = Neighbours.none(stop - start, k)
             if scores.device.type == "cpu":
-                _select(scores.numpy(), own, places, found)
+                _select(scores.numpy(), own, here.rows, here.similarity)
             else:
-                _select_there(scores, own, places, found)
-            rows[start:stop] = np.where(places >= 0, allowed[places], -1)
-            similarity[start:stop] = found
+                _select_there(scores, own, here.rows, here.similarity)
+            found.rows[start:stop] = np.where(here.rows >= 0, allowed[here.rows], -1)
+            found.similarity[start:stop] = here.similarity
 
         step = max(1, self.memory_bytes // (4 * len(allowed)))
         for start in range(0, n, step):
             _in_halves(search, start, min(start + step, n))
-        return Neighbours(rows, similarity)
+        return found
 
 
 def _in_halves(work: Callable[[int, int], None], start: int, stop: int) -> None:
@@ -279,12 +277,11 @@ class _Sparse:
 
     def nearest(self, queries: csr_matrix, k: int, same: NDArray[np.int64]) -> Neighbours:
         """As ``_Index.nearest``."""
-        rows = np.full((queries.shape[0], k), -1, np.int32)
-        similarity = np.zeros((queries.shape[0], k), np.float32)
+        found = Neighbours.none(queries.shape[0], k)
         columns = (own_array(part) for part in self.columns[:3])
         parts = *Packed.of(csr_matrix(queries))[:3], *columns
-        _nearest_inverted(*parts, self.n, own_array(same), rows, similarity)
-        return Neighbours(rows, similarity)
+        _nearest_inverted(*parts, self.n, own_array(same), found.rows, found.similarity)
+        return found
 
 
 @kernel(parallel=True, nogil=True, boundscheck=False)

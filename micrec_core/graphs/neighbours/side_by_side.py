@@ -49,11 +49,11 @@ class SideBySide:
 
     def nearest(self, queries: csr_matrix, k: int, same: NDArray[np.int64]) -> Neighbours:
         """The ``k`` nearest, in descending order, ties by lower row; ``same`` is left out."""
-        n, width = queries.shape
-        rows, similarity = np.full((n, k), -1, np.int32), np.zeros((n, k), np.float32)
+        found, width = Neighbours.none(queries.shape[0], k), queries.shape[1]
         parts = *Packed.of(csr_matrix(queries))[:3], *(own_array(part) for part in self.rows[:3])
-        _nearest(*parts, own_array(self.allowed), width, own_array(same), rows, similarity)
-        return Neighbours(rows, similarity)
+        own = own_array(self.allowed), width, own_array(same)
+        _nearest(*parts, *own, found.rows, found.similarity)
+        return found
 
 
 @kernel(parallel=True, nogil=True, boundscheck=False)
