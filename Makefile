@@ -10,6 +10,10 @@ VENV    ?= $(if $(VIRTUAL_ENV),$(VIRTUAL_ENV),.venv)
 BIN     := $(VENV)/bin
 STAMP   := $(VENV)/.micrec-requirements
 
+# Some images have Python keep no bytecode: every process would compile all that it imports anew,
+# 4 CPU seconds for the app and for each of a hundred that the tests start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup maps constraints browser app test scale suite test-fast check style types docs format sample-run sbom screenshots timings fuzz faults load load-api
 
