@@ -11,6 +11,8 @@ from itertools import pairwise
 # The full model, and the variant with nothing switched off: what others are compared with.
 MICREC, FULL = "micrec", "full"
 FULL_MODEL = (MICREC, FULL)
+# What gives everyone the same list.
+POPULARITY = "popularity"
 # In place of a seed: values averaged over all seeds, user by user.
 POOLED = -1
 # The source of what memory adds to a score.
@@ -69,7 +71,7 @@ _WRITTEN = {
     "lightgcn": "LightGCN",
     "itemknn": "ItemKNN",
     "bitgcf": "BiTGCF",
-    "popularity": "Popularity",
+    POPULARITY: "Popularity",
     "rp3beta": "RP3beta",
     "als-joint": "ALS joint",
     "ease-joint": "EASE joint",

@@ -62,8 +62,8 @@ def show_variants(variants: pd.DataFrame) -> None:
             "abl_differences",
             alt="Paired difference from the full model per row and domain, with intervals",
             caption="Paired by user: left of the dotted line, doing without it hurts. Filled: "
-            "significant after Holm's correction (p < 0.05); hollow: not. Popularity is far to the "
-            f"left and only in the table. {verdicts.figures_of(rows)} {this.masked}",
+            "significant after Holm's correction (p < 0.05); hollow: not. "
+            f"{figures.left_to_table(rows)} {verdicts.figures_of(rows)} {this.masked}",
         )
     else:
         st.caption("No paired differences from the full model were stored for this choice.")

@@ -13,8 +13,8 @@ from micrec_core.ui.widgets import chart, missing, page_head, plain
 
 page_head(
     "low-degree",
-    "Most items have a handful of interactions, and most models serve only the famous. Look at the "
-    "left of each chart: the share of held-out interactions that is found there.",
+    "Who finds the items that hardly anybody took? Look at the left of each chart: the share of "
+    "held-out interactions that is found there, and how many items it is of.",
 )
 this = opened(needs_model=False)
 degree = this.frame(DEGREE)

@@ -1,7 +1,7 @@
 import streamlit as st
 
 from micrec_core.figures import retrain
-from micrec_core.figures.data import degree_counts, degree_curves, domain_table
+from micrec_core.figures.data import degree_counts, degree_curves, domain_table, few_said
 from micrec_core.mechanisms import variant_label
 from micrec_core.modalities.registry import listed, nouns
 from micrec_core.names import CATALOGUE, model_label
@@ -63,7 +63,7 @@ def show_data() -> None:
         once(degree_counts, degrees, "items"),
         "overview-degrees",
         alt="Share of items with at least so many interactions, per domain",
-        caption=f"Most items have few interactions: this is where {nouns()} have to help.",
+        caption=f"{plain(few_said(counts))}. There {nouns()} have to help.",
     )
 
 

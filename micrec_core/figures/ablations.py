@@ -11,7 +11,7 @@ from micrec_core.figures import theme, verdicts
 from micrec_core.figures.dots import dot, interval_error, name_rows, rows_height, zero_line
 from micrec_core.figures.picking import own_seed, pick
 from micrec_core.mechanisms import MECHANISMS, variant_label
-from micrec_core.names import FULL, POOLED
+from micrec_core.names import FULL, POOLED, POPULARITY
 from micrec_core.protocols import CURVES
 
 _ORDER = [FULL, *MECHANISMS]
@@ -95,11 +95,12 @@ def scores(variants: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
 def differences(variants: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
     """Paired difference of every row from the full model; hollow where ``verdicts`` show none.
 
-    Differences pooled over seeds are drawn alone where they are stored. Popularity is so far off
-    that it would hide the rest; it is left to the table.
+    Differences pooled over seeds are drawn alone where they are stored. Popularity, where it is
+    the worst, is so far off that it would hide the rest: ``left_to_table`` then says so.
     """
     frame = variants.dropna(subset=["diff"])
-    frame = frame[frame["model"] != "popularity"]
+    if left_to_table(variants):
+        frame = frame[frame["model"] != POPULARITY]
     frame = frame[_main(frame)]
     names = list(dict.fromkeys(frame["row"]))
     figure = theme.facets(list(labels.values()), shared_y=True)
@@ -123,6 +124,19 @@ def differences(variants: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
             figure.add_trace(trace, 1, index + 1)
         zero_line(figure, row=1, col=index + 1)
     return name_rows(figure, names)
+
+
+def left_to_table(variants: pd.DataFrame) -> str:
+    """That ``differences`` do not draw popularity, as a sentence; empty where they do.
+
+    Where it is not below all others, in every domain, nobody may overlook it.
+    """
+    frame = variants.dropna(subset=["diff"])
+    popular = frame["model"] == POPULARITY
+    best = frame[popular].groupby("domain")["diff"].max()
+    others = frame[~popular].groupby("domain")["diff"].min()
+    last = best < others.reindex(best.index)
+    return "Popularity is further left and only in the table." if len(last) and last.all() else ""
 
 
 def _is_variant(line: pd.DataFrame) -> bool:

@@ -10,7 +10,8 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from micrec_core.figures import theme
-from micrec_core.modalities.registry import MODALITIES
+from micrec_core.modalities.registry import MODALITIES, listed
+from micrec_core.names import DEGREE_STARTS
 
 
 def degree_curves(degrees: Mapping[str, NDArray[np.integer]], title: str) -> go.Figure:
@@ -47,6 +48,13 @@ def degree_curves(degrees: Mapping[str, NDArray[np.integer]], title: str) -> go.
         type="log", title_text="Share with at least so many", tickformat="~%", dtick="D2"
     )
     return theme.legend_below(figure).update_layout(height=340)
+
+
+def few_said(degrees: Mapping[str, NDArray[np.integer]]) -> str:
+    """What share of each domain's items have few: ``Items with at most 5 ...: 80% in Food``."""
+    most = DEGREE_STARTS[3] - 1
+    where = [f"{np.mean(values <= most):.0%} in {label}" for label, values in degrees.items()]
+    return f"Items with at most {most} interactions: {listed(where)}"
 
 
 def degree_counts(degrees: Mapping[str, NDArray[np.integer]], kind: str) -> pd.DataFrame:

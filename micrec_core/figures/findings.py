@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import numpy as np
 import pandas as pd
 
 from micrec_core.figures import verdicts
@@ -32,6 +33,7 @@ from micrec_core.names import (
     LOW_DEGREE,
     MICREC,
     POOLED,
+    POPULARITY,
     SUMMARY,
     VARIANTS,
     model_label,
@@ -39,7 +41,7 @@ from micrec_core.names import (
 from micrec_core.protocols import MASKS, PROTOCOL_LABELS
 
 TABLES = (VARIANTS, COLD, SUMMARY, LOW_DEGREE, ALIGNMENT)
-POPULARITY, NEW_ITEMS = "popularity", "new-items"
+NEW_ITEMS = "new-items"
 HOW_TESTED = (
     "Each claim is what the test of its question carries, the same as on the pages it links to: "
     "paired by user, 95 % intervals, p corrected (Holm) over all models, variants and domains of "
@@ -190,11 +192,9 @@ class Findings:
         if rows.empty:
             return None
         unable = unable_to_rank(rows)
-        found = verdicts.strongest(
-            verdicts.enough(rows), self.labels, self.subject, leave_out=unable
-        )
-        among_all = verdicts.strongest(
-            verdicts.enough(listed), self.labels, self.subject, leave_out=unable
+        found, among_all = (
+            verdicts.strongest(verdicts.enough(_able(asked, unable)), self.labels, self.subject)
+            for asked in (rows, listed)
         )
         query = {"abl_protocol": PROTOCOL_LABELS[NEW_ITEMS]}
         setting, link = "For items without any interaction", "See all models on it"
@@ -347,16 +347,23 @@ def _loss(found: tuple[str, Compared]) -> str:
     return f"{-one.gain:+.3f} [{-one.high:+.3f}, {-one.low:+.3f}] {what}, {verdicts.p_text(one.p)}"
 
 
-def unable_to_rank(rows: pd.DataFrame) -> set[str]:
-    """Models that give every new item the same score: popularity, and whatever ranks as it does.
+def unable_to_rank(rows: pd.DataFrame) -> set[tuple[str, str]]:
+    """Which models give every new item of which domain the same score: as popularity does.
+
+    By domain, for one may have no texts to rank by where another has.
 
     ``rows`` : of new items among new items
     """
-    means = rows.groupby(["model", "domain"])["mean"].first().unstack("model")
-    if POPULARITY not in means:
-        return {POPULARITY}
-    same = (means.sub(means[POPULARITY], axis=0).abs() < 1e-12).any()
-    return {POPULARITY, *same.index[same]}
+    means = rows.groupby(["domain", "model"])["mean"].first()
+    popular = means.reindex([(d, POPULARITY) for d, _ in means.index])
+    same = means[np.abs(means.to_numpy() - popular.to_numpy()) < 1e-12].index
+    itself = {(POPULARITY, domain) for domain in rows["domain"].unique()}
+    return {(model, domain) for domain, model in same} | itself
+
+
+def _able(rows: pd.DataFrame, unable: set[tuple[str, str]]) -> pd.DataFrame:
+    pairs = zip(rows["model"], rows["domain"], strict=True)
+    return rows[np.array([pair not in unable for pair in pairs], dtype=bool)]
 
 
 def _more_than_all(found: Sequence[tuple[str, Compared]]) -> str:

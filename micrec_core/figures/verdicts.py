@@ -187,19 +187,15 @@ def strongest(
     rows: pd.DataFrame,
     labels: Mapping[str, str],
     subject: tuple[str, str],
-    leave_out: Iterable[str] = (),
 ) -> list[Compared]:
     """Of every domain, the subject beside the other model with the highest mean.
 
-    Parameters
-    ----------
-    rows : of one question and metric, one a model, variant and domain
-    leave_out : models that have no answer to the question
+    ``rows`` : of one question and metric, one a model, variant and domain that has an answer to it
     """
     out = []
     for domain, label in labels.items():
         own = pick(rows, domain=domain)
-        others = own[(own["model"] != MICREC) & ~own["model"].isin(list(leave_out))]
+        others = own[own["model"] != MICREC]
         mine = own[(own["model"] == subject[0]) & (own["variant"] == subject[1])]
         if others.empty or mine.empty:
             continue

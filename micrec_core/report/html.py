@@ -141,7 +141,7 @@ def _ablation_sections(frame: Frame, labels: Mapping[str, str], one: str) -> Ite
                 ablations.differences(rows, labels),
                 rows[rows["diff"].notna()],
                 "Paired by user; hollow: not significant after Holm's correction. "
-                f"{verdicts.figures_of(rows)}",
+                f"{ablations.left_to_table(rows)} {verdicts.figures_of(rows)}",
                 tested=True,
             )
     cutoff = frame(CUTOFF)

@@ -77,14 +77,14 @@ def findings(group: Group) -> list[Finding]:
     for run in group.runs:
         found += _of_comparison(run) if run.info.is_comparison else _of_variants(run)
     unable = set().union(*map(_unable_to_rank, group.runs))
-    found = [f for f in found if f.protocol != NEW_ITEMS or f.name not in unable]
+    found = [f for f in found if f.protocol != NEW_ITEMS or (f.name, f.domain) not in unable]
     only = {next(iter(run.info.encoders)) for run in group.single if len(run.info.encoders) == 1}
     alone = [finding for finding in found if finding.name == f"{_WITHOUT}modality"]
     return found + [replace(f, name=_WITHOUT + m) for m in sorted(only) for f in alone]
 
 
-def _unable_to_rank(run: Run) -> set[str]:
-    """Models of a run that give every new item the same score."""
+def _unable_to_rank(run: Run) -> set[tuple[str, str]]:
+    """Models of a run that give every new item of a domain the same score, and the domain."""
     rows = everyone(run.frame(SUMMARY), protocol=NEW_ITEMS, metric=MAIN)
     return unable_to_rank(rows) if len(rows) else set()
 

@@ -80,6 +80,23 @@ def test_pooled_seeds_are_the_large_marks():
     assert sum(len(t.x) for t in only.data) == 18, "all but popularity and the full model"
 
 
+@pytest.mark.parametrize("diff", [0.02, -0.01])
+def test_popularity_is_drawn_where_it_is_not_the_last(diff):
+    frame = ablations.labelled(pick(ui_run._variants(RNG), metric="ndcg@20", seed=0))
+    assert "only in the table" in ablations.left_to_table(frame)
+    near = (frame["model"] == "popularity") & (frame["domain"] == "kitchen")
+    frame.loc[near, ["diff", "diff_low", "diff_high"]] = diff, diff - 0.01, diff + 0.01
+    assert ablations.left_to_table(frame) == ""
+    assert "Popularity" in ablations.differences(frame, LABELS).layout.yaxis.ticktext
+    alone = frame[frame["model"] == "popularity"]
+    assert "Popularity" in ablations.differences(alone, LABELS).layout.yaxis.ticktext
+
+
+def test_how_many_items_have_few_interactions_is_counted():
+    said = data.few_said({"Food": np.array([0, 5, 6, 40]), "Kitchen": np.array([90, 7])})
+    assert said == "Items with at most 5 interactions: 50% in Food and 0% in Kitchen"
+
+
 def test_differences_are_hollow_where_not_significant():
     frame = pick(ui_run._variants(RNG), metric="ndcg@20", seed=0)
     figure = ablations.differences(ablations.labelled(frame), LABELS)

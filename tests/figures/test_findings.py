@@ -146,6 +146,18 @@ def test_new_items_are_set_beside_what_ranks_them():
     assert "new-items full list food" in walked(both)
 
 
+def test_who_cannot_rank_new_items_of_one_domain_may_rank_those_of_another():
+    """Where a domain has no texts, a content profile gives its items one score, as popularity."""
+    rows = rated(popularity=(0.1, -0.2, 0.001)).replace("bm25", "content-profile")
+    rows = rows[rows["model"] != "inmo"].assign(protocol="new-items")
+    profile = rows["model"] == "content-profile"
+    silent = profile & (rows["domain"] == "kitchen")
+    rows.loc[silent, ["mean", "diff"]] = 0.1, -0.2
+    rows.loc[profile & ~silent, ["mean", "diff", "diff_low", "diff_high"]] = 0.35, 0.05, 0.02, 0.08
+    said = claim_of(tables(variants=rows), "For items without")
+    assert said.endswith("among new items, MICRec falls short of Content profile (NDCG@20).")
+
+
 def test_too_few_users_are_no_figure():
     rows = rated()
     few = rows.assign(protocol="new-users", n=np.where(rows["domain"] == "food", 90, 12))
