@@ -82,6 +82,11 @@ class ListRequest(Person):
     k: Length = 10
     exclude: Annotated[list[Id], Field(max_length=MAX_LIKES)] = Field(default=[])
 
+    @property
+    def is_quick(self) -> bool:
+        """As of the person; and little is left out."""
+        return super().is_quick and len(self.exclude) <= _FEW
+
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [

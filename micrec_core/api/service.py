@@ -26,6 +26,7 @@ from micrec_core.serving import Recommender
 from micrec_core.version import __version__
 
 # Told on the page; what holds is the door's.
+_LONGEST = 400
 _KEY = [Depends(HTTPBearer(auto_error=False, description="A key, where the service has any."))]
 _SAID = {
     400: "The body is not JSON.",
@@ -179,7 +180,8 @@ def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 def _told(_: Request, error: Exception) -> JSONResponse:
     """What HTTP has a status for."""
     assert isinstance(error, AnyHTTPException)
-    return JSONResponse({"detail": str(error.detail)}, error.status_code, error.headers)
+    detail = _sayable(str(error.detail))
+    return JSONResponse({"detail": detail}, error.status_code, error.headers)
 
 
 def _invalid(_: Request, error: Exception) -> JSONResponse:
@@ -188,9 +190,15 @@ def _invalid(_: Request, error: Exception) -> JSONResponse:
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])
     status = 400 if first["type"] == "json_invalid" else 422
-    return JSONResponse({"detail": f"{place}: {first['msg']}"}, status)
+    return JSONResponse({"detail": _sayable(f"{_sayable(place)}: {first['msg']}")}, status)
 
 
 def _refused(_: Request, error: Exception) -> JSONResponse:
     """Something in a well-formed body is not known or cannot be used."""
-    return JSONResponse({"detail": str(error)}, 422)
+    return JSONResponse({"detail": _sayable(str(error))}, 422)
+
+
+def _sayable(said: str) -> str:
+    """A sentence that may repeat what was sent: no half characters, and no more than it takes."""
+    whole = said.encode("utf-8", "replace").decode()
+    return whole if len(whole) <= _LONGEST else f"{whole[:_LONGEST]}..."

@@ -21,12 +21,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from micrec_core.errors import DataError, RunError
-from micrec_core.runs.json_limits import MOST_BYTES, parse_json
+from micrec_core.runs.json_limits import MOST_BYTES, MOST_LISTED, parse_json
 
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}", re.ASCII)
 PARTIAL = ".partial"
+LISTED = ("run.json", "manifest.json")
 # Bytes from which on a tensor is worth a map of its own pages.
 _LARGE = 2**20
+# Of one safetensors file; a run of thirty domains has some ten thousand.
+_MOST_TENSORS = 100_000
 
 
 def inside(root: Path, relative: str) -> Path:
@@ -225,8 +228,9 @@ def read_json(path: Path, where: str) -> Any:
 
     ``where``: how errors call the place, for example ``Run 'x'``; of the other readers too.
     """
+    most = MOST_LISTED if path.name in LISTED else MOST_BYTES
     with _reading(path, where, ValueError, RecursionError):
-        if path.stat().st_size > MOST_BYTES:
+        if path.stat().st_size > most:
             raise RunError(f"{where} has a {path.name} that is too large to be one.")
         return parse_json(path.read_bytes())
 
@@ -273,6 +277,8 @@ def read_tensors(
         _reading(path, where, SafetensorError, OSError, ValueError, TypeError, KeyError),
         safe_open(path, framework="numpy") as file,
     ):
+        if len(file.keys()) > _MOST_TENSORS:
+            raise ValueError("too many tensors")
         # A system that locks what is mapped could not replace a run's file any more.
         arrays = _mapped(path) if mapped and os.name == "posix" else {}
         arrays |= {name: file.get_tensor(name) for name in file.keys() if name not in arrays}

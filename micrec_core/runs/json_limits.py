@@ -6,6 +6,8 @@ import json
 from typing import Any, NoReturn
 
 MOST_BYTES = 64 * 2**20
+# What is read of every run wherever runs are listed: run.json and manifest.json.
+MOST_LISTED = 2**20
 # Each value costs some tens of bytes, however short it is written.
 MOST_VALUES = 5_000_000
 MOST_DEPTH = 32

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from micrec_core.errors import RunError
+from micrec_core.runs.json_limits import MOST_LISTED
 
 SCHEMA_VERSION = 1
 # The kind of a run that holds tables of several trainings instead of a model.
@@ -117,9 +118,12 @@ class RunInfo(_Record):
         return bool(self.get("kind") == COMPARISON)
 
     def to_bytes(self) -> bytes:
-        """Return the file's content (indented JSON, UTF-8)."""
+        """Return the file's content (indented JSON, UTF-8); RunError where none may hold it."""
         text = json.dumps(self.model_dump(mode="json"), indent=2, ensure_ascii=False)
-        return (text + "\n").encode()
+        content = (text + "\n").encode()
+        if len(content) > MOST_LISTED:
+            raise RunError(f"Run '{self.name}' has a run.json that is too large to be one.")
+        return content
 
     @classmethod
     def parse(cls, value: Any, where: str) -> Self:

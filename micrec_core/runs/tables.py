@@ -7,6 +7,7 @@ unpacked.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from typing import BinaryIO
@@ -20,8 +21,14 @@ from micrec_core.names import FURTHER_COLUMNS, GENERATED_COLUMNS
 
 # What a table may hold, once it is unpacked.
 _MOST_BYTES = 4 * 2**30
+# And for each byte of the file, beyond what any may hold: a value that comes again and again takes
+# hardly any. A real table takes some ten times its file.
+_MOST_TIMES, _SMALL = 256, 16 * 2**20
+# Bytes of a row, at least: of a text its place and its reference in pandas.
+_TEXT_BYTES = 12
 _MOST_COLUMNS = 1000
 _MOST_ROWS = 200_000_000
+_MOST_GROUPS = 1000
 
 # No count and no measure is near it.
 LARGEST = 1e15
@@ -114,28 +121,48 @@ def parse_parquet(
     missing = sorted({*needed, *(columns or ())} - set(schema.names))
     if missing:
         raise KeyError(missing[0])
+    if about.num_columns > _MOST_COLUMNS or about.num_row_groups > _MOST_GROUPS:
+        raise ValueError("too large a table")
     groups = [about.row_group(i) for i in range(about.num_row_groups)]
+    read = [schema.field(name).type for name in columns or schema.names]
+    most = min(_MOST_BYTES, _SMALL + _MOST_TIMES * stream.seek(0, os.SEEK_END))
+    rows = sum(_rows(group) for group in groups)
     if (
-        about.num_columns > _MOST_COLUMNS
-        or about.num_rows > _MOST_ROWS
+        max(rows, about.num_rows) > _MOST_ROWS
         or len(set(schema.names)) < len(schema.names)
-        or sum(group.total_byte_size for group in groups) > _MOST_BYTES
+        or any(map(pa.types.is_nested, read))
+        or sum(group.total_byte_size for group in groups) > most
+        or rows * sum(map(_width, read)) > most
     ):
         raise ValueError("too large a table")
     packed = [field.name for field in schema if _is_text(field.type) or _is_bytes(field.type)]
     # Read by its dictionary, a column takes what it takes on disk.
     largest = max((group.total_byte_size for group in groups), default=0)
-    if about.num_rows * largest > _MOST_BYTES:
+    if rows * largest > most:
         stream.seek(0)
         file = pq.ParquetFile(stream, read_dictionary=packed)
     table = file.read(columns=list(columns) if columns else None)
-    if sum(_unpacked(column) for column in table.columns) > _MOST_BYTES:
+    if sum(_unpacked(column) for column in table.columns) > most:
         raise ValueError("too large a table")
     for place, field in enumerate(table.schema):
         if pa.types.is_dictionary(field.type):
             plain = table.column(place).cast(field.type.value_type)
             table = table.set_column(place, field.name, plain)
     return table
+
+
+def _rows(group: pq.RowGroupMetaData) -> int:
+    """Rows of a part of a table, whichever column says that there are most."""
+    columns = (group.column(i).num_values for i in range(group.num_columns))
+    return max(int(group.num_rows), *map(int, columns), 0)
+
+
+def _width(kind: pa.DataType) -> int:
+    """Bytes that a value of a column takes at least, once it is read."""
+    try:
+        return max(1, int(kind.bit_width) // 8)
+    except ValueError:  # of no fixed width
+        return _TEXT_BYTES
 
 
 def _unpacked(column: pa.ChunkedArray) -> int:

@@ -23,8 +23,8 @@ from micrec_core.runs.schema import SCHEMA_VERSION, RunInfo
 _HISTORY = "history.jsonl"
 # A folder of a run in the making that is no part of it: checkpoints.
 SCRATCH = "checkpoint"
-# Of a history that is read: more of it is left out, and more names are of none.
-_MOST_HISTORY, _MOST_COLUMNS = 64 * 2**20, 1000
+# Of a history that is read: more bytes and values of it are left out, and more names are of none.
+_MOST_HISTORY, _MOST_VALUES, _MOST_COLUMNS = 16 * 2**20, 500_000, 1000
 # No loss that a training survives is near it.
 _LARGEST = 1e15
 
@@ -345,6 +345,7 @@ def read_history(path: Path) -> list[dict[str, Any]]:
     except (FileNotFoundError, IsADirectoryError):
         return rows
     names: set[str] = set()
+    values = 0
     for line in lines:
         try:
             row = parse_json(line)
@@ -354,7 +355,8 @@ def read_history(path: Path) -> list[dict[str, Any]]:
         names.update(told)
         if type(told.get("epoch")) is not int or len(names) > _MOST_COLUMNS:
             break
-        if not all(_is_number(value) for value in told.values()):
+        values += len(told)
+        if values > _MOST_VALUES or not all(_is_number(value) for value in told.values()):
             break
         rows.append(row)
     return rows

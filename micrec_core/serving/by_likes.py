@@ -9,7 +9,7 @@ new users.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from micrec_core.errors import RunError
 from micrec_core.method.arrays import Floats, Rows
 from micrec_core.runs import Run
 from micrec_core.serving.bundle import pack_embeddings
+from micrec_core.serving.tensors import Of, Tensors
 
 if TYPE_CHECKING:
     from micrec_core.method.micrec import MICRec, Settings
@@ -49,7 +50,18 @@ def pack_by_likes(model: MICRec, prepared: Prepared) -> dict[str, NDArray[Any]]:
         scale = np.where(known, np.maximum(part.item_degree, 1.0) ** -0.5, 0.0)
         out[f"{d}.liked"] = (passed * scale[:, None]).astype(np.float32)
         out[f"{d}.items"] = (layers.mean(axis=1) * known[:, None]).astype(np.float32)
+    _hold(out, tuple(len(part.item_degree) for part in prepared.knowledge.domains))
     return out
+
+
+def _hold(tensors: Tensors, n_items: Sequence[int]) -> None:
+    """Hold all tensors to what they are, when written and when read; ValueError where not."""
+    sizes = {f"items {d}": n for d, n in enumerate(n_items)}
+    for d in range(len(n_items)):
+        for name in (f"{d}.liked", f"{d}.items"):
+            if name not in tensors:
+                raise ValueError(f"it lacks the tensor '{name}'")
+            Of((f"items {d}", "dim")).hold(name, tensors[name], sizes)
 
 
 @dataclass(frozen=True)
@@ -68,14 +80,13 @@ class ByLikes:
             The run has none, or not of its items.
         """
         tensors = run.tensors(by_likes_file(model))
-        for d, n in enumerate(n_items):
-            none = np.zeros(0)
-            liked, items = (tensors.get(f"{d}.{name}", none).shape for name in ("liked", "items"))
-            if liked != items or len(liked) != 2 or liked[0] != n:
-                raise RunError(
-                    f"Run '{run.name}': {by_likes_file(model)} is not of the run's items: train "
-                    "what stands beside it anew"
-                )
+        try:
+            _hold(tensors, n_items)
+        except ValueError as error:
+            raise RunError(
+                f"Run '{run.name}': {by_likes_file(model)} is not of the run's items ({error}): "
+                "train what stands beside it anew"
+            ) from None
         return cls(tensors)
 
     def scores(self, d: int, likes: Rows) -> Floats:

@@ -202,6 +202,16 @@ def _pairs(about: About) -> list[tuple[int, int]]:
     return list(permutations(range(len(about.domains)), 2))
 
 
+def _hold_pairs(about: About, tensors: Tensors) -> None:
+    """ValueError where there are more pairs of domains than tensors to link them by.
+
+    Pairs grow with the square of what a few bytes of ``serving.json`` say.
+    """
+    n = len(about.domains)
+    if n * (n - 1) > len(tensors):
+        raise ValueError(f"it does not link its {n} domains")
+
+
 def _leaves(names: Set[str], prefix: str) -> set[str]:
     return {name.removeprefix(f"{prefix}.") for name in names if name.startswith(f"{prefix}.")}
 
@@ -218,6 +228,7 @@ def hold_data(about: About, tensors: Tensors) -> None:
     ValueError
         The first tensor that is missing or another is named.
     """
+    _hold_pairs(about, tensors)
     _hold(tensors, data_schema(about, tensors.keys()), _sizes(about, tensors))
 
 
@@ -229,6 +240,7 @@ def hold(about: About, parameters: Tensors, tensors: Tensors) -> None:
     ValueError
         The first tensor that is missing, unknown or another is named.
     """
+    _hold_pairs(about, tensors)
     sizes = _sizes(about, tensors)
     sizes["sources"] = 1 + len(about.modalities) + _crossing(parameters.keys())
     of_parameters = parameter_schema(about, parameters.keys())

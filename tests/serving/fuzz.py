@@ -35,6 +35,7 @@ OUTCOMES = (
 )  # fmt: skip
 SUBJECTS = {
     "run": "tests.serving.fuzz", "tables": "tests.data.spoilt", "zips": "tests.runs.spoilt",
+    "pages": "tests.pages.spoilt",
 }  # fmt: skip
 SECONDS = 60.0
 # What a worker may ask for beyond what it has when it begins.
@@ -72,13 +73,18 @@ def subject(name: str) -> Any:
 
 def spoil(run: Path, seed: int) -> tuple[str, str]:
     """Change one file of a run and seal it again; the file's name and what was done."""
-    from tests.serving.mutations import ways
-
     rng = np.random.default_rng(seed)
     manifest = json.loads((run / "manifest.json").read_bytes())
     names = sorted([*manifest["files"], "manifest.json"])
     weights = np.array([WEIGHTS.get(name, 2) for name in names], float)
-    name = str(rng.choice(names, p=weights / weights.sum()))
+    return sealed(run, str(rng.choice(names, p=weights / weights.sum())), rng)
+
+
+def sealed(run: Path, name: str, rng: np.random.Generator) -> tuple[str, str]:
+    """Change a file of a run in some way and seal it again; its name and what was done."""
+    from tests.serving.mutations import ways
+
+    manifest = json.loads((run / "manifest.json").read_bytes())
     choices = ways(name)
     how, content = choices[int(rng.integers(len(choices)))]((run / name).read_bytes(), rng)
     (run / name).write_bytes(content)
@@ -212,8 +218,9 @@ def work(what: str, place: str, seeds: Sequence[str]) -> None:
 
 
 def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+    assert sys.__stdout__ is not None
+    sys.__stdout__.write(line + "\n")
+    sys.__stdout__.flush()
 
 
 def _is_sentence(said: str) -> bool:
@@ -239,8 +246,9 @@ def campaign(seeds: Sequence[int], what: str = "run") -> Iterator[Outcome]:
 def _one_worker(what: str, copy: Path, seeds: Sequence[int]) -> Iterator[Outcome]:
     """Until it ends, for whatever reason; what it was at then counts as that."""
     command = [sys.executable, "-m", "tests.serving.fuzz", "--worker", what, str(copy)]
+    said = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the worker
     child = subprocess.Popen(
-        [*command, *map(str, seeds)], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*command, *map(str, seeds)], cwd=ROOT, stdout=subprocess.PIPE, stderr=said
     )
     assert child.stdout is not None
     begun: dict[str, Any] | None = None
@@ -261,10 +269,12 @@ def _one_worker(what: str, copy: Path, seeds: Sequence[int]) -> Iterator[Outcome
         if begun:
             yield Outcome(**begun, outcome="crash", said=f"exit status {child.returncode}")
         elif child.returncode:
-            raise RuntimeError(child.stderr.read().decode() if child.stderr else "")
+            said.seek(0)
+            raise RuntimeError(said.read().decode())
     finally:
         child.kill()
         child.communicate()
+        said.close()
 
 
 def _lines(child: subprocess.Popen[bytes]) -> Iterator[bytes | None]:
@@ -305,7 +315,9 @@ def _sort(file: str) -> str:
 def main(arguments: Sequence[str]) -> int:
     """``WHAT N [FIRST]``, or ``--worker`` as ``campaign`` calls it."""
     if arguments[0] == "--worker":
-        work(arguments[1], arguments[2], arguments[3:])
+        # What libraries print is no outcome.
+        with contextlib.redirect_stdout(sys.stderr):
+            work(arguments[1], arguments[2], arguments[3:])
         return 0
     first = int(arguments[2]) if len(arguments) > 2 else 0
     begin, found = time.monotonic(), []

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import time
+import unittest.mock
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,11 @@ from safetensors.numpy import load, save
 from micrec_core.errors import RunError
 from micrec_core.runs import live_history, open_run
 from micrec_core.runs.files import read_json, read_parquet
+from micrec_core.runs.schema import RunInfo
+from micrec_core.runs.writer import read_history
+from micrec_core.serving import Recommender
 from micrec_core.serving.bundle import read_bundle
+from micrec_core.serving.by_likes import by_likes_file
 from tests.serving import fuzz
 
 Change = Callable[[np.ndarray], np.ndarray]
@@ -151,6 +157,30 @@ def test_a_small_table_that_is_large_unpacked(tmp_path: Path) -> None:
         read_parquet(file, "Run 'x'")
 
 
+def test_a_value_that_comes_again_and_again_takes_no_memory(tmp_path: Path) -> None:
+    """Hardly a byte a row: 20 columns of 2 million ones were 320 MB from a few kilobytes."""
+    file, part = tmp_path / "x.parquet", np.ones(100_000)
+    ones = pa.table({f"w_{k}": part for k in range(20)})
+    with pq.ParquetWriter(file, ones.schema, compression="zstd") as writer:
+        for _ in range(20):
+            writer.write_table(ones)
+    assert file.stat().st_size < 300_000
+    refused_in_little_memory(file)
+    pq.write_table(pa.table({"w_x": [np.zeros(10_000_000)]}), file, compression="zstd")
+    assert file.stat().st_size < 20_000
+    refused_in_little_memory(file)
+
+
+def refused_in_little_memory(file: Path) -> None:
+    begun = time.process_time()
+    with (
+        unittest.mock.patch.object(pq.ParquetFile, "read", side_effect=AssertionError),
+        pytest.raises(RunError, match=r"damaged x\.parquet"),
+    ):
+        read_parquet(file, "Run 'x'")
+    assert time.process_time() - begun < 5
+
+
 @pytest.mark.parametrize(
     "column",
     [
@@ -182,6 +212,59 @@ def test_no_spoilt_run_is_answered_from_wrongly() -> None:
     wrong = [o for o in outcomes if o.outcome not in fuzz.OUTCOMES[:2]]
     assert not wrong
     assert {o.outcome for o in outcomes} == set(fuzz.OUTCOMES[:2])
+
+
+def test_what_every_list_of_runs_reads_is_small(rewrite) -> None:
+    """A run.json of 20 MB took six seconds of every page of everybody."""
+    about = json.loads((fuzz.RUN / "run.json").read_bytes())
+    about["config"] = {f"a{k}": k for k in range(200_000)}
+    folder = rewrite("run.json", json.dumps(about).encode())
+    with pytest.raises(RunError, match="too large to be one"):
+        open_run(folder)
+    with pytest.raises(RunError, match="too large to be one"):
+        RunInfo.parse(about, "a run").to_bytes()
+
+
+def test_a_history_of_millions_of_epochs_is_cut_off(tmp_path: Path) -> None:
+    """It kept a page for minutes, and two gigabytes."""
+    (tmp_path / "history.jsonl").write_bytes(b'{"epoch":1}\n' * 1_500_000)
+    begun = time.process_time()
+    assert 100_000 < len(read_history(tmp_path / "history.jsonl")) < 1_000_000
+    assert time.process_time() - begun < 20
+
+
+def test_domains_without_links_are_refused_before_they_are_paired(rewrite) -> None:
+    """A thousand domains are a million pairs, each with nine tensors to look for."""
+    about = json.loads((fuzz.RUN / "serving.json").read_bytes())
+    more = about["domains"][0] | {"n_users": 0, "n_items": 0}
+    about["domains"] += [more | {"name": f"d{k}"} for k in range(998)]
+    about["memory"] = None
+    begun = time.process_time()
+    with pytest.raises(RunError, match="does not link its 1000 domains"):
+        read_bundle(open_run(rewrite("serving.json", json.dumps(about).encode())))
+    assert time.process_time() - begun < 10
+
+
+BESIDE: list[tuple[str, Change]] = [
+    ("0.liked", lambda a: a.astype(np.int64)),
+    ("0.items", lambda a: a.astype(bool)),
+    ("0.items", put(3e38)),
+    ("0.liked", put(np.nan)),
+    ("1.items", lambda a: a[:-1]),
+    ("1.liked", lambda a: a[:, :-1]),
+    ("1.items", lambda a: a[..., None]),
+]
+
+
+@pytest.mark.parametrize(("name", "change"), BESIDE)
+def test_a_model_beside_the_runs_is_of_its_items(rewrite, name: str, change: Change) -> None:
+    file = by_likes_file("lightgcn")
+    tensors = load((fuzz.RUN / file).read_bytes())
+    tensors[name] = np.ascontiguousarray(change(tensors[name].copy()))
+    model = Recommender.open(open_run(rewrite(file, save(tensors))))
+    user = model.user(likes={"food": model.item_ids("food")[:3]})
+    with pytest.raises(RunError, match="damaged|not of the run's items"):
+        model.by_likes("lightgcn", user, "food")
 
 
 @pytest.mark.parametrize("what", ["tables", "zips"])
