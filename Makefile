@@ -132,7 +132,7 @@ timings: setup browser
 # Runs, tables and zips of runs that are spoilt in so many ways each, and a machine that fails at each of its steps: minutes each.
 SPOILT ?= 2500
 fuzz: setup
-	@for what in run tables zips; do \
+	@for what in run tables zips pages; do \
 	  OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 "$(BIN)/python" -m tests.serving.fuzz $$what $(SPOILT) || exit 1; done
 
 faults: setup

@@ -18,7 +18,16 @@ from micrec_core.ui.once import drawn
 from micrec_core.ui.people_maps import show_people
 from micrec_core.ui.sidebar import opened
 from micrec_core.ui.state import follow
-from micrec_core.ui.widgets import cells, chart, choose_one, empty, missing, page_head, plain
+from micrec_core.ui.widgets import (
+    cells,
+    chart,
+    choose_one,
+    empty,
+    fragment,
+    missing,
+    page_head,
+    plain,
+)
 
 page_head(
     "alignment",
@@ -28,13 +37,13 @@ page_head(
 this = opened()
 
 
-@st.fragment
+@fragment
 def items() -> None:
     follow()
     show_items(this)
 
 
-@st.fragment
+@fragment
 def both() -> None:
     follow()
     show_both(this, library.snapshot_users(this), epochs[-1])
@@ -77,7 +86,7 @@ if len(labels) < 2 or not epochs:
 users = library.snapshot_users(this)
 
 
-@st.fragment
+@fragment
 def maps() -> None:
     follow()
     view = show_people(this, users, epochs)

@@ -4,7 +4,7 @@ from micrec_core.errors import MicrecError
 from micrec_core.ui import access, beside_run, retrain
 from micrec_core.ui.navigation import link
 from micrec_core.ui.sidebar import opened_or_none
-from micrec_core.ui.widgets import empty, page_head, plain, problem
+from micrec_core.ui.widgets import empty, fragment, page_head, plain, problem
 
 page_head(
     "retrain",
@@ -100,9 +100,9 @@ try:
     running = current is not None and not current.ended
     st.session_state["rt_was_running"] = running
     if current is not None:
-        st.fragment(show_job, run_every="1s" if running else None)()
+        fragment(show_job, run_every="1s" if running else None)()
         # On a clock of their own: drawing charts must not delay the button that stops it all.
-        st.fragment(show_curves, run_every="3s" if running else None)()
+        fragment(show_curves, run_every="3s" if running else None)()
     if current is None or current.ended or current.owner != owner:
         st.header("New training", anchor=False)
         settings()

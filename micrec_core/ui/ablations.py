@@ -16,7 +16,7 @@ from micrec_core.names import COHORTS, EVERYONE, FULL_LIST, HEADLINE
 from micrec_core.protocols import CURVES, PROTOCOL_LABELS
 from micrec_core.ui.library import Opened
 from micrec_core.ui.once import drawn, once
-from micrec_core.ui.widgets import cells, chart, choose_one, choose_value, later, plain
+from micrec_core.ui.widgets import cells, chart, choose_one, choose_value, fragment, later, plain
 
 
 def _beside_full(frame: pd.DataFrame, key: str) -> pd.DataFrame:
@@ -53,7 +53,7 @@ def _claim(key: str, protocol: str, _opened: Opened) -> str:
     return "" if found is None else found.title
 
 
-@st.fragment
+@fragment
 def show_cost(opened: Opened, variants: pd.DataFrame) -> None:
     """What all trainings cost, whatever is chosen above."""
     table = once(figures.cost, once(figures.labelled, variants))
@@ -73,7 +73,7 @@ def show_cost(opened: Opened, variants: pd.DataFrame) -> None:
             )
 
 
-@st.fragment
+@fragment
 def show_cutoff(opened: Opened, cutoff: pd.DataFrame) -> None:
     """A metric against the length of the list, with one variant beside the full model."""
     section = later("Does it depend on the length of the list?", "abl_cutoff_section", "abl_curve")
@@ -98,7 +98,7 @@ def _cutoff(opened: Opened, cutoff: pd.DataFrame) -> None:
     )
 
 
-@st.fragment
+@fragment
 def show_stress(opened: Opened, frame: pd.DataFrame, stress: str) -> None:
     """NDCG@20 of models trained on less: ``stress`` is a key of ``CURVES``."""
     section = later(CURVES[stress].question, f"abl_{stress}_section", f"abl_{stress}_")

@@ -17,7 +17,7 @@ from micrec_core.ui.left_out import without
 from micrec_core.ui.library import Opened, is_comparison, item, listings, open_listed
 from micrec_core.ui.once import drawn
 from micrec_core.ui.state import choose, follow
-from micrec_core.ui.widgets import cells, chart, plain, show_table
+from micrec_core.ui.widgets import cells, chart, fragment, plain, show_table
 
 _HISTORY = 12
 _REMEMBERED = 6
@@ -63,7 +63,7 @@ def lists(opened: Opened, user: Any, k: int, off: tuple[str, ...] = ()) -> dict[
     return found
 
 
-@st.fragment
+@fragment
 def explain(opened: Opened, user: Any, found: dict[str, pd.DataFrame]) -> None:
     """Why one item of the lists stands where it does, without remainder."""
     choices = {
@@ -170,7 +170,7 @@ def _without_one(opened: Opened, user: Any, domain: str, item_id: str) -> None:
     )
 
 
-@st.fragment
+@fragment
 def compare(opened: Opened, user_id: str, found: dict[str, pd.DataFrame], k: int) -> None:
     """The same user's lists in another run, with the places joined."""
     st.header("Beside another run", anchor=False)

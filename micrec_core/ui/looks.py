@@ -18,3 +18,5 @@ button[kind="primary"], .stMultiSelect span[title] { color: light-dark(#FFFFFF, 
   position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
   white-space: nowrap }
 """
+# Beside a sentence on a page that broke off, which is no refusal.
+BROKEN = ":material/broken_image:"

@@ -10,13 +10,13 @@ from micrec_core.names import CATALOGUE, DEGREE_BINS
 from micrec_core.ui import library
 from micrec_core.ui.cards import title_of, with_pictures
 from micrec_core.ui.library import Opened
-from micrec_core.ui.widgets import cells, choose_domain, choose_one
+from micrec_core.ui.widgets import cells, choose_domain, choose_one, fragment
 
 # Rows shown: who looks for one item finds it by its id on other pages.
 _MOST = 100
 
 
-@st.fragment
+@fragment
 def show_items(opened: Opened, items: pd.DataFrame) -> None:
     """Items of one bin of one domain, those found most often first."""
     st.header("Which items", anchor=False)

@@ -21,7 +21,7 @@ from micrec_core.ui.left_out import without
 from micrec_core.ui.library import Opened, listings, open_listed
 from micrec_core.ui.rules import Rules, left_out
 from micrec_core.ui.state import TOOK_BACK, session
-from micrec_core.ui.widgets import cells, chart, choose_domain, plain, problem, show_table
+from micrec_core.ui.widgets import cells, chart, choose_domain, fragment, plain, problem, show_table
 
 KINDS = {
     "hot": "in the training data",
@@ -117,7 +117,7 @@ def _tables(opened: Opened, found: dict[str, pd.DataFrame]) -> None:
                 )
 
 
-@st.fragment
+@fragment
 def beside_simpler(opened: Opened, user: Any, k: int) -> None:
     """What other models list for the same person in one domain, or why they cannot."""
     model = serve.recommender(opened)
@@ -179,7 +179,7 @@ def _nobodys_vector() -> pd.DataFrame:
     )
 
 
-@st.fragment
+@fragment
 def steps(opened: Opened, user: Any) -> None:
     """The computation one step at a time, for teaching."""
     model = serve.recommender(opened)

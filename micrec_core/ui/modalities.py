@@ -22,7 +22,7 @@ from micrec_core.ui.glossary import word, words
 from micrec_core.ui.library import Opened
 from micrec_core.ui.once import drawn, once
 from micrec_core.ui.state import choose, follow
-from micrec_core.ui.widgets import cells, chart, choose_one, empty, plain, problem
+from micrec_core.ui.widgets import cells, chart, choose_one, empty, fragment, plain, problem
 
 ENTITIES = {"user": "A user", "item": "An item"}
 
@@ -74,7 +74,7 @@ def look_at_mark() -> None:
     choose(entity, str(entity_id))
 
 
-@st.fragment
+@fragment
 def show_groups(opened: Opened, data: Prepared) -> None:
     """Mean weights by degree and by what is missing, of users or of items, per domain."""
     st.header("For whom", anchor=False, help=words("degree", "interval"))
@@ -130,7 +130,7 @@ def show_calibration(opened: Opened, weights: pd.DataFrame) -> None:
     st.markdown(f"Of **{plain(names[0])}**:\n" + "\n".join(f"- {plain(line)}" for line in said))
 
 
-@st.fragment
+@fragment
 def explore(opened: Opened, weights: pd.DataFrame | None) -> None:
     """Pick an item or a user; see what it is, who is near it and why it weighs as it does."""
     follow()

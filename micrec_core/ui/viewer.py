@@ -24,6 +24,8 @@ from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 
+from micrec_core.ui.looks import BROKEN
+
 _MEBI = 1 << 20
 _PATIENCE = 25
 # What stands in the main part of a page, not in its sidebar.
@@ -112,6 +114,8 @@ class Viewer:
         kind = element.WhichOneof("type")
         if kind == "exception":
             view.error = f"{element.exception.type}: {element.exception.message}"
+        elif kind == "alert" and element.alert.icon == BROKEN:
+            view.error = element.alert.body
         elif kind == "heading" and in_main and view.first is None:
             view.first = now
         elif kind == "button":

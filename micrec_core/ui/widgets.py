@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,9 +17,11 @@ import streamlit as st
 
 from micrec_core.bundled import home
 from micrec_core.data.spreadsheets import csv_text
+from micrec_core.errors import MicrecError
 from micrec_core.figures.theme import metric_label
 from micrec_core.names import CATALOGUE
 from micrec_core.runs import Run
+from micrec_core.ui.looks import BROKEN
 from micrec_core.ui.navigation import entry, link
 from micrec_core.ui.once import Drawn, charted
 
@@ -26,6 +31,10 @@ _CHART_CONFIG = {
     "scrollZoom": False,
 }
 _ROWS = 5_000
+# What a table ends in that is of its kind, column by column, and of another shape in all. Where a
+# run is whole they are faults of ours: the icon tells tests and the check of a container's health.
+_UNFIT = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+_log = logging.getLogger(__name__)
 # Characters shown of what an address asks for.
 _LONGEST = 60
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~:$])")
@@ -199,6 +208,37 @@ def problem(sentence: str, mend: str | None = None) -> None:
     st.error(plain(said), icon=":material/error:")
     if mend:
         st.markdown(mend)
+
+
+def fragment(draw: Callable[..., None], run_every: str | None = None) -> Callable[..., None]:
+    """A part of a page that is drawn anew by itself; what it refuses is said in its place.
+
+    An error within a fragment never reaches the page around it. ``run_every`` : as Streamlit has it
+    """
+
+    @st.fragment(run_every=run_every)
+    @wraps(draw)
+    def drawn(*given: Any, **named_: Any) -> None:
+        with told():
+            draw(*given, **named_)
+
+    return drawn
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Say in a sentence what is refused within, and where a run is not what a page draws from."""
+    try:
+        yield
+    except MicrecError as error:
+        problem(str(error))
+    except _UNFIT as error:
+        _log.exception("a page cannot be drawn")
+        st.error(
+            f"This cannot be drawn from what is stored ({type(error).__name__}): copy the run "
+            "again, or choose another. The server's log says more.",
+            icon=BROKEN,
+        )
 
 
 def say(page: str) -> None:

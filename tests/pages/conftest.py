@@ -4,6 +4,7 @@ from streamlit.util import calc_hash
 
 from micrec_core.bundled import BASE as ROOT
 from micrec_core.ui import serve
+from micrec_core.ui.looks import BROKEN
 from micrec_core.ui.navigation import SECTIONS
 from tests.ui_run import write_run
 from tests.ui_stub import StubRecommender
@@ -76,8 +77,9 @@ def words(test: AppTest) -> str:
 
 
 def healthy(test: AppTest) -> None:
-    """No exception anywhere on the page."""
+    """Nothing broke off anywhere on the page."""
     assert not test.exception, [e.value for e in test.exception]
+    assert not [e.value for e in test.error if e.icon == BROKEN]
 
 
 __all__ = ["PAGES", "at_address", "healthy", "words"]
