@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 import traceback
 from collections.abc import Sequence
 
 from micrec_core.errors import MicrecError, Stopped
+
+# A shell leaves the ~ of --out=~/report.html to the program.
+_AT_HOME = re.compile(r"^(--[a-z-]+=)~(?=/|$)")
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -22,7 +26,8 @@ def main(words: Sequence[str] | None = None) -> int:
     """
     from micrec_core.cli.preparing import app
 
-    given = list(sys.argv[1:] if words is None else words)
+    said = sys.argv[1:] if words is None else words
+    given = [_AT_HOME.sub(_home, word) for word in said]
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # terminals that are not UTF-8
@@ -48,6 +53,10 @@ def main(words: Sequence[str] | None = None) -> int:
         said = next((line for line in str(error).splitlines() if line.strip()), "")
         kind = type(error).__name__
         return _say(f"unexpected failure, {kind}: {said[:300]} (MICREC_DEBUG=1 says where)", 1)
+
+
+def _home(found: re.Match[str]) -> str:
+    return found[1] + os.path.expanduser("~")
 
 
 def _say(sentence: str, code: int) -> int:

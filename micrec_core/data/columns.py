@@ -22,7 +22,7 @@ _CONTROL = r"[\p{Cc}\p{Zl}\p{Zp}]"
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 _COMMA = re.compile(r"[+-]?\d+,\d+")
 _UTC_WORD = re.compile(r"\s*(UTC|GMT|Zulu)$", re.IGNORECASE)
-_ZONE_WORD = re.compile(r"[A-Za-z]{3,5}$")
+_ZONE_WORD = re.compile(r"(?<=\d)\s*([A-Za-z][A-Za-z_/]+)$")
 # Times since 1970 from 1973 to 2286, as seconds and finer units write them: no two of these meet.
 _UNITS = {
     "seconds": (1e8, 1e10),
@@ -126,8 +126,10 @@ def times(table: Table) -> NDArray[np.float64]:
     if missing.any():
         row = int(np.argmax(missing))
         mend = "write seconds since 1970 or dates like 2014-05-31 in all rows"
-        if zone := _ZONE_WORD.search(values[row].as_py()):
-            mend = f"write the zone {quote(zone[0])} as hours from UTC, such as +01:00"
+        word = values[row].as_py()
+        zone = _ZONE_WORD.search(word)
+        if zone and not np.isnan(_nanoseconds(np.array([word[: zone.start()]], dtype=object))[0]):
+            mend = f"write the zone {quote(zone[1])} as hours from UTC, such as +01:00"
         raise _no_number(table, "timestamp", row, mend)
     return found
 

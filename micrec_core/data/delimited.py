@@ -28,7 +28,7 @@ from micrec_core.errors import DataError
 _ATOMIC_TYPES = ("token", "token_seq", "float", "float_seq")
 _SEPARATORS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "vertical bars"}
 # What Excel writes above the header where the separator is not the one of the country.
-_SEP_LINE = re.compile(rb"sep=(.)\r?\n")
+SEP_LINE = re.compile(rb"sep=(.)\r?\n")
 _SAMPLE = 200
 
 
@@ -137,7 +137,7 @@ def _without_extras(data: bytes, name: str, delimiter: str) -> tuple[bytes, str,
     numbers: ``sep=;``, byte order marks at the start of lines, and the header once more.
     """
     notes = []
-    if said := _SEP_LINE.match(data):
+    if said := SEP_LINE.match(data):
         delimiter, data = said[1].decode("latin-1"), b"\n" + data[said.end() :]
     if b"\n" + BOM in data:
         data = data.replace(b"\n" + BOM, b"\n")
@@ -218,14 +218,23 @@ class Text:
 
     def crooked(self, width: int) -> Iterator[RowError]:
         """What is wrong with each record that has not ``width`` fields."""
-        mend = "put a field that holds the separator in double quotes" if self.quoted else "mend it"
         for line, fields in self.records(strict=True):
             if len(fields) != width:
                 yield RowError(
                     f"{self.name}, line {line}: there are {len(fields)} fields where the header "
-                    f"has {width}; {mend}",
+                    f"has {width}; {self._straightened(fields, width)}",
                     line,
                 )
+
+    def _straightened(self, fields: Sequence[str], width: int) -> str:
+        """How a record with too many fields, or too few, is mended."""
+        if len(fields) == width + 1 and not fields[width]:
+            return "take the separator from its end, or end the header with one too"
+        if len(fields) < width:
+            return "write a separator for each field that is missing, though it be empty"
+        if self.quoted:
+            return "put a field that holds the separator in double quotes"
+        return "take the separator out of the field that holds it"
 
     def rewritten(self, changes: Mapping[int, Sequence[str] | None]) -> bytes:
         """The file with some records written anew, or as empty lines; all others stay in place.
@@ -280,6 +289,12 @@ def refuse_separator(where: str, header: Sequence[str], delimiter: str) -> None:
     """
     if len(header) > 1:
         return
+    if "::" in header[0]:
+        raise DataError(
+            f"{where}: the columns are separated by pairs of colons; separate them by "
+            f"{_SEPARATORS.get(delimiter, quote(delimiter))}, or read such files by prepare "
+            "movielens1m"
+        )
     found = next((s for s in _SEPARATORS if s != delimiter and s in header[0]), None)
     if found is None and len(header[0].split()) > 1:
         found = " "

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from micrec_core.data import columns
 from micrec_core.data.items import Catalogue, unknown_domain
-from micrec_core.data.lookalikes import differing, twin
+from micrec_core.data.lookalikes import differing, spelled, twin
 from micrec_core.data.schema import counted, listed, quote
 from micrec_core.data.text_table import Coded, Table
 from micrec_core.errors import DataError
@@ -136,6 +136,14 @@ def _unknown_items(
             int(bad[0]),
             f"the items {differing(name, similar)} look the same, and only the second is in "
             f"{items_name} ({what}); write the id alike in both tables",
+            "item_id",
+        )
+    if similar := twin(name, catalogues[domain[bad[0]]].item_ids, spelled):
+        return table.refuse(
+            int(bad[0]),
+            f"the item {quote(name)} is not in {items_name}, which has {quote(similar)} ({what}); "
+            "write the id alike in both tables (what reads ids as numbers drops zeros and adds "
+            ".0), or drop such interactions (--unknown-items drop)",
             "item_id",
         )
     return table.refuse(

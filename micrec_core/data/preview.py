@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from micrec_core.data.delimited import atomic_names, text_at
 from micrec_core.data.dialect import Dialect
+from micrec_core.data.json_lines import object_on
 from micrec_core.data.schema import (
     INTERACTIONS,
     ITEMS,
@@ -116,8 +117,15 @@ def _parquet(path: Path) -> tuple[list[str], list[list[str]]]:
     return names, [["" if row[n] is None else str(row[n]) for n in names] for row in rows]
 
 
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
 def _json(data: bytes) -> tuple[list[str], list[list[str]]]:
     lines = islice((line for line in io.BytesIO(data) if line.strip()), _LOOKED_AT)
-    rows = [row for line in lines if isinstance(row := json.loads(line), dict)]
+    rows = [row for line in lines if (row := object_on(line.decode(), _value)) is not None]
     names = list(dict.fromkeys(name for row in rows for name in row))[:MAX_COLUMNS]
     return names, [["" if row.get(n) is None else str(row[n]) for n in names] for row in rows]

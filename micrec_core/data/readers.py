@@ -19,7 +19,7 @@ from micrec_core.data.fingerprint import fingerprint
 from micrec_core.data.interactions import Log, drop_low_ratings, drop_unknown, read_log
 from micrec_core.data.items import Catalogue, read_catalogues
 from micrec_core.data.kcore import core_mask
-from micrec_core.data.lookalikes import twins_note
+from micrec_core.data.lookalikes import twins_notes
 from micrec_core.data.relations import read_relations, words_of_relations
 from micrec_core.data.schema import INTERACTIONS, ITEMS, MAX_TABLE_BYTES, Schema, counted, quote
 from micrec_core.data.sources import domain_of, find_sources
@@ -155,9 +155,9 @@ def _from_tables(
         words = ", ".join(f"{quote(column)} ({kind})" for column, kind in found.items())
         notes.append(f"Attributes in {items.name}: {words}.")
     log = read_log(interactions, catalogues, items.name, reading.unknown_items == "drop")
-    alike = [twins_note(log.users, interactions.name, "user")]
-    alike += [twins_note(c.item_ids, f"{items.name}, domain {c.name},", "item") for c in catalogues]
-    notes += [note for note in alike if note]
+    notes += twins_notes(log.users, interactions.name, "user")
+    for shelf in catalogues:
+        notes += twins_notes(shelf.item_ids, f"{items.name}, domain {shelf.name},", "item")
     log = drop_unknown(log, notes)
     log = drop_low_ratings(log, reading.rating_threshold, notes, interactions.name)
     if reading.split_by == "time":

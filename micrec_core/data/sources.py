@@ -12,13 +12,16 @@ from typing import BinaryIO
 from urllib.parse import unquote
 
 from micrec_core.data.budget import Budget
-from micrec_core.data.schema import INTERACTIONS, ITEMS, Schema
+from micrec_core.data.schema import INTERACTIONS, ITEMS, RELATIONS, Schema, listed, quote
 from micrec_core.data.types import SPLIT_NAMES
 from micrec_core.errors import DataError
 
 SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet", ".jsonl", ".jsonl.gz")
 # Tables as RecBole writes them: tabs, and typed names of columns.
 ATOMIC = (".inter", ".item", ".kg", ".link")
+_STEMS = tuple(schema.stem for schema in (INTERACTIONS, ITEMS, RELATIONS))
+# What Hive calls a partition of rows that have no value.
+_HIVE_NOTHING = "__HIVE_DEFAULT_PARTITION__"
 BOM = b"\xef\xbb\xbf"
 NOT_UTF8 = "the text is not UTF-8; save it as UTF-8, or say what it is, such as --encoding cp1252"
 _MAGIC = (
@@ -69,10 +72,20 @@ def find_sources(root: Path) -> Sources:
         return Sources(tuple(atomic), tuple(dict.fromkeys(b for b in beside if b)), True)
     for stem, found in tables.items():
         if not found:
-            raise DataError(
-                f"{root.name} has no {stem} table; add {stem}.csv (or {', '.join(SUFFIXES[1:])})"
-            )
+            raise _no_table(root, stem)
     return Sources(tables_of(root, INTERACTIONS), tables_of(root, ITEMS), False)
+
+
+def _no_table(root: Path, stem: str) -> DataError:
+    files = sorted(p.name for p in root.iterdir() if p.is_file() and not _hidden(p, root))
+    others = [name for name in files if name.split(".")[0] not in _STEMS and name != "dataset.toml"]
+    said = f"{root.name} has no {stem} table"
+    mend = f"add {stem}.csv (or {', '.join(SUFFIXES[1:])})"
+    near = [name for name in files if name.lower().startswith(stem)] or others
+    if near:
+        said += f" (there are {listed(near, len(near))})"
+        mend += ", or give the file that is one this name and the ending of its kind"
+    return DataError(f"{said}; {mend}")
 
 
 def tables_of(root: Path, schema: Schema) -> tuple[Path, ...]:
@@ -204,9 +217,10 @@ def _parts(table: Path) -> tuple[Path, ...]:
     kinds = {s: [p for p in files if p.name.endswith(s)] for s in (*SUFFIXES, ".arrow")}
     found = {s: parts for s, parts in kinds.items() if parts}
     if not found:
+        there = f" ({quote(files[0].name)} has no ending of one)" if files else ""
         raise DataError(
-            f"{table.name} is a folder without a table in it; put parts into it, such as "
-            "part-0.parquet, or a file in its place"
+            f"{table.name} is a folder without a table in it{there}; put parts into it, such as "
+            "part-0.parquet or part-0.jsonl, or a file in its place"
         )
     if len(found) > 1:
         raise DataError(
@@ -217,8 +231,30 @@ def _parts(table: Path) -> tuple[Path, ...]:
 
 def partitions(part: Path) -> dict[str, str]:
     """Column -> value of the folders that a part lies in, as Hive names them: ``domain=food``."""
-    pairs = (folder.name.partition("=") for folder in part.parents)
-    return {column: unquote(value) for column, equals, value in pairs if equals}
+    pairs = (folder.partition("=") for folder in _below_table(part))
+    return {
+        column: "" if value == _HIVE_NOTHING else unquote(value)
+        for column, equals, value in pairs
+        if equals
+    }
+
+
+def split_named(part: Path) -> str | None:
+    """The part of a split that a part of a table, or its folder, is named after, as Hugging Face
+    does: ``train/data-00000-of-00001.arrow``, ``test-00000-of-00001.parquet``.
+    """
+    folders = _below_table(part)
+    if not folders and part.parent.name.split(".")[0] not in _STEMS:
+        return None
+    words = (*folders, part.name.split(".")[0].split("-")[0])
+    return next((word for word in map(_split_word, words) if word), None)
+
+
+def _below_table(part: Path) -> list[str]:
+    """Names of the folders between a table's own and a part of it, the nearest first."""
+    names = [folder.name for folder in part.parents]
+    tables = (k for k, name in enumerate(names) if name.split(".")[0] in _STEMS)
+    return names[: next(tables, 0)]
 
 
 def _hidden(path: Path, root: Path) -> bool:
@@ -242,8 +278,13 @@ def _beside(inter: Path) -> Path | None:
 def part_of(inter: Path) -> str | None:
     """The part of RecBole's own split, as in ``NAME.train.inter``; None of other files."""
     name, _, part = inter.stem.rpartition(".")
-    word = "valid" if part in ("val", "validation", "dev") else part
-    return word if name and word in SPLIT_NAMES else None
+    return _split_word(part) if name else None
+
+
+def _split_word(word: str) -> str | None:
+    """A part of a split by what others call it too; None of other words."""
+    ours = "valid" if word in ("val", "validation", "dev") else word
+    return ours if ours in SPLIT_NAMES else None
 
 
 def domain_of(inter: Path) -> str:

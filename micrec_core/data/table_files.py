@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from micrec_core.data.budget import Budget
 from micrec_core.data.delimited import read_delimited
 from micrec_core.data.dialect import PLAIN, Dialect
+from micrec_core.data.json_lines import object_on
 from micrec_core.data.schema import LIST_MARK, MAX_COLUMNS, Schema, counted, quote
 from micrec_core.data.sources import (
     NOT_UTF8,
@@ -28,6 +29,7 @@ from micrec_core.data.sources import (
     part_of,
     partitions,
     read_bytes,
+    split_named,
 )
 from micrec_core.data.text_table import (
     Table,
@@ -61,12 +63,31 @@ def read_tables(
     """
     tables, budget = [], budget or Budget()
     for path in paths:
-        told = {c: v for c, v in partitions(path).items() if c in schema.columns}
+        said = partitions(path)
+        names = dialect.renamed(path.name, list(said), schema)
+        told = {c: v for c, v in zip(names, said.values(), strict=True) if c in schema.columns}
         table = _read_part(path, _without(schema, *told), dialect, budget)
         for column, value in told.items():
             table.columns[column] = constant(value, table.n_rows)
-        tables.append(table)
+        unused = (*table.unused, *schema.unused(names))
+        tables.append(replace(table, unused=unused, names=(*table.names, *said)))
+    if "split" in schema.columns:
+        _split_by_names(paths, tables)
     return join_tables(tables, f"{schema.stem} in {counted(len(paths), 'part')}")
+
+
+def _split_by_names(paths: Sequence[Path], tables: Sequence[Table]) -> None:
+    """Give parts that are named after those of a split a column that says so.
+
+    Where all are called ``train``, as of much that has no split, they are none.
+    """
+    parts = [split_named(path) for path in paths]
+    if {*parts} <= {None, "train"}:
+        return
+    for part, table in zip(parts, tables, strict=True):
+        if part and not table.has("split"):
+            table.columns["split"] = constant(part, table.n_rows)
+    _refuse_half_a_split(paths, tables)
 
 
 def _read_part(path: Path, schema: Schema, dialect: Dialect, budget: Budget) -> Table:
@@ -156,6 +177,8 @@ def read_jsonl(data: bytes, name: str, schema: Schema, dialect: Dialect = PLAIN)
     for line, raw in zip(count(1), io.BytesIO(data), strict=False):
         if raw.strip():
             row = _json_object(raw, f"{name}, line {line}")
+            if row is None:
+                continue
             seen |= dict.fromkeys(row)
             if len(seen) > MAX_COLUMNS:
                 check_header(f"{name}, line {line}", list(seen), schema)
@@ -202,18 +225,24 @@ class _Repeated(ValueError):
     """A key is twice in one object."""
 
 
-def _json_object(raw: bytes, where: str) -> dict[str, Any]:
+def _json_object(raw: bytes, where: str) -> dict[str, Any] | None:
     try:
-        value = json.loads(raw.decode("utf-8"), object_pairs_hook=_unique)
+        return object_on(raw.decode("utf-8"), _json_value)
     except UnicodeDecodeError as error:
         raise DataError(f"{where}: {NOT_UTF8}") from error
     except _Repeated as error:
         raise DataError(f"{where}: the key {error} is there twice; remove one") from error
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{where}: {_NO_OBJECT}") from error
-    if not isinstance(value, dict):
-        raise DataError(f"{where}: {_NO_OBJECT}")
-    return value
+    except ValueError as error:
+        raise DataError(f"{where}: {str(error) or _NO_OBJECT}") from error
+
+
+def _json_value(text: str) -> Any:
+    try:
+        return json.loads(text, object_pairs_hook=_unique)
+    except _Repeated:
+        raise
+    except (ValueError, RecursionError):
+        return None
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from micrec_core.data.schema import MAX_COLUMNS, Schema, quote
-from micrec_core.data.vocabulary import Sample, guesses, options
+from micrec_core.data.vocabulary import Sample, are_values, guesses, options
 from micrec_core.data.write import constant
 from micrec_core.errors import DataError
 
@@ -178,10 +178,18 @@ def check_header(
     if not missing:
         return
     found = {o: n for o, n in guesses(schema, names, sample).items() if _can_be_typed(n)}
+    if are_values(names, schema, sample):
+        raise DataError(
+            f"{where}: there are values ({_some(names)}) where the names of columns are to be; put "
+            f"names above them, such as {', '.join(schema.required)}"
+        )
     if missing[0] in found:
         mend = f"rename {quote(found[missing[0]])}, which looks like it, or say {options(found)}"
     else:
-        mend = f"add it, or say which it is by --map {missing[0]}=NAME"
+        one = (
+            ", with one word in all rows if there is one domain," if missing[0] == "domain" else ","
+        )
+        mend = f"add it{one} or say which it is by --map {missing[0]}=NAME"
     raise DataError(
         f"{where}: there is no column '{missing[0]}' among {_some(names)}; {mend}"
         f" ({', '.join(schema.required)} are needed)"

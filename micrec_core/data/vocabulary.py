@@ -76,6 +76,17 @@ def guesses(schema: Schema, names: Sequence[str], sample: Sample | None = None) 
     return found
 
 
+def are_values(names: Sequence[str], schema: Schema, sample: Sample | None = None) -> bool:
+    """Whether names of columns are the first row of a table without a header: none is known, and
+    one is a number, a date or, by the ``sample``, a value that its column has again.
+    """
+    if any(name in schema.columns or synonym(c, [name]) for name in names for c in schema.columns):
+        return False
+    if any(_NUMBER.fullmatch(name) or _DATE.fullmatch(name) for name in names):
+        return True
+    return sample is not None and any(n and n in v for n, v in sample().items())
+
+
 def options(found: Mapping[str, str]) -> str:
     """Guesses as they are typed."""
     return " ".join(f"--map {ours}={theirs}" for ours, theirs in found.items())

@@ -287,6 +287,17 @@ def test_a_terminal_that_is_not_utf8(tmp_path: Path, monkeypatch: pytest.MonkeyP
             assert b"k\\xfcche" in written
 
 
+def test_a_home_that_the_shell_left_to_the_program(
+    capsys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_dataset(tmp_path / "raw")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path / "raw")
+    words = ["prepare", "csv", "--domain=shop=~/raw/interactions.csv", "--out=~/made"]
+    assert main(words) == 0 and (tmp_path / "made" / "items.csv").is_file()
+    assert not Path("~").exists()
+
+
 def test_export_names_its_files(said, place: Path, tmp_path: Path) -> None:
     out = tmp_path / "report.html"
     code, made, _ = said("export", place / "run", "--out", out, "--json")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from micrec_core.data import read_dataset
-from micrec_core.data.lookalikes import twin, twins_note
+from micrec_core.data.lookalikes import twin, twins_notes
 from micrec_core.errors import DataError
 
 COMPOSED = "caf\u00e9"
@@ -52,11 +52,24 @@ def test_a_user_spelled_in_two_ways_is_named(tmp_path: Path, write: Callable, ro
     assert "caf\\xe9" in notes[0] and "cafe\\u0301" in notes[0]
 
 
+def test_users_that_one_table_reads_as_numbers_are_named(tmp_path: Path, write, rows) -> None:
+    items, interactions = rows
+    for other in ("00{}", "{}.0"):
+        log = [
+            {**r, "user_id": other.format(r["user_id"][1:]) if r["domain"] == "food"
+             else r["user_id"][1:]}
+            for r in interactions
+        ]  # fmt: skip
+        found = read_dataset(write(tmp_path / other[:2], items=items, interactions=log))
+        (note,) = [n for n in found.notes if "look like another" in n]
+        assert note.startswith("12 user ids of interactions.csv") and "leading zeros" in note
+
+
 def test_white_space_within_an_id() -> None:
     ids = np.array(["a b", "a  b", "a\u00a0b", "ab"], dtype=object)
-    note = twins_note(ids, "the table", "item")
-    assert note is not None and note.startswith("3 item ids")
-    assert twins_note(np.array(["a b", "ab", "A b", "caf\u00e9"], dtype=object), "t", "x") is None
+    (note,) = twins_notes(ids, "the table", "item")
+    assert note.startswith("3 item ids")
+    assert not twins_notes(np.array(["a b", "ab", "A b", "caf\u00e9"], dtype=object), "t", "x")
 
 
 def test_no_id_is_its_own_twin() -> None:

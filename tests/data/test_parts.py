@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from micrec_core.data import Dataset, read_dataset
+from micrec_core.data.dialect import Dialect
 from micrec_core.data.types import SPLIT_NAMES
 from micrec_core.errors import DataError
 from micrec_core.modalities.precomputed import _item_keys
@@ -73,6 +74,62 @@ def test_hugging_face_on_disk(tmp_path: Path, write, rows, plain: Dataset) -> No
         for name in ("dataset_info.json", "state.json"):
             (root / stem / name).write_text("{}")
     assert read_dataset(root).fingerprint == plain.fingerprint
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["{}/data-00000-of-00001.parquet", "{}-00000-of-00001.parquet", "{}.parquet",
+     "split={}/0.parquet"],
+)  # fmt: skip
+@pytest.mark.parametrize("valid", ["valid", "validation"])
+def test_parts_named_after_a_split_are_that_split(
+    tmp_path: Path, write, rows, place, valid
+) -> None:
+    if "=" in place and valid != "valid":
+        return  # a column that says it says it in our words
+    words = ["train"] * 3 + [valid, "test"]
+    split = [{**r, "split": words[k % 5][:5]} for k, r in enumerate(rows[1])]
+    wanted = read_dataset(write(tmp_path / "w", interactions=split)).fingerprint
+    root = write(tmp_path / "d")
+    (root / "interactions.csv").unlink()
+    for word in dict.fromkeys(words):
+        file = root / "interactions" / place.format(word)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        mine = [r for k, r in enumerate(rows[1]) if words[k % 5] == word]
+        pq.write_table(table_of(mine), file)
+    found = read_dataset(root)
+    assert found.fingerprint == wanted and "The split is the table's own." in found.notes
+
+
+def test_what_is_all_called_train_has_no_split(tmp_path: Path, write, rows, plain: Dataset) -> None:
+    root = write(tmp_path / "d")
+    (root / "interactions.csv").unlink()
+    (root / "interactions" / "train").mkdir(parents=True)
+    pq.write_table(table_of(rows[1]), root / "interactions" / "train" / "0.parquet")
+    assert read_dataset(root).fingerprint == plain.fingerprint
+    shutil.copy(root / "interactions" / "train" / "0.parquet", root / "interactions" / "a.parquet")
+    (root / "interactions" / "train").rename(root / "interactions" / "test")
+    with pytest.raises(DataError, match="has no split beside"):
+        read_dataset(root)
+
+
+def test_a_folder_may_say_what_is_mapped(tmp_path: Path, write, rows, plain: Dataset) -> None:
+    root = write(tmp_path / "domain=food" / "split=valid" / "d")  # no folder above says a thing
+    assert read_dataset(root).fingerprint == plain.fingerprint
+    (root / "interactions.csv").unlink()
+    for moment in {r["timestamp"] for r in rows[1]}:
+        folder = root / "interactions.parquet" / f"at={moment}"
+        folder.mkdir(parents=True)
+        mine = [r for r in rows[1] if r["timestamp"] == moment]
+        pq.write_table(table_of(mine).drop_columns(["timestamp"]), folder / "0.parquet")
+    assert any("column 'at'" in note and "not used" in note for note in read_dataset(root).notes)
+    mapped = Dialect.of(["timestamp=at"])
+    assert read_dataset(root, dialect=mapped).fingerprint == plain.fingerprint
+    (root / "interactions.parquet" / "at=1000").rename(
+        root / "interactions.parquet" / "at=__HIVE_DEFAULT_PARTITION__"
+    )
+    with pytest.raises(DataError, match="timestamp is empty"):
+        read_dataset(root, dialect=mapped)
 
 
 def test_a_line_of_a_part_is_named(tmp_path: Path, write, rows, one_sentence) -> None:

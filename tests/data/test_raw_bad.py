@@ -160,8 +160,8 @@ def test_bad_lines_are_skipped_counted_and_told(tmp_path: Path) -> None:
     assert made["domains"]["food"]["dropped"] == {"bad line": 5, "repeated": 1}
     assert made["domains"]["kitchen"]["metadata"]["bad line"] == 1
     assert made["notes"] == [
-        "Skipped 5 lines of food.jsonl, the first: food.jsonl, line 2: the line is not a JSON "
-        "object; write one on each line.",
+        "Skipped 5 lines of food.jsonl, the first: food.jsonl, line 2: an object goes on over the "
+        "end of the line; write it on one, as jq -c does.",
         "Skipped 1 line of kitchen_meta.jsonl, the first: kitchen_meta.jsonl, line 1: the line is "
         "not a JSON object; write one on each line.",
     ]

@@ -25,12 +25,12 @@ class Format(Protocol):
 
     def interactions(self, lines: Lines) -> Callable[[bytes], Interaction | list[Interaction]]:
         """What turns a line into (user id, item id, rating, time), the last two NaN where the file
-        has none, and perhaps a number of ``types.SPLIT_NAMES``; or into several.
+        has none, and perhaps a number of ``types.SPLIT_NAMES``; or into several or none.
         """
 
-    def items(self, lines: Lines) -> Callable[[bytes], Item]:
+    def items(self, lines: Lines) -> Callable[[bytes], Item | list[Item]]:
         """What turns a line into (item id, title, description) and a text for each column that it
-        names in ``lines.further``; texts are clean.
+        names in ``lines.further``, texts clean; or into none.
         """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import io
 import zlib
@@ -46,6 +47,32 @@ def check_file(path: Path) -> None:
         raise DataError(f"{quote(path, 200)} is a folder; give the file")
 
 
+def _is_wide(encoding: str) -> bool:
+    """Whether the end of a line is more than one byte in it."""
+    return bool(encoding) and len("\n".encode(encoding)) > 1
+
+
+class _Recoded(io.RawIOBase):
+    """A stream of text of any encoding, as UTF-8."""
+
+    def __init__(self, source: io.BufferedReader[Any], encoding: str) -> None:
+        self._source, self._left = source, b""
+        self._decoder = codecs.getincrementaldecoder(encoding)()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._left:
+            chunk = self._source.read(_BUFFER)
+            self._left = self._decoder.decode(chunk, final=not chunk).encode("utf-8")
+            if not chunk:
+                break
+        given = self._left[: len(buffer)]
+        buffer[: len(given)], self._left = given, self._left[len(given) :]
+        return len(given)
+
+
 class Lines:
     """The lines of one file that are not blank, each with its line end.
 
@@ -56,6 +83,7 @@ class Lines:
     name : the file's name, for messages
     number : 1-based line that was given last
     dialect : names of columns and marks that were given for it
+    separator : between its columns, once it was looked for; empty where it never was
     header : names of its columns as it calls them, once they were read; none of records
     sequences : those of them that hold several values with spaces between
     further : what is kept of an item beside its title and description, once the format is known
@@ -64,6 +92,7 @@ class Lines:
     def __init__(self, path: Path, dialect: Dialect = PLAIN) -> None:
         """Open the file; DataError where that cannot be."""
         self.dialect = dialect
+        self.separator = ""
         self.header: tuple[str, ...] = ()
         self.further: tuple[str, ...] = ()
         self.sequences: frozenset[str] | set[str] = frozenset()
@@ -80,6 +109,9 @@ class Lines:
         self._text: io.BufferedReader[Any] = self._file
         if path.suffix == ".gz":
             self._text = io.BufferedReader(gzip.GzipFile(fileobj=self._file), _BUFFER)
+        if wide := _is_wide(dialect.encoding):
+            self._text = io.BufferedReader(_Recoded(self._text, dialect.encoding), _BUFFER)
+        self._encoding = "" if wide else dialect.encoding
 
     def __enter__(self) -> Lines:
         return self
@@ -110,12 +142,17 @@ class Lines:
                     )
                 if not line.isspace():
                     self._given += 1
-                    yield self._recoded(line) if self.dialect.encoding else line
+                    yield self._recoded(line) if self._encoding else line
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             # What was unpacked but not yet given is lost: the damage is there or later.
             raise DataError(
                 f"{self.name}, line {self.number + 1} or later: the gzip file is cut short or "
                 "damaged; copy or download it again"
+            ) from error
+        except UnicodeError as error:
+            raise DataError(
+                f"{self.name}, line {self.number + 1} or later: the text is not "
+                f"{self.dialect.encoding}; say another --encoding"
             ) from error
         except OSError as error:
             problem = f"the rest cannot be read ({error.strerror}); copy the file again"
@@ -131,7 +168,7 @@ class Lines:
 
     def _recoded(self, line: bytes) -> bytes:
         try:
-            return line.decode(self.dialect.encoding).encode("utf-8")
+            return line.decode(self._encoding).encode("utf-8")
         except UnicodeError as error:
             raise self.refuse(
                 f"the text is not {self.dialect.encoding}; say another --encoding"
@@ -149,7 +186,7 @@ class Lines:
 
     def _head(self) -> None:
         packed = self._file.peek(2)[:2]
-        if self._text is not self._file and packed not in (b"", _GZIP):
+        if self.name.endswith(".gz") and packed not in (b"", _GZIP):
             raise DataError(
                 f"{self.name} is not a gzip file, though its name says so; compress it or drop .gz"
             )

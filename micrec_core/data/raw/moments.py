@@ -55,5 +55,7 @@ def number(text: str, column: str, decimal: str = ".") -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise BadLine(f"{column} is {quote(text)}; write a finite number")
+        comma = "," in text and decimal == "."
+        mend = ", or say --decimal , if that is its mark" if comma else ""
+        raise BadLine(f"{column} is {quote(text)}; write a finite number{mend}")
     return value

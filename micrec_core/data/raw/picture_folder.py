@@ -118,11 +118,17 @@ def _refuse_strangers(source: Path, found: dict[str, str], ids: Sequence[str]) -
             "path or leave --images out"
         )
     if found.keys().isdisjoint(ids):
-        lower = {item.lower(): item for item in ids}
-        near = next((stem for stem in found if stem.lower() in lower), None)
+        bare = {_bare(item): item for item in ids}
+        near = next((stem for stem in found if _bare(stem) in bare), None)
         name = os.path.basename(found[near or min(found)])
-        wanted = lower[near.lower()] if near else min(ids)
+        wanted = bare[_bare(near)] if near else min(ids)
         raise DataError(
             f"no picture in '{source}' is called by an item id (there is {quote(name)}, and an "
-            f"item {quote(wanted)}); rename the files or leave --images out"
+            f"item {quote(wanted)}); rename the files, mend the ids if they lost their zeros, or "
+            "leave --images out"
         )
+
+
+def _bare(name: str) -> str:
+    """A name without what copying a table or a folder may take: capitals, leading zeros."""
+    return name.lower().lstrip("0")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from micrec_core.data.dialect import Dialect
+from micrec_core.data.json_lines import object_on
 from micrec_core.data.raw import texts
 from micrec_core.data.raw.lines import BadLine, Interaction, Item, Lines, decoded
 from micrec_core.data.raw.moments import moment
@@ -43,14 +44,16 @@ class Keys:
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     ratings: tuple[str, ...] = ()
 
-    def interactions(self, lines: Lines) -> Callable[[bytes], Interaction]:
+    def interactions(self, lines: Lines) -> Callable[[bytes], Interaction | list[Interaction]]:
         """What turns a line of reviews into (user id, item id, rating, time)."""
-        if self.ratings and _are_columns(lines.peek()):
+        if _are_columns(lines.peek(), len(self.ratings)):
             return Separated(self.label, reviews=self.ratings).interactions(lines)
         keys = self._mapped(lines.dialect)
 
-        def parse(line: bytes) -> Interaction:
+        def parse(line: bytes) -> Interaction | list[Interaction]:
             record = keys._record(line)
+            if record is None:
+                return []
             return (
                 keys._id(record, "reviews", keys.user),
                 keys._id(record, "reviews", *keys.reviewed),
@@ -60,13 +63,17 @@ class Keys:
 
         return parse
 
-    def items(self, lines: Lines) -> Callable[[bytes], Item]:
+    def items(self, lines: Lines) -> Callable[[bytes], Item | list[Item]]:
         """What turns a line of products into (item id, title, description, further columns)."""
+        if _are_columns(lines.peek()):
+            return Separated(self.label).items(lines)
         keys = self._mapped(lines.dialect)
         lines.further = tuple(keys.columns)
 
-        def parse(line: bytes) -> Item:
+        def parse(line: bytes) -> Item | list[Item]:
             record = keys._record(line)
+            if record is None:
+                return []
             if keys.user in record:  # or a review's title would be taken for the product's
                 raise BadLine(
                     f"the line has a {quote(keys.user)}, as reviews have; "
@@ -99,16 +106,20 @@ class Keys:
             descriptions=given.get("description", self.descriptions),
         )
 
-    def _record(self, line: bytes) -> dict[str, Any]:
+    def _record(self, line: bytes) -> dict[str, Any] | None:
+        """The record on a line; None of a line with a bracket of the array around all alone."""
         text = decoded(line)
         try:
-            value = json.loads(text)
-        except (ValueError, RecursionError):
-            value = _literal(text) if self.literals else None
-        if not isinstance(value, dict):
+            return object_on(text, _json_or_literal if self.literals else _json)
+        except ValueError as error:
             kind = "a JSON object or a Python dict" if self.literals else "a JSON object"
-            raise BadLine(f"the line is not {kind}; write one on each line")
-        return value
+            said = str(error) or f"the line is not {kind}; write one on each line"
+        if not self.literals and isinstance(_literal(text), dict):
+            said = (
+                "the line is a Python dict, not JSON; write it as JSON, or read the file as "
+                "amazon2014 if it is of that edition"
+            )
+        raise BadLine(said)
 
     def _id(self, record: dict[str, Any], kind: str, *keys: str) -> str:
         for key in keys:
@@ -146,9 +157,21 @@ class Keys:
         )
 
 
-def _are_columns(line: bytes) -> bool:
-    """Whether the first line is of the edition with ratings alone: four columns and no record."""
-    return b"{" not in line and line.count(b",") >= 3
+def _are_columns(line: bytes, least: int = 3) -> bool:
+    """Whether the first line is of columns and no record, as of the edition with ratings alone."""
+    return not {*b"{["} & {*line} and line.count(b",") + 1 >= max(least, 3)
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _json_or_literal(text: str) -> Any:
+    value = _json(text)
+    return _literal(text) if value is None else value
 
 
 def _literal(text: str) -> Any:

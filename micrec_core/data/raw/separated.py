@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from micrec_core.data.delimited import atomic_names, refuse_separator, understood
+from micrec_core.data.delimited import SEP_LINE, atomic_names, refuse_separator, understood
 from micrec_core.data.raw import texts
 from micrec_core.data.raw.lines import BadLine, Interaction, Item, Lines, decoded
 from micrec_core.data.raw.moments import moment, number
@@ -52,7 +52,7 @@ class Separated:
         split, names = self._columns(lines, _INTER, self.reviews)
         user, item = names.index("user_id"), names.index("item_id")
         rating, time, part = (_place(names, c) for c in ("rating", "timestamp", "split"))
-        decimal = lines.dialect.decimal or "."
+        decimal = lines.dialect.decimal or ("," if self._separator(lines) == ";" else ".")
 
         def parse(line: bytes) -> Interaction:
             fields = split(line)
@@ -99,7 +99,7 @@ class Separated:
         self, lines: Lines, schema: Schema, known: Sequence[str]
     ) -> tuple[Callable[[bytes], list[str]], list[str]]:
         """What splits a line, and the names of its columns as ours."""
-        separator = lines.dialect.separator or self.separator
+        separator = self._separator(lines)
         if known and not _is_header(lines.peek(), separator, known):
             lines.header = tuple(known)
             names = self._ours(lines.dialect.renamed(lines.name, known, schema), schema)
@@ -131,6 +131,20 @@ class Separated:
 
         check_header(where, names, schema, sample)
         return split, names
+
+    def _separator(self, lines: Lines) -> str:
+        """Between columns: as was said, or the semicolons that Excel writes where a comma is the
+        decimal mark.
+        """
+        if lines.dialect.separator or self.separator != "," or not self.quoted:
+            return lines.dialect.separator or self.separator
+        if not lines.separator:
+            if said := SEP_LINE.match(lines.peek()):
+                next(iter(lines))
+            first = lines.peek()
+            excel = b"," not in first and b";" in first
+            lines.separator = said[1].decode("latin-1") if said else ";" if excel else ","
+        return lines.separator
 
     def _ours(self, names: list[str], schema: Schema) -> list[str]:
         for ours, theirs in self.named.items():
