@@ -294,7 +294,7 @@ def test_a_home_that_the_shell_left_to_the_program(
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path / "raw")
     words = ["prepare", "csv", "--domain=shop=~/raw/interactions.csv", "--out=~/made"]
-    assert main(words) == 0 and (tmp_path / "made" / "items.csv").is_file()
+    assert main(words) == 0 and (tmp_path / "made" / "dataset.toml").is_file()
     assert not Path("~").exists()
 
 
