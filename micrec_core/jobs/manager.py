@@ -31,7 +31,7 @@ from uuid import uuid4
 from micrec_core.bundled import home
 from micrec_core.errors import ConfigError, RunError
 from micrec_core.jobs.checking import within
-from micrec_core.jobs.job import Job, paths_of, read_job, write_job
+from micrec_core.jobs.job import FILE, Job, paths_of, read_job, write_job
 from micrec_core.jobs.processes import process_start, signal_group
 from micrec_core.runs import check_run_name, open_run
 
@@ -272,11 +272,20 @@ class JobManager:
             ) from None
         with stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
-            yield
+            try:
+                yield
+            except OSError as error:
+                raise ConfigError(
+                    f"The runs folder {self.folder} cannot be changed ({error.strerror}): make "
+                    "room on its disk, or try again."
+                ) from None
 
     def _settled(self) -> list[Job]:
         """Jobs in their order: ends noted, old ones gone, the next one started; with the lock."""
         places = [place for place in self._jobs.iterdir() if _PLACE.fullmatch(place.name)]
+        # Who makes a job holds the lock: what lacks its file is of one who was killed.
+        for place in [place for place in places if not (place / FILE).exists()]:
+            shutil.rmtree(place, ignore_errors=True)
         jobs = sorted((job for place in places if (job := read_job(place))), key=_turn)
         jobs = [self._noted(job) for job in jobs]
         old = [job for job in jobs if job.ended and self._is_old(job)]

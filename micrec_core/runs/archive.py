@@ -8,9 +8,11 @@ import shutil
 import struct
 import tempfile
 import threading
+import time
 import zipfile
 import zlib
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -25,6 +27,7 @@ from micrec_core.runs.run_names import check_run_name
 MOST_BYTES, MOST_FILES = 4 * 2**30, 10_000
 NOTES = ".notes.json"
 _BLOCK = 2**20
+_COMING, _GOING, _LEFT_SECONDS = ".import-", ".deleted", 86_400
 # What reading a zip of anything may end in: other packings, passwords, lies about sizes and names.
 _DAMAGED = (
     zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, NotImplementedError,
@@ -56,12 +59,24 @@ def unpack(source: BinaryIO, folder: Path, name: str = "") -> Run:
     ConfigError
         The name cannot be a run's.
     """
+    try:
+        return _unpacked(source, folder, name)
+    except OSError as error:
+        raise RunError(
+            f"The run cannot be taken in ({error.strerror}): this server's disk may be full, or "
+            "another of that name came at the same moment."
+        ) from None
+
+
+def _unpacked(source: BinaryIO, folder: Path, name: str) -> Run:
+    """As ``unpack``; OSError where it cannot be written."""
     folder.mkdir(parents=True, exist_ok=True)
+    _sweep(folder)
     try:
         archive = zipfile.ZipFile(source)
     except _DAMAGED:
         raise RunError("That is not a zip: download a run here, and import that file.") from None
-    with archive, tempfile.TemporaryDirectory(prefix=".import-", dir=folder) as place:
+    with archive, tempfile.TemporaryDirectory(prefix=_COMING, dir=folder) as place:
         members = {m.filename: m for m in archive.infolist() if not m.filename.endswith("/")}
         top = _top(members)
         called = check_run_name(name or top.rstrip("/") or "imported")
@@ -76,6 +91,16 @@ def unpack(source: BinaryIO, folder: Path, name: str = "") -> Run:
             raise RunError(f"The zip has {quote(extra[0])}, which its manifest does not list.")
         root.rename(folder / called)
     return open_run(folder / called)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what processes that were killed have left of runs that came or went."""
+    old = time.time() - _LEFT_SECONDS
+    for pattern in (f"{_COMING}*", f".*{_GOING}"):
+        for left in folder.glob(pattern):
+            with suppress(OSError):
+                if left.stat().st_ctime < old:
+                    shutil.rmtree(left, ignore_errors=True)
 
 
 def _top(members: Iterable[str]) -> str:
@@ -131,12 +156,16 @@ def remove(folder: Path, name: str) -> None:
     inside = bool(name) and Path(name).name == name and not name.startswith(".")
     if not inside or path.is_symlink() or not path.is_dir():
         raise RunError(f"There is no run '{name}' to delete in {folder}.")
-    gone = path.with_name(f".{name}.deleted")
+    gone = path.with_name(f".{name}{_GOING}")
     shutil.rmtree(gone, ignore_errors=True)
-    # Gone for everybody at one stroke; its files follow.
-    path.rename(gone)
-    shutil.rmtree(gone)
+    # Gone for everybody at one stroke; its files follow, now or with the next run that goes.
+    try:
+        path.rename(gone)
+    except OSError as error:
+        raise RunError(f"Run '{name}' cannot be deleted ({error.strerror}): try again.") from None
+    shutil.rmtree(gone, ignore_errors=True)
     note(folder, name, Note())
+    _sweep(folder)
 
 
 @dataclass(frozen=True)
@@ -166,6 +195,9 @@ def note(folder: Path, name: str, said: Note) -> None:
         kept.pop(name, None)
         if said != Note():
             kept[name] = said
-        folder.mkdir(parents=True, exist_ok=True)
-        with files.replacing(folder / NOTES) as path:
-            files.write_json(path, {k: asdict(n) for k, n in sorted(kept.items())})
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with files.replacing(folder / NOTES) as path:
+                files.write_json(path, {k: asdict(n) for k, n in sorted(kept.items())})
+        except OSError as error:
+            raise RunError(f"The note cannot be kept ({error.strerror}): try again.") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import combinations
 from urllib.parse import urlencode
 
@@ -116,7 +117,9 @@ def _facts(chosen: Opened) -> None:
 
 def _badge_of_training() -> None:
     """Whatever run is open, and where there is none yet."""
-    job = manager().current()
+    job = None
+    with suppress(MicrecError):  # the runs folder cannot be written: the Retrain page says so
+        job = manager().current()
     if job is not None and job.running:
         st.badge(f"training: {plain(job.name)}", icon=":material/model_training:", color="blue")
 

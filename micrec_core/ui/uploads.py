@@ -10,8 +10,10 @@ import json
 import os
 import re
 import shutil
+import stat
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +27,7 @@ from micrec_core.data.preview import ENDINGS, SCHEMAS
 from micrec_core.data.schema import quote
 from micrec_core.errors import DataError
 from micrec_core.jobs.checking import Limits, said_within
+from micrec_core.locks import FolderLock
 from micrec_core.ui.library import runs_folder
 from micrec_core.ui.places import any_folder, data_folders
 
@@ -32,6 +35,7 @@ KEEP_DAYS = float(os.environ.get("MICREC_KEEP_DAYS", "14"))
 QUOTA_MB = float(os.environ.get("MICREC_UPLOAD_MB", "200"))
 _BROUGHT = ".brought.json"
 _DOMAIN = re.compile(r"[\w&-](?:[\w& -]{0,62}[\w&-])?")
+_HIDDEN = re.compile(r"\..+\.[0-9a-f]{32}")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
 
 
@@ -51,13 +55,30 @@ def keep_upload(files: Sequence[Upload], owner: str) -> Path:
     ------
     DataError
         A file is neither table nor zip, a zip is not alone or is refused, the owner's quota is
-        spent, or it cannot be written.
+        spent, another upload of theirs is being taken in, or it cannot be written.
     """
-    remove_old()
     contents = {_name(file.name): file.getvalue() for file in files}
     zips = [name for name in contents if name.endswith(".zip")]
     if zips and len(contents) > 1:
         raise DataError("upload a zip alone, with all tables and pictures in it")
+    place = _uploads() / owner
+    try:
+        remove_old()
+        place.mkdir(parents=True, exist_ok=True)
+        # Two at once would each find the quota free.
+        lock = FolderLock(place)
+    except BlockingIOError:
+        raise DataError("another upload of yours is being taken in; wait for its end") from None
+    except OSError as error:
+        raise DataError(f"the upload cannot be kept ({error.strerror}); try later") from None
+    try:
+        return _taken_in(contents, owner, zips)
+    finally:
+        lock.release()
+
+
+def _taken_in(contents: Mapping[str, bytes], owner: str, zips: Sequence[str]) -> Path:
+    """Write an upload, of whose owner nobody else writes one."""
     left = QUOTA_MB * 2**20 - _size(owner) - sum(map(len, contents.values()))
     if left < 0:
         raise DataError(
@@ -225,7 +246,10 @@ def delete(name: str, owner: str) -> None:
         raise DataError(f"another visitor brought {quote(name)}; only they may delete it")
     # Gone for everybody at one stroke; its files follow.
     gone = found.folder.with_name(f".{name}.{uuid4().hex}")
-    found.folder.rename(gone)
+    try:
+        found.folder.rename(gone)
+    except OSError as error:
+        raise DataError(f"{quote(name)} cannot be deleted ({error.strerror}); try later") from None
     shutil.rmtree(gone, ignore_errors=True)
 
 
@@ -246,8 +270,15 @@ def remove_old() -> None:
         return
     oldest = time.time() - 86_400 * KEEP_DAYS
     for folder in _uploads().glob("*/*"):
-        if folder.stat().st_mtime < oldest:
-            shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):  # another session removes it at this moment
+            if folder.stat().st_mtime < oldest:
+                shutil.rmtree(folder, ignore_errors=True)
+    # What a process that was killed has left of a dataset that came or went.
+    yesterday = time.time() - 86_400
+    for folder in data_folders()[0].glob(".*"):
+        with suppress(OSError):
+            if _HIDDEN.fullmatch(folder.name) and folder.stat().st_ctime < yesterday:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _uploads() -> Path:
@@ -269,8 +300,11 @@ def _name(said: object) -> str:
 def _size(owner: str) -> int:
     """Bytes of all that somebody brought and that is still there."""
     folders = [_uploads() / owner, *(one.folder for one in kept() if one.owner == owner)]
-    return sum(path.stat().st_size for folder in folders for path in _files(folder))
+    return sum(size for folder in folders for size in _sizes(folder))
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.rglob("*") if path.is_file())
+def _sizes(folder: Path) -> Iterator[int]:
+    for path in folder.rglob("*"):
+        with suppress(OSError):  # another session removes it at this moment
+            found = path.lstat()
+            yield found.st_size if stat.S_ISREG(found.st_mode) else 0

@@ -232,6 +232,9 @@ def told() -> Iterator[None]:
         yield
     except MicrecError as error:
         problem(str(error))
+    except OSError as error:
+        _log.warning("a page cannot read or write", exc_info=True)
+        problem(f"This server's disk did not do what was asked ({error.strerror}): try again.")
     except _UNFIT as error:
         _log.exception("a page cannot be drawn")
         st.error(

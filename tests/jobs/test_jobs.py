@@ -15,6 +15,7 @@ import pytest
 from micrec_core.errors import ConfigError, RunError
 from micrec_core.jobs.manager import Job, JobManager
 from micrec_core.runs import RunWriter, list_runs, live_history, open_run
+from tests.running.fault_shim import Shim, installed
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -496,6 +497,19 @@ def test_what_cannot_be_started_lets_the_next_one_start(make: Make, tmp_path: Pa
     found = broken.current("bob")
     assert found is not None and found.state == "failed"
     assert found.error is not None and "could not be started" in found.error
+
+
+def test_a_full_disk_is_a_sentence_and_loses_no_candidate(make: Make, tmp_path: Path) -> None:
+    manager = make(TRAIN)
+    manager.start([], owner="ada", name="hers")
+    until_ended(manager)
+    with installed(Shim(tmp_path, "ENOSPC", 4)), pytest.raises(ConfigError, match="No space left"):
+        manager.start([], owner="bob", name="his")
+    with installed(Shim(tmp_path, "EIO", 3)), pytest.raises(ConfigError, match="cannot be changed"):
+        manager.accept("ada")
+    assert manager.accept("ada").name == "hers" and not manager.jobs()
+    left = os.listdir(tmp_path / "runs" / ".jobs")
+    assert left == ["lock"], "what was begun and never written is gone"
 
 
 # ---- Comparisons, which add to a run that is there

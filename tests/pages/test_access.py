@@ -8,9 +8,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from micrec_core.errors import ConfigError, DataError
+from micrec_core.locks import FolderLock
 from micrec_core.ui import access, uploads
 from micrec_core.ui.access import ROLES, Rules, read_rules
 from tests.pages.conftest import healthy, words
+from tests.running.fault_shim import Shim, installed
 
 TOKEN = "correct horse battery"
 ACTIONS = """
@@ -177,3 +179,49 @@ def test_what_is_no_table_is_not_kept(tmp_path, name):
     with pytest.raises(DataError, match="no name of a table"):
         uploads.keep_upload([File(name)], "ada")
     assert not list((tmp_path / "runs").rglob("*"))
+
+
+def test_two_uploads_of_one_at_once_do_not_share_a_quota(tmp_path):
+    place = tmp_path / "runs" / ".uploads" / "ada"
+    place.mkdir(parents=True)
+    lock = FolderLock(place)
+    with pytest.raises(DataError, match="another upload of yours"):
+        uploads.keep_upload([File("items.csv")], "ada")
+    assert uploads.keep_upload([File("items.csv")], "bob").is_dir()
+    lock.release()
+    assert uploads.keep_upload([File("items.csv")], "ada").is_dir()
+
+
+def test_what_another_session_removes_meanwhile_is_no_failure(monkeypatch, tmp_path):
+    """Two that swept at once found each other's folders gone: an error on the page."""
+    gone = tmp_path / "runs" / ".uploads" / "bob" / "0"
+    monkeypatch.setattr(uploads.Path, "glob", lambda self, _: iter([gone]))
+    monkeypatch.setattr(uploads.Path, "rglob", lambda self, _: iter([gone / "items.csv"]))
+    assert uploads.keep_upload([File("items.csv")], "ada").is_dir()
+
+
+def test_what_a_killed_process_left_of_a_dataset_goes(monkeypatch, tmp_path):
+    monkeypatch.setenv("MICREC_DATA", str(tmp_path / "data"))
+    left, young = (tmp_path / "data" / f".shop.{digit * 32}" for digit in "ab")
+    for folder in (left, young, tmp_path / "data" / ".git"):
+        folder.mkdir(parents=True)
+    now = time.time()
+    old = {left.name: now - 90_000, ".git": now - 90_000}
+    real = uploads.Path.stat
+
+    def stat(self, **more):
+        found = real(self, **more)
+        return os.stat_result([*found[:9], int(old.get(self.name, now))])
+
+    monkeypatch.setattr(uploads.Path, "stat", stat)
+    uploads.keep_upload([File("items.csv")], "ada")
+    assert sorted(f.name for f in (tmp_path / "data").iterdir()) == [".git", young.name]
+
+
+def test_a_full_disk_is_a_sentence(monkeypatch, tmp_path):
+    with installed(Shim(tmp_path, "ENOSPC", 1)), pytest.raises(DataError, match="No space left"):
+        uploads.keep_upload([File("items.csv")], "ada")
+    folder = uploads.keep_upload([File("items.csv")], "ada")
+    with installed(Shim(tmp_path, "ENOSPC", 1)), pytest.raises(DataError, match="No space left"):
+        uploads.keep(folder, "mine", "ada", {"domains": [{"missing": {}}], "n_users": 1,
+                                             "n_items": 1, "n_interactions": 1})  # fmt: skip

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from micrec_core.errors import MicrecError
 from micrec_core.names import FILM
@@ -138,6 +141,115 @@ def prepare(raw: Path) -> Scenario:
             act(root)
         look(root)
         assert os.listdir(root) == ["data"]
+
+    return Scenario(lambda root: None, act, look, go_on)
+
+
+# A visitor's journey ------------------------------------------------------------------------------
+
+_COPY = "import shutil, sys; shutil.copytree(sys.argv[1], sys.argv[-1])"
+_TABLES = {"items.csv": b"item_id,domain,title\na,food,Tea\n",
+           "interactions.csv": b"user_id,item_id,domain\nu,a,food\n"}  # fmt: skip
+_DESCRIBED = {"domains": [{"missing": {}}], "n_users": 1, "n_items": 1, "n_interactions": 1}
+
+
+@dataclass(frozen=True)
+class _File:
+    name: str
+
+    def getvalue(self) -> bytes:
+        return _TABLES[self.name]
+
+
+def journey(whole: Path) -> Scenario:
+    """Tables are uploaded, kept, trained on and the run is accepted; the training copies ``whole``.
+
+    Faults are of the app's own process: those of a training are tried above.
+    """
+    from micrec_core.jobs.manager import JobManager
+    from micrec_core.runs import open_run
+    from micrec_core.ui import uploads
+
+    def bring(root: Path) -> None:
+        if not any(one.folder.name == "mine" for one in uploads.kept()):
+            folder = uploads.keep_upload([_File(name) for name in _TABLES], "ada")
+            uploads.keep(folder, "mine", "ada", _DESCRIBED)
+
+    def make(root: Path) -> None:
+        manager = JobManager(
+            root / "runs", command=[sys.executable, "-c", _COPY, str(whole / "run")]
+        )
+        job = manager.current("ada")
+        if job is None or (job.ended and job.state != "complete"):
+            manager.start([], "ada", "new")
+        while not manager.jobs()[-1].ended:
+            time.sleep(0.02)
+        manager.accept("ada")
+
+    def here(root: Path) -> Any:
+        folders = {"MICREC_RUNS": str(root / "runs"), "MICREC_DATA": str(root / "data")}
+        return mock.patch.dict(os.environ, folders)
+
+    def act(root: Path) -> None:
+        with here(root):
+            bring(root)
+            make(root)
+
+    def look(root: Path) -> None:
+        if (root / "runs" / "new").exists():
+            assert open_run(root / "runs" / "new").digests == open_run(whole / "run").digests
+        if (root / "data" / "mine").exists():
+            with here(root):
+                assert [one.owner for one in uploads.kept()] == ["ada"]
+            assert _TABLES.items() <= below(root / "data" / "mine").items()
+
+    def go_on(root: Path) -> None:
+        with here(root):
+            bring(root)
+            if not (root / "runs" / "new").exists():
+                make(root)
+        look(root)
+        assert (root / "runs" / "new").exists() and (root / "data" / "mine").exists()
+        assert not JobManager(root / "runs").jobs()
+        assert os.listdir(root / "runs" / ".jobs") == ["lock"]
+
+    return Scenario(lambda root: None, act, look, go_on)
+
+
+# A comparison -------------------------------------------------------------------------------------
+
+
+def compare(data: Path, whole: Path) -> Scenario:
+    """A small model beside a baseline; ``whole`` holds one that nothing disturbed."""
+    from micrec_core.comparing.compare import compare as run
+    from micrec_core.config import RunSettings, TrainSettings
+    from micrec_core.names import SUMMARY
+    from micrec_core.runs import open_run
+
+    brief = TrainSettings(epochs=1, batch_size=512, validate_every=1, steps=1)
+
+    def act(root: Path) -> None:
+        run(
+            data, root / "compared", models=("micrec", "popularity"), seeds=(0,), budget=1,
+            base=RunSettings(training=brief), device="cpu", cache=root / "cache",
+        )  # fmt: skip
+
+    def same(root: Path) -> None:
+        found, wanted = (open_run(place / "compared") for place in (root, whole))
+        assert set(found.files) == set(wanted.files)
+        assert found.frame(SUMMARY).equals(wanted.frame(SUMMARY))
+
+    def look(root: Path) -> None:
+        try:
+            open_run(root / "compared")
+        except MicrecError:
+            return
+        same(root)
+
+    def go_on(root: Path) -> None:
+        act(root)
+        same(root)
+        assert not [name for name in below(root) if name.endswith(".partial")]
 
     return Scenario(lambda root: None, act, look, go_on)
 

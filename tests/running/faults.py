@@ -20,13 +20,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.running.fault_scenarios import Scenario, amend, export, prepare, train, write_raw
+from tests.running.fault_scenarios import (
+    Scenario,
+    amend,
+    compare,
+    export,
+    journey,
+    prepare,
+    train,
+    write_raw,
+)
 from tests.running.fault_shim import KINDS, Shim, installed
 
-NAMES = ("train", "amend", "prepare", "export")
-# Every so many-th fault of each, and of the training, which is dear, of two ways alone.
-SMALL = {"train": 150, "amend": 7, "prepare": 5, "export": 3}
-DEAR = ("ENOSPC", "SIGKILL")
+NAMES = ("train", "amend", "prepare", "export", "journey", "compare")
+# Every so many-th fault of each, and of trainings, which are dear, of two ways alone.
+SMALL = {"train": 150, "amend": 7, "prepare": 5, "export": 3, "journey": 17, "compare": 130}
+DEAR, FEW = ("train", "compare"), ("ENOSPC", "SIGKILL")
 
 
 @dataclass(frozen=True)
@@ -61,7 +70,11 @@ def scenarios(place: Path, names: Sequence[str] = NAMES) -> dict[str, Scenario]:
     training.act(whole)
     write_raw(place / "raw")
     made = {"train": training, "amend": amend(whole), "prepare": prepare(place / "raw")}
-    return {name: (made | {"export": export(whole)})[name] for name in names}
+    made |= {"export": export(whole), "journey": journey(whole)}
+    if "compare" in names:
+        made["compare"] = compare(place / "data", whole)
+        made["compare"].act(whole)
+    return {name: made[name] for name in names}
 
 
 def tries(
@@ -149,7 +162,7 @@ def main(arguments: Sequence[str]) -> int:
     os.environ["NUMBA_THREADING_LAYER"] = "workqueue"
     with tempfile.TemporaryDirectory(prefix="micrec-faults-") as folder:
         for name, scenario in scenarios(Path(folder), names).items():
-            kinds = DEAR if small and name == "train" else KINDS
+            kinds = FEW if small and name in DEAR else KINDS
             every = SMALL[name] if small else step
             for one in tries(Path(folder), name, scenario, kinds, every):
                 found.append(one)

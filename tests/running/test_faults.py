@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.running.fault_shim import KINDS, Shim, installed
+from tests.running.faults import NAMES
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -27,7 +28,7 @@ def test_what_a_fault_leaves_can_be_gone_on_with() -> None:
     rows = [line.split("|")[1:-1] for line in done.stdout.splitlines() if line.startswith("| ")]
     tried = {(row[0].strip(), row[1].strip()) for row in rows[1:]}
     assert {kind for _, kind in tried} == set(KINDS)
-    assert {name for name, _ in tried} == {"train", "amend", "prepare", "export"}
+    assert {name for name, _ in tried} == set(NAMES)
 
 
 @pytest.mark.parametrize("kind", ["ENOSPC", "EIO", "EACCES"])

@@ -8,6 +8,7 @@ import pytest
 from micrec_core.errors import MicrecError, RunError
 from micrec_core.runs import archive, list_runs, open_run
 from micrec_core.runs.archive import Note, note, notes, pack, remove, unpack
+from tests.running.fault_shim import Shim, installed
 from tests.ui_run import write_run
 
 
@@ -120,3 +121,27 @@ def test_a_zip_that_lies_about_a_file_is_refused(packed, tmp_path, place):
     with pytest.raises(RunError, match="is damaged at"):
         unpack(io.BytesIO(spoilt), tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_a_sentence_and_leaves_nothing(packed, tmp_path):
+    for at in (1, 3):
+        full = Shim(tmp_path, "ENOSPC", at)
+        with installed(full), pytest.raises(RunError, match="No space left|disk full"):
+            unpack(io.BytesIO(packed), tmp_path / "runs")
+        assert not (tmp_path / "runs").exists() or not list((tmp_path / "runs").iterdir())
+    run = unpack(io.BytesIO(packed), tmp_path / "runs")
+    with installed(Shim(tmp_path, "EACCES", 1)), pytest.raises(RunError, match="cannot be deleted"):
+        remove(tmp_path / "runs", run.name)
+    with installed(Shim(tmp_path, "ENOSPC", 1)), pytest.raises(RunError, match="cannot be kept"):
+        note(tmp_path / "runs", run.name, Note("x"))
+    assert [found.problem for found in list_runs(tmp_path / "runs")] == [None]
+
+
+def test_what_a_killed_import_left_goes_with_a_later_one(packed, tmp_path, monkeypatch):
+    for name in (".import-abc", ".gone.deleted", ".other"):
+        (tmp_path / name).mkdir()
+    unpack(io.BytesIO(packed), tmp_path)
+    assert (tmp_path / ".import-abc").exists(), "it may be another's that is at it"
+    monkeypatch.setattr(archive, "_LEFT_SECONDS", -1)
+    remove(tmp_path, "tiny")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".notes.json", ".other"]
