@@ -284,8 +284,8 @@ class JobManager:
         """Jobs in their order: ends noted, old ones gone, the next one started; with the lock."""
         places = [place for place in self._jobs.iterdir() if _PLACE.fullmatch(place.name)]
         # Who makes a job holds the lock: what lacks its file is of one who was killed.
-        for place in [place for place in places if not (place / FILE).exists()]:
-            shutil.rmtree(place, ignore_errors=True)
+        for left in [place for place in places if not (place / FILE).exists()]:
+            shutil.rmtree(left, ignore_errors=True)
         jobs = sorted((job for place in places if (job := read_job(place))), key=_turn)
         jobs = [self._noted(job) for job in jobs]
         old = [job for job in jobs if job.ended and self._is_old(job)]
