@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from micrec_core.data import read_dataset
 from micrec_core.jobs.manager import JobManager
 from micrec_core.runs import list_runs
+from micrec_core.sample.generate import generate_sample
+from micrec_core.ui import uploads
 from tests.journeys.app import ROOT, Server, open_page, settled, sound, widget
 from tests.journeys.conftest import Serve, Visit
 
@@ -23,7 +26,7 @@ pytestmark = [
         not (ROOT / "sample_data" / "items.csv").is_file(), reason="the sample data is not there"
     ),
 ]
-FOREVER = 3 * 60_000
+FOREVER = 8 * 60_000
 DEBOUNCE = 600
 
 
@@ -68,10 +71,30 @@ def at_work(group: int) -> bool:
     return stat[0] not in "ZX"
 
 
-def test_start_reload_cancel_start_finish_use(serve: Serve, visit: Visit) -> None:
-    server = serve()
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of datasets with a small sample that somebody brought: trained to its end soon."""
+    monkeypatch.setenv("MICREC_RUNS", str(tmp_path / "brought"))
+    monkeypatch.setenv("MICREC_DATA", str(tmp_path / "data"))
+    folder = tmp_path / "brought" / ".uploads" / "ada" / "one"
+    generate_sample(folder, users=90, items=36, seed=3, picture_size=32)
+    edges = sum(len(domain.edges) for domain in read_dataset(folder).domains)
+    about = {"n_users": 90, "n_items": 36, "n_interactions": edges}
+    uploads.keep(folder, "small", "ada", {"domains": [{"missing": {}}] * 2, **about})
+    return tmp_path / "data"
+
+
+def choose(tab: "Page", dataset: str) -> None:
+    widget(tab, "rt_dataset").locator("input").click()
+    tab.get_by_role("option", name=dataset).click()
+    settled(tab)
+
+
+def test_start_reload_cancel_start_finish_use(serve: Serve, visit: Visit, small: Path) -> None:
+    server = serve(MICREC_DATA=str(small))
     tab = visit(new=True)
     open_page(tab, server, "retrain")
+    choose(tab, "sample_data")  # which takes long enough to be watched and cancelled
     start(tab)
     tab.get_by_text(re.compile(r"Epoch \d+ of")).wait_for(timeout=FOREVER)
 
@@ -86,6 +109,7 @@ def test_start_reload_cancel_start_finish_use(serve: Serve, visit: Visit) -> Non
     assert list_runs(server.runs) == [], "a cancelled training leaves no run behind"
 
     tab.get_by_role("button", name="Start training").wait_for()
+    choose(tab, "small")
     set_epochs(tab, 2)
     start(tab)
     tab.get_by_role("button", name="Use this run").wait_for(timeout=FOREVER)

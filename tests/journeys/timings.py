@@ -71,7 +71,7 @@ def first_pages(browser: "Browser", place: Path) -> dict[str, list[float]]:
         begun = time.perf_counter()
         server = start(place / f"first-{number}")
         out["server start to first answer"].append(time.perf_counter() - begun)
-        tab = new_tab(browser)
+        tab = new_tab(browser, still=False)
         try:
 
             def visit(tab: "Page" = tab, server: Server = server) -> None:
@@ -186,7 +186,7 @@ def measured(note: str) -> str:
         place = Path(folder)
         first = first_pages(browser, place)
         server = start(place / "warm")
-        tab = new_tab(browser)
+        tab = new_tab(browser, still=False)
         try:
             warm = switches(tab, server)
             still = settling(tab, server)
