@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import re
@@ -12,6 +13,8 @@ from collections.abc import Sequence
 from micrec_core.errors import MicrecError, Stopped
 
 # A shell leaves the ~ of --out=~/report.html to the program.
+# A disk's faults, and an administrator's.
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EACCES, errno.EPERM, errno.EROFS)
 _AT_HOME = re.compile(r"^(--[a-z-]+=)~(?=/|$)")
 
 
@@ -45,6 +48,10 @@ def main(words: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _DISK:
+            what = f"'{error.filename}'" if error.filename else "a file"
+            mend = "make room for it or mend its folder, then give the same command again"
+            return _say(f"{what} cannot be read or written ({error.strerror}); {mend}", 2)
         # Typer has carried a copy of click of its own since some version: known by what it can do.
         if hasattr(error, "format_message") and hasattr(error, "exit_code"):
             return _say(error.format_message(), 2)

@@ -126,9 +126,22 @@ def compare(
 
 @contextmanager
 def _cancelled_at_an_error(writer: RunWriter | None) -> Iterator[None]:
-    """Mark the comparison cancelled where it does not come to its end: it is gone on with."""
+    """Mark the comparison cancelled where it does not come to its end: it is gone on with.
+
+    Raises
+    ------
+    RunError
+        A training cannot be written.
+    """
     try:
         yield
+    except OSError as error:
+        if writer is not None:
+            writer.cancel()
+        raise RunError(
+            f"The comparison cannot be written ({error.strerror}): make room for it or mend its "
+            "folder, then give the same command again."
+        ) from error
     except BaseException:
         if writer is not None:
             writer.cancel()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -309,3 +311,15 @@ def test_as_a_program(place: Path) -> None:
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0 and done.stdout.count("\n") == 1
     assert json.loads(done.stdout)["model"] == "micrec"
+
+
+def test_a_full_disk_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/x/items.csv")
+
+    monkeypatch.setattr("micrec_core.sample.generate.generate_sample", full)
+    assert main(["sample", "--out", "x"]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "'/x/items.csv' cannot be read or written (No space" in said

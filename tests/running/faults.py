@@ -34,7 +34,7 @@ from tests.running.fault_shim import KINDS, Shim, installed
 
 NAMES = ("train", "amend", "prepare", "export", "journey", "compare")
 # Every so many-th fault of each, and of trainings, which are dear, of two ways alone.
-SMALL = {"train": 150, "amend": 7, "prepare": 5, "export": 3, "journey": 17, "compare": 130}
+SMALL = {"train": 150, "amend": 7, "prepare": 5, "export": 3, "journey": 17, "compare": 190}
 DEAR, FEW = ("train", "compare"), ("ENOSPC", "SIGKILL")
 
 
