@@ -211,6 +211,27 @@ def settled(tab: "Page") -> None:
     )
 
 
+# Where everything on the page stands, in short.
+_PLACES = """() => [...document.querySelectorAll('[data-testid="stMain"] *')].reduce((sum, e) => {
+  const box = e.getBoundingClientRect();
+  for (const x of [box.left, box.top, box.width, box.height]) sum = (31 * sum + 8 * x) % 1e9;
+  return sum;
+}, 7)"""
+
+
+def at_rest(tab: "Page") -> None:
+    """Wait until the page, its charts and its pictures have kept their places for a moment."""
+    settled(tab)
+    tab.wait_for_function(
+        "() => [...document.images].every(i => i.complete) && "
+        "[...document.querySelectorAll('.js-plotly-plot')].every("
+        "p => p.querySelector('.main-svg') && p.querySelector('.xtick, .legend, text'))"
+    )
+    before, deadline = None, time.monotonic() + 20
+    while before != (before := tab.evaluate(_PLACES)) and time.monotonic() < deadline:
+        tab.wait_for_timeout(400)
+
+
 def open_page(tab: "Page", server: Server, url_path: str, query: str = "") -> None:
     """Open a page by its address and hold it against what every page must show."""
     tab.goto(f"{server.url}/{url_path}{query}")

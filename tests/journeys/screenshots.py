@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from tests.journeys.app import PAGES, ROOT, Server, chromium, new_tab, open_page, settled, start
+from tests.journeys.app import PAGES, ROOT, Server, at_rest, chromium, new_tab, open_page, start
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -33,13 +33,8 @@ PREPARE: dict[str, Callable[["Page"], None]] = {"data": _check_the_sample}
 
 
 def drawn(tab: "Page") -> None:
-    """Wait until the page, its charts and its pictures have stood still for a moment."""
-    settled(tab)
-    tab.wait_for_function(
-        "() => [...document.images].every(i => i.complete) && "
-        "[...document.querySelectorAll('.js-plotly-plot')].every("
-        "p => p.querySelector('.main-svg') && p.querySelector('.xtick, .legend, text'))"
-    )
+    """Wait until the page looks the same for a moment too."""
+    at_rest(tab)
     before, deadline = b"", time.monotonic() + 20
     while time.monotonic() < deadline:
         now = tab.screenshot()

@@ -76,15 +76,13 @@ def test_pages_with_only_damaged_runs(serve: Serve, tab: "Page", port: int, tmp_
     open_all(tab, server)
 
 
-def test_a_run_named_by_a_path_opens_nothing_outside(
-    serve: Serve, tab: "Page", port: int, tmp_path: Path
-) -> None:
+def test_a_run_named_by_a_path_opens_nothing_outside(served: Server, tab: "Page") -> None:
     """The address is anyone's to write: a run in it is a name of the list, never a path."""
-    (tmp_path / "outside").mkdir()
-    (tmp_path / "outside" / "run.json").write_text('{"schema_version": 1, "name": "secret-run"}')
-    server = serve(port=port)
-    tab.goto(f"{server.url}/alignment?run=../../outside")
+    outside = served.runs.parent.parent / "outside"
+    outside.mkdir()
+    (outside / "run.json").write_text('{"schema_version": 1, "name": "secret-run"}')
+    tab.goto(f"{served.url}/alignment?run=../../outside")
     tab.locator('[data-testid="stMain"] h1').first.wait_for()
     settled(tab)
-    sound(tab, server)
+    sound(tab, served)
     assert "secret-run" not in tab.locator("body").inner_text()

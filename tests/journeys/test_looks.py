@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.journeys.app import PAGES, Server, open_page, sound
+from tests.journeys.app import PAGES, Server, at_rest, open_page, sound
 from tests.journeys.conftest import Visit
-from tests.journeys.screenshots import drawn
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -83,7 +82,7 @@ def seen(tab: "Page", width: int, height: int, scheme: str = "light") -> None:
         arg=BACKGROUNDS[scheme],
     )
     tab.wait_for_timeout(300)  # after which the server draws the charts anew
-    drawn(tab)
+    at_rest(tab)
 
 
 def grave(tab: "Page") -> list[tuple[str, str]]:
@@ -152,7 +151,7 @@ def test_page_on_a_phone(served: Server, reader: "Page", page: str) -> None:
     reader.emulate_media(color_scheme="light")
     reader.set_viewport_size({"width": 390, "height": 844})
     open_page(reader, served, page, "?tour=1" if page == "overview" else "")
-    drawn(reader)
+    at_rest(reader)
     assert reader.evaluate(WIDE) <= 0
     assert reader.evaluate(CUT) == []
     assert reader.evaluate(CUT_WORDS) == []

@@ -11,9 +11,8 @@ import pytest
 from micrec_core.config import RunSettings
 from micrec_core.running.train import train_run
 from micrec_core.sample.generate import generate_sample
-from tests.journeys.app import Server, open_page, settled, sound, start, widget
+from tests.journeys.app import Server, at_rest, open_page, settled, sound, start, widget
 from tests.journeys.conftest import Visit
-from tests.journeys.screenshots import drawn
 from tests.journeys.test_looks import OVERLAPS
 from tests.pages.test_kinds_of_runs import deal
 from tests.pages.test_uploads import a_zip
@@ -88,7 +87,7 @@ def test_from_the_front_page_to_somebody_new_and_something_new(
     # Bins of three domains side by side would touch on a phone.
     tab.set_viewport_size({"width": 390, "height": 844})
     open_page(tab, others, "low-degree", f"?run={run}")
-    drawn(tab)
+    at_rest(tab)
     assert tab.evaluate(OVERLAPS) == []
     tab.set_viewport_size({"width": 1280, "height": 900})
     for page in ("new-item", "recommendations"):

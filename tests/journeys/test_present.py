@@ -4,9 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.journeys.app import Server, open_page, settled, sound
+from tests.journeys.app import Server, at_rest, open_page, settled, sound
 from tests.journeys.conftest import Visit
-from tests.journeys.screenshots import drawn
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -34,7 +33,7 @@ def test_all_of_it_on_one_screen(served: Server, visit: Visit) -> None:
     tab.keyboard.press("p")
     tab.wait_for_url("**present=1**")
     tab.locator(".ranks li").nth(11).wait_for()
-    drawn(tab)
+    at_rest(tab)
     assert tab.evaluate(SEEN) == 0
     assert tab.evaluate(SCROLLS) <= 0
     assert not tab.get_by_test_id("stSidebar").is_visible()
