@@ -81,8 +81,8 @@ def build(opened: Opened) -> None:
     say_something()
     show_words(opened)
     _values(opened)
-    _picture()
-    weigh()
+    _picture(opened)
+    weigh(serve.sees(opened))
 
 
 def start_from(opened: Opened) -> None:
@@ -138,7 +138,8 @@ def likes_of(opened: Opened) -> None:
     likes = [(d, i) for d in opened.labels for i in session().made.likes.get(d, ())]
     st.markdown(f"**Likes ({len(likes)})**")
     if not likes:
-        st.caption("Nothing yet: add items below, write a sentence or give a picture.")
+        more = " or give a picture" if serve.sees(opened) else ""
+        st.caption(f"Nothing yet: add items below, write a sentence{more}.")
     for domain, item_id in likes:
         row = item(opened, domain, item_id)
         with st.container(horizontal=True, vertical_alignment="center", wrap=False, gap="small"):
@@ -224,8 +225,11 @@ def _values(opened: Opened) -> None:
         made.values, made.touched = words, True
 
 
-def _picture() -> None:
+def _picture(opened: Opened) -> None:
     made = session().made
+    if not serve.sees(opened):
+        made.image = None
+        return
     number = st.session_state.get("cold_upload_no", 0)
     upload = st.file_uploader(
         "Or give a picture",

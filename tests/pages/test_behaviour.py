@@ -479,6 +479,10 @@ def test_a_candidate_is_compared_with_the_opened_run(app, trainer, tmp_path):
     (table,) = [d.value for d in test.dataframe]
     assert list(table["Domain"].unique()) == ["Food", "Kitchen"]
     assert (table["This training"] == table["Opened run"]).all(), "made by the same numbers"
+    press(test, "Use this run")
+    (made,) = set(test.sidebar.selectbox(key="run").options) - {"opened"}
+    assert test.sidebar.selectbox(key="run").value == made
+    assert f"Run '{made}' is open on every page" in words(test).replace("\\", "")
 
 
 def test_cancel(app, trainer, tmp_path):
