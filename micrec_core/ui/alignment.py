@@ -198,7 +198,7 @@ def placed_in(
     yet. None where the run kept no map of the domain's people.
     """
     epochs = library.snapshot_epochs(opened)
-    if domain not in opened.pair or len(opened.pair_labels) < 2 or not epochs:
+    if domain not in opened.pair or not has_map(opened):
         return None
     side = "ab"[opened.pair.index(domain)]
     vectors = library.snapshot(opened, epochs[-1])[side]
@@ -218,13 +218,18 @@ def placed_in(
     return {"points": points, "path": [None, *path]}
 
 
+def has_map(opened: Opened) -> bool:
+    """Whether the run kept a map of people for the pair of domains looked at."""
+    return len(opened.pair_labels) > 1 and bool(library.snapshot_epochs(opened))
+
+
 def show_map_of_made_up(opened: Opened, height: int = 0, bare: bool = False) -> None:
     """The last map alone, with the made-up user in it; or why there is none.
 
     ``height`` in pixels where it is not the figure's own; ``bare``: without the table below.
     """
     epochs = library.snapshot_epochs(opened)
-    if len(opened.pair_labels) < 2 or not epochs:
+    if not has_map(opened):
         st.caption("This run kept no map of users who are known in two domains.")
         return
     method = max(library.layouts(opened)["method"].unique())

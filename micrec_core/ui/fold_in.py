@@ -58,4 +58,5 @@ def show_flow(opened: Opened, user: Any, domain: str) -> None:
 def _drawn(opened: Opened, domain: str, item_id: str) -> dict[str, str]:
     row = item(opened, domain, item_id)
     picture = data_url(None if row is None else row.get("thumbnail")) or NO_PICTURE
-    return {"title": title_of(row, item_id), "picture": picture}
+    shown = picture if opened.catalogue.pictured else ""
+    return {"title": title_of(row, item_id), "picture": shown}

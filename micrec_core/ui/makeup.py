@@ -11,7 +11,7 @@ from micrec_core.errors import DataError
 from micrec_core.figures.recommendations import short
 from micrec_core.ui import serve
 from micrec_core.ui.address import news, say
-from micrec_core.ui.cards import GRID, LINE, thumbnail, title_of
+from micrec_core.ui.cards import GRID, LINE, thumbnail, thumbnail_beside, title_of
 from micrec_core.ui.finder import find_items
 from micrec_core.ui.library import Opened, catalogue, item
 from micrec_core.ui.once import once
@@ -143,8 +143,7 @@ def likes_of(opened: Opened) -> None:
     for domain, item_id in likes:
         row = item(opened, domain, item_id)
         with st.container(horizontal=True, vertical_alignment="center", wrap=False, gap="small"):
-            with st.container(width=LINE + 2):
-                thumbnail(row, LINE)
+            thumbnail_beside(opened, row, LINE)
             with st.container():
                 st.text(title_of(row, item_id))
             st.button(
@@ -176,7 +175,7 @@ def _add_items(opened: Opened) -> None:
             item_id = str(row["item_id"])
             liked = item_id in session().made.likes.get(domain, ())
             with grid.cell():
-                thumbnail(row, GRID)
+                thumbnail(opened, row, GRID)
                 st.caption(plain(short(title_of(row, item_id))))
                 st.button(
                     named("Liked" if liked else "Like", title_of(row, item_id)),

@@ -14,7 +14,7 @@ import streamlit as st
 from micrec_core.errors import MicrecError
 from micrec_core.figures.recommendations import sources
 from micrec_core.ui import serve
-from micrec_core.ui.alignment import show_map_of_made_up
+from micrec_core.ui.alignment import has_map, show_map_of_made_up
 from micrec_core.ui.cards import legend, reason_bar, title_of, with_pictures
 from micrec_core.ui.components import ranks
 from micrec_core.ui.library import Opened, item
@@ -23,7 +23,7 @@ from micrec_core.ui.makeup import likes_of, say_something, start_from
 from micrec_core.ui.state import session
 from micrec_core.ui.widgets import plain, problem
 
-# Rows shown, and how far behind a place is still told.
+# Rows shown above the map (twice as many where there is none), and how far behind one is told.
 _ROWS, _DEEP = 6, 200
 _MAP = 285
 CSS = """
@@ -33,6 +33,9 @@ CSS = """
 [data-testid="stMain"] h1 { font-size: 1.6rem; padding: 0 }
 [data-testid="stMain"] h2 { font-size: 1.25rem; padding: 0 }
 [data-testid="stMain"] [data-testid="stVerticalBlock"] { gap: 0.35rem }
+.st-key-present_person { height: calc(100vh - 4.6rem); flex-wrap: nowrap; overflow: hidden }
+.st-key-present_person > :has(> .st-key-present_likes) { flex: 1 1 0; min-height: 0; height: auto }
+.st-key-present_likes { height: 100% !important; overflow-y: auto; flex-wrap: nowrap }
 """
 
 
@@ -70,20 +73,22 @@ def present(opened: Opened) -> None:
             proof(opened)
         switch()
     person, shops = st.columns([0.3, 0.7], gap="medium")
-    with person:
+    with person, st.container(key="present_person"):
         start_from(opened)
-        with st.container(height=380, border=False, gap="xsmall"):
+        with st.container(height=380, border=False, gap="xsmall", key="present_likes"):
             likes_of(opened)
         say_something(height=68)
     with shops:
         if session().made.is_empty:
             st.caption("Nobody made up yet: choose somebody on the left, or write a sentence.")
             return
-        _lists(opened)
-        show_map_of_made_up(opened, height=_MAP, bare=True)
+        there = has_map(opened)
+        _lists(opened, _ROWS if there else 2 * _ROWS)
+        if there:
+            show_map_of_made_up(opened, height=_MAP, bare=True)
 
 
-def _lists(opened: Opened) -> None:
+def _lists(opened: Opened, n_rows: int) -> None:
     model = serve.recommender(opened)
     user = serve.made_up_user(model, session().made)
     meaning = st.container()
@@ -96,20 +101,20 @@ def _lists(opened: Opened) -> None:
             except MicrecError as error:
                 problem(str(error))
                 continue
-            ranks(_rows(opened, domain, items), key=f"present_{domain}")
-            found.append(items.head(_ROWS))
+            ranks(_rows(opened, domain, items, n_rows), key=f"present_{domain}")
+            found.append(items.head(n_rows))
     if found:
         with meaning:
             legend(sources(pd.concat(found)))
 
 
-def _rows(opened: Opened, domain: str, items: pd.DataFrame) -> list[dict[str, Any]]:
+def _rows(opened: Opened, domain: str, items: pd.DataFrame, n_rows: int) -> list[dict[str, Any]]:
     """The first places with where each was before the last change of the person."""
     ids = [str(i) for i in items["item_id"]]
     before = session().made.before(f"present {domain}", ids)
     was = {name: place for place, name in enumerate(before or (), start=1)}
-    shown = with_pictures(opened, domain, items.head(_ROWS))
-    names = sources(items.head(_ROWS))
+    shown = with_pictures(opened, domain, items.head(n_rows))
+    names = sources(items.head(n_rows))
     scale = float(shown[names].clip(lower=0).sum(axis=1).max()) if names else 1.0
     rows = []
     for place, (_, row) in enumerate(shown.iterrows(), start=1):
@@ -123,7 +128,7 @@ def _rows(opened: Opened, domain: str, items: pd.DataFrame) -> list[dict[str, An
                 "place": place,
                 "was": 0 if before is None else was.get(item_id, -1),
                 "title": title_of(item(opened, domain, item_id), item_id),
-                "picture": row["picture"],
+                "picture": row.get("picture", ""),
                 "bar": f"data:image/svg+xml;base64,{bar}",
                 "words": f"Score {row['score']:.2f}: {words}",
             }

@@ -112,6 +112,8 @@ def test_bins_under_thirty_items_are_hatched():
         few = [n < theme.FEW for n in bar.y]
         assert [bool(s) for s in bar.marker.pattern.shape] == few
         assert sum(few) == 1
+        ticks = figure.layout[bar.yaxis.replace("y", "yaxis")].showticklabels
+        assert ticks is False, "they would touch the number of the next domain's bar on a phone"
     dots = [t for t in traces(figure, "scatter") if t.xaxis == "x"]
     places = [round(x, 3) for t in dots for x in t.x]
     assert len(places) == len(set(places)), "models of one bin hide each other"

@@ -88,9 +88,8 @@ def test_1_a_sceptic_reads_the_front_page(kind: Kind, visit: Visit) -> None:
     assert "Switched off one by one." in said(tab), "mechanisms without an effect are said"
     for card in cards:
         kind.open(tab, "overview")
-        tab.get_by_test_id("stMain").get_by_test_id("stPageLink").nth(card["at"]).locator(
-            "a"
-        ).click()
+        links = tab.get_by_test_id("stMain").get_by_test_id("stPageLink")
+        links.nth(card["at"]).locator("a:visible").click()
         tab.get_by_test_id("stMain").locator("h1", has_text=re.compile("^(?!Overview)")).wait_for()
         settled(tab)
         lines = [found for line in card["lines"] if (found := LINE.match(line))]
@@ -186,7 +185,8 @@ def test_3_a_score_comes_about(kind: Kind, visit: Visit) -> None:
     tab.get_by_text("That is the score of").first.wait_for()
     tab.locator(".flow").get_by_role("button", name="All").click()
     total = tab.locator(".flow svg text", has_text="score ").text_content() or ""
-    assert scores(tab)[0].startswith(f"score {float(total.split()[-1]):.2f} = ")
+    told = re.match(r"score (-?[\d.]+) = ", scores(tab)[0])
+    assert told and abs(float(told[1]) - float(total.split()[-1])) < 0.0056
     true_of(tab, kind.domains, kind.pictures)
     look(tab, kind.server, f"3-flow-{kind.name}")
     tab.emulate_media(reduced_motion="reduce")
@@ -283,14 +283,14 @@ def test_5_somebody_to_start_from_and_a_tour(kind: Kind, visit: Visit) -> None:
     tab = visit("light", 1280, 900, new=True)
     kind.open(tab, "cold-start")
     titles(tab, kind.domains)  # a first visitor sees lists at once
-    people = tab.locator('[class*="st-key-cold_persona_"] button')
+    people = tab.locator('[class*="st-key-cold_persona_"] button:visible')
     assert people.count() >= 2
     lists = []
     for place in range(people.count()):
         people.nth(place).click()
         tab.wait_for_function(
-            "at => document.querySelectorAll('[class*=\"st-key-cold_persona_\"] button')[at]"
-            ".matches('[data-testid*=primary]')", arg=place
+            "at => document.querySelector(`.st-key-cold_persona_${at} [data-testid*=primary]`)",
+            arg=place,
         )  # fmt: skip
         lists.append(tuple(titles(tab, kind.domains)))
         assert int(re.search(r"Likes \((\d+)\)", said(tab))[1]) >= 1  # type: ignore[index]
@@ -401,7 +401,7 @@ def ruled(tab: "Page", kind: Kind) -> None:
     free = titles(tab, kind.domains)
     column = tab.locator('[class*="st-key-cold_rule_"]', has=tab.get_by_role("combobox")).first
     column.locator("input").click()
-    tab.get_by_role("option").first.click()
+    tab.get_by_role("option").nth(1).click()  # the first is all of them
     tab.keyboard.press("Escape")
     tab.get_by_text(re.compile(r"cost \d+\.\d% of NDCG")).first.wait_for()
     assert titles(tab, kind.domains) != free
@@ -416,19 +416,20 @@ def test_8_the_model_does_without(kind: Kind, visit: Visit, page: str, key: str)
     settled(tab)
     tab.locator('[data-testid="stText"]', has_text="1. ").first.wait_for()
     whole = scores(tab)
-    switches = widget(tab, key).get_by_role("button")
+    switches = widget(tab, key).get_by_test_id("stButtonGroup").get_by_role("button")
+    told = tab.get_by_text("At inference: the same trained model")
     assert switches.count() >= 2
     changed = 0
     for place in range(switches.count()):
         switches.nth(place).click()
-        tab.get_by_text("At inference").wait_for()
+        told.wait_for()
         settled(tab)
         changed += scores(tab) != whole
         if place == 0:
             look(tab, kind.server, f"8-{page}-{kind.name}")
             true_of(tab, kind.domains, kind.pictures)
         switches.nth(place).click()
-        tab.get_by_text("At inference").wait_for(state="detached")
+        told.wait_for(state="detached")
         settled(tab)
         assert scores(tab) == whole, "switched on again, it is the whole model"
     assert changed == switches.count(), "each of them is worth something here"

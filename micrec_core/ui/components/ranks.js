@@ -1,5 +1,6 @@
 // A list whose rows move to their new places. Data: {rows: [{id, place, was, title, picture, bar,
 // words}]}; ``was`` is the place before, 0 where there is none to tell, -1 for far behind.
+// Without a picture a row has no room for one.
 const MILLISECONDS = 900;
 
 export default function ({ data, parentElement }) {
@@ -34,14 +35,12 @@ function moved(row) {
 function fill(old, row) {
   const item = old || make("li", "rank");
   item.dataset.id = row.id;
-  const picture = make("img", "picture");
-  picture.src = row.picture;
-  picture.alt = "";
+  const picture = row.picture ? [Object.assign(make("img", "picture"), { src: row.picture, alt: "" })] : [];
   const bar = make("img", "bar");
   bar.src = row.bar;
   bar.alt = row.words;
   const said = make("div", "said");
   said.append(make("span", "title", row.title), bar);
-  item.replaceChildren(moved(row), make("b", "place", row.place), picture, said);
+  item.replaceChildren(moved(row), make("b", "place", row.place), ...picture, said);
   return item;
 }
