@@ -11,6 +11,7 @@ from micrec_core.figures import (
     ablations,
     alignment,
     data,
+    item_map,
     low_degree,
     modalities,
     recommendations,
@@ -452,3 +453,15 @@ def test_domains_stand_out_from_the_page(paper):
     for colour in theme.DOMAIN_COLOURS:
         low, high = sorted((light(colour), light(paper)))
         assert (high + 0.05) / (low + 0.05) >= 3, colour
+
+
+def test_intervals_of_bars_are_seen_in_the_dark_too():
+    table = pd.DataFrame({"known in": ["Food"], "took": ["1 to 2"], "asked": [9], "get it": [3],
+                          "share": [1 / 3], "low": [0.1], "high": [0.6]})  # fmt: skip
+    (bar,) = item_map.reach(table).data
+    assert bar.error_y.color == theme.NEUTRAL
+
+
+def test_numbers_of_a_small_log_axis_are_written_out():
+    figure = data.degree_curves({"Food": np.array([5, 10, 20, 50])}, "Interactions")
+    assert figure.layout.xaxis.dtick == "D2" and figure.layout.xaxis.tickformat

@@ -92,13 +92,10 @@ function draw(data) {
 function likes(svg, data) {
   svg.append(text(0, 14, "Likes", { "font-weight": 600 }));
   data.likes.forEach((like, i) => {
-    if (!like.picture) {
-      const line = text(0, TOP + 12 + i * 15, short(like.title), { "font-size": 12 });
-      line.append(hint(like.title));
-      return svg.append(line);
-    }
     const [x, y] = [(i % 3) * 44, TOP + Math.floor(i / 3) * 44];
-    const image = tag("image", { href: like.picture, x, y, width: 40, height: 40 });
+    const image = like.picture
+      ? tag("image", { href: like.picture, x, y, width: 40, height: 40 })
+      : text(0, TOP + 12 + i * 15, short(like.title), { "font-size": 12 });
     image.append(hint(like.title));
     svg.append(image);
   });

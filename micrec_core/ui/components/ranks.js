@@ -1,6 +1,5 @@
 // A list whose rows move to their new places. Data: {rows: [{id, place, was, title, picture, bar,
 // words}]}; ``was`` is the place before, 0 where there is none to tell, -1 for far behind.
-// Without a picture a row has no room for one.
 const MILLISECONDS = 900;
 
 export default function ({ data, parentElement }) {
