@@ -25,7 +25,7 @@ from micrec_core.ui.widgets import plain, problem
 
 # Rows shown above the map (twice as many where there is none), and how far behind one is told.
 _ROWS, _DEEP = 6, 200
-_MAP = 285
+_MAP, _PERSONS = 285, 4
 CSS = """
 [data-testid="stSidebar"], [data-testid="stHeader"], [data-testid="stExpandSidebarButton"] {
   display: none }
@@ -33,9 +33,6 @@ CSS = """
 [data-testid="stMain"] h1 { font-size: 1.6rem; padding: 0 }
 [data-testid="stMain"] h2 { font-size: 1.25rem; padding: 0 }
 [data-testid="stMain"] [data-testid="stVerticalBlock"] { gap: 0.35rem }
-.st-key-present_person { height: calc(100vh - 4.6rem); flex-wrap: nowrap; overflow: hidden }
-.st-key-present_person > :has(> .st-key-present_likes) { flex: 1 1 0; min-height: 0; height: auto }
-.st-key-present_likes { height: 100% !important; overflow-y: auto; flex-wrap: nowrap }
 """
 
 
@@ -73,9 +70,11 @@ def present(opened: Opened) -> None:
             proof(opened)
         switch()
     person, shops = st.columns([0.3, 0.7], gap="medium")
-    with person, st.container(key="present_person"):
+    with person:
         start_from(opened)
-        with st.container(height=380, border=False, gap="xsmall", key="present_likes"):
+        # Many people to start from are a row of buttons more, or two.
+        many = len(serve.personas(opened)) > _PERSONS
+        with st.container(height=250 if many else 380, border=False, gap="xsmall"):
             likes_of(opened)
         say_something(height=68)
     with shops:

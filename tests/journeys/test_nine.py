@@ -75,8 +75,9 @@ CARDS = """() => [...document.querySelectorAll('[data-testid="stMain"] [data-tes
   .map((link, i) => { const card = link.closest('[data-testid="stVerticalBlock"]');
     return { at: i, title: card.querySelector('strong')?.innerText || '',
       lines: [...card.querySelectorAll('[data-testid="stCaptionContainer"]')]
-        .map(c => c.innerText) };
-  }).filter(card => card.title && card.lines.length)"""
+        .map(c => c.innerText),
+      alone: card.querySelectorAll('[data-testid="stPageLink"]').length === 1 };
+  }).filter(card => card.alone && card.title && card.lines.length)"""
 
 
 def test_1_a_sceptic_reads_the_front_page(kind: Kind, visit: Visit) -> None:
