@@ -95,10 +95,12 @@ def choose_view(opened: Opened, epochs: list[int]) -> Chosen:
 
 def how_many(opened: Opened, marks: int, kept: int, dense: bool, lit: int) -> str:
     """How many of all people the maps show, and who is not among them."""
-    people = max(opened.info["dataset"]["n_overlap"], kept)
     grey = f" The grey density has all {kept:,}." if dense else ""
+    # Of more than two domains a run counts who is in any two, not who is in these.
+    people = max(opened.info["dataset"]["n_overlap"], kept) if len(opened.labels) < 3 else kept
+    where = " and ".join(map(plain, opened.pair_labels.values()))
     return (
-        f"Showing {marks:,} of {people:,} people with interactions in both domains (kept while "
+        f"Showing {marks:,} of {people:,} people with interactions in {where} (kept while "
         f"training: {kept:,}; none whose interactions were withheld).{grey} {lit:,} selected."
     )
 

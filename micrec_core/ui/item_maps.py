@@ -17,7 +17,7 @@ from micrec_core.ui.cards import data_url, gallery
 from micrec_core.ui.library import Opened, item
 from micrec_core.ui.once import drawn, known
 from micrec_core.ui.state import choose, session
-from micrec_core.ui.widgets import chart, choose_one, dark, table_and_csv
+from micrec_core.ui.widgets import chart, choose_one, dark, plain, table_and_csv
 
 LAYERS = {"names": "Words", "density": "Density"}
 _KEY = "al_items_linked"
@@ -55,7 +55,8 @@ def show_items(opened: Opened) -> None:
         marks = figures.shown(items, [*lit, *filter(None, [mine])])
         _plotted(opened, items, marks, colour, layers, lit)
     across = lit and not opened.one_domain
-    lines = " Lines go to the item of the other domain most like it." if across else ""
+    both = " and ".join(map(plain, opened.pair_labels.values()))
+    lines = f" Lines join items of {both} that are most alike." if across else ""
     st.caption(
         f"PCA of the items' vectors, {share:.0%} of their variance: in the plane, near need not be "
         "alike, and the words are of groups found in all dimensions. Draw a lasso, or click an "
