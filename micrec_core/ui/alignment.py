@@ -313,10 +313,10 @@ def show_moved(opened: Opened, users: pd.DataFrame, first: int, final: int) -> N
     number = st.column_config.NumberColumn
     columns = {
         "user_id": st.column_config.TextColumn("User"),
-        "degree_a": number(f"Interactions in {a}"),
-        "degree_b": number(f"Interactions in {b}"),
-        "before": number(f"Distance at epoch {first}", format="%.3f"),
-        "after": number(f"Distance at epoch {final}", format="%.3f"),
+        "degree_a": number(f"In {a}", help="Interactions"),
+        "degree_b": number(f"In {b}", help="Interactions"),
+        "before": number(f"At epoch {first}", format="%.3f", help="Cosine distance"),
+        "after": number(f"At epoch {final}", format="%.3f", help="Cosine distance"),
         "closer": number("Came closer by", format="%.3f"),
     }
     apart = int((table["closer"] < 0).sum())
