@@ -10,7 +10,7 @@ from micrec_core.ui.glossary import words
 from micrec_core.ui.once import drawn, once
 from micrec_core.ui.overview import show_findings
 from micrec_core.ui.sidebar import opened
-from micrec_core.ui.tour import start_link
+from micrec_core.ui.tour import start_button
 from micrec_core.ui.widgets import cells, chart, empty, page_head, plain, table_and_csv
 
 page_head(
@@ -95,7 +95,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
         help="One HTML file with the charts and tables of this run; it opens without a network.",
         on_click="ignore",
     )
-    start_link()
+    start_button()
 show_findings(this)
 left, right = cells(2, 380)
 with left:

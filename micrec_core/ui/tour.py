@@ -111,10 +111,14 @@ def _end() -> None:
     del st.query_params["tour"]
 
 
-def start_link() -> None:
-    """A link to the first step."""
+def start_button() -> None:
+    """The way to the first step, on its own page: a link to it would not change the address."""
     if _place() is None:
-        _step_link(1, "Take the tour (six steps)", ":material/tour:")
+        st.button("Take the tour (six steps)", icon=":material/tour:", on_click=_begin)
+
+
+def _begin() -> None:
+    st.query_params["tour"] = "1"
 
 
 def _step_link(place: int, label: str, icon: str) -> None:

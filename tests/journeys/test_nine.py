@@ -299,7 +299,7 @@ def test_5_somebody_to_start_from_and_a_tour(kind: Kind, visit: Visit) -> None:
     assert len(set(lists)) == len(lists), "each has lists of their own"
     look(tab, kind.server, f"5-people-{kind.name}")
     kind.open(tab, "overview")
-    tab.get_by_role("link", name="Take the tour").click()
+    tab.get_by_role("button", name="Take the tour").click()
     steps = 6
     for step in range(1, steps + 1):
         tab.get_by_text(f"Tour, {step} of {steps}.").wait_for()

@@ -563,6 +563,11 @@ def test_a_step_that_is_none_shows_no_tour(app, full_run, place):
     assert "Tour," not in words(test)
 
 
+def test_the_tour_begins_in_the_address(app, full_run):
+    test = press(app(full_run, "overview"), "Take the tour (six steps)")
+    assert test.query_params["tour"] == ["1"] and "Tour, 1 of 6" in words(test)
+
+
 def test_the_report_of_a_run(full_run):
     opened = library.open_listed(list_runs(full_run)[0])
     html = library.report(opened).decode()
