@@ -14,7 +14,7 @@ from scipy import sparse
 
 from micrec_core.answering.fit_bridges import Fitted, fit_bridges
 from micrec_core.answering.fit_likeness import choose_for_new_items, choose_likeness
-from micrec_core.answering.fit_memory import choose_memory, choose_newcomers
+from micrec_core.answering.fit_memory import choose_everybody, choose_memory, choose_newcomers
 from micrec_core.answering.scored import CHOSEN_ON
 from micrec_core.baselines import Baseline, ClosedForm
 from micrec_core.data import Domain
@@ -176,25 +176,22 @@ class MicrecAnswerer(EmbeddingAnswerer):
             scores = self._embedded(asked) @ self.items[d].T
             told = (asked, scores, taken)
             chosen = choose_memory(self.prepared.knowledge, *told, self.model.settings.transfer)
-            if self.model.settings.modalities:
-                chosen = self._with_likeness(chosen, *told)
-            out[d] = chosen
+            likened = bool(self.model.settings.modalities)
+            if likened:
+                before = scores + chosen.scores(taken)
+                chosen = choose_likeness(self.prepared, asked, before, taken, chosen)
+            chosen = choose_everybody(asked, scores + chosen.scores(taken), chosen)
+            out[d] = self._for_new_items(chosen, asked, taken) if likened else chosen
         return out
 
-    def _with_likeness(
-        self, chosen: Remembered, asked: Question, scores: Vectors, taken: Taken
-    ) -> Remembered:
-        """With as much of likeness in content as validation says, for known and for new items."""
+    def _for_new_items(self, chosen: Remembered, asked: Question, taken: Taken) -> Remembered:
+        """With as much of likeness in content as suits items that nobody took."""
         prepared, d = self.prepared, asked.place
         self.model.eval()
         with torch.no_grad():
             new = array(self.model.new_items(d, self.encoded, prepared.inputs.domains[d].items))
-        before = scores + chosen.scores(taken)
-        chosen = choose_likeness(prepared, asked, before, taken, chosen)
-        return choose_for_new_items(
-            prepared, asked, scores, taken, chosen,
-            lambda question: self.users[d][question.users] @ new.T, self.taken,
-        )  # fmt: skip
+        both = self.users[d], self.items[d]
+        return choose_for_new_items(prepared, asked, both, taken, chosen, new, self.taken)
 
     @cached_property
     def memories(self) -> list[Remembered | None]:

@@ -38,6 +38,10 @@ PER_ITEM = 30
 PENALTIES = (500.0, 100.0)
 # As ``SHARES``, of popularity for users who are new in the domain; 0 is none.
 NEWCOMERS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
+# The same for who took something here; the first is taken that is as good as the best.
+EVERYBODY = (0.0, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0)
+# Standard errors by which none must be worse than some.
+_BEYOND_DOUBT = 2.0
 # As ``SHARES``, of the regression.
 REGRESSED = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 
@@ -66,9 +70,33 @@ def choose_memory(
     told = _Asked(knowledge, asked, by_embedding, taken, transfers)
     counted = _choose_counts(told)
     train = knowledge.domains[asked.place].train
-    if train.nnz < PER_ITEM * np.count_nonzero(train.getnnz(axis=0)):
-        return counted
-    return _choose_regression(told, counted)
+    if train.nnz >= PER_ITEM * np.count_nonzero(train.getnnz(axis=0)):
+        return _choose_regression(told, counted)
+    return counted
+
+
+def choose_everybody(
+    asked: Question, before: NDArray[np.floating], chosen: Remembered
+) -> Remembered:
+    """The memory with popularity for who took something here: the least as good as the best.
+
+    None, unless that is worse than the best by two standard errors, for it costs new items. Where
+    all else is learned from few, or of people who hardly differ, what everybody takes is missed.
+
+    Parameters
+    ----------
+    asked : the domain's validation question
+    before : what is scored without, float [len(asked), n_items]
+    chosen : the memory
+    """
+    fame = chosen.memory.fame[None]
+    unit = matching(fame, before)
+    found = [ndcg(asked, before + (share * unit * fame).astype(np.float32)) for share in EVERYBODY]
+    best = max(found, key=lambda values: float(values.mean()))
+    if as_good([found[0], best], within=_BEYOND_DOUBT)[0]:
+        return chosen
+    share = next(s for s, good in zip(EVERYBODY, as_good(found), strict=True) if good)
+    return replace(chosen, constants=replace(chosen.constants, everybody=share * unit))
 
 
 def choose_newcomers(

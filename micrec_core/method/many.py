@@ -45,11 +45,15 @@ class ForMany:
 
     def columns(self, items: NDArray[np.integer]) -> Callable[[slice], NDArray[np.float32]]:
         """To some items, as a function of adjacent users: float32 [n, n_some]."""
-        table, popular = self._table(items), self.held.to_newcomers[items].astype(np.float32)
+        table, held = self._table(items), self.held
+        popular = held.to_newcomers[items].astype(np.float32)
+        fame = held.to_everybody[items].astype(np.float32)
 
         def added(users: slice) -> NDArray[np.float32]:
             found = self._asked.through(table, rows=users)[:, : len(items)]
             found[self._newcomers[users]] += popular
+            if held.constants.everybody:
+                found[self._at_home[users]] += fame
             return found
 
         return added
@@ -66,6 +70,10 @@ class ForMany:
     @cached_property
     def _newcomers(self) -> NDArray[np.bool_]:
         return self.taken.newcomers()
+
+    @cached_property
+    def _at_home(self) -> NDArray[np.bool_]:
+        return self.taken.at_home()
 
     @cached_property
     def _asked(self) -> Packed:

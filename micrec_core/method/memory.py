@@ -7,7 +7,8 @@
     score = counts [ (x R) D^-seen R^T C  +  elsewhere x_o C_o ] R D^-popular
             +  content x K^2  +  regress [x x_o] B
 
-Whoever took something elsewhere and nothing here gets newcomers * log(1 + degree) beside it.
+Whoever took something elsewhere and nothing here gets newcomers * log(1 + degree) beside it, and
+whoever took something here everybody * the same, a new item being like the mean of what is taken.
 
 X [n_users, n_items] are a domain's binary train interactions, X_o the same users' in the other
 domains, D_u and ``degree`` the sums of its rows and columns; S rows of neighbours that add up to 1
@@ -69,7 +70,8 @@ class Constants:
     elsewhere, content : weight of what was taken in other domains, and of plain similarity
     counts, regress : weight of all that is counted, and of the regression beside it
     penalty : of the regression
-    newcomers : weight of how popular an item is, for who took something in other domains alone
+    newcomers, everybody : weight of how popular an item is, for who took something in other domains
+        alone, and for all others who took something
     similar, similar_new : weight of likeness in content to all that was taken, beside what is
         counted, and for an item that nobody took in its place
     """
@@ -84,6 +86,7 @@ class Constants:
     regress: float = 0.0
     penalty: float = 500.0
     newcomers: float = 0.0
+    everybody: float = 0.0
     similar: float = 0.0
     similar_new: float = 0.0
 
@@ -104,6 +107,7 @@ class Memory:
     regressed, regressed_elsewhere : regress B, [n, n] and [n_other, n]; an item that nobody took
         has the mean of its neighbours'
     elsewhere : the weight of what was taken in other domains
+    fame : float64 [n], log(1 + degree); of an item that nobody took the mean of what is taken
     """
 
     smooth: csr_matrix
@@ -116,6 +120,7 @@ class Memory:
     regressed: csr_matrix
     regressed_elsewhere: csr_matrix
     elsewhere: float
+    fame: NDArray[np.float64]
 
     @property
     def n_stored(self) -> int:
@@ -198,6 +203,7 @@ def fit(
         regressed=foretold[: x.shape[1]],
         regressed_elsewhere=foretold[x.shape[1] :],
         elsewhere=constants.elsewhere,
+        fame=_fame(degree),
     )
 
 
@@ -319,6 +325,11 @@ class Taken(NamedTuple):
         found: NDArray[np.bool_] = (here == 0) & (there > 0)
         return found
 
+    def at_home(self) -> NDArray[np.bool_]:
+        """Who took something here, [n_asked]."""
+        found: NDArray[np.bool_] = self.here.getnnz(axis=1) > 0
+        return found
+
     def rows(self, which: NDArray[np.integer]) -> Taken:
         """Of some of these users."""
         return Taken(self.here[which], self.elsewhere[which])
@@ -329,7 +340,7 @@ class Remembered:
     """A domain's memory as the full model has it (docs/method.md, section 12).
 
         score(u, i) = <ê_u, ê_i> + weight * n_u^-1/2 * (memory(u, i) + similar_i * likeness(u, i))
-                      + [u is a newcomer] newcomers * log(1 + degree_i)
+                      + (u is a newcomer ? newcomers * log(1 + degree_i) : everybody * fame_i)
 
     n_u is what the user took in the domain, or in others where that is nothing, which makes a
     newcomer: a bridge tells less of a user than what is taken here does, and the less is told, the
@@ -352,7 +363,7 @@ class Remembered:
     @property
     def adds(self) -> bool:
         """Whether it says anything of anybody."""
-        return self.weight > 0 or self.constants.newcomers > 0
+        return self.weight > 0 or self.constants.newcomers > 0 or self.constants.everybody > 0
 
     def scale(self, taken: Taken) -> NDArray[np.float64]:
         """What a user's scores are multiplied with, float64 [n_asked, 1]."""
@@ -368,6 +379,8 @@ class Remembered:
             found += self.of_likeness * self.likeness.scores(taken.here)
         found *= self.scale(taken).astype(found.dtype)
         found[taken.newcomers()] += self.to_newcomers.astype(found.dtype)
+        if self.constants.everybody:
+            found[taken.at_home()] += self.to_everybody.astype(found.dtype)
         return found
 
     @cached_property
@@ -386,6 +399,12 @@ class Remembered:
         found: NDArray[np.float64] = self.constants.newcomers * np.log1p(degree)
         return found
 
+    @property
+    def to_everybody(self) -> NDArray[np.float64]:
+        """What is added to the scores of all items for who took something here, float64 [n]."""
+        found: NDArray[np.float64] = self.constants.everybody * self.memory.fame
+        return found
+
     def scores_of(self, taken: Taken, column: int) -> NDArray[np.float64]:
         """As ``scores`` of one item, float64 [n_asked], in the time of its own column.
 
@@ -402,6 +421,7 @@ class Remembered:
             found += self.of_likeness[column] * self.likeness.scores_of(taken.here, column)
         out: NDArray[np.float64] = self.scale(taken).ravel() * found
         out[taken.newcomers()] += self.to_newcomers[column]
+        out[taken.at_home()] += self.to_everybody[column]
         return out
 
     def parts(self, taken: Taken, targets: NDArray[np.integer]) -> Parts:
@@ -413,6 +433,7 @@ class Remembered:
         scale = self.scale(taken)
         values = {name: scale * getattr(found, name) for name in _VALUES}
         popular = self.to_newcomers[targets] * float(taken.newcomers()[0])
+        popular += self.to_everybody[targets] * float(taken.at_home()[0])
         return replace(found, **values, popular=popular)
 
     def with_new_item(
@@ -436,10 +457,11 @@ class Remembered:
         tastes = sparse.hstack([old.tastes, _csr((old.tastes.shape[0], 1))])
         alike = sparse.hstack([old.alike, _csr((n, 1))])
         more = {"found": found, "tastes": tastes, "alike": alike}
+        fame = _fame(np.append(np.diff(old.takers.indptr), 0))
         for name in ("regressed", "regressed_elsewhere"):
             weights = getattr(old, name)
             more[name] = sparse.hstack([weights, _csr(weights @ share[:, None])])
-        grown = replace(old, **{name: _csr(matrix) for name, matrix in more.items()})
+        grown = replace(old, fame=fame, **{name: _csr(matrix) for name, matrix in more.items()})
         return replace(self, memory=grown, likeness=self.likeness and self.likeness.with_item(said))
 
 
@@ -588,6 +610,14 @@ def _a_row_each(taken: csr_matrix) -> csr_matrix:
     """CSR [k, n] with a row for each of the k items that one user took."""
     k = taken.nnz
     return csr_matrix((taken.data, taken.indices, np.arange(k + 1)), (k, taken.shape[1]))
+
+
+def _fame(degree: NDArray[np.number]) -> NDArray[np.float64]:
+    """How popular items are; one that nobody took is like the mean of what is taken."""
+    found, told = np.log1p(degree.astype(np.float64)), float(degree.sum())
+    mean = float(degree @ found) / told if told else 0.0
+    out: NDArray[np.float64] = np.where(degree > 0, found, mean)
+    return out
 
 
 def _power(x: NDArray[np.floating], exponent: float) -> NDArray[np.float64]:

@@ -49,6 +49,7 @@ class MemoryAbout(_Told):
     regress: _SHARE = 0.0
     penalty: _SHARE = 500.0
     newcomers: _SHARE = 0.0
+    everybody: _SHARE = 0.0
     similar: _SHARE = 0.0
     similar_new: _SHARE = 0.0
     weight: _SHARE

@@ -395,7 +395,7 @@ def _memory(
     """A domain's memory but for its counts; None where it has none, or nothing to say."""
     values = {name: float(value) for name, value in (stored or {}).items()}
     weight = values.pop("weight", 0.0)
-    adds = weight or values.get("newcomers")
+    adds = weight or values.get("newcomers") or values.get("everybody")
     return (Constants(**values), weight, regression) if adds else None
 
 

@@ -136,8 +136,7 @@ def _words(bundle: Bundle, group: Group, everyone: Group) -> list[str]:
         for item in np.flatnonzero(usual).tolist():
             for word in words_in(part.titles[item]):
                 score[word] = score.get(word, 0.0) + float(here[item] - usual[item])
-    # Words that always stand together score alike; a set has no order of its own.
-    return sorted(score, key=lambda w: (-score[w], w))
+    return sorted(score, key=lambda w: -score[w])
 
 
 def _pairs(words: list[str]) -> Iterator[str]:

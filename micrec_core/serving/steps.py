@@ -55,7 +55,7 @@ def make_steps(
     steps += _weights(bundle, folded)
     steps += _propagation(bundle, folded)
     if top is not None:
-        steps += [] if memory is None else [_memory(*top, *memory)]
+        steps += [] if memory is None else [_memory(*top, *memory, folded.degree > 0)]
         steps.append(_score(*top, ", and what the memory adds" if memory else ""))
     return steps
 
@@ -118,13 +118,13 @@ def _crossing(folded: Folded) -> list[Step]:
         }
     ).head(_ROWS)
     words = (
-        "The user's template embedding of another domain is added through a learned linear map."
+        "The user's template embedding of the other domain is added through a learned linear map."
         if folded.degree
-        else "Nothing was taken here, so the user comes over a bridge that was fitted on users "
-        "known here and there: a linear map of the embedding there, and what those nearest there "
-        "are here."
+        else "Nothing was taken here, so the user comes over a bridge that was fitted on the users "
+        "of both domains: a linear map of the embedding there, and what the users of both who are "
+        "nearest there are here."
     )
-    return [Step("From another domain", words, total)]
+    return [Step("From the other domain", words, total)]
 
 
 def _profiles(folded: Folded, vocabularies: Mapping[str, Sequence[str]]) -> list[Step]:
@@ -213,10 +213,14 @@ def _propagation(bundle: Bundle, folded: Folded) -> list[Step]:
     return [Step("Propagation", words, table.head(_ROWS))]
 
 
-def _memory(title: str, explanation: Explanation, weight: float, scale: float) -> Step:
+def _memory(
+    title: str, explanation: Explanation, weight: float, scale: float, at_home: bool
+) -> Step:
     everybody = ""
     if (explanation.table["via"] == EVERYBODY).any():
-        everybody = " Nothing was taken here, so what everybody takes here counts beside it."
+        everybody = " What everybody takes here counts beside it."
+        if not at_home:
+            everybody = " Nothing was taken here, so what everybody takes here counts beside it."
     words = (
         "Beside the vectors, training interactions are remembered as they are. For the best item, "
         f"“{title}”, each item taken brings how many took both, active people and popular items "

@@ -21,11 +21,14 @@ from micrec_core.answering.answers import (
 from micrec_core.answering.fit_bridges import AsIfCold
 from micrec_core.answering.fit_memory import (
     CHOSEN_ON,
+    EVERYBODY,
     NEWCOMERS,
     SHARES,
+    choose_everybody,
     choose_memory,
     choose_newcomers,
 )
+from micrec_core.answering.scored import as_good, ndcg
 from micrec_core.method.memory import Remembered, Taken
 from micrec_core.running.evaluate import load_model
 from micrec_core.running.fit import fit
@@ -88,8 +91,9 @@ def test_nothing_tried_ranks_validation_better(answerer: MicrecAnswerer) -> None
         d = asked.place
         own = answerer.users[d][asked.users] @ answerer.items[d].T
         taken = Taken.of(answerer.taken(asked), d)
-        # Likeness in content is chosen after it.
+        # Likeness in content and popularity are chosen after it.
         chosen = replace(held(answerer, d), likeness=None)
+        chosen = replace(chosen, constants=replace(chosen.constants, everybody=0.0))
         added = chosen.scores(taken)
 
         def value(scores: np.ndarray) -> float:
@@ -109,6 +113,27 @@ def test_nothing_tried_ranks_validation_better(answerer: MicrecAnswerer) -> None
         best = value(own + added)
         for share in SHARES:
             assert best >= value(own + share * spread * unit) - 1e-9
+
+
+def test_as_much_of_popularity_as_is_as_good_as_the_best(answerer: MicrecAnswerer) -> None:
+    """Where all take what everybody takes it counts; where only chance says so it does not."""
+    for asked in validation_questions(answerer.prepared, CHOSEN_ON):
+        degree = answerer.prepared.knowledge.domains[asked.place].train.getnnz(axis=0)
+        fame = np.log1p(degree)
+        fame[degree == 0] = np.repeat(fame, degree).mean()
+        luck = np.random.default_rng(0).random((len(asked), len(degree))).astype(np.float32)
+        unit = luck.std(axis=1).mean() / fame.std()
+        top = np.zeros((len(asked), len(degree)), np.float32)
+        top[:, np.argsort(-degree)[:3]] = 1
+        alike = replace(asked, positives=sparse.csr_matrix(top), mask=None)
+        values = [ndcg(alike, luck + np.float32(s * unit) * fame[None]) for s in EVERYBODY]
+        share = next(s for s, ok in zip(EVERYBODY, as_good(values), strict=True) if ok)
+        found = choose_everybody(alike, luck, held(answerer, asked.place))
+        assert share > 0
+        assert found.constants.everybody == pytest.approx(share * unit, rel=1e-3)
+        # Of one user nothing is beyond doubt.
+        told = held(answerer, asked.place)
+        assert choose_everybody(alike.of(np.arange(1)), luck[:1], told) is told
 
 
 @pytest.mark.parametrize(("worse", "kept"), [(0.0, True), (0.005, True), (0.05, False)])

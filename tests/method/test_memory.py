@@ -251,6 +251,32 @@ def test_newcomers_are_told_what_everybody_takes() -> None:
     np.testing.assert_array_equal(grown.to_newcomers[:-1], held.to_newcomers)
 
 
+def test_everybody_else_is_told_it_as_much_as_is_asked_for() -> None:
+    """Who took something here; what nobody took is like the mean of what is taken."""
+    world, (taken, elsewhere) = drawn(), asked()
+    taken[1], elsewhere[3] = 0, 0
+    constants = replace(CONSTANTS, everybody=0.7)
+    held = memory.Remembered(fitted(world, constants), constants, 0.5)
+    everyone = memory.Taken(sparse.csr_matrix(taken), sparse.csr_matrix(elsewhere))
+    n = np.maximum(np.where(taken.sum(1) > 0, taken.sum(1), elsewhere.sum(1)), 1)
+    wanted = 0.5 * n[:, None] ** -0.5 * oracle(world, taken, elsewhere, constants)
+    degree = world.x.sum(0)
+    fame = np.log1p(degree)
+    fame[NEW] = np.repeat(fame, degree.astype(int)).mean()
+    wanted[taken.sum(1) > 0] += 0.7 * fame
+    np.testing.assert_allclose(held.scores(everyone), wanted, rtol=1e-5, atol=1e-6)
+    some = ForMany(held, everyone).columns(np.array([4, NEW[0]]))(slice(0, 6))
+    np.testing.assert_allclose(some, wanted[:, [4, NEW[0]]], rtol=1e-5, atol=1e-6)
+    for column in (4, NEW[0]):
+        np.testing.assert_allclose(held.scores_of(everyone, column), wanted[:, column], atol=1e-6)
+    for row in range(len(taken)):
+        parts = held.parts(everyone.rows(np.array([row])), np.array([4, 8]))
+        np.testing.assert_allclose(parts.total(), wanted[row, [4, 8]], rtol=1e-4, atol=1e-6)
+    grown = held.with_new_item([(np.array([0, 4]), np.array([0.5, 0.5]))], [])
+    np.testing.assert_allclose(grown.memory.fame, [*fame, fame[NEW[0]]])
+    assert replace(held, weight=0.0).adds
+
+
 def said(rng: np.random.Generator) -> list[Array]:
     """Rows of length 1 or 0: sparse words and dense vectors."""
     words = rng.random((N, 12)) * (rng.random((N, 12)) < 0.3)

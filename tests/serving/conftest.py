@@ -82,7 +82,7 @@ def remembered(knowledge: Knowledge, d: int) -> Remembered:
     """A memory of about the embeddings' weight, with a part of every sort."""
     constants = Constants(
         lend=0.3, elsewhere=0.2, content=0.0, regress=2.0, penalty=20.0, newcomers=0.4,
-        similar=0.6, similar_new=0.9,
+        everybody=0.2, similar=0.6, similar_new=0.9,
     )  # fmt: skip
     trains = [part.train for part in knowledge.domains]
     near = list(knowledge.domains[d].item_neighbours.values())

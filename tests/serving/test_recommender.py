@@ -259,14 +259,17 @@ def test_steps_tell_the_way_from_likes_to_score(trained) -> None:
         "Propagation", "Memory", "Score",
     ]  # fmt: skip
     cold = {step.title: step for step in rec.steps(rec.user(likes=liked(rec, "food")), "kitchen")}
-    assert "From another domain" in cold and "Propagation: none" in cold
+    assert "From the other domain" in cold and "Propagation: none" in cold
     *_, memory, score = rec.steps(user, "food")
     best = rec.recommend(user, "food", 1).items.iloc[0]
     assert score.table[list(rec.sources)].to_numpy().sum() == pytest.approx(best["score"])
     whole = rec.explain(user, "food", best["item_id"]).remembered
     assert whole["brings"].sum() == pytest.approx(best["memory"])
     pd.testing.assert_frame_equal(memory.table, whole.head(len(memory.table)))
-    assert set(whole["liked item"]) == set(rec.bundle.domains[0].titles[user.items[0]])
+    liked_items = set(rec.bundle.domains[0].titles[user.items[0]])
+    # What everybody takes is due to none of them.
+    assert set(whole["liked item"]) == {*liked_items, "none of them"}
+    assert "What everybody takes here counts" in memory.text
     assert f"add {best['memory']:.3f} to the score" in memory.text
     assert "what everybody takes here" not in memory.text
     assert "what everybody takes here" in cold["Memory"].text
