@@ -12,6 +12,8 @@ import numba
 import pytest
 import torch
 
+from tests.choosing import first_choices
+
 
 @pytest.fixture(scope="module")
 def one_thread() -> Iterator[None]:
@@ -22,6 +24,13 @@ def one_thread() -> Iterator[None]:
     yield
     torch.set_num_threads(before[0])
     numba.set_num_threads(before[1])
+
+
+@pytest.fixture(scope="module", name="first_choices")
+def tried_once() -> Iterator[None]:
+    """Trainings of a module that try one value of what is chosen on validation."""
+    with first_choices():
+        yield
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

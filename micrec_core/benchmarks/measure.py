@@ -46,12 +46,12 @@ class Options:
     run: Path | None = None
 
     def rounds(self, usual: int) -> int:
-        """How many rounds to time."""
+        """How many rounds to time; a quick look takes no more than the whole."""
         if self.repeats is not None:
             if self.repeats < 1:
                 raise ConfigError(f"--repeats is 1 or more, and not {self.repeats}")
             return self.repeats
-        return 2 if self.quick else usual
+        return min(2, usual) if self.quick else usual
 
 
 @dataclass(frozen=True)

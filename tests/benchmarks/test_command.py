@@ -122,6 +122,7 @@ def test_the_section_is_replaced_and_the_rest_stays(tmp_path: Path) -> None:
 
 
 def test_repeats_below_one_are_refused() -> None:
-    assert Options(quick=True).rounds(9) == 2 and Options(repeats=4).rounds(9) == 4
+    assert Options(quick=True).rounds(9) == 2 and Options(quick=True).rounds(1) == 1
+    assert Options(repeats=4).rounds(9) == 4
     with pytest.raises(ConfigError):
         Options(repeats=0).rounds(9)

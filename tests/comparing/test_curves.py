@@ -31,7 +31,7 @@ from tests.method.worlds import QUICK
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(1200),
-    pytest.mark.usefixtures("one_thread"),
+    pytest.mark.usefixtures("one_thread", "first_choices"),
 ]
 
 BASE = RunSettings(split="inductive", training=TrainSettings(**QUICK))

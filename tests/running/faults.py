@@ -20,6 +20,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.choosing import first_choices
 from tests.running.fault_scenarios import (
     Scenario,
     amend,
@@ -160,7 +161,7 @@ def main(arguments: Sequence[str]) -> int:
     begin, found = time.monotonic(), []
     # The threads of OpenMP do not live on in a fork, and numba ends the process over it.
     os.environ["NUMBA_THREADING_LAYER"] = "workqueue"
-    with tempfile.TemporaryDirectory(prefix="micrec-faults-") as folder:
+    with tempfile.TemporaryDirectory(prefix="micrec-faults-") as folder, first_choices():
         for name, scenario in scenarios(Path(folder), names).items():
             kinds = FEW if small and name in DEAR else KINDS
             every = SMALL[name] if small else step

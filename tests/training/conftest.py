@@ -81,7 +81,7 @@ def start() -> Start:
     from tests.training.sharing import work
 
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.training.sharing"])
+    context.set_forkserver_preload(["tests.training.warm"])
 
     def run(size: int, cases: list[Any], folder: Path) -> list[Any]:
         with socket.socket() as free:
