@@ -32,7 +32,7 @@ def test_every_public_name_is_there_and_documented() -> None:
         mc.trian  # noqa: B018
 
 
-@pytest.mark.usefixtures("one_thread", "first_choices")
+@pytest.mark.usefixtures("one_thread")
 @pytest.mark.filterwarnings("ignore")
 def test_the_snippets_run_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

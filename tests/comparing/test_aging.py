@@ -70,7 +70,7 @@ def test_comparisons_are_of_the_same_people() -> None:
     assert row["left_low"] < row["left"] < row["left_high"] and row["n"] == 60
 
 
-@pytest.mark.usefixtures("one_thread", "first_choices")
+@pytest.mark.usefixtures("one_thread")
 def test_a_study_of_one_slice(tmp_path: Path) -> None:
     generate_sample(tmp_path / "data", users=60, items=(30, 24), seed=1, pictures=False)
     model, training = {"dim": 8}, {"epochs": 1, "steps": 2, "learning_rate": 0.02}

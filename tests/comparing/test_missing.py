@@ -10,7 +10,7 @@ import pytest
 from micrec_core.cli import main
 from micrec_core.sample.generate import generate_sample
 
-pytestmark = pytest.mark.usefixtures("one_thread", "first_choices")
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

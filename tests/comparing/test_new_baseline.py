@@ -19,7 +19,7 @@ from micrec_core.report.comparisons import best_of_families
 from micrec_core.runs import open_run
 from micrec_core.sample.generate import generate_sample
 
-pytestmark = pytest.mark.usefixtures("one_thread", "first_choices")
+pytestmark = pytest.mark.usefixtures("one_thread")
 BASE = RunSettings(training=TrainSettings(epochs=1, batch_size=256, negatives=16))
 
 

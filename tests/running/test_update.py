@@ -24,7 +24,7 @@ from micrec_core.runs import Run, open_run
 from micrec_core.serving import Recommender
 from micrec_core.serving.what_if import items_without, stays
 
-pytestmark = pytest.mark.usefixtures("one_thread", "first_choices")
+pytestmark = pytest.mark.usefixtures("one_thread")
 # Ids before and after all others, in both domains and in one; known users with more; new items.
 TAKEN = [
     ("zz", "food-0001", "food"),
