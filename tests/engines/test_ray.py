@@ -19,7 +19,7 @@ import torch
 from safetensors.torch import load_file
 from scipy import sparse
 
-from micrec_core.bundled import SAMPLE_RUN
+from micrec_core.bundled import SAMPLE_DATA, SAMPLE_RUN
 from micrec_core.cli import main
 from micrec_core.data import read_dataset
 from micrec_core.data.raw import Source, prepare
@@ -43,7 +43,7 @@ ray = pytest.importorskip("ray", reason="Ray is not installed (extra scale)")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(600),
-    pytest.mark.usefixtures("one_thread", "first_choices"),
+    pytest.mark.usefixtures("one_thread"),
     pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc"),
 ]
 TWO = {0, 1}
@@ -72,13 +72,6 @@ def processes(word: str) -> list[int]:
         if word.encode() in line and int(place.name) != os.getpid():
             found.append(int(place.name))
     return found
-
-
-def tiny(folder: Path, **told: Any) -> Path:
-    """Tables of a hundred items."""
-    small: dict[str, Any] = {"users": 120, "items": (60, 50), "seed": 3, "picture_size": 32}
-    generate_sample(folder / "tiny", **small, **told)
-    return folder / "tiny"
 
 
 @pytest.fixture(scope="module")
@@ -171,9 +164,9 @@ def test_neighbours(cluster, engine: Dying, kind: str, most: int | None, monkeyp
     assert found.recall == wanted.recall
 
 
-def test_features(engine: Dying, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(base, "SHARD", 25)
-    data = read_dataset(tiny(tmp_path))
+def test_features(engine: Dying, monkeypatch) -> None:
+    monkeypatch.setattr(base, "SHARD", 250)
+    data = read_dataset(SAMPLE_DATA)
     wanted = encode_dataset(data)
     found = encode_dataset(data, engine=engine)
     assert {"text", "image"} <= set(found.modalities)
@@ -240,8 +233,8 @@ WORDS = [
 def test_a_training_goes_on_from_its_last_epoch_where_a_worker_was_killed(
     cluster: Cluster, tmp_path: Path, monkeypatch, capsys
 ) -> None:
-    data = tiny(tmp_path, pictures=False)
-    words = ["train", str(data), *WORDS, "--cache", str(tmp_path / "cache")]
+    generate_sample(tmp_path / "tiny", users=120, items=(60, 50), seed=3, pictures=False)
+    words = ["train", str(tmp_path / "tiny"), *WORDS, "--cache", str(tmp_path / "cache")]
     assert main([*words, "--out", str(tmp_path / "here")]) == 0
     append, killed = RunWriter.append_history, list[int]()
 

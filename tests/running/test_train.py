@@ -40,7 +40,7 @@ from micrec_core.sample.generate import generate_sample
 from micrec_core.serving import Recommender
 from micrec_core.serving.by_likes import ByLikes, goes_by_likes, pack_by_likes
 
-pytestmark = pytest.mark.usefixtures("one_thread", "first_choices")
+pytestmark = pytest.mark.usefixtures("one_thread")
 # What a run writes does not hang on how many steps an epoch has.
 SHORT = {"batch_size": 256, "validate_every": 1, "steps": 3}
 # Long enough that a process is stopped amid them.
