@@ -26,7 +26,7 @@ from tests.comparing.stopping import forbid_training, stop_and_go_on
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(1200),
-    pytest.mark.usefixtures("one_thread"),
+    pytest.mark.usefixtures("one_thread", "first_choices"),
 ]
 
 BASE = RunSettings(
