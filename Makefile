@@ -15,7 +15,7 @@ STAMP   := $(VENV)/.micrec-requirements
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup maps constraints browser app test scale suite test-fast check style types docs format sample-run sbom screenshots timings fuzz faults load load-api
+.PHONY: help setup maps constraints browser app test scale suite test-fast check style types docs format sample-run sbom screenshots timings journeys fuzz faults load load-api
 
 help:
 	@echo "make app [PORT=8501]   install what is needed, start the app at http://localhost:8501"
@@ -23,6 +23,7 @@ help:
 	@echo "make test-fast         the quick part of the tests"
 	@echo "make check             formatting, types and import directions only"
 	@echo "make docs              the documentation as a site, in site/"
+	@echo "make journeys          what users do, on each kind of run, in a browser: many minutes"
 	@echo "make fuzz, make faults spoilt runs, and a machine that fails: minutes each"
 	@echo "make load              fifty viewers for minutes, with a training running"
 	@echo "make maps              build the linked maps (make app and make test do, where they can)"
@@ -128,6 +129,12 @@ screenshots: setup browser
 
 timings: setup browser
 	OMP_NUM_THREADS=1 "$(BIN)/python" -m tests.journeys.timings
+
+# What users do, on runs of two domains, of three and of one without pictures; the pages are looked
+# at light and dark in two sizes, and their pictures go to where MICREC_JOURNEY_PICTURES says.
+journeys: setup browser maps
+	MICREC_JOURNEYS=all OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 "$(BIN)/python" -m pytest -n 0 \
+	  tests/journeys/test_nine.py tests/journeys/test_own_data.py
 
 # Runs, tables and zips of runs that are spoilt in so many ways each, and a machine that fails at each of its steps: minutes each.
 SPOILT ?= 2500

@@ -35,7 +35,7 @@ METRICS = {
 EVERYONE, OVERLAP, SINGLE, FULL_LIST = "all", "overlap", "single", "full list"
 COHORTS = {
     EVERYONE: "Everyone",
-    OVERLAP: "Known in both",
+    OVERLAP: "Known in several",
     SINGLE: "Known in one",
     FULL_LIST: "Ranked among all items",
 }

@@ -34,10 +34,8 @@ with left:
     into_address()
 with right:
     if session().made.is_empty:
-        empty(
-            "Nobody made up yet",
-            "Choose a person on the left, or add an item, a sentence or a picture.",
-        )
+        what = "an item, a sentence or a picture" if serve.sees(this) else "an item or a sentence"
+        empty("Nobody made up yet", f"Choose a person on the left, or add {what}.")
         st.stop()
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         k = st.slider("Length of the lists", 3, 20, 5, key="cold_k", bind="query-params", width=320)

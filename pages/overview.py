@@ -3,20 +3,20 @@ import streamlit as st
 from micrec_core.figures import retrain
 from micrec_core.figures.data import degree_counts, degree_curves, domain_table, few_said
 from micrec_core.mechanisms import variant_label
-from micrec_core.modalities.registry import listed, nouns
+from micrec_core.modalities.registry import listed
 from micrec_core.names import CATALOGUE, model_label
 from micrec_core.ui import library
 from micrec_core.ui.glossary import words
 from micrec_core.ui.once import drawn, once
 from micrec_core.ui.overview import show_findings
 from micrec_core.ui.sidebar import opened
-from micrec_core.ui.tour import start_link
+from micrec_core.ui.tour import start_button
 from micrec_core.ui.widgets import cells, chart, empty, page_head, plain, table_and_csv
 
 page_head(
     "overview",
-    f"MICRec recommends across shops, from interactions, {nouns()}, also to "
-    "people and for items it was never trained on. Each finding below links to its evidence.",
+    "MICRec recommends across shops, from interactions and from what items say of themselves, also "
+    "to people and for items it was never trained on. Each finding below links to its evidence.",
 )
 this = opened(needs_model=False)
 info, data = this.info, this.info["dataset"]
@@ -63,7 +63,7 @@ def show_data() -> None:
         once(degree_counts, degrees, "items"),
         "overview-degrees",
         alt="Share of items with at least so many interactions, per domain",
-        caption=f"{plain(few_said(counts))}. There {nouns()} have to help.",
+        caption=f"{plain(few_said(counts))}. There what items say of themselves has to help.",
     )
 
 
@@ -95,7 +95,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
         help="One HTML file with the charts and tables of this run; it opens without a network.",
         on_click="ignore",
     )
-    start_link()
+    start_button()
 show_findings(this)
 left, right = cells(2, 380)
 with left:

@@ -4,7 +4,7 @@ from micrec_core.errors import MicrecError
 from micrec_core.ui import access, beside_run, retrain
 from micrec_core.ui.navigation import link
 from micrec_core.ui.sidebar import opened_or_none
-from micrec_core.ui.widgets import empty, fragment, page_head, plain, problem
+from micrec_core.ui.widgets import empty, fragment, page_head, plain, problem, say
 
 page_head(
     "retrain",
@@ -93,6 +93,7 @@ def show_curves() -> None:
 
 
 try:
+    say("retrain")
     refusal = st.session_state.pop("rt_refusal", None)
     if refusal:
         problem(refusal)

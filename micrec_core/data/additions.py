@@ -119,6 +119,6 @@ def _joined(a: Catalogue, b: Catalogue) -> Catalogue:
 
 
 def _table(source: Path | pd.DataFrame, schema: Schema) -> Table:
-    if isinstance(source, pd.DataFrame):
-        return table_of_frame(source, schema)
-    return read_tables([source], schema)
+    if isinstance(source, Path):
+        return read_tables([source], schema)
+    return table_of_frame(source, schema)

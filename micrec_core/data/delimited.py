@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
@@ -30,6 +31,8 @@ _SEPARATORS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "vertical ba
 # What Excel writes above the header where the separator is not the one of the country.
 SEP_LINE = re.compile(rb"sep=(.)\r?\n")
 _SAMPLE = 200
+# Bytes that are looked through at once.
+_PIECE = 1 << 22
 
 
 def read_delimited(
@@ -71,7 +74,8 @@ def read_delimited(
     check_header(where, names, schema, lambda: text.sample(names))
     kept = schema.kept(names)
     wanted = {n: h for n, h in zip(names, header, strict=True) if n in kept}
-    if quoted and b'"' in data:
+    several = quoted and b'"' in data and not plainly_quoted(data, delimiter)
+    if several:
         # pyarrow takes a quote that is never closed, or closed mid-field, for a very long field.
         text.diagnose(len(header))
     try:
@@ -82,7 +86,7 @@ def read_delimited(
             parse_options=pacsv.ParseOptions(
                 delimiter=delimiter,
                 quote_char='"' if quoted else False,
-                newlines_in_values=quoted and b'"' in data,
+                newlines_in_values=several,
             ),
             convert_options=pacsv.ConvertOptions(
                 include_columns=list(wanted.values()),
@@ -266,6 +270,36 @@ class Text:
         raise DataError(
             f"{self.name}: row {row + 1} has no line; the file changed while it was read"
         )
+
+
+def plainly_quoted(data: bytes, delimiter: str) -> bool:
+    """Whether double quotes stand around whole fields of one line alone, none within a field: then
+    no parser can take one for another.
+    """
+    ends = [*delimiter.encode(), *b"\r\n"]
+    start = 0 if len(ends) == 3 else -1
+    while 0 <= start < len(data):
+        last = len(data) - start <= _PIECE
+        stop = len(data) if last else data.rfind(b"\n", start, start + _PIECE) + 1
+        if stop <= start or not _whole_fields(data[start:stop], ends):
+            return False
+        start = stop
+    return start >= 0
+
+
+def _whole_fields(lines: bytes, ends: Sequence[int]) -> bool:
+    """``plainly_quoted`` of some lines; ``ends``: what may stand before and after a field."""
+    text = np.frombuffer(b"\n" + lines + b"\n", np.uint8)
+    quotes = np.flatnonzero(text == ord('"'))
+    if len(quotes) % 2:
+        return False
+    opening, closing = quotes[::2], quotes[1::2]
+    fits = np.zeros(256, bool)
+    fits[ends] = True
+    if not (fits[text[opening - 1]].all() and fits[text[closing + 1]].all()):
+        return False
+    lines_end = np.flatnonzero((text == ord("\n")) | (text == ord("\r")))
+    return bool((np.searchsorted(lines_end, opening) == np.searchsorted(lines_end, closing)).all())
 
 
 def _problem(said: str) -> str:

@@ -362,8 +362,20 @@ def read_parquet(
     )  # fmt: skip
 
 
-def table_of_frame(frame: pd.DataFrame, schema: Schema) -> Table:
-    """A table that is in memory already; messages name its rows by their position."""
+def table_of_frame(frame: Any, schema: Schema) -> Table:
+    """A table that is in memory already; messages name its rows by their position.
+
+    Parameters
+    ----------
+    frame : a DataFrame of pandas, or what can become one (``to_pandas``): polars' frames, tables of
+        pyarrow, data sets of Hugging Face
+    """
+    if not isinstance(frame, pd.DataFrame):
+        if not hasattr(frame, "to_pandas"):
+            raise DataError(
+                f"{schema.stem} is of the type {quote(type(frame).__name__)}; give a DataFrame"
+            )
+        frame = frame.to_pandas()
     name, names = schema.stem, [str(column) for column in frame.columns]
     check_header(name, names, schema)
     if not len(frame):

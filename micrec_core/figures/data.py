@@ -43,7 +43,8 @@ def degree_curves(degrees: Mapping[str, NDArray[np.integer]], title: str) -> go.
     # Of a single step Plotly would draw to a thousand percent.
     least = min((float(np.min(trace.y)) for trace in figure.data), default=1.0)
     figure.update_yaxes(range=[np.log10(min(least, 0.5)) - 0.1, 0.1])
-    figure.update_xaxes(type="log", title_text=title, dtick=ticks)
+    # Without a format Plotly writes 20 as a small 2.
+    figure.update_xaxes(type="log", title_text=title, dtick=ticks, tickformat=",~r")
     figure.update_yaxes(
         type="log", title_text="Share with at least so many", tickformat="~%", dtick="D2"
     )

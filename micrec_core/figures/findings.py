@@ -19,7 +19,7 @@ from micrec_core.figures.picking import pick
 from micrec_core.figures.theme import metric_label
 from micrec_core.figures.verdicts import Compared
 from micrec_core.mechanisms import ALL, MECHANISMS, variant_label
-from micrec_core.modalities.registry import nouns
+from micrec_core.modalities.registry import listed, nouns
 from micrec_core.names import (
     ALIGNMENT,
     COLD,
@@ -338,6 +338,8 @@ class Findings:
         )
         if len(frame) > 1:
             line += f"; it was {first['value']:.2f} at epoch {int(first['epoch'])}"
+        if len(self.labels) > 2:
+            line = f"{listed(self.labels.get(d, d) for d in (last['a'], last['b']))}: {line}"
         return Finding(title, (line + ".",), "alignment", "See before and after")
 
 

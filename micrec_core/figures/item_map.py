@@ -103,7 +103,8 @@ def reach(table: pd.DataFrame) -> go.Figure:
             hovertemplate="%{x} interactions: %{customdata[0]:,} of %{customdata[1]:,} asked"
             f"<extra>{label}</extra>",
             marker_color=theme.domain_colour(place),
-            error_y=interval_error(rows, "share", "low", "high"),
+            # A bar's own are near black, and gone in the dark.
+            error_y=interval_error(rows, "share", "low", "high") | {"color": theme.NEUTRAL},
         )  # fmt: skip
     figure.update_yaxes(title_text="Get it", tickformat=".0%", rangemode="tozero")
     figure.update_xaxes(title_text="Interactions of the person in training", type="category")

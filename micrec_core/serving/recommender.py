@@ -28,7 +28,7 @@ from micrec_core.method.foldin import Folded, FoldIn
 from micrec_core.method.memory import Remembered, Taken, taken_elsewhere
 from micrec_core.method.search import Query, repeated_rows, top_rows
 from micrec_core.modalities.encoders import load_encoder
-from micrec_core.modalities.registry import modality, nouns
+from micrec_core.modalities.registry import listed, modality, nouns
 from micrec_core.names import MEMORY, model_label
 from micrec_core.runs import Run, open_run
 from micrec_core.serving.audience import Crowd, audience, crowds
@@ -458,8 +458,9 @@ class Recommender:
         profiles = self._folded(user, d).profiles
         known = {m: p.query.normalised() for m, p in profiles.items() if p.has}
         if not known:
+            what = listed((modality(m).noun for m in self.modalities), "or")
             raise RunError(
-                "there is no text or picture to compare by for this user; add a like that has some"
+                f"there is no {what} to compare by for this user; add a like that has some"
             )
         return known
 

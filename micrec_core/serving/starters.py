@@ -136,7 +136,8 @@ def _words(bundle: Bundle, group: Group, everyone: Group) -> list[str]:
         for item in np.flatnonzero(usual).tolist():
             for word in words_in(part.titles[item]):
                 score[word] = score.get(word, 0.0) + float(here[item] - usual[item])
-    return sorted(score, key=lambda w: -score[w])
+    # Words that always stand together score alike; a set has no order of its own.
+    return sorted(score, key=lambda w: (-score[w], w))
 
 
 def _pairs(words: list[str]) -> Iterator[str]:

@@ -118,13 +118,13 @@ def _crossing(folded: Folded) -> list[Step]:
         }
     ).head(_ROWS)
     words = (
-        "The user's template embedding of the other domain is added through a learned linear map."
+        "The user's template embedding of another domain is added through a learned linear map."
         if folded.degree
-        else "Nothing was taken here, so the user comes over a bridge that was fitted on the users "
-        "of both domains: a linear map of the embedding there, and what the users of both who are "
-        "nearest there are here."
+        else "Nothing was taken here, so the user comes over a bridge that was fitted on users "
+        "known here and there: a linear map of the embedding there, and what those nearest there "
+        "are here."
     )
-    return [Step("From the other domain", words, total)]
+    return [Step("From another domain", words, total)]
 
 
 def _profiles(folded: Folded, vocabularies: Mapping[str, Sequence[str]]) -> list[Step]:

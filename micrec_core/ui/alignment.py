@@ -95,10 +95,12 @@ def choose_view(opened: Opened, epochs: list[int]) -> Chosen:
 
 def how_many(opened: Opened, marks: int, kept: int, dense: bool, lit: int) -> str:
     """How many of all people the maps show, and who is not among them."""
-    people = max(opened.info["dataset"]["n_overlap"], kept)
     grey = f" The grey density has all {kept:,}." if dense else ""
+    # Of more than two domains a run counts who is in any two, not who is in these.
+    people = max(opened.info["dataset"]["n_overlap"], kept) if len(opened.labels) < 3 else kept
+    where = " and ".join(map(plain, opened.pair_labels.values()))
     return (
-        f"Showing {marks:,} of {people:,} people with interactions in both domains (kept while "
+        f"Showing {marks:,} of {people:,} people with interactions in {where} (kept while "
         f"training: {kept:,}; none whose interactions were withheld).{grey} {lit:,} selected."
     )
 
@@ -198,7 +200,7 @@ def placed_in(
     yet. None where the run kept no map of the domain's people.
     """
     epochs = library.snapshot_epochs(opened)
-    if domain not in opened.pair or len(opened.pair_labels) < 2 or not epochs:
+    if domain not in opened.pair or not has_map(opened):
         return None
     side = "ab"[opened.pair.index(domain)]
     vectors = library.snapshot(opened, epochs[-1])[side]
@@ -218,13 +220,18 @@ def placed_in(
     return {"points": points, "path": [None, *path]}
 
 
+def has_map(opened: Opened) -> bool:
+    """Whether the run kept a map of people for the pair of domains looked at."""
+    return len(opened.pair_labels) > 1 and bool(library.snapshot_epochs(opened))
+
+
 def show_map_of_made_up(opened: Opened, height: int = 0, bare: bool = False) -> None:
     """The last map alone, with the made-up user in it; or why there is none.
 
     ``height`` in pixels where it is not the figure's own; ``bare``: without the table below.
     """
     epochs = library.snapshot_epochs(opened)
-    if len(opened.pair_labels) < 2 or not epochs:
+    if not has_map(opened):
         st.caption("This run kept no map of users who are known in two domains.")
         return
     method = max(library.layouts(opened)["method"].unique())
@@ -306,10 +313,10 @@ def show_moved(opened: Opened, users: pd.DataFrame, first: int, final: int) -> N
     number = st.column_config.NumberColumn
     columns = {
         "user_id": st.column_config.TextColumn("User"),
-        "degree_a": number(f"Interactions in {a}"),
-        "degree_b": number(f"Interactions in {b}"),
-        "before": number(f"Distance at epoch {first}", format="%.3f"),
-        "after": number(f"Distance at epoch {final}", format="%.3f"),
+        "degree_a": number(f"In {a}", help="Interactions"),
+        "degree_b": number(f"In {b}", help="Interactions"),
+        "before": number(f"At epoch {first}", format="%.3f", help="Cosine distance"),
+        "after": number(f"At epoch {final}", format="%.3f", help="Cosine distance"),
         "closer": number("Came closer by", format="%.3f"),
     }
     apart = int((table["closer"] < 0).sum())

@@ -31,14 +31,23 @@ def title_of(row: pd.Series | None, item_id: str) -> str:
     return str(row["title"]) if row is not None and row["title"] else f"(no title) {item_id}"
 
 
-def thumbnail(row: pd.Series | None, width: int) -> None:
-    """The item's picture, or a drawn sign that it has none."""
+def thumbnail(opened: Opened, row: pd.Series | None, width: int) -> None:
+    """The item's picture, or a drawn sign that it has none; nothing where no item has any."""
+    if not opened.catalogue.pictured:
+        return
     picture = None if row is None else data_url(row.get("thumbnail"))
     if row is None or picture is None:
         st.image(NO_PICTURE, width=width, alt="This item has no picture")
     else:
         # Bytes would be decoded and encoded anew for each visitor, and asked for one by one.
         st.image(picture, width=width, alt=f"Picture of {title_of(row, str(row['item_id']))}")
+
+
+def thumbnail_beside(opened: Opened, row: pd.Series | None, width: int) -> None:
+    """The same as a column of its own in a row."""
+    if opened.catalogue.pictured:
+        with st.container(width=width + 4):
+            thumbnail(opened, row, width)
 
 
 def by_model(row: pd.Series | None) -> str:
@@ -56,7 +65,9 @@ def data_url(blob: object) -> str | None:
 
 
 def with_pictures(opened: Opened, domain: str, items: pd.DataFrame) -> pd.DataFrame:
-    """The list with a first column ``picture`` of data-URLs."""
+    """The list with a first column ``picture`` of data-URLs, where any item has a picture."""
+    if not opened.catalogue.pictured:
+        return items.copy()
     rows = [item(opened, domain, i) for i in items["item_id"]]
     urls = [data_url(None if r is None else r.get("thumbnail")) or NO_PICTURE for r in rows]
     out = items.copy()
@@ -104,8 +115,7 @@ def recommendation_cards(
     for place, (_, row) in enumerate(items.iterrows(), start=1):
         shown = item(opened, domain, row["item_id"])
         with st.container(border=True, horizontal=True, vertical_alignment="center", wrap=False):
-            with st.container(width=CARD + 4):
-                thumbnail(shown, CARD)
+            thumbnail_beside(opened, shown, CARD)
             with st.container(gap="xsmall"):
                 st.text(f"{place}. {title_of(row, str(row['item_id']))}")
                 said = f"score {row['score']:.2f}"
@@ -135,7 +145,7 @@ def gallery(
     grid = st.grid(min_column_width=92, gap="small")
     for place, (_, row) in enumerate(items.iterrows()):
         with grid.cell(), st.container(gap="xxsmall"):
-            thumbnail(item(opened, domain, row["item_id"]), GRID)
+            thumbnail(opened, item(opened, domain, row["item_id"]), GRID)
             caption = plain(f"{place + 1}. {short(title_of(row, str(row['item_id'])), 32)}")
             st.caption(caption + (f"  \n{plain(said[place])}" if said else ""))
 

@@ -14,9 +14,9 @@ _LIKES = 9
 # Title and what happens, of each stage.
 _SAID = {
     "templates": ("Templates, summed", "each like owns a trained vector; they are added up."),
-    "content": ("What text and pictures say", "the features of the likes, mapped by the model."),
+    "content": ("What the likes say", "the features of their content, mapped by the model."),
     "neighbours": ("People and items alike", "those with the most similar profiles lend theirs."),
-    "bridge": ("The other domain", "what was taken there comes over a learned map."),
+    "bridge": ("From another domain", "what was taken there comes over a learned map."),
     "propagation": ("Propagation", "what others took who took the same, along the graph."),
     "memory": ("Memory", "exact counts of what was taken together."),
 }
@@ -58,4 +58,5 @@ def show_flow(opened: Opened, user: Any, domain: str) -> None:
 def _drawn(opened: Opened, domain: str, item_id: str) -> dict[str, str]:
     row = item(opened, domain, item_id)
     picture = data_url(None if row is None else row.get("thumbnail")) or NO_PICTURE
-    return {"title": title_of(row, item_id), "picture": picture}
+    shown = picture if opened.catalogue.pictured else ""
+    return {"title": title_of(row, item_id), "picture": shown}

@@ -1,4 +1,4 @@
-"""The map of the items of both domains: choosing what is drawn, the lasso, one item opened."""
+"""The map of the items of one domain or two: what is drawn, the lasso, one item opened."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import streamlit as st
 
 from micrec_core.figures import item_places as figures
 from micrec_core.figures.linked import Marks, View, by_domain, by_number, linked
+from micrec_core.modalities.registry import listed
 from micrec_core.ui import commons, components, serve
 from micrec_core.ui.address import news, say
 from micrec_core.ui.cards import data_url, gallery
 from micrec_core.ui.library import Opened, item
 from micrec_core.ui.once import drawn, known
 from micrec_core.ui.state import choose, session
-from micrec_core.ui.widgets import chart, choose_one, dark, table_and_csv
+from micrec_core.ui.widgets import chart, choose_one, dark, plain, table_and_csv
 
 LAYERS = {"names": "Words", "density": "Density"}
 _KEY = "al_items_linked"
-_ALT = "Map of the items of both domains, one mark each, in the colour of its domain"
 _GROUPS = 10
 # Lines to draw at most, items shown as pictures, and on hover; items of which each is compared with
 # all others.
@@ -54,13 +54,15 @@ def show_items(opened: Opened) -> None:
         mine = _mine(items)
         marks = figures.shown(items, [*lit, *filter(None, [mine])])
         _plotted(opened, items, marks, colour, layers, lit)
-    lines = " Lines go to the item of the other domain most like it." if lit else ""
+    across = lit and not opened.one_domain
+    both = " and ".join(map(plain, opened.pair_labels.values()))
+    lines = f" Lines join items of {both} that are most alike." if across else ""
     st.caption(
         f"PCA of the items' vectors, {share:.0%} of their variance: in the plane, near need not be "
         "alike, and the words are of groups found in all dimensions. Draw a lasso, or click an "
         f"item to open it.{lines}"
     )
-    table_and_csv(items.drop(columns=["key", "group"]), "al_items", about=_ALT)
+    table_and_csv(items.drop(columns=["key", "group"]), "al_items", about=_alt(opened))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f"Showing {len(marks):,} of {len(items):,} items. {len(lit):,} selected.")
         st.button("Clear selection", disabled=not lit, icon=":material/close:", on_click=clear,
@@ -94,7 +96,7 @@ def _plotted(
         ),
         marks,
         "al_items_map",
-        alt=_ALT,
+        alt=_alt(opened),
         bare=True,
         on_select=_light_plotted,
     )
@@ -128,10 +130,16 @@ def _data(
         labels=words(_opened, items),
         pictures=pictures(_opened, items),
     )
-    view = View("Items of both domains" if len(domains) > 1 else "Items",
+    view = View(f"Items of {listed(_opened.pair_labels.values())}",
                 {"": items[["x", "y"]].to_numpy()}, names=figures.names(items))  # fmt: skip
     at = items.index[items["key"] == mine]
-    return linked(marks, [view], alt=_ALT, dark=dark, mine=int(at[0]) if len(at) else -1)
+    return linked(marks, [view], alt=_alt(_opened), dark=dark, mine=int(at[0]) if len(at) else -1)
+
+
+def _alt(opened: Opened) -> str:
+    """The map in words."""
+    of = listed(opened.pair_labels.values())
+    return f"Map of the items of {of}, one mark each, in the colour of its domain"
 
 
 def words(opened: Opened, items: pd.DataFrame) -> list[str]:

@@ -128,14 +128,19 @@ def _told(why: Any) -> bool:
         st.markdown("**What the memory brings**", help=word("memory"))
         show_table(
             why.remembered.head(_REMEMBERED),
-            {"liked item": "Liked item", "how": "How", "brings": _brings()},
+            {"liked item": _narrow("Liked item"), "how": "How", "brings": _brings()},
         )
     if len(why.alike):
         st.markdown("**Why items are alike**", help=word("neighbours"))
         told = why.alike.assign(by=why.alike["by"].map(source_label))
-        heads = {"why": "Why", "alike": "What is alike", "by": "By", "brings": _brings()}
+        heads = {"why": "Why", "alike": _narrow("What is alike"), "by": "By", "brings": _brings()}
         show_table(told[list(heads)].head(_REMEMBERED), heads)
     return bool(len(why.remembered))
+
+
+def _narrow(label: str) -> Any:
+    """So that what it brings is not cut off at the right."""
+    return st.column_config.TextColumn(label, width="small")
 
 
 def _brings() -> Any:

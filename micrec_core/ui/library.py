@@ -202,11 +202,12 @@ def snapshot(opened: Opened, epoch: int) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Catalogue:
-    """Items to show, where each stands, and the rows that somebody looked at."""
+    """Items to show, where each stands, whether any has a picture, and the rows looked at."""
 
     frame: pd.DataFrame
     of_domain: dict[str, pd.DataFrame]
     places: dict[tuple[str, str], int]
+    pictured: bool
     rows: dict[int, pd.Series]
 
     def row(self, place: int) -> pd.Series:
@@ -223,7 +224,8 @@ def _catalogue(key: str, _run: Run) -> _Catalogue:
     keys = zip(frame["domain"].astype(str), frame["item_id"].astype(str), strict=True)
     places = {pair: place for place, pair in enumerate(keys)}
     domains = {str(name): rows for name, rows in frame.groupby("domain", observed=True)}
-    return _Catalogue(frame, known(domains, f"{key} {CATALOGUE}"), places, {})
+    pictured = "thumbnail" in frame and bool(frame["thumbnail"].notna().any())
+    return _Catalogue(frame, known(domains, f"{key} {CATALOGUE}"), places, pictured, {})
 
 
 def catalogue(opened: Opened, domain: str | None = None) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from micrec_core.errors import DataError
 from micrec_core.figures.recommendations import short
 from micrec_core.ui import serve
 from micrec_core.ui.address import news, say
-from micrec_core.ui.cards import GRID, LINE, thumbnail, title_of
+from micrec_core.ui.cards import GRID, LINE, thumbnail, thumbnail_beside, title_of
 from micrec_core.ui.finder import find_items
 from micrec_core.ui.library import Opened, catalogue, item
 from micrec_core.ui.once import once
@@ -81,8 +81,8 @@ def build(opened: Opened) -> None:
     say_something()
     show_words(opened)
     _values(opened)
-    _picture()
-    weigh()
+    _picture(opened)
+    weigh(serve.sees(opened))
 
 
 def start_from(opened: Opened) -> None:
@@ -138,12 +138,12 @@ def likes_of(opened: Opened) -> None:
     likes = [(d, i) for d in opened.labels for i in session().made.likes.get(d, ())]
     st.markdown(f"**Likes ({len(likes)})**")
     if not likes:
-        st.caption("Nothing yet: add items below, write a sentence or give a picture.")
+        more = " or give a picture" if serve.sees(opened) else ""
+        st.caption(f"Nothing yet: add items below, write a sentence{more}.")
     for domain, item_id in likes:
         row = item(opened, domain, item_id)
         with st.container(horizontal=True, vertical_alignment="center", wrap=False, gap="small"):
-            with st.container(width=LINE + 2):
-                thumbnail(row, LINE)
+            thumbnail_beside(opened, row, LINE)
             with st.container():
                 st.text(title_of(row, item_id))
             st.button(
@@ -175,7 +175,7 @@ def _add_items(opened: Opened) -> None:
             item_id = str(row["item_id"])
             liked = item_id in session().made.likes.get(domain, ())
             with grid.cell():
-                thumbnail(row, GRID)
+                thumbnail(opened, row, GRID)
                 st.caption(plain(short(title_of(row, item_id))))
                 st.button(
                     named("Liked" if liked else "Like", title_of(row, item_id)),
@@ -224,8 +224,11 @@ def _values(opened: Opened) -> None:
         made.values, made.touched = words, True
 
 
-def _picture() -> None:
+def _picture(opened: Opened) -> None:
     made = session().made
+    if not serve.sees(opened):
+        made.image = None
+        return
     number = st.session_state.get("cold_upload_no", 0)
     upload = st.file_uploader(
         "Or give a picture",

@@ -16,7 +16,7 @@ from micrec_core.figures.picking import pick
 from micrec_core.modalities.registry import listed
 from micrec_core.names import CATALOGUE, GENERATED_COLUMNS
 from micrec_core.ui import serve
-from micrec_core.ui.cards import ALONE, by_model, gallery, thumbnail, title_of
+from micrec_core.ui.cards import ALONE, by_model, gallery, thumbnail_beside, title_of
 from micrec_core.ui.finder import pick_item, pick_user
 from micrec_core.ui.glossary import word, words
 from micrec_core.ui.library import Opened
@@ -156,7 +156,7 @@ def _item(opened: Opened, weights: pd.DataFrame | None) -> None:
     grid = st.grid(3, min_column_width=270, gap="medium")
     about, lists = grid.cell(), grid.cell(column_span=2)
     with about:
-        _about(row)
+        _about(opened, row)
         if weights is not None:
             _weights(opened, weights, "item", domain, item_id)
     with lists:
@@ -196,10 +196,9 @@ def _user(opened: Opened, weights: pd.DataFrame | None) -> None:
             gallery(opened, domain, past.head(8))
 
 
-def _about(row: pd.Series) -> None:
+def _about(opened: Opened, row: pd.Series) -> None:
     with st.container(horizontal=True, vertical_alignment="center", wrap=False):
-        with st.container(width=ALONE + 4):
-            thumbnail(row, ALONE)
+        thumbnail_beside(opened, row, ALONE)
         with st.container(gap="xsmall"):
             st.text(title_of(row, str(row["item_id"])))
             st.caption(f"{int(row['degree']):,} interactions · id {plain(row['item_id'])}")

@@ -37,7 +37,7 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
         Entry(
             "Alignment",
             ":material/join_inner:",
-            "Is the same person at the same place in both domains?",
+            "Is the same person at the same place in every domain?",
         ),
         Entry(
             "Modalities",

@@ -40,6 +40,12 @@ def make(opened: Opened) -> MadeItem:
     st.session_state.setdefault("ni_text", made.text)
     made.title = st.text_input("Title", key="ni_title", max_chars=_TITLE).strip()
     made.text = st.text_area("Description", key="ni_text", max_chars=_TEXT, height=100).strip()
+    if serve.sees(opened):
+        _picture(made)
+    return made
+
+
+def _picture(made: MadeItem) -> None:
     upload = st.file_uploader(
         "Picture", ["png", "jpg", "jpeg", "webp"], key=f"ni_up_{made.uploads}"
     )
@@ -52,7 +58,6 @@ def make(opened: Opened) -> MadeItem:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.image(made.image, width=CARD, alt="The picture of the new item")
             st.button("Blank the picture", icon=":material/hide_image:", on_click=_blank)
-    return made
 
 
 def _begin(opened: Opened, domain: str) -> None:
@@ -94,7 +99,7 @@ def _start_from(opened: Opened, domain: str) -> None:
         key="ni_from",
         format_func=lambda r: str(r["title"] or r["item_id"]),
         on_change=_taken,
-        placeholder="its words and picture, to change them",
+        placeholder="what it says, to change that",
     )
 
 
@@ -174,7 +179,7 @@ def show_ranks(opened: Opened, item: Any) -> None:
             "place": number("Place", format="localized", help="In the model's full list"),
             "moved": st.column_config.TextColumn("Since your last change"),
             "content": number("By content alone", format="localized",
-                              help="Place by likeness of words and pictures, without a model"),
+                              help="Place by likeness of content, without a model"),
             "of": number("Of", format="localized"),
             "score": number("Score", format="%.3f"),
         },

@@ -14,7 +14,7 @@ import streamlit as st
 from micrec_core.errors import MicrecError
 from micrec_core.figures.recommendations import sources
 from micrec_core.ui import serve
-from micrec_core.ui.alignment import show_map_of_made_up
+from micrec_core.ui.alignment import has_map, show_map_of_made_up
 from micrec_core.ui.cards import legend, reason_bar, title_of, with_pictures
 from micrec_core.ui.components import ranks
 from micrec_core.ui.library import Opened, item
@@ -23,9 +23,9 @@ from micrec_core.ui.makeup import likes_of, say_something, start_from
 from micrec_core.ui.state import session
 from micrec_core.ui.widgets import plain, problem
 
-# Rows shown, and how far behind a place is still told.
+# Rows shown above the map (twice as many where there is none), and how far behind one is told.
 _ROWS, _DEEP = 6, 200
-_MAP = 285
+_MAP, _PERSONS = 285, 4
 CSS = """
 [data-testid="stSidebar"], [data-testid="stHeader"], [data-testid="stExpandSidebarButton"] {
   display: none }
@@ -72,18 +72,22 @@ def present(opened: Opened) -> None:
     person, shops = st.columns([0.3, 0.7], gap="medium")
     with person:
         start_from(opened)
-        with st.container(height=380, border=False, gap="xsmall"):
+        # Many people to start from are a row of buttons more, or two.
+        many = len(serve.personas(opened)) > _PERSONS
+        with st.container(height=250 if many else 380, border=False, gap="xsmall"):
             likes_of(opened)
         say_something(height=68)
     with shops:
         if session().made.is_empty:
             st.caption("Nobody made up yet: choose somebody on the left, or write a sentence.")
             return
-        _lists(opened)
-        show_map_of_made_up(opened, height=_MAP, bare=True)
+        there = has_map(opened)
+        _lists(opened, _ROWS if there else 2 * _ROWS)
+        if there:
+            show_map_of_made_up(opened, height=_MAP, bare=True)
 
 
-def _lists(opened: Opened) -> None:
+def _lists(opened: Opened, n_rows: int) -> None:
     model = serve.recommender(opened)
     user = serve.made_up_user(model, session().made)
     meaning = st.container()
@@ -96,20 +100,20 @@ def _lists(opened: Opened) -> None:
             except MicrecError as error:
                 problem(str(error))
                 continue
-            ranks(_rows(opened, domain, items), key=f"present_{domain}")
-            found.append(items.head(_ROWS))
+            ranks(_rows(opened, domain, items, n_rows), key=f"present_{domain}")
+            found.append(items.head(n_rows))
     if found:
         with meaning:
             legend(sources(pd.concat(found)))
 
 
-def _rows(opened: Opened, domain: str, items: pd.DataFrame) -> list[dict[str, Any]]:
+def _rows(opened: Opened, domain: str, items: pd.DataFrame, n_rows: int) -> list[dict[str, Any]]:
     """The first places with where each was before the last change of the person."""
     ids = [str(i) for i in items["item_id"]]
     before = session().made.before(f"present {domain}", ids)
     was = {name: place for place, name in enumerate(before or (), start=1)}
-    shown = with_pictures(opened, domain, items.head(_ROWS))
-    names = sources(items.head(_ROWS))
+    shown = with_pictures(opened, domain, items.head(n_rows))
+    names = sources(items.head(n_rows))
     scale = float(shown[names].clip(lower=0).sum(axis=1).max()) if names else 1.0
     rows = []
     for place, (_, row) in enumerate(shown.iterrows(), start=1):
@@ -123,7 +127,7 @@ def _rows(opened: Opened, domain: str, items: pd.DataFrame) -> list[dict[str, An
                 "place": place,
                 "was": 0 if before is None else was.get(item_id, -1),
                 "title": title_of(item(opened, domain, item_id), item_id),
-                "picture": row["picture"],
+                "picture": row.get("picture", ""),
                 "bar": f"data:image/svg+xml;base64,{bar}",
                 "words": f"Score {row['score']:.2f}: {words}",
             }

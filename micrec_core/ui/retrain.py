@@ -103,11 +103,17 @@ def manager() -> JobManager:
 
 
 def act(action: str, *arguments: object) -> None:
-    """Run one action of the manager; what it refuses is shown above the settings."""
+    """Run one action of the manager; what it refuses is shown above the settings.
+
+    A candidate that is accepted is opened.
+    """
     try:
         for role in _ROLES[action]:
             require(role)
-        getattr(manager(), action)(*arguments)
+        made = getattr(manager(), action)(*arguments)
+        if action == "accept":
+            st.session_state["run"] = made.name
+            st.session_state["retrain_said"] = f"Run '{made.name}' is open on every page."
     except MicrecError as error:
         st.session_state["rt_refusal"] = str(error)
 

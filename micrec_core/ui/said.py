@@ -38,14 +38,15 @@ def show_words(opened: Opened) -> None:
             st.caption(f"**{plain(word.text)}**: {'; '.join(map(plain, items))}")
 
 
-def weigh() -> None:
-    """How many likes the sentence or the picture counts as."""
+def weigh(pictures: bool) -> None:
+    """How many likes the sentence counts as, and the picture where there are ``pictures``."""
     made = session().made
     if not (made.text.strip() or made.image) or not any(made.likes.values()):
         made.counts_as = 1
         return
+    what = "sentence or picture" if pictures else "sentence"
     made.counts_as = st.slider(
-        "The sentence or picture counts as ... likes", 1, _MOST, 1, key="cold_counts",
+        f"The {what} counts as ... likes", 1, _MOST, 1, key="cold_counts",
         bind="query-params",
         help="As if that many of the likes said the same. Nothing is learned: the profile is a "
         "sum, and this is its weight in it.",

@@ -14,6 +14,7 @@ import streamlit as st
 
 from micrec_core.bundled import home
 from micrec_core.modalities.attributes import ATTRIBUTES
+from micrec_core.modalities.image import IMAGE
 from micrec_core.runs import Run
 from micrec_core.runs.served import served
 from micrec_core.ui.library import Opened
@@ -66,6 +67,11 @@ def remembers(opened: Opened) -> bool:
     """Whether scores of the run have a memory beside the embeddings, in any domain."""
     about = served(opened.run)
     return about is not None and any(m and m.weight > 0 for m in about.memory or ())
+
+
+def sees(opened: Opened) -> bool:
+    """Whether the run's model goes by pictures, of which its items have some."""
+    return IMAGE.name in recommender(opened).modalities and opened.catalogue.pictured
 
 
 def hash_at_opening(opened: Opened) -> str:

@@ -7,17 +7,21 @@ from dataclasses import dataclass, field
 import streamlit as st
 from streamlit.navigation.page import Page
 
-from micrec_core.modalities.registry import USUAL, listed
 from micrec_core.ui.navigation import page_file, unbound
+from micrec_core.ui.sidebar import opened_or_none
 
 
 @dataclass(frozen=True)
 class Step:
-    """A stop of the tour: its page, what to say there, and the page state it presets."""
+    """A stop of the tour: its page, what to say there, and the page state it presets.
+
+    ``alone`` : what to say of a run of one domain, where that is another thing
+    """
 
     page: str
     say: str
     preset: dict[str, str] = field(default_factory=dict)
+    alone: str = ""
 
 
 STEPS = (
@@ -31,12 +35,13 @@ STEPS = (
         "The same people, drawn once per domain. Coloured by the distance between a person's two "
         "vectors: compare left (before) with right (after).",
         {"al_colour": "Pair distance"},
+        "This run has one domain, so nobody is drawn twice and there is nothing to align. Its "
+        "items have a map all the same: draw a lasso, or click one.",
     ),
     Step(
         "modalities",
-        f"What {listed(m.noun for m in USUAL.values())} weigh. Where one is missing, the "
-        "other has all of the weight; further down is what leaving one out costs, which is another "
-        "question.",
+        "What each modality weighs. Where one is missing, the others have all of the weight; "
+        "further down is what leaving one out costs, which is another question.",
     ),
     Step(
         "cold-start",
@@ -88,9 +93,11 @@ def banner(page: Page) -> None:
     place = _place()
     if place is None or STEPS[place - 1].page != page.url_path:
         return
+    step, this = STEPS[place - 1], opened_or_none()
+    say = step.alone if step.alone and this is not None and this.one_domain else step.say
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         st.markdown(
-            f":material/tour: **Tour, {place} of {len(STEPS)}.** {STEPS[place - 1].say}",
+            f":material/tour: **Tour, {place} of {len(STEPS)}.** {say}",
             width="stretch",
         )
         if place > 1:
@@ -104,10 +111,14 @@ def _end() -> None:
     del st.query_params["tour"]
 
 
-def start_link() -> None:
-    """A link to the first step."""
+def start_button() -> None:
+    """The way to the first step, on its own page: a link to it would not change the address."""
     if _place() is None:
-        _step_link(1, "Take the tour (six steps)", ":material/tour:")
+        st.button("Take the tour (six steps)", icon=":material/tour:", on_click=_begin)
+
+
+def _begin() -> None:
+    st.query_params["tour"] = "1"
 
 
 def _step_link(place: int, label: str, icon: str) -> None:

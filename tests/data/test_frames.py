@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from micrec_core.data import dataset_of_frames, read_dataset
@@ -34,6 +35,26 @@ def test_frames_give_the_dataset_of_the_folder(shop: Path, frames, kind: str) ->
             timestamp=pd.to_datetime(seconds, unit="s"), user_id=interactions["user_id"]
         ).astype({"domain": "category", "user_id": object})
     assert made(interactions, items, shop).fingerprint == read_dataset(shop).fingerprint
+
+
+class Foreign:
+    """A frame of another library, as far as we know it."""
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self.frame, self.columns = frame, [*frame.columns]  # a list, as polars has it
+
+    def to_pandas(self) -> pd.DataFrame:
+        return self.frame
+
+
+@pytest.mark.parametrize("kind", [pa.Table.from_pandas, Foreign], ids=["pyarrow", "another"])
+def test_frames_of_other_libraries_are_read_alike(frames, shop: Path, kind) -> None:
+    assert made(*map(kind, frames), shop).fingerprint == made(*frames, shop).fingerprint
+
+
+def test_what_is_no_frame_is_called_by_its_type(frames, shop: Path) -> None:
+    with pytest.raises(DataError, match="items is of the type 'dict'; give a DataFrame"):
+        made(frames[0], frames[1].to_dict(), shop)
 
 
 def test_an_index_of_ones_own_and_whole_number_ids_do_no_harm(frames, shop: Path) -> None:

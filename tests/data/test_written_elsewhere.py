@@ -1,9 +1,10 @@
-"""A table reads as its plain csv, whichever types and marks pandas, pyarrow and Excel gave it."""
+"""A table reads as its plain csv, whatever types and marks pandas, pyarrow, polars, Excel gave."""
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 import shutil
 from collections.abc import Callable
 from decimal import Decimal
@@ -19,7 +20,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from micrec_core.data import dataset_of_frames, read_dataset
+from micrec_core.data import dataset_of_frames, delimited, read_dataset
 from micrec_core.data.about import About
 from micrec_core.errors import DataError
 from tests.data.conftest import write_dataset
@@ -30,10 +31,12 @@ TEXTS = {
     "binary": pa.binary(), "large binary": pa.large_binary(),
     "dictionary": pa.dictionary(pa.int8(), pa.string()),
     "dictionary of large": pa.dictionary(pa.int32(), pa.large_string()),
+    "categories of polars": pa.dictionary(pa.uint32(), pa.large_string()),
 }  # fmt: skip
 RATINGS = {
     "float64": pa.float64(), "float32": pa.float32(), "float16": pa.float16(),
-    "decimal": pa.decimal128(5, 2), "wide decimal": pa.decimal256(40, 3), "text": pa.string(),
+    "decimal of polars": pa.decimal128(38, 2), "decimal": pa.decimal128(5, 2),
+    "wide decimal": pa.decimal256(40, 3), "text": pa.string(),
 }  # fmt: skip
 TIMES = {
     **{f"timestamp {u}": pa.timestamp(u) for u in ("s", "ms", "us", "ns")},
@@ -63,7 +66,7 @@ def column_of(values: list[Any], kind: pa.DataType) -> pa.Array:
 @settings(max_examples=30, deadline=None)
 @given(
     picked=st.tuples(*(st.sampled_from(sorted(k)) for k in (TEXTS, TEXTS, RATINGS, TIMES))),
-    suffix=st.sampled_from(["parquet", "arrow", "feather stream"]),
+    suffix=st.sampled_from(["parquet", "parquet of polars", "arrow", "feather stream"]),
     group=st.integers(3, 60),
     order=st.permutations(["user_id", "item_id", "domain", "rating", "timestamp", "more"]),
     seed=st.integers(0, 3),
@@ -100,8 +103,10 @@ def test_types_of_pyarrow_make_no_difference(
     table = pa.table({name: columns[name] for name in order})
     root = write_dataset(tmp_path_factory.mktemp("b"))
     (root / "interactions.csv").unlink()
-    if suffix == "parquet":
-        pq.write_table(table, root / "interactions.parquet", row_group_size=group)
+    if suffix.startswith("parquet"):
+        as_polars = {"compression": "zstd", "data_page_version": "2.0", "store_schema": False}
+        more = as_polars if suffix.endswith("polars") else {}
+        pq.write_table(table, root / "interactions.parquet", row_group_size=group, **more)
     else:
         (root / "interactions").mkdir()
         path = root / "interactions" / "data.arrow"
@@ -214,3 +219,35 @@ def test_dialects_of_csv_make_no_difference(
         data = out.getvalue().encode()
         (root / f"{name}.csv").write_bytes((b"\xef\xbb\xbf" if mark else b"") + data)
     assert read_dataset(root).fingerprint == read_dataset(reference).fingerprint
+
+
+@settings(max_examples=150, deadline=None)
+@given(text=st.text(st.sampled_from('a",\n'), max_size=12), piece=st.sampled_from([4, 1 << 22]))
+def test_what_is_plainly_quoted_reads_alike_everywhere(text: str, piece: int) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(delimited, "_PIECE", piece)
+        plain = delimited.plainly_quoted(text.encode(), ",")
+    fields = [
+        re.fullmatch(r'"[^"]*"|[^"]*', f) for line in text.split("\n") for f in line.split(",")
+    ]
+    if all(fields):  # no field holds a separator, a quote or the end of a line
+        assert plain or piece == 4
+    if plain:
+        rows = [*csv.reader(io.StringIO(text, newline=""), strict=True)]
+        assert len(rows) == text.removesuffix("\n").count("\n") + 1 or not text
+        assert not any('"' in f or "\n" in f for row in rows for f in row)
+
+
+def test_tables_that_are_quoted_throughout_are_read_once(
+    tmp_path: Path, write, monkeypatch
+) -> None:
+    root = write(tmp_path / "d")
+    for name in ("items", "interactions"):
+        table = pd.read_csv(root / f"{name}.csv", dtype=str, keep_default_na=False)
+        table = table.replace(r'[\n"]', " ", regex=True)
+        table.to_csv(root / f"{name}.csv", index=False)
+        if name == "items":
+            wanted = read_dataset(root).fingerprint
+        table.to_csv(root / f"{name}.csv", index=False, quoting=csv.QUOTE_ALL)
+    monkeypatch.setattr(delimited.Text, "diagnose", None)  # the slow reading
+    assert read_dataset(root).fingerprint == wanted

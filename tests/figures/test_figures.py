@@ -11,6 +11,7 @@ from micrec_core.figures import (
     ablations,
     alignment,
     data,
+    item_map,
     low_degree,
     modalities,
     recommendations,
@@ -112,6 +113,8 @@ def test_bins_under_thirty_items_are_hatched():
         few = [n < theme.FEW for n in bar.y]
         assert [bool(s) for s in bar.marker.pattern.shape] == few
         assert sum(few) == 1
+        ticks = figure.layout[bar.yaxis.replace("y", "yaxis")].showticklabels
+        assert ticks is False, "they would touch the number of the next domain's bar on a phone"
     dots = [t for t in traces(figure, "scatter") if t.xaxis == "x"]
     places = [round(x, 3) for t in dots for x in t.x]
     assert len(places) == len(set(places)), "models of one bin hide each other"
@@ -450,3 +453,15 @@ def test_domains_stand_out_from_the_page(paper):
     for colour in theme.DOMAIN_COLOURS:
         low, high = sorted((light(colour), light(paper)))
         assert (high + 0.05) / (low + 0.05) >= 3, colour
+
+
+def test_intervals_of_bars_are_seen_in_the_dark_too():
+    table = pd.DataFrame({"known in": ["Food"], "took": ["1 to 2"], "asked": [9], "get it": [3],
+                          "share": [1 / 3], "low": [0.1], "high": [0.6]})  # fmt: skip
+    (bar,) = item_map.reach(table).data
+    assert bar.error_y.color == theme.NEUTRAL
+
+
+def test_numbers_of_a_small_log_axis_are_written_out():
+    figure = data.degree_curves({"Food": np.array([5, 10, 20, 50])}, "Interactions")
+    assert figure.layout.xaxis.dtick == "D2" and figure.layout.xaxis.tickformat

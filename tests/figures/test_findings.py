@@ -239,6 +239,9 @@ def test_alignment_is_told_of_one_pair_of_domains():
     assert of_pair(both, "kitchen", "food").equals(frame)
     said = [[f for f in told(tables(alignment=a)) if f.page == "alignment"] for a in (both, frame)]
     assert said[0] == said[1] != []
+    three = findings.Findings(tables(alignment=both), LABELS | {"garden": "Garden"}, 0)
+    found = three.aligned_users()
+    assert found is not None and found.lines[0].startswith("Food and Kitchen: Cosine")
 
 
 def test_a_finding_links_to_its_question():

@@ -479,6 +479,10 @@ def test_a_candidate_is_compared_with_the_opened_run(app, trainer, tmp_path):
     (table,) = [d.value for d in test.dataframe]
     assert list(table["Domain"].unique()) == ["Food", "Kitchen"]
     assert (table["This training"] == table["Opened run"]).all(), "made by the same numbers"
+    press(test, "Use this run")
+    (made,) = set(test.sidebar.selectbox(key="run").options) - {"opened"}
+    assert test.sidebar.selectbox(key="run").value == made
+    assert f"Run '{made}' is open on every page" in words(test).replace("\\", "")
 
 
 def test_cancel(app, trainer, tmp_path):
@@ -557,6 +561,11 @@ def test_a_step_that_is_none_shows_no_tour(app, full_run, place):
     test = app(full_run, "overview", tour=place)
     healthy(test)
     assert "Tour," not in words(test)
+
+
+def test_the_tour_begins_in_the_address(app, full_run):
+    test = press(app(full_run, "overview"), "Take the tour (six steps)")
+    assert test.query_params["tour"] == ["1"] and "Tour, 1 of 6" in words(test)
 
 
 def test_the_report_of_a_run(full_run):

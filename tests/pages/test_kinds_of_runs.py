@@ -81,6 +81,8 @@ def test_a_page(kind, page, runs, monkeypatch, tmp_path) -> None:
         run = open_run(runs / kind, verify=False)
         first = run.frame(DEGREE_ITEMS).iloc[0]
         query["like"] = f"{first['domain']}~{first['item_id']}"
+    if page == "alignment":
+        query["tour"] = "2"
     test = at_address(page, **query)
     healthy(test)
     assert not test.error, [e.value for e in test.error]
@@ -90,8 +92,11 @@ def test_a_page(kind, page, runs, monkeypatch, tmp_path) -> None:
     if kind == "one" and page in ("ablations", "low_degree"):
         measured = [c.value for c in test.main.caption if MASKS[mask] in c.value]
         assert len(measured) == 3, "each chart of test figures says what they leave out"
+    if kind == "six-by-text" and page in ("overview", "cold_start", "new_item"):
+        assert "picture" not in said and not test.get("file_uploader"), "there are none"
+    assert ("nobody is drawn twice" in said) == (kind == "one" and page == "alignment")
     if KINDS[kind][0] == 1:
-        assert "Known in both" not in said
+        assert "Known in several" not in said and "other domain" not in said
         if page in ("overview", "alignment", "ablations"):
             assert ONE_DOMAIN in said
     if kind == "three-bare" and page == "modalities":

@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import importlib
 import json
+import os
 import resource
 import selectors
 import shutil
@@ -38,6 +39,8 @@ SUBJECTS = {
     "pages": "tests.pages.spoilt",
 }  # fmt: skip
 SECONDS = 60.0
+# And so many times longer of the clock, for one that waits for what never comes.
+_ASLEEP = 10
 # What a worker may ask for beyond what it has when it begins.
 BYTES = 1536 * 2**20
 # Each mutation draws a file by these weights: what is indexed with and what code reads first.
@@ -113,7 +116,7 @@ def use(run: Path, name: str) -> None:
 
     list_runs(run.parent)
     opened = open_run(run)
-    if name.startswith("serving") or name == "model.safetensors":
+    if name.startswith(("serving", "beside/")) or name == "model.safetensors":
         served(opened)
         _serve(opened)
         _, vectors = item_vectors(opened)
@@ -144,6 +147,7 @@ def _report(opened: Any, name: str) -> None:
 
 def _serve(opened: Any) -> None:
     from micrec_core.serving import Recommender
+    from micrec_core.serving.by_likes import by_likes_file
 
     rec = Recommender.open(opened)
     for d, domain in enumerate(rec.domains):
@@ -154,6 +158,9 @@ def _serve(opened: Any) -> None:
         people += [rec.user(text=str(part.titles[2]))] if "text" in rec.modalities else []
         for user in people:
             _answer(rec, user, domain)
+        if opened.has(by_likes_file("lightgcn")):
+            listed = rec.by_likes("lightgcn", people[0], domain, k=5)
+            assert np.isfinite(listed["score"]).all() and listed["item_id"].is_unique
         rec.neighbours(domain, user=people[0])
         rec.steps(people[0], domain)
         for modality in (None, *rec.modalities):
@@ -278,18 +285,32 @@ def _one_worker(what: str, copy: Path, seeds: Sequence[int]) -> Iterator[Outcome
 
 
 def _lines(child: subprocess.Popen[bytes]) -> Iterator[bytes | None]:
-    """Its lines; None where it says nothing for too long."""
+    """Its lines; None where it says nothing for too long.
+
+    Seconds are of its processor: a machine that does much else is no hang.
+    """
     assert child.stdout is not None
     with selectors.DefaultSelector() as selector:
         selector.register(child.stdout, selectors.EVENT_READ)
+        spent, since = _cpu_seconds(child.pid), time.monotonic()
         while True:
-            if not selector.select(SECONDS):
+            if selector.select(1):
+                line = child.stdout.readline()
+                if not line:
+                    return
+                yield line
+                spent, since = _cpu_seconds(child.pid), time.monotonic()
+            elif (
+                _cpu_seconds(child.pid) - spent > SECONDS
+                or time.monotonic() - since > _ASLEEP * SECONDS
+            ):
                 yield None
                 return
-            line = child.stdout.readline()
-            if not line:
-                return
-            yield line
+
+
+def _cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def table(outcomes: Sequence[Outcome]) -> list[str]:

@@ -259,7 +259,7 @@ def test_steps_tell_the_way_from_likes_to_score(trained) -> None:
         "Propagation", "Memory", "Score",
     ]  # fmt: skip
     cold = {step.title: step for step in rec.steps(rec.user(likes=liked(rec, "food")), "kitchen")}
-    assert "From the other domain" in cold and "Propagation: none" in cold
+    assert "From another domain" in cold and "Propagation: none" in cold
     *_, memory, score = rec.steps(user, "food")
     best = rec.recommend(user, "food", 1).items.iloc[0]
     assert score.table[list(rec.sources)].to_numpy().sum() == pytest.approx(best["score"])

@@ -7,7 +7,9 @@ from dataclasses import replace
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from micrec_core.serving import starters as module
 from micrec_core.serving.starters import gives_away, starters
+from micrec_core.titles import words_in
 
 
 def test_starters_of_any_run(trained) -> None:
@@ -43,3 +45,13 @@ def test_a_run_without_common_people_has_starters_too(trained) -> None:
     found = starters(replace(bundle, links=dict.fromkeys(bundle.links, empty)), 3)
     assert found
     assert all(sum(1 for ids in person["likes"].values() if ids) == 1 for person in found)
+
+
+def test_names_are_the_same_in_every_process(trained, monkeypatch) -> None:
+    rec, said = trained.recommender, []
+    for backwards in (False, True):
+        monkeypatch.setattr(
+            module, "words_in", lambda text, way=backwards: sorted(words_in(text), reverse=way)
+        )
+        said.append([person["name"] for person in rec.starters(6)])
+    assert said[0] == said[1]

@@ -1,7 +1,7 @@
 // The fold-in, drawn: likes, then a box for each stage with what it adds to one item's score, then
 // the score growing below. Data: {likes: [{title, picture}], more, stages: [{name, title, say,
-// adds, parts: [{label, colour, value}]}], item: {title, picture}, map: {points, path}}. Places on the
-// map lie within 0 and 1; ``path`` has the vector's after each stage, null where there is none.
+// adds, parts: [{label, colour, value}]}], item: {title, picture}, map: {points, path}}. Pictures may
+// be empty: then titles are written. Places on the map lie within 0 and 1; ``path`` has the vector's after each stage, null where there is none.
 const NS = "http://www.w3.org/2000/svg";
 const WIDE = 1000, TOP = 24, BOX = { w: 118, h: 118, gap: 16 }, LEFT = 150, BAR = 236;
 const MAP = { x: 820, y: 176, w: 170, h: 145 };
@@ -93,7 +93,9 @@ function likes(svg, data) {
   svg.append(text(0, 14, "Likes", { "font-weight": 600 }));
   data.likes.forEach((like, i) => {
     const [x, y] = [(i % 3) * 44, TOP + Math.floor(i / 3) * 44];
-    const image = tag("image", { href: like.picture, x, y, width: 40, height: 40 });
+    const image = like.picture
+      ? tag("image", { href: like.picture, x, y, width: 40, height: 40 })
+      : text(0, TOP + 12 + i * 15, short(like.title), { "font-size": 12 });
     image.append(hint(like.title));
     svg.append(image);
   });
@@ -131,7 +133,8 @@ function score(svg, data, right_end) {
   const above = all.reduce((sum, p) => sum + Math.max(p.value, 0), 0);
   const scale = (right_end - LEFT) / Math.max(below + above, 1e-9);
   const zero = LEFT + below * scale;
-  svg.append(tag("image", { href: data.item.picture, x: 0, y: BAR - 20, width: 64, height: 64 }));
+  if (data.item.picture)
+    svg.append(tag("image", { href: data.item.picture, x: 0, y: BAR - 20, width: 64, height: 64 }));
   const name = text(LEFT, BAR - 26, data.item.title, { "font-weight": 600 });
   const total = text(LEFT, BAR + 62, "", { "font-size": 15 });
   svg.append(name, total,
@@ -182,6 +185,7 @@ function tag(name, attributes = {}) {
 }
 const text = (x, y, textContent, attributes = {}) =>
   Object.assign(tag("text", { x, y, "font-size": 14, ...attributes }), { textContent });
+const short = (title) => (title.length > 22 ? `${title.slice(0, 21)}…` : title);
 const hint = (textContent) => Object.assign(tag("title"), { textContent });
 const html = (name, className) => Object.assign(document.createElement(name), { className });
 const button = (textContent, onclick) =>

@@ -34,14 +34,12 @@ function moved(row) {
 function fill(old, row) {
   const item = old || make("li", "rank");
   item.dataset.id = row.id;
-  const picture = make("img", "picture");
-  picture.src = row.picture;
-  picture.alt = "";
+  const picture = row.picture ? [Object.assign(make("img", "picture"), { src: row.picture, alt: "" })] : [];
   const bar = make("img", "bar");
   bar.src = row.bar;
   bar.alt = row.words;
   const said = make("div", "said");
   said.append(make("span", "title", row.title), bar);
-  item.replaceChildren(moved(row), make("b", "place", row.place), picture, said);
+  item.replaceChildren(moved(row), make("b", "place", row.place), ...picture, said);
   return item;
 }
