@@ -28,12 +28,7 @@ def settings() -> None:
         return
     wanted = retrain.choose_settings(choices)
     interactions = retrain.size(wanted.dataset).interactions
-    too_many = interactions > retrain.MAX_INTERACTIONS
-    if too_many:
-        problem(
-            f"{wanted.dataset.name} has {interactions:,} interactions and this server allows "
-            f"{retrain.MAX_INTERACTIONS:,}; train it on the command line instead."
-        )
+    too_many = retrain.say_too_many(wanted.dataset)
     said, seconds = retrain.estimate(this, interactions, wanted.epochs)
     st.caption(plain(f"{interactions:,} interactions. {said} {retrain.caps()}"))
     if retrain.MAX_MINUTES and seconds > 60 * retrain.MAX_MINUTES:

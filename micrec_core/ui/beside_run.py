@@ -120,8 +120,9 @@ def settings(opened: Opened | None, choices: dict[Path, str], owner: str) -> Non
             st.warning(
                 f"This server ends a job after {retrain.MAX_MINUTES:g} minutes: choose fewer."
             )
+        too_many = retrain.say_too_many(wanted.dataset)
         st.button(
             "Train and compare", type="primary", icon=":material/play_arrow:",
-            disabled=not wanted.names, on_click=retrain.act,
+            disabled=too_many or not wanted.names, on_click=retrain.act,
             args=("compare", name, wanted.arguments(int(opened.info["seed"])), owner),
         )  # fmt: skip

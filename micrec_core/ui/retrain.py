@@ -31,7 +31,7 @@ from micrec_core.ui.glossary import words
 from micrec_core.ui.library import Opened, runs_folder
 from micrec_core.ui.state import Checked, Size, session
 from micrec_core.ui.uploads import KEEP_DAYS
-from micrec_core.ui.widgets import cells, chart, plain, show_table
+from micrec_core.ui.widgets import cells, chart, plain, problem, show_table
 
 MAX_EPOCHS = int(os.environ.get("MICREC_MAX_EPOCHS", "200"))
 MAX_INTERACTIONS = int(os.environ.get("MICREC_MAX_INTERACTIONS", "1000000"))
@@ -206,6 +206,17 @@ def size(dataset: Path) -> Size:
         return checked.size
     newest = max((f.stat().st_mtime for f in dataset.iterdir()), default=0.0)
     return _size(str(dataset), newest)
+
+
+def say_too_many(dataset: Path) -> bool:
+    """Whether a dataset is larger than what may be trained here; if so it is said."""
+    interactions = size(dataset).interactions
+    if interactions > MAX_INTERACTIONS:
+        problem(
+            f"{dataset.name} has {interactions:,} interactions and this server allows "
+            f"{MAX_INTERACTIONS:,}; train it on the command line instead."
+        )
+    return interactions > MAX_INTERACTIONS
 
 
 def estimate(opened: Opened | None, interactions: int, epochs: int) -> tuple[str, float]:

@@ -519,10 +519,16 @@ def test_a_failed_training_says_why(app, trainer, tmp_path):
 
 def test_too_large_a_dataset_is_refused(app, trainer, tmp_path, monkeypatch):
     trainer("")
+    write_run(tmp_path / "runs", "tiny")
     monkeypatch.setattr(retrain, "MAX_INTERACTIONS", 10)
     test = app(tmp_path / "runs", "retrain")
-    assert "this server allows 10" in test.error[0].value
-    assert next(b for b in test.button if b.label == "Start training").disabled
+    test.session_state["rt_beside"] = True
+    test.run()
+    healthy(test)
+    said = [e.value for e in test.error]
+    assert ["this server allows 10" in words for words in said] == [True, True]
+    for label in ("Start training", "Train and compare"):
+        assert next(b for b in test.button if b.label == label).disabled
 
 
 def test_what_may_take_too_long_is_said_before_it_starts(app, trainer, tmp_path, monkeypatch):
