@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.journeys.app import Server, chromium, executable, new_tab, start
+from tests.journeys.app import Server, chromium, executable, free_port, new_tab, start
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -29,6 +29,12 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
     for server in servers:
         server.stop()
         server.cancel_training()
+
+
+@pytest.fixture(scope="session")
+def port() -> int:
+    """Of fresh servers one after the other, so that the browser has the app's scripts already."""
+    return free_port()
 
 
 @pytest.fixture(scope="session")

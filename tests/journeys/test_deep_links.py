@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.journeys.app import BUNDLED, PAGES, Server, free_port, open_page, settled, sound
+from tests.journeys.app import BUNDLED, PAGES, Server, open_page, settled, sound
 from tests.journeys.conftest import Serve
 
 if TYPE_CHECKING:
@@ -40,12 +40,6 @@ def in_menu(tab: "Page", url_path: str) -> None:
     current = tab.locator('[data-testid="stSidebarNavLink"][aria-current="page"]')
     assert PAGES[url_path] in current.inner_text()
     assert tab.locator('[data-testid="stSidebarNavLink"]').count() == len(PAGES)
-
-
-@pytest.fixture(scope="module")
-def port() -> int:
-    """Of each fresh server, so that the browser has the app's scripts already."""
-    return free_port()
 
 
 @pytest.mark.parametrize("url_path", PAGES)

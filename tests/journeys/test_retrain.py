@@ -90,9 +90,11 @@ def choose(tab: "Page", dataset: str) -> None:
     settled(tab)
 
 
-def test_start_reload_cancel_start_finish_use(serve: Serve, visit: Visit, small: Path) -> None:
-    server = serve(MICREC_DATA=str(small))
-    tab = visit(new=True)
+def test_start_reload_cancel_start_finish_use(
+    serve: Serve, visit: Visit, port: int, small: Path
+) -> None:
+    server = serve(port=port, MICREC_DATA=str(small))
+    tab = visit()
     open_page(tab, server, "retrain")
     choose(tab, "sample_data")  # which takes long enough to be watched and cancelled
     start(tab)
@@ -140,16 +142,16 @@ def others_watch(visit: Visit, tab: "Page", server: Server) -> None:
     sound(stranger, server)
 
 
-def test_a_training_outlives_the_app(serve: Serve, visit: Visit) -> None:
-    server = serve()
-    tab = visit(new=True)
+def test_a_training_outlives_the_app(serve: Serve, visit: Visit, port: int) -> None:
+    server = serve(port=port)
+    tab = visit()
     open_page(tab, server, "retrain")
     start(tab)
     server.stop()
     job = JobManager(server.runs).current()
     assert job is not None and job.running, "the training must not end with the app"
 
-    again = serve(server.runs)
+    again = serve(server.runs, port=port)
     tab.goto(f"{again.url}/retrain")
     tab.get_by_text("is being trained").wait_for()
     JobManager(server.runs).cancel(job.owner)
