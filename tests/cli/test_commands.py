@@ -289,6 +289,21 @@ def test_a_terminal_that_is_not_utf8(tmp_path: Path, monkeypatch: pytest.MonkeyP
             assert b"k\\xfcche" in written
 
 
+@pytest.mark.parametrize("command", ["train", "features"])
+def test_help_tells_how_vectors_are_supplied(capsys, command: str) -> None:
+    assert main([command, "--help"]) == 0
+    said = " ".join(capsys.readouterr().out.replace("\u2502", " ").split())
+    assert "precomputed:" in said
+
+
+def test_runs_below_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from micrec_core.ui.library import runs_folder
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("MICREC_RUNS", "~/mine")
+    assert runs_folder() == tmp_path / "mine"
+
+
 def test_a_home_that_the_shell_left_to_the_program(
     capsys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
