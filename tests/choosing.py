@@ -23,6 +23,7 @@ def first_choices() -> Iterator[None]:
         for name in ("LEND", "POPULAR", "SHARES", "PENALTIES", "REGRESSED"):
             patch.setattr(fit_memory, name, getattr(fit_memory, name)[:1])
         patch.setattr(fit_memory, "NEWCOMERS", (0.25,))
+        patch.setattr(fit_memory, "EVERYBODY", (0.0,))
         patch.setattr(fit_likeness, "SHARES", fit_likeness.SHARES[:1])
         # A fifth of a catalogue has so many, and is then the only one.
         patch.setattr(fit_likeness, "CHOSEN_ON", 10)
