@@ -428,6 +428,7 @@ def test_8_the_model_does_without(kind: Kind, visit: Visit, page: str, key: str)
     assert switches.count() >= 2
     changed = 0
     for place in range(switches.count()):
+        tab.wait_for_timeout(700)  # a page that is still being drawn takes no click
         switches.nth(place).click()
         told.wait_for()
         settled(tab)
@@ -435,6 +436,7 @@ def test_8_the_model_does_without(kind: Kind, visit: Visit, page: str, key: str)
         if place == 0:
             look(tab, kind.server, f"8-{page}-{kind.name}")
             true_of(tab, kind.domains, kind.pictures)
+        tab.wait_for_timeout(700)
         switches.nth(place).click()
         told.wait_for(state="detached")
         settled(tab)
