@@ -59,6 +59,7 @@ NEED = {"folder": "bring", "upload": "bring", "mend": "bring", "keep": "bring", 
 def nobody(monkeypatch, tmp_path):
     """Nobody is logged in when a test begins."""
     monkeypatch.setenv("MICREC_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setenv("MICREC_DATA", str(tmp_path / "data"))
     access._members().clear()
 
 
