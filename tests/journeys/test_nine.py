@@ -300,7 +300,7 @@ def test_5_somebody_to_start_from_and_a_tour(kind: Kind, visit: Visit) -> None:
     look(tab, kind.server, f"5-people-{kind.name}")
     kind.open(tab, "overview")
     tab.get_by_role("button", name="Take the tour").click()
-    steps = 6
+    steps, shared = 6, visit()
     for step in range(1, steps + 1):
         tab.get_by_text(f"Tour, {step} of {steps}.").wait_for()
         tab.wait_for_url(f"**tour={step}**")
@@ -308,11 +308,9 @@ def test_5_somebody_to_start_from_and_a_tour(kind: Kind, visit: Visit) -> None:
         assert tab.get_by_test_id("stAlertContentError").count() == 0
         true_of(tab, kind.domains, kind.pictures)
         look(tab, kind.server, f"5-tour{step}-{kind.name}", tall=False)
-        shared = visit()
         shared.goto(f"{kind.server.url}/?run={kind.name}&tour={step}")
         shared.get_by_text(f"Tour, {step} of {steps}.").wait_for()
         settled(shared)
-        shared.close()
         if step < steps:
             tab.get_by_role("link", name="Next").click()
 
