@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from micrec_core.modalities.registry import nouns
 from micrec_core.names import EVERYONE, FULL_LIST
 
 if TYPE_CHECKING:
@@ -143,7 +142,7 @@ CURVES: dict[str, Curve] = {
     ),
     "missing": Curve(
         axis="Items that lose it",
-        question=f"What if {nouns('or')} are missing?",
+        question="What if items lose content?",
         note="What is lost is lost in training and when asked.",
         about="A share of the items without a modality, in training and when asked",
         shares=(0.0, 0.25, 0.5, 0.75, 1.0),
