@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 BACKGROUNDS = {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 24, 31)"}
-# Words of a chart that lie on each other, and ticks of one line that touch.
+# Words of a chart that are seen and lie on each other, and ticks of one line that touch.
 OVERLAPS = """() => {
   const found = [];
   for (const plot of document.querySelectorAll('[data-testid="stMain"] .js-plotly-plot')) {
     const words = [...plot.querySelectorAll(
       '.xtick text, .ytick text, .annotation-text, .legendtext, .xtitle, .ytitle, .x2title')]
+      .filter(e => e.checkVisibility())
       .map(e => [e.textContent, e.getBoundingClientRect()]).filter(([t, r]) => t && r.width);
     words.forEach(([a, p], i) => words.slice(i + 1).forEach(([b, q]) => {
       const wide = Math.min(p.right, q.right) - Math.max(p.left, q.left);
@@ -30,6 +31,7 @@ OVERLAPS = """() => {
       if (wide > 2 && high > 3) found.push(`${a} | ${b}`);
     }));
     const ticks = [...plot.querySelectorAll('.xtick text')]
+      .filter(e => e.checkVisibility())
       .map(e => [e.textContent, e.getBoundingClientRect()]).filter(([t, r]) => t && r.width);
     ticks.forEach(([a, p], i) => ticks.slice(i + 1).forEach(([b, q]) => {
       const apart = Math.max(p.left, q.left) - Math.min(p.right, q.right);

@@ -20,7 +20,11 @@ from tests.pages.test_uploads import a_zip
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.usefixtures("one_thread", "first_choices"),
+]
 DOMAINS = {"three": 3, "one": 1}
 CARD = '[data-testid="stText"]'
 
