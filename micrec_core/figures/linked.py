@@ -81,7 +81,6 @@ def linked(
     views: Sequence[View],
     *,
     alt: str,
-    dark: bool,
     mine: int = -1,
     joined: Sequence[int] = (),
     links: NDArray[np.integer] | None = None,
@@ -94,7 +93,6 @@ def linked(
     colour = marks.colour.astype(np.float32 if marks.continuous else np.int32)
     data: dict[str, Any] = {
         "alt": alt,
-        "dark": dark,
         "mine": mine,
         "joined": list(joined),
         "colours": list(marks.colours),

@@ -14,7 +14,6 @@ from micrec_core.figures.linked import Marks, View, by_domain, linked
 from micrec_core.subset import some_of
 from micrec_core.ui import alignment, components, item_maps, library, people_maps, serve
 from micrec_core.ui.library import Opened
-from micrec_core.ui.widgets import dark
 
 _KEY = "al_both"
 _ALT = "A map of people, one mark each in either domain, beside one of the items"
@@ -31,7 +30,7 @@ def show_both(opened: Opened, users: pd.DataFrame, epoch: int) -> None:
     lit_people, lit_items = alignment.selection(users), item_maps.selection(items)
     n = len(people) // 2
     ids, keys = list(people["user_id"][:n]), list(items["key"])
-    data, left_out = _data(opened.run.key, domains, method, epoch, dark(), opened)
+    data, left_out = _data(opened.run.key, domains, method, epoch, opened)
     wanted = set(lit_people) | set(lit_items)
 
     def chosen() -> None:
@@ -69,7 +68,7 @@ def _clear() -> None:
 
 @st.cache_resource(max_entries=4, show_spinner="Reading who took what")
 def _data(
-    key: str, domains: tuple[str, ...], method: str, epoch: int, dark: bool, _opened: Opened
+    key: str, domains: tuple[str, ...], method: str, epoch: int, _opened: Opened
 ) -> tuple[dict[str, Any], str]:
     items, _ = item_maps.places(key, domains, _opened)
     people = alignment.points_at(_opened, method, epoch)
@@ -100,7 +99,7 @@ def _data(
     said = f" Of {of:,} pairs {links.shape[1]:,} drawn at random are linked." * (
         of > links.shape[1]
     )
-    return linked(marks, views, alt=_ALT, dark=dark, links=links), said
+    return linked(marks, views, alt=_ALT, links=links), said
 
 
 def _links(opened: Opened, items: pd.DataFrame, ids: list[str]) -> tuple[NDArray[np.int64], int]:

@@ -17,7 +17,7 @@ from micrec_core.ui.cards import data_url, gallery
 from micrec_core.ui.library import Opened, item
 from micrec_core.ui.once import drawn, known
 from micrec_core.ui.state import choose, session
-from micrec_core.ui.widgets import chart, choose_one, dark, plain, table_and_csv
+from micrec_core.ui.widgets import chart, choose_one, plain, table_and_csv
 
 LAYERS = {"names": "Words", "density": "Density"}
 _KEY = "al_items_linked"
@@ -111,7 +111,7 @@ def _light_plotted() -> None:
 
 @st.cache_resource(max_entries=6, show_spinner="Drawing the items")
 def _data(
-    key: str, domains: tuple[str, ...], colour: str, dark: bool, mine: str | None, _opened: Opened
+    key: str, domains: tuple[str, ...], colour: str, mine: str | None, _opened: Opened
 ) -> dict[str, Any]:
     items, _ = places(key, domains, _opened)
     if colour == "domain":
@@ -133,7 +133,7 @@ def _data(
     view = View(f"Items of {listed(_opened.pair_labels.values())}",
                 {"": items[["x", "y"]].to_numpy()}, names=figures.names(items))  # fmt: skip
     at = items.index[items["key"] == mine]
-    return linked(marks, [view], alt=_alt(_opened), dark=dark, mine=int(at[0]) if len(at) else -1)
+    return linked(marks, [view], alt=_alt(_opened), mine=int(at[0]) if len(at) else -1)
 
 
 def _alt(opened: Opened) -> str:
@@ -164,7 +164,7 @@ def pictures(opened: Opened, items: pd.DataFrame) -> dict[int, str]:
 
 
 def _linked(opened: Opened, items: pd.DataFrame, colour: str, lit: tuple[str, ...]) -> None:
-    data = _data(opened.run.key, tuple(opened.pair_labels), colour, dark(), _mine(items), opened)
+    data = _data(opened.run.key, tuple(opened.pair_labels), colour, _mine(items), opened)
     keys = items["key"]
 
     def chosen() -> None:

@@ -175,8 +175,28 @@ def snapshot_users(opened: Opened) -> pd.DataFrame:
 
 
 def layouts(opened: Opened) -> pd.DataFrame:
-    """epoch, method, domain, row, x, y of the kept users."""
-    return _frame(opened.run.key, LAYOUTS, opened.run)
+    """epoch, method, domain, row, x, y of the kept users.
+
+    Raises
+    ------
+    RunError
+        Somebody has more than one place in a map.
+    """
+    return _layouts(opened.run.key, opened.run)
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def _layouts(key: str, _run: Run) -> pd.DataFrame:
+    frame = _frame(key, LAYOUTS, _run)
+    one = ["epoch", "method", "domain", "row"]
+    again = frame[frame.duplicated(one)]
+    if len(again):
+        where = ", ".join(f"{name} {again[name].iloc[0]}" for name in one)
+        raise RunError(
+            f"Run '{_run.name}' has a layouts.parquet that places somebody twice ({where}): copy "
+            "the run again or train it anew."
+        )
+    return frame
 
 
 def film(opened: Opened, method: str) -> pd.DataFrame | None:

@@ -25,7 +25,7 @@ from micrec_core.ui.alignment import (
 from micrec_core.ui.library import Opened
 from micrec_core.ui.once import drawn, once
 from micrec_core.ui.state import session
-from micrec_core.ui.widgets import chart, dark, table_and_csv
+from micrec_core.ui.widgets import chart, table_and_csv
 
 _KEY = "al_people"
 _ALT = "Two maps of the same users, before and after training, one mark per user and domain"
@@ -153,9 +153,7 @@ def _linked(
     ]
     mine = place.get(st.session_state.get("user"), -1)
     worst = last.drop_duplicates("user_id").nlargest(view.worst, "distance")["user_id"]
-    data = once(
-        linked, marks, views, alt=_ALT, dark=dark(), mine=mine, joined=[place[u] for u in worst]
-    )
+    data = once(linked, marks, views, alt=_ALT, mine=mine, joined=[place[u] for u in worst])
 
     def chosen() -> None:
         light([marks.labels[i] for i in components.lit_in(_KEY)])

@@ -63,20 +63,20 @@ def _quality(path: str, stamp: int, _found: RunListing) -> float | None:
 
 
 def show(runs: pd.DataFrame) -> str | None:
-    """The table, to be sorted and searched; the name of the run chosen in it."""
+    """The table, to be sorted and searched, and the name of the run chosen below it.
+
+    Chosen by name: a row is another run once one is trained, deleted or hidden by a tag.
+    """
     tags = sorted({tag for some in runs["tags"] for tag in some})
-    chosen = st.pills("Tags", tags, selection_mode="multi", key="runs_tags") if tags else []
-    if chosen:
-        runs = runs[[set(chosen) <= set(some) for some in runs["tags"]]].reset_index(drop=True)
+    wanted = st.pills("Tags", tags, selection_mode="multi", key="runs_tags") if tags else []
+    if wanted:
+        runs = runs[[set(wanted) <= set(some) for some in runs["tags"]]].reset_index(drop=True)
     number, text = st.column_config.NumberColumn, st.column_config.TextColumn
-    event = st.dataframe(
+    st.dataframe(
         runs,
         hide_index=True,
         width="stretch",
         height="content",
-        on_select="rerun",
-        selection_mode="single-row",
-        key="runs_table",
         column_config={
             "run": text("Run", pinned=True), "status": "Status", "model": "Model",
             "variant": "Variant", "data": "Data", "domains": "Domains", "seed": "Seed",
@@ -85,8 +85,18 @@ def show(runs: pd.DataFrame) -> str | None:
             "tags": st.column_config.ListColumn("Tags"), "note": "Note",
         },
     )  # fmt: skip
-    rows = event.selection.rows
-    return str(runs["run"].iloc[rows[0]]) if rows and rows[0] < len(runs) else None
+    return _choose(list(runs["run"]))
+
+
+def _choose(names: list[str]) -> str | None:
+    """One of the runs in the table, at first the one that is open."""
+    if not names:
+        st.caption("No run has all of these tags.")
+        return None
+    if st.session_state.get("runs_chosen") not in names:
+        here = st.session_state.get("run")
+        st.session_state["runs_chosen"] = here if here in names else names[0]
+    return str(st.selectbox("Run to open, note, hand on or delete", names, key="runs_chosen"))
 
 
 def act_on(name: str) -> None:

@@ -109,7 +109,7 @@ def test_linked_maps_are_told_in_numbers_that_a_browser_reads():
     view = linked.View(
         "Items", places, names=items.names(catalogue()), stars=[("you", 0, 0, "red")]
     )
-    data = linked.linked(marks, [view], alt="Items", dark=False, mine=2)
+    data = linked.linked(marks, [view], alt="Items", mine=2)
     json.dumps(data)
     assert list(unpacked(data["marks"]["colour"], "<i4")) == list(colour) == [0, 0, 0, 1, 1, 1]
     first, last = (
@@ -119,6 +119,6 @@ def test_linked_maps_are_told_in_numbers_that_a_browser_reads():
     assert 0.9 < reach < 1, "all moments lie within the view, on one scale"
     shift = last - 2 * first
     np.testing.assert_allclose(shift, np.broadcast_to(shift[0], shift.shape), atol=1e-6)
-    assert data["signature"] != linked.linked(marks, [view], alt="Items", dark=True)["signature"]
+    assert data["signature"] != linked.linked(marks, [view], alt="Items", mine=1)["signature"]
     values, scale, _ = linked.by_number(frame["degree"], "Interactions")
     assert (values.min(), values.max()) == (0, 1) and all(re.fullmatch("#.{6}", c) for c in scale)

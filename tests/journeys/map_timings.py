@@ -89,7 +89,7 @@ def by_regl(tab: "Page", n: int) -> tuple[float, float]:
     """Seconds to the first draw and milliseconds a step, of one linked map."""
     xy, domain = places(n)
     marks = Marks(np.arange(n), np.full(n, -1), domain, DOMAIN_COLOURS[:2], [], [""] * n)
-    data = linked(marks, [View("All", {"": xy})], alt="", dark=False)
+    data = linked(marks, [View("All", {"": xy})], alt="")
     tab.set_content("<style>.maps .stage { position: relative; height: 500px } "
                     ".stage canvas { position: absolute; width: 100%; height: 100% } "
                     ".over { pointer-events: none }</style>")  # fmt: skip

@@ -130,6 +130,11 @@ def test_items_are_shown_with_pictures_and_opened(served: Server, visit: Visit) 
     tab.wait_for_function(f"n => ({drawn})() > 2 * n", arg=before)
     lasso(tab, 0, mark, 70)
     tab.get_by_text("have in common").first.wait_for()
+    was = tab.evaluate_handle("() => document.querySelector('.maps').maps")
+    tab.emulate_media(color_scheme="light")
+    tab.wait_for_function("was => was.views[0].plot.get('backgroundColor')[0] === 1", arg=was)
+    settled(tab)
+    assert was.evaluate("was => was.root.isConnected"), "another theme builds nothing anew"
     sound(tab, served)
 
 

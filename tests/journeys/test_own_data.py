@@ -184,11 +184,9 @@ def tidied(tab: "Page", server: Server, name: str) -> None:
 
 
 def choose(tab: "Page", name: str) -> None:
-    """Tick a run's row in the table, which is drawn on a canvas."""
+    """One of the runs by its name; the first offered may be another."""
     settled(tab)
-    row = next(i for i, row in enumerate(cells(tab)) if name in row)
-    table = tab.get_by_test_id("stDataFrame").first.locator("canvas").first
-    table.scroll_into_view_if_needed()
-    table.click(position={"x": 18, "y": 35 * (row + 1) + 18})
+    widget(tab, "runs_chosen").locator("input").click()
+    tab.get_by_role("option", name=name, exact=True).click()
     tab.get_by_test_id("stMain").locator("h2", has_text=name).wait_for()
     settled(tab)

@@ -1,7 +1,6 @@
 """The Runs page: all runs in one table, notes that stay, one deleted, another open."""
 
 from micrec_core.runs.archive import Note, note, notes
-from micrec_core.ui import runs
 from tests.pages.conftest import healthy, words
 from tests.ui_run import write_run
 
@@ -18,16 +17,21 @@ def test_every_run_has_a_row(app, tmp_path):
     assert table.loc["bad", "status"] == "damaged"
     assert 0 < table.loc["one", "ndcg@20"] < 1
     assert table.loc["two", "note"] == "for the lecture"
+    test.selectbox(key="runs_chosen").set_value("one").run()
     test.pills(key="runs_tags").set_value(["class"]).run()
+    healthy(test)
     assert list(test.dataframe[0].value["run"]) == ["two"]
+    assert test.selectbox(key="runs_chosen").value == "two", "a run that is hidden is not chosen"
 
 
-def test_what_is_done_with_one(app, tmp_path, monkeypatch):
+def test_what_is_done_with_one(app, tmp_path):
     write_run(tmp_path, "one")
     write_run(tmp_path, "two", seed=4)
-    monkeypatch.setattr(runs, "show", lambda table: str(table["run"].iloc[-1]))
     test = app(tmp_path, "runs")
     healthy(test)
+    assert test.selectbox(key="runs_chosen").value == test.sidebar.selectbox(key="run").value
+    test.selectbox(key="runs_chosen").set_value("two").run()
+    write_run(tmp_path, "before-two", seed=5)  # a training ends: rows move, the choice does not
     test.text_area[0].set_value("worth keeping")
     next(b for b in test.button if b.label == "Keep").click().run()
     healthy(test)
@@ -38,14 +42,13 @@ def test_what_is_done_with_one(app, tmp_path, monkeypatch):
     healthy(test)
     assert "is deleted" in words(test)
     assert not (tmp_path / "two").exists() and (tmp_path / "one").exists()
-    assert test.sidebar.selectbox(key="run").value == "one"
+    assert test.selectbox(key="runs_chosen").value == test.sidebar.selectbox(key="run").value
 
 
 def test_a_run_that_comes_with_the_app_stays(app, tmp_path, monkeypatch):
     path = write_run(tmp_path / "bundled", "sample")
     test = app(tmp_path / "none", "runs")
     monkeypatch.setenv("MICREC_BUNDLED", str(path.parent))
-    monkeypatch.setattr(runs, "show", lambda table: "sample")
     test.run()
     healthy(test)
     assert "cannot be deleted" in words(test)

@@ -1,4 +1,4 @@
-// Linked maps of the same marks. Data: {signature, alt, dark, colours, legend: [{colour, word}],
+// Linked maps of the same marks. Data: {signature, alt, colours, legend: [{colour, word}],
 // continuous, marks: {colour,
 // entity, partner}, entities: {labels, pictures}, views: [{title, frames: [{title, x, y}], names:
 // [{name, x, y}], stars: [{label, x, y, colour}], shown}], mine, joined: [entity], links: {from, to},
@@ -14,6 +14,8 @@ const LOOKS = {
   light: { back: "#FFFFFF", ink: "#1F2733", line: "#6B6B6B", ring: "#B36B00", lasso: "#3F4E63" },
   dark: { back: "#14181F", ink: "#E6E9EE", line: "#B3B3B3", ring: "#E69F00", lasso: "#8FAAD6" },
 };
+// Looks follow the theme, which can change while the page is open and nothing is sent.
+const looksOf = (root) => LOOKS[getComputedStyle(root).colorScheme.includes("dark") ? "dark" : "light"];
 const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 export default function ({ data, parentElement, setStateValue }) {
@@ -53,11 +55,10 @@ function build(data, parent) {
   root.maps = maps;
   const row = make("div", "views");
   const tip = make("div", "tip");
-  const said = make("span", "said");
-  said.setAttribute("role", "status");
+  const said = Object.assign(make("span", "said"), { role: "status" });
   root.append(controls(), row, tip);
   parent.append(root);
-  const shared = { data, marks, looks: LOOKS[data.dark ? "dark" : "light"],
+  const shared = { data, marks, looks: { ...looksOf(root) },
     layers: new Set(["names"]), joined: data.joined.flatMap((e) => of.get(e) || []),
     mine: of.get(data.mine) || [] };
   const views = (maps.views = data.views.map((spec) => view(row, spec, shared)));
@@ -67,6 +68,11 @@ function build(data, parent) {
     here.plot.subscribe("pointOver", (mark) => point(here, mark));
     here.plot.subscribe("pointOut", () => point(here, -1));
   });
+  const themed = new MutationObserver(() => {
+    Object.assign(shared.looks, looksOf(root));
+    for (const each of views) each.dress();
+  });
+  themed.observe(root.closest(".stApp") || document.body, { attributeFilter: ["class"] });
 
   // A gesture of the visitor: light it everywhere and report it once.
   function select(entities) {
@@ -110,14 +116,13 @@ function build(data, parent) {
   }
   function controls() {
     const bar = make("div", "controls");
-    const modes = { Lasso: "lasso", Move: "panZoom" };
-    const buttons = Object.entries(modes).map(([word, mouseMode]) => button(word, (own) => {
+    const buttons = Object.entries({ Lasso: "lasso", Move: "panZoom" }).map(([word, mouseMode]) => button(word, (own) => {
       for (const { plot } of views) plot.set({ mouseMode });
       for (const each of buttons) each.setAttribute("aria-pressed", String(each === own));
     }));
     buttons.forEach((each, at) => each.setAttribute("aria-pressed", String(at === 0)));
-    const search = Object.assign(make("input"), { type: "search", placeholder: "Find" });
-    search.setAttribute("aria-label", "Find in the maps by words");
+    const search = Object.assign(make("input"), { type: "search", placeholder: "Find",
+      ariaLabel: "Find in the maps by words" });
     search.onkeydown = (event) => event.key === "Enter" && find(search.value);
     const layers = { names: "Words", density: "Density", pictures: "Pictures" };
     if (!data.views.some((v) => v.names.length)) delete layers.names;
@@ -142,13 +147,9 @@ function build(data, parent) {
         return image.decode().then(() => [mark, image], () => [mark, null]);
       })));
   }
-  maps.ask = (asked) => {
-    if (asked.n === maps.asked) return;
-    maps.asked = asked.n;
-    light(asked.lit);
-  };
+  maps.ask = (asked) => asked.n !== maps.asked && ((maps.asked = asked.n), light(asked.lit));
   maps.goOn = (before) => ((maps.asked = before.asked), light(before.lit));
-  maps.stop = () => (views.forEach((each) => each.stop()), root.remove());
+  maps.stop = () => (themed.disconnect(), views.forEach((each) => each.stop()), root.remove());
   return maps;
 }
 
@@ -159,8 +160,7 @@ function view(row, spec, shared) {
   const title = make("div", "title", spec.title);
   const stage = make("div", "stage");
   const [canvas, top] = [make("canvas"), make("canvas", "over")];
-  canvas.setAttribute("role", "img");
-  canvas.setAttribute("aria-label", `${spec.title}: ${data.alt}`);
+  Object.assign(canvas, { role: "img", ariaLabel: `${spec.title}: ${data.alt}` });
   stage.append(canvas, top);
   notAClick(stage);
   box.append(title, stage);
@@ -168,10 +168,10 @@ function view(row, spec, shared) {
   const frames = spec.frames.map((f) => ({ title: f.title, x: floats(f.x), y: floats(f.y) }));
   const [xScale, yScale] = [scaleLinear().domain([-1, 1]), scaleLinear().domain([-1, 1])];
   const many = marks.colour.length > DENSE;
+  const dressed = () => ({ lassoColor: looks.lasso, backgroundColor: looks.back, pointColorHover: looks.ink });
   const plot = createScatterplot({
-    canvas, xScale, yScale, aspectRatio: 1, mouseMode: "lasso", lassoColor: looks.lasso,
-    backgroundColor: looks.back, colorBy: "valueA", pointColor: data.colours,
-    pointColorActive: data.colours, pointColorHover: looks.ink, pointSize: many ? 3 : 7,
+    canvas, xScale, yScale, aspectRatio: 1, mouseMode: "lasso", ...dressed(), colorBy: "valueA",
+    pointColor: data.colours, pointColorActive: data.colours, pointSize: many ? 3 : 7,
     pointSizeSelected: 3, opacityInactiveMax: 0.15,
     ...(many ? { opacityBy: "density" } : { opacity: 0.8 }),
   });
@@ -222,6 +222,7 @@ function view(row, spec, shared) {
   const ready = show(at, false);
   return {
     box, plot, over, shown,
+    dress: () => (plot.set(dressed()), over()),
     place: (mark) => [xScale(frames[at].x[mark]), yScale(frames[at].y[mark])],
     light(points) {
       lit = points.filter(shown);
@@ -252,9 +253,8 @@ function notAClick(stage) {
 function player(frames, show) {
   const bar = make("div", "controls");
   const slider = Object.assign(make("input"), { type: "range", min: 0, max: frames.length - 1, step: 1,
-    value: frames.length - 1 });
-  slider.setAttribute("aria-label", "Moment of the training");
-  const word = () => slider.setAttribute("aria-valuetext", frames[slider.value].title);
+    value: frames.length - 1, ariaLabel: "Moment of the training" });
+  const word = () => (slider.ariaValueText = frames[slider.value].title);
   let [playing, drawn] = [false, Promise.resolve()]; // while a map is drawn, it takes nothing else
   const play = button("Play", async () => {
     playing = !playing;
