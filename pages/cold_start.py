@@ -7,7 +7,7 @@ from micrec_core.ui.left_out import choose_left_out
 from micrec_core.ui.made_up import beside_simpler, proof, show_lists, steps
 from micrec_core.ui.makeup import build, from_address, into_address
 from micrec_core.ui.present import present, presenting, switch
-from micrec_core.ui.rules import choose_rules
+from micrec_core.ui.rules import Rules, choose_rules
 from micrec_core.ui.sidebar import opened
 from micrec_core.ui.state import session
 from micrec_core.ui.widgets import empty, needs_recommender, page_head
@@ -41,7 +41,8 @@ with right:
         k = st.slider("Length of the lists", 3, 20, 5, key="cold_k", bind="query-params", width=320)
         switch()
     off = choose_left_out(this, "cold_off")
-    user = show_lists(this, k, off, choose_rules(this))
+    rules = choose_rules(this)
+    user = show_lists(this, k, off, rules)
     proof(this)
 
 simpler, on_map, computation = st.tabs(
@@ -49,7 +50,7 @@ simpler, on_map, computation = st.tabs(
 )
 if simpler.open:
     with simpler:
-        beside_simpler(this, user, 6)
+        beside_simpler(this, user, 6, changed=bool(off) or rules != Rules())
 if on_map.open:
     with on_map:
         show_map_of_made_up(this)

@@ -27,6 +27,11 @@ pasts(this, user_id, known)
 off = choose_left_out(this, "rec_off")
 found = lists(this, user, k, off)
 legend(sources(pd.concat(found.values())))
-if not off:  # reasons are of the whole model's score
+if off:
+    st.caption(
+        "Why an item stands where it does, and what another run lists, is told of the whole model: "
+        "switch everything on again."
+    )
+else:
     explain(this, user, found)
-compare(this, user_id, found, k)
+    compare(this, user_id, found, k)

@@ -83,9 +83,11 @@ def pick_user(opened: Opened, key: str) -> str | None:
     }
     if opened.one_domain:
         del groups["in both"]
-    left, middle, right = cells(3, 240)
-    with left:
-        group = choose_one("Users known", groups, f"{key}_group", next(iter(groups)), bind=False)
+    group = next(iter(groups))
+    left, middle, right = cells(3, 240) if len(groups) > 1 else (None, *cells(2, 240))
+    if left is not None:
+        with left:
+            group = choose_one("Users known", groups, f"{key}_group", group, bind=False)
     query = middle.text_input("Search", key=f"{key}_search", placeholder="part of an id")
     ids = [u for u in groups[group]() if query.lower() in u.lower()]
     current = st.session_state.get("user") or ""

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from micrec_core.data.schema import counted
 from micrec_core.errors import MicrecError, RunError
 from micrec_core.figures.recommendations import rank_moves, reasons, sources
 from micrec_core.names import model_label
@@ -41,7 +42,7 @@ def show_lists(
     """
     model = serve.recommender(opened)
     user = serve.made_up_user(model, session().made)
-    found = {}
+    found, changed = {}, False
     meaning = st.container()
     for column, domain in zip(cells(len(opened.labels), 250), opened.labels, strict=True):
         with column:
@@ -56,6 +57,7 @@ def show_lists(
                 never = left_out(opened, domain, rules or Rules())
                 parts = without(opened, domain, off)
                 if never or parts:
+                    changed = True
                     answer = model.recommend(user, domain, k=k, exclude=never, without=parts)
                     moves = rank_moves(ids, [str(i) for i in answer.items["item_id"]])
             except MicrecError as error:
@@ -72,9 +74,11 @@ def show_lists(
     if found:
         with meaning:
             legend(sources(pd.concat(found.values())))
+        whole = "beside the whole model's lists of all items"
+        other = whole if changed else "since your last change"
         st.caption(
-            "The bar's parts add up to the score exactly; pale parts to the left count against the "
-            "item. Places that moved since your last change are marked."
+            "The bar's parts add up to the score exactly (they are shown rounded); pale parts to "
+            f"the left count against the item. Places that moved {other} are marked."
         )
     _announce(opened, found)
     _tables(opened, found)
@@ -84,8 +88,8 @@ def show_lists(
 def _cost(n: int, free: pd.DataFrame, ruled: pd.DataFrame) -> None:
     lost = cost_of_rules(free, ruled)
     st.caption(
-        f":material/rule: The rules leave out {n:,} items and cost **{lost:.1%}** of NDCG in the "
-        "model's own eyes (its scores as gains)."
+        f":material/rule: The rules leave out {counted(n, 'item')} and cost **{lost:.1%}** of "
+        "NDCG in the model's own eyes (its scores as gains)."
     )
 
 
@@ -118,8 +122,13 @@ def _tables(opened: Opened, found: dict[str, pd.DataFrame]) -> None:
 
 
 @fragment
-def beside_simpler(opened: Opened, user: Any, k: int) -> None:
-    """What other models list for the same person in one domain, or why they cannot."""
+def beside_simpler(opened: Opened, user: Any, k: int, changed: bool) -> None:
+    """What other models list for the same person in one domain, or why they cannot.
+
+    ``changed`` : something is left out of the lists above, and so not of these
+    """
+    if changed:
+        st.caption("The whole model and all items here: neither switches nor rules of the shop.")
     model = serve.recommender(opened)
     domain = choose_domain(opened.labels, "cold_beside", opened.pair[-1])
     lists: dict[str, Callable[[], pd.DataFrame]] = {

@@ -326,7 +326,12 @@ def choose_one(
 def choose_domain(
     labels: Mapping[str, str], key: str, first: str, *, label: str = "Domain", bind: bool = False
 ) -> str:
-    """One of the run's domains; with ``bind`` the choice is part of the address."""
+    """One of the run's domains, asked for where there are several.
+
+    With ``bind`` the choice is part of the address.
+    """
+    if len(labels) == 1:
+        return first
     return choose_one(label, labels, key, first, lambda d: plain(labels[d]), bind=bind)
 
 

@@ -118,7 +118,8 @@ def trained(tab: "Page", server: Server, kind: str, name: str) -> None:
     look(tab, server, f"9-candidate-{kind}")
     use.click()
     tab.get_by_text(f"Run '{name}' is open on every page.").wait_for()
-    tab.wait_for_url(f"**run={name}**")
+    # Where it is the first of all runs it is the default, which no address names.
+    tab.wait_for_function(f"() => document.querySelector('.st-key-run input').value === {name!r}")
     settled(tab)
     sound(tab, server)
 

@@ -97,6 +97,8 @@ def test_a_page(kind, page, runs, monkeypatch, tmp_path) -> None:
     assert ("nobody is drawn twice" in said) == (kind == "one" and page == "alignment")
     if KINDS[kind][0] == 1:
         assert "Known in several" not in said and "other domain" not in said
+        asked = [group.options for group in test.button_group]
+        assert all(len(options) > 1 for options in asked), "what has one answer is not asked"
         if page in ("overview", "alignment", "ablations"):
             assert ONE_DOMAIN in said
     if kind == "three-bare" and page == "modalities":

@@ -49,6 +49,8 @@ def test_switches_leave_parts_out_and_say_so(app, full_run):
         assert "**At inference**" in words(test)
         assert [t.value for t in test.text] != before
         assert "arrow_" in words(test) or "**new**" in words(test)
+        assert "since your last change" not in words(test)
+        assert "The whole model and all items here" in words(test) or "on again" in words(test)
 
 
 def test_words_of_a_sentence_are_lit_or_grey(app, full_run):
