@@ -17,6 +17,11 @@ from micrec_core.names import FEWEST
 from micrec_core.protocols import PROTOCOL_LABELS
 
 
+def _line(epochs: pd.Series) -> str:
+    """A line; of one epoch a mark, for a line of one place is not seen."""
+    return "lines" if len(epochs) > 1 else "markers"
+
+
 def loss_curves(history: pd.DataFrame) -> go.Figure:
     """The total loss in full ink, its parts in grey with a dash of their own."""
     figure = go.Figure()
@@ -26,9 +31,10 @@ def loss_curves(history: pd.DataFrame) -> go.Figure:
         figure.add_scatter(
             x=history["epoch"],
             y=history[column],
-            mode="lines",
+            mode=_line(history["epoch"]),
             name=column.removeprefix("loss."),
             line={"color": theme.NEUTRAL, "dash": dashes[i % len(dashes)], "width": 1.5},
+            marker={"color": theme.NEUTRAL, "symbol": i, "size": 7},
         )
     if "loss.total" in history:
         figure.add_scatter(
@@ -62,9 +68,10 @@ def valid_curves(
             figure.add_scatter(
                 x=rows["epoch"],
                 y=rows[column],
-                mode="lines",
+                mode=_line(rows["epoch"]),
                 name=f"{label}, opened run",
                 line={"color": colour, "dash": "dot", "width": 1.5},
+                marker={"color": colour, "symbol": theme.domain_symbol(index) + "-open", "size": 7},
             )
         if column in history:
             rows = history.dropna(subset=[column])
@@ -97,18 +104,19 @@ def alignment_curve(history: pd.DataFrame, reference: pd.DataFrame | None = None
     """Cosine of overlapping users' two vectors while training goes on."""
     figure = go.Figure()
     column = "alignment.paired_cosine"
-    for frame, name, dash in (
-        (reference, "Opened run", "dot"),
-        (history, "This training", "solid"),
+    for frame, name, dash, symbol in (
+        (reference, "Opened run", "dot", "circle-open"),
+        (history, "This training", "solid", "circle"),
     ):
         if frame is not None and column in frame:
             rows = frame.dropna(subset=[column])
             figure.add_scatter(
                 x=rows["epoch"],
                 y=rows[column],
-                mode="lines",
+                mode=_line(rows["epoch"]),
                 name=name,
                 line={"color": theme.SLATE, "dash": dash, "width": 2},
+                marker={"color": theme.SLATE, "symbol": symbol, "size": 8},
             )
     figure.update_xaxes(title_text="Epoch", **theme.whole_ticks(history["epoch"]))
     figure.update_yaxes(title_text="Cosine of true pairs")

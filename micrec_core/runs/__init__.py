@@ -1,7 +1,7 @@
 """The run directory: written whole, verified when read, listed without ever raising."""
 
 from micrec_core.runs.run_names import check_run_name
-from micrec_core.runs.reader import Run, RunListing, list_runs, live_history, open_run
+from micrec_core.runs.reader import Run, RunListing, list_runs, live_history, live_info, open_run
 from micrec_core.runs.schema import SCHEMA_VERSION, DatasetInfo, DomainInfo, RunInfo
 from micrec_core.runs.writer import RunWriter
 
@@ -16,5 +16,6 @@ __all__ = [
     "check_run_name",
     "list_runs",
     "live_history",
+    "live_info",
     "open_run",
 ]

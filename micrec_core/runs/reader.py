@@ -185,6 +185,11 @@ def live_history(path: Path | str) -> pd.DataFrame:
     return pd.json_normalize(rows) if rows else pd.DataFrame({"epoch": pd.Series(dtype="int64")})
 
 
+def live_info(path: Path | str) -> RunInfo:
+    """Return what ``run.json`` says so far, of a run that may still be training."""
+    return _read_info(Path(os.path.abspath(path)))
+
+
 def _read_info(root: Path) -> RunInfo:
     if not root.name.isprintable():
         raise RunError(f"The run {root.name!r} has a control character in its name: rename it.")

@@ -24,7 +24,7 @@ from micrec_core.mechanisms import MECHANISMS
 from micrec_core.method.configurations import SPARSE
 from micrec_core.modalities.registry import MODALITIES, USUAL
 from micrec_core.names import ONE_DOMAIN, SUMMARY
-from micrec_core.runs import live_history, open_run
+from micrec_core.runs import RunInfo, live_history, live_info, open_run
 from micrec_core.ui import uploads
 from micrec_core.ui.access import require
 from micrec_core.ui.glossary import words
@@ -287,7 +287,10 @@ def progress(job: Job) -> None:
 
 
 def curves(job: Job, opened: Opened | None) -> None:
-    """Loss, validation and alignment of a job over its epochs so far, beside the opened run."""
+    """Loss, validation and alignment of a job over its epochs so far.
+
+    Beside the opened run's where that is of the same data, asked in the same way.
+    """
     history = live_history(job.candidate)
     if history.empty:
         st.caption(
@@ -296,9 +299,10 @@ def curves(job: Job, opened: Opened | None) -> None:
             else "It ended before its first epoch."
         )
         return
-    domains = [c.split(".")[1] for c in history.columns if c.startswith("valid.")]
-    labels = {d: (opened.labels.get(d, d) if opened else d) for d in dict.fromkeys(domains)}
-    reference = opened.history() if opened else None
+    told = live_info(job.candidate)
+    labels = {d.name: d.label or d.name for d in told.dataset.domains} if told.dataset else {}
+    reference = opened.history() if opened and _comparable(told, opened) else None
+    beside = "" if reference is None else " beside the opened run"
     left_, middle, right = cells(3, 340)
     with left_:
         chart(figures.loss_curves(history), history, "rt_loss", alt="Loss over the epochs")
@@ -307,7 +311,7 @@ def curves(job: Job, opened: Opened | None) -> None:
             figures.valid_curves(history, labels, reference=reference),
             history,
             "rt_valid",
-            alt="Validation NDCG@20 over the epochs beside the opened run",
+            alt=f"Validation NDCG@20 over the epochs{beside}",
         )
     with right:
         if any(c.startswith("alignment.") for c in history):
@@ -327,9 +331,8 @@ def compare(job: Job, opened: Opened | None) -> None:
     if opened is None or summary is None:
         return
     run = open_run(job.candidate, verify=False)
-    told, data = run.info.model_dump(), opened.info["dataset"]
-    asked = told["dataset"]["fingerprint"], told["split"], told["mask"]
-    if asked != (data["fingerprint"], opened.info["split"], opened.info["mask"]):
+    told = run.info.model_dump()
+    if not _comparable(run.info, opened):
         st.caption(
             "Trained on other data or another split than the opened run, or asked under another "
             "mask: not comparable."
@@ -343,6 +346,15 @@ def compare(job: Job, opened: Opened | None) -> None:
         )
         table = figures.beside(theirs, ours, opened.labels, opened.seed)
         show_table(table)
+
+
+def _comparable(told: RunInfo, opened: Opened) -> bool:
+    """Whether a training is of the opened run's data, split and masked as that is."""
+    theirs = opened.run.info
+    return told.dataset is not None and theirs.dataset is not None and (
+        (told.dataset.fingerprint, told.split, told.mask)
+        == (theirs.dataset.fingerprint, theirs.split, theirs.mask)
+    )  # fmt: skip
 
 
 def outcome(job: Job) -> None:

@@ -280,6 +280,9 @@ def test_training_curves_skip_epochs_without_validation():
     assert list(figure.data[0].x) == [2]
     assert list(retrain.loss_curves(history).data[0].y) == [3.0, 2, 1]
     assert len(retrain.alignment_curve(history).data) == 0
+    once = history[:1].assign(**{"alignment.paired_cosine": 0.5})
+    drawn = [*retrain.loss_curves(once).data, *retrain.alignment_curve(once, once).data]
+    assert drawn and all("markers" in line.mode for line in drawn), "one epoch is seen as well"
 
 
 def test_pooled_rows_are_quoted_where_there_are_any():

@@ -479,6 +479,8 @@ def test_a_candidate_is_compared_with_the_opened_run(app, trainer, tmp_path):
     (table,) = [d.value for d in test.dataframe]
     assert list(table["Domain"].unique()) == ["Food", "Kitchen"]
     assert (table["This training"] == table["Opened run"]).all(), "made by the same numbers"
+    curves = "".join(str(c.proto) for c in test.get("plotly_chart"))
+    assert "Food, opened run" in curves and "food" not in curves, "domains have their names"
     press(test, "Use this run")
     (made,) = set(test.sidebar.selectbox(key="run").options) - {"opened"}
     assert test.sidebar.selectbox(key="run").value == made
