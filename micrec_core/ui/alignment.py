@@ -325,10 +325,12 @@ def show_moved(opened: Opened, users: pd.DataFrame, first: int, final: int) -> N
         if apart
         else "Nobody went further apart"
     )
+    n = len(table)
+    shown = f"The first {_MOVED:,} of {n:,}" if n > _MOVED else f"All {n:,}"
     st.dataframe(table.head(_MOVED), hide_index=True, height=320, column_config=columns)
     st.caption(
-        f"Cosine distance between a person's two vectors, in all dimensions. The first "
-        f"{min(len(table), _MOVED):,} of {len(table):,}; a click on a heading sorts them. {last}."
+        f"Cosine distance between a person's two vectors, in all dimensions. {shown}; a click on a "
+        f"heading sorts them. {last}."
     )
     table_and_csv(table, "al_moved", columns, about="who moved most")
 

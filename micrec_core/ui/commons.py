@@ -20,6 +20,8 @@ from micrec_core.ui.library import Opened
 from micrec_core.ui.widgets import show_table, table_and_csv
 
 _SHOWN = 12
+_SAID = {"here": "Selected", "rest": "The rest", "difference": "Difference", "low": "from",
+         "high": "to"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -120,9 +122,11 @@ def _show(
         st.caption(f"All {who} are selected: there are no others to hold them against.")
         return
     means = mean_differences(numbers, chosen)
-    show_table(means, {"what": "Mean of", **_columns("%.2f")})
+    show_table(means, {"what": "Mean of", **_columns("%.3f")})
     if len(words):
-        show_table(words.head(_SHOWN), {"what": word, **_columns("percent")})
+        shown = words.head(_SHOWN)
+        shown = shown.assign(**{share: 100 * shown[share] for share in _SAID})
+        show_table(shown, {"what": word, **_columns("%.1f %%")})
     else:
         st.caption("No word is told apart: they are few, or much like the rest.")
     st.caption(
@@ -134,7 +138,5 @@ def _show(
 
 
 def _columns(form: str) -> dict[str, Any]:
-    said = {"here": "Selected", "rest": "The rest", "difference": "Difference", "low": "from",
-            "high": "to"}  # fmt: skip
     number = st.column_config.NumberColumn
-    return {name: number(label, format=form) for name, label in said.items()} | {"n": None}
+    return {name: number(label, format=form) for name, label in _SAID.items()} | {"n": None}

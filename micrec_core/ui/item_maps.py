@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from micrec_core.data.schema import counted
 from micrec_core.figures import item_places as figures
 from micrec_core.figures.linked import Marks, View, by_domain, by_number, linked
 from micrec_core.modalities.registry import listed
@@ -205,5 +206,8 @@ def show_selected(opened: Opened, items: pd.DataFrame, lit: tuple[str, ...]) -> 
     chosen = items[items["key"].isin(set(lit))]
     table_and_csv(chosen.drop(columns="key"), "al_items_selected", label="Selected items")
     for domain, part in chosen.groupby("domain", sort=False):
+        some = f", the {_PICTURES} with most interactions" if len(part) > _PICTURES else ""
+        label = plain(opened.labels[str(domain)])
+        st.markdown(f"**{label}:** {counted(len(part), 'item')}{some}")
         gallery(opened, str(domain), part.nlargest(_PICTURES, "degree"))
     commons.of_items(opened, items, lit)

@@ -150,10 +150,11 @@ def tidied(tab: "Page", server: Server, name: str) -> None:
     """A note and a tag, a file to hand on, the same file taken in again, and both deleted."""
     open_page(tab, server, "runs", f"?run={name}")
     choose(tab, name)
-    tab.get_by_label("Note").fill("for the lecture")
+    tab.get_by_label("Note", exact=True).fill("for the lecture")
     tags = tab.get_by_test_id("stMultiSelect").locator("input")
     tags.fill("class")
     tags.press("Enter")
+    tags.press("Escape")  # its list lies over the button
     tab.get_by_role("button", name="Keep").click()
     settled(tab)
     tab.reload()

@@ -182,7 +182,7 @@ function view(row, spec, shared) {
   async function show(frame, transition) {
     at = frame;
     busy = transition;
-    title.textContent = frames.length > 1 ? `${spec.title}: ${frames[at].title}` : spec.title;
+    title.textContent = frames.length > 1 ? `${spec.title} (${frames[at].title})` : spec.title;
     over();
     const { x, y } = frames[at];
     const type = data.continuous ? "continuous" : "categorical";
