@@ -230,8 +230,8 @@ def estimate(opened: Opened | None, interactions: int, epochs: int) -> tuple[str
     trained = sum(d["n_train"] for d in opened.info["dataset"]["domains"]) or 1
     each = float(history["seconds"].median())
     # All that is not an epoch: kernels before the first, reading, encoding, measuring, writing.
-    took = {k: v for k, v in opened.info["timings"].items() if k not in ("train", "layouts")}
-    rest = max(float(history["seconds"].sum()) - each * len(history), 0.0) + sum(took.values())
+    took = sum(v for k, v in opened.info["timings"].items() if k != "layouts")
+    rest = max(took, float(history["seconds"].sum())) - each * len(history)
     total = BEGIN + (rest + each * epochs) * interactions / (trained * 1.25)
     said = (
         f"About {duration(total)} at most on a machine as free as it was when run "

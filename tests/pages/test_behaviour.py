@@ -544,6 +544,15 @@ def test_what_may_take_too_long_is_said_before_it_starts(app, trainer, tmp_path,
     assert "ask for fewer epochs" in test.warning[0].value
 
 
+def test_an_estimate_counts_all_that_the_open_run_took():
+    """Of which 9 s of training, between its epochs, once fell between the two."""
+    opened = library.open_listed(list_runs(bundled.RUNS)[0])
+    trained = sum(domain["n_train"] for domain in opened.info["dataset"]["domains"])
+    _, seconds = retrain.estimate(opened, round(1.25 * trained), len(opened.history()))
+    took = opened.info["timings"]
+    assert seconds >= sum(took.values()) - took["layouts"]
+
+
 def test_a_name_that_is_none(app, trainer, tmp_path):
     trainer("")
     test = app(tmp_path / "runs", "retrain")
