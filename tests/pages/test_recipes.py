@@ -33,16 +33,25 @@ OWN_HEADERS = {
     "amazon2023 ratings": ("user_id,parent_asin,rating,timestamp", ""),
     "csv": ("who,what,rating,timestamp", "what,title,description"),
 }
+# RecBole's knowledge of two items.
+KNOWN = {
+    "kg": ["head_id:token\trelation_id:token\ttail_id:token", "m1\tgenre\ttea", "m2\tgenre\ttea"],
+    "link": ["item_id:token\tentity_id:token", "1\tm1", "2\tm2"],
+}
 
 
 def recipes() -> dict[str, str]:
-    """What is typed -> the row that says so; the formats of a row beside its first, too."""
+    """What is typed -> the row that says so; what a row says beside its first command, too."""
     found = {}
     for row in RECIPES.read_text(encoding="utf-8").splitlines():
         if command := re.match(r"\| ([^|]+) \| `(\w+ --domain [^`]+)`(.*)\|", row):
-            found[command[2]] = command[1]
-            for form in re.findall(r"\(or `(\w+)`", command[3]):
-                found[command[2].replace(command[2].split()[0], form, 1)] = command[1]
+            first, *forms = command[2].split()[0], *re.findall(r"\(or `(\w+)`", command[3])
+            typed = [command[2].replace(first, form, 1) for form in (first, *forms)]
+            if "their csv too" in command[3]:
+                typed += [one.replace(".json.gz", ".csv", 1) for one in typed]
+            found |= dict.fromkeys(typed, command[1])
+        elif command := re.match(r"\| ([^|]+) \| the same; `book.kg`", row):
+            found["recbole --domain known=book.inter,book.item"] = command[1]
     return found
 
 
@@ -66,7 +75,14 @@ def look_alike(root: Path, command: str) -> None:
     log = [(f"{u}", f"{(u + k) % ITEMS}", float(1 + (u + k) % 5), 1_600_000_000 + 86_400 * k + u)
            for u in range(USERS) for k in range(EACH)]  # fmt: skip
     alone = form.startswith("amazon") and ".csv" in ratings
-    lines = [f"{u},{i},{r},{t}" if alone else review_line(form, (u, i, r, t)) for u, i, r, t in log]
+    of_two = "{1},{0},{2},{3}" if form == "amazon2018" else "{},{},{},{}"
+    lines = [
+        of_two.format(u, i, r, t) if alone else review_line(form, (u, i, r, t))
+        for u, i, r, t in log
+    ]
+    if alone:
+        order = "{1},{0},{2},{3}" if form == "amazon2018" else "{},{},{},{}"
+        lines = [order.format(*review) for review in log]
     heads = OWN_HEADERS.get(f"{form} ratings" if alone else form, HEADERS.get(form, ("", "")))
     parts = {"": lines}
     if ".train." in ratings:  # a user's last two in files of their own
@@ -85,6 +101,9 @@ def look_alike(root: Path, command: str) -> None:
     products = [product_line(form, (f"{i}", TITLE.format(i), "Green tea")) for i in range(ITEMS)]
     if shelf:
         write(root / shelf, [*filter(None, heads[1:]), *products], encoding)
+    if "known=" in command:
+        for kind, rows in KNOWN.items():
+            (root / f"book.{kind}").write_text("\n".join(rows) + "\n")
     if "--images" in words:
         folder = root / words[words.index("--images") + 1].partition("=")[2]
         folder.mkdir()
@@ -108,22 +127,13 @@ def prepared(command: str, root: Path, monkeypatch: pytest.MonkeyPatch) -> Domai
 
 
 @pytest.mark.parametrize("command", recipes(), ids=name_of)
-def test_a_recipe_reads_its_files(command, monkeypatch, tmp_path) -> None:
-    domain = prepared(command, tmp_path, monkeypatch)
-    assert (domain.n_users, domain.n_items, len(domain.edges)) == (USERS, ITEMS, USERS * EACH)
-    assert sorted(domain.titles) == titles(command)
-    assert all("images" not in command or paths for paths in domain.images)
-
-
-# One of each kind of what is brought: text, a split in files, vectors, pictures, names mapped.
-TRAINED = [c for c in recipes() if re.search(r"jsonl.gz,meta|train.inter|^mmrec|^hm|--map", c)]
-
-
-@pytest.mark.parametrize("command", TRAINED, ids=name_of)
 def test_a_recipe_leads_to_a_page(command, monkeypatch, tmp_path) -> None:
     from streamlit.testing.v1 import AppTest
 
     domain = prepared(command, tmp_path, monkeypatch)
+    assert (domain.n_users, domain.n_items, len(domain.edges)) == (USERS, ITEMS, USERS * EACH)
+    assert sorted(domain.titles) == titles(command)
+    assert all("images" not in command or paths for paths in domain.images)
     quick = ["--epochs", "1", "--set", "steps=1", "--set", "dim=4", "--no-baselines", "--no-umap"]
     more = ["--image", "precomputed:image.parquet"] if command.startswith("mmrec") else []
     if command.startswith("csv"):  # of whose first item a model wrote
@@ -132,10 +142,13 @@ def test_a_recipe_leads_to_a_page(command, monkeypatch, tmp_path) -> None:
         said |= {"description_generated": "A drink of leaves.", "refused": ""}
         Path("data/mine", GENERATED).write_text(json.dumps(said) + "\n")
         more = ["--descriptions", "both"]
+    if "known=" in command:
+        more = ["--knowledge", "walks"]
     words = ["data/mine", "--out", "runs/mine", "--device", "cpu", "--cache", "cache"]
     assert main(["train", *words, *quick, *more]) == 0
     run = open_run("runs/mine")
     assert ("image" in run.info.encoders) == bool(re.search("^mmrec|^hm", command))
+    assert ("knowledge" in run.info.encoders) == ("known=" in command)
     items = run.frame(CATALOGUE)
     assert sorted(items["title"]) == titles(command)
     assert ("generated_by" in items) == ("both" in more)
@@ -156,9 +169,8 @@ def test_a_recipe_leads_to_a_page(command, monkeypatch, tmp_path) -> None:
 def test_no_recipe_is_overlooked() -> None:
     table = RECIPES.read_text(encoding="utf-8").splitlines()
     rows = [row for row in table if row.startswith("|") and "--domain" in row]
-    assert len(set(recipes().values())) == len(rows)
+    assert len(set(recipes().values())) == len(rows) + 1, "and RecBole's with its knowledge"
     assert {command.split()[0] for command in recipes()} == set(FORMATS)
-    assert len(TRAINED) == 5
 
 
 @pytest.mark.skipif(not (REAL / "ml100k_recbole").exists(), reason="the real data are not here")
