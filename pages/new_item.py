@@ -10,7 +10,7 @@ from micrec_core.ui.widgets import empty, needs_recommender, page_head
 page_head(
     "new-item",
     "Make an item up on the left: its place, its neighbours and who would get it are computed at "
-    "once, without training. Edit a word, and watch the ranks move.",
+    "once, without training. Change something, and watch the ranks move.",
 )
 this = opened()
 needs_recommender(this.run)

@@ -78,7 +78,7 @@ def build(opened: Opened) -> None:
     start_from(opened)
     likes_of(opened)
     _add_items(opened)
-    say_something()
+    say_something(opened)
     show_words(opened)
     _values(opened)
     _picture(opened)
@@ -188,9 +188,12 @@ def _add_items(opened: Opened) -> None:
                 )
 
 
-def say_something(height: int = 80) -> None:
-    """The sentence; ``height`` in pixels."""
+def say_something(opened: Opened, height: int = 80) -> None:
+    """The sentence, where the run's model reads any; ``height`` in pixels."""
     made = session().made
+    if not serve.reads(opened):
+        made.text = ""
+        return
     st.session_state.setdefault("cold_text", made.text)
     text = st.text_area(
         "Or say what they like",

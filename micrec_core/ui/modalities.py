@@ -167,7 +167,10 @@ def _item(opened: Opened, weights: pd.DataFrame | None) -> None:
         for modality in model.modalities if weights is None else figures.names(weights):
             label = theme.source_label(modality).lower()
             st.markdown(f"**Nearest by {label}**", help=word("neighbours"))
-            if modality not in model.modalities or not row.get(f"has_{modality}", True):
+            if modality not in model.modalities:
+                st.caption(f"This run's model takes no {modality}: nothing is near by it.")
+                continue
+            if not row.get(f"has_{modality}", True):
                 st.caption(f"This item has no {modality}, so it has no neighbours by it.")
                 continue
             near = model.similar(domain, item_id, k=5, modality=modality)

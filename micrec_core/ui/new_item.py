@@ -29,20 +29,25 @@ _SOME, _CHOICE = 4, 200
 
 
 def make(opened: Opened) -> MadeItem:
-    """Title, description and picture; what is made up so far."""
+    """Those of title, description and picture that the model goes by; what is made up so far."""
     made = session().item
     domain = choose_domain(opened.labels, "ni_domain", opened.pair[0], bind=True)
     if not made.touched and not made.domain:
         _begin(opened, domain)
     made.domain = domain
     _start_from(opened, domain)
+    if serve.reads(opened):
+        _words(made)
+    if serve.sees(opened):
+        _picture(made)
+    return made
+
+
+def _words(made: MadeItem) -> None:
     st.session_state.setdefault("ni_title", made.title)
     st.session_state.setdefault("ni_text", made.text)
     made.title = st.text_input("Title", key="ni_title", max_chars=_TITLE).strip()
     made.text = st.text_area("Description", key="ni_text", max_chars=_TEXT, height=100).strip()
-    if serve.sees(opened):
-        _picture(made)
-    return made
 
 
 def _picture(made: MadeItem) -> None:

@@ -76,7 +76,7 @@ def present(opened: Opened) -> None:
         many = len(serve.personas(opened)) > _PERSONS
         with st.container(height=250 if many else 380, border=False, gap="xsmall"):
             likes_of(opened)
-        say_something(height=68)
+        say_something(opened, height=68)
     with shops:
         if session().made.is_empty:
             st.caption("Nobody made up yet: choose somebody on the left, or write a sentence.")

@@ -15,6 +15,7 @@ import streamlit as st
 from micrec_core.bundled import home
 from micrec_core.modalities.attributes import ATTRIBUTES
 from micrec_core.modalities.image import IMAGE
+from micrec_core.modalities.text import TEXT
 from micrec_core.runs import Run
 from micrec_core.runs.served import served
 from micrec_core.ui.library import Opened
@@ -72,6 +73,11 @@ def remembers(opened: Opened) -> bool:
 def sees(opened: Opened) -> bool:
     """Whether the run's model goes by pictures, of which its items have some."""
     return IMAGE.name in recommender(opened).modalities and opened.catalogue.pictured
+
+
+def reads(opened: Opened) -> bool:
+    """Whether the run's model goes by words."""
+    return TEXT.name in recommender(opened).modalities
 
 
 def hash_at_opening(opened: Opened) -> str:

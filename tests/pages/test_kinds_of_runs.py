@@ -29,6 +29,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 # Run -> its domains, what is switched off, and what test lists leave out.
 KINDS: dict[str, tuple[int, tuple[str, ...], str]] = {
     "one": (1, (), "train"),
+    "two-by-image": (2, ("text",), "train"),
     "three-bare": (3, ("text", "image"), "all"),
     "six-by-text": (6, ("image",), "all"),
 }
@@ -94,6 +95,12 @@ def test_a_page(kind, page, runs, monkeypatch, tmp_path) -> None:
         assert len(measured) == 3, "each chart of test figures says what they leave out"
     if kind == "six-by-text" and page in ("overview", "cold_start", "new_item"):
         assert "picture" not in said and not test.get("file_uploader"), "there are none"
+    if kind == "two-by-image":
+        assert bool(test.get("file_uploader")) == (page in ("cold_start", "new_item", "runs"))
+        typed = {area.key for kinds in (test.text_area, test.text_input) for area in kinds}
+        assert not typed & {"cold_text", "ni_title", "ni_text"}, "words would change nothing"
+        assert "has no text" not in said
+        assert ("takes no text: nothing is near" in said) == (page == "modalities")
     assert ("nobody is drawn twice" in said) == (kind == "one" and page == "alignment")
     if KINDS[kind][0] == 1:
         assert "Known in several" not in said and "other domain" not in said
