@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from micrec_core.data.budget import Budget
 from micrec_core.data.delimited import atomic_names, text_at
 from micrec_core.data.dialect import Dialect
 from micrec_core.data.json_lines import object_on
+from micrec_core.data.parquet_pages import hold_pages, open_parquet
 from micrec_core.data.schema import (
     INTERACTIONS,
     ITEMS,
@@ -31,6 +32,8 @@ from micrec_core.errors import DataError
 ENDINGS = (*SUFFIXES, *ATOMIC)
 SCHEMAS = {schema.stem: schema for schema in (INTERACTIONS, ITEMS, RELATIONS)}
 _HEAD = 1 << 18
+# Of pages of Parquet, one a column, that are looked into.
+_PAGES = 1 << 28
 _ROWS, _LOOKED_AT, _CHARACTERS = 5, 200, 80
 
 
@@ -110,7 +113,9 @@ def _head(path: Path, dialect: Dialect) -> tuple[list[str], list[list[str]]]:
 
 
 def _parquet(path: Path) -> tuple[list[str], list[list[str]]]:
-    with open_regular(path) as stream, pq.ParquetFile(stream) as file:
+    with open_regular(path) as stream:
+        file, about = open_parquet(stream)
+        hold_pages(stream, about, Budget(_PAGES), path.name, file.schema_arrow.names)
         names = [str(name) for name in file.schema_arrow.names[:MAX_COLUMNS]]
         batch = next(file.iter_batches(batch_size=_LOOKED_AT), None)
     rows = batch.to_pylist() if batch is not None else []

@@ -20,6 +20,7 @@ from micrec_core.data.budget import Budget
 from micrec_core.data.delimited import read_delimited
 from micrec_core.data.dialect import PLAIN, Dialect
 from micrec_core.data.json_lines import object_on
+from micrec_core.data.parquet_pages import About, hold_pages, open_parquet
 from micrec_core.data.schema import LIST_MARK, MAX_COLUMNS, Schema, counted, quote
 from micrec_core.data.sources import (
     NOT_UTF8,
@@ -45,6 +46,7 @@ from micrec_core.errors import DataError
 _BATCH, _TEXT_BATCH, _SMALL_BATCH = 1 << 20, 1 << 16, 1 << 12
 # Rows whose values say what a column may be.
 _SAMPLE = 200
+_HEAD_BYTES = 1 << 28
 _NO_OBJECT = "the line is not a JSON object; write one on each line"
 
 
@@ -336,16 +338,19 @@ def read_parquet(
     """
     name = path.name
     try:
+        budget = budget or Budget()
         with open_regular(path) as stream:
-            with pq.ParquetFile(stream) as file:
+            file, about = open_parquet(stream)
+            with file:
                 theirs = list(file.schema_arrow.names)
                 names = dialect.renamed(name, theirs, schema)
-                check_header(name, names, schema, lambda: _head(file, names))
-                n_rows = file.metadata.num_rows
-            wanted = {c: theirs[names.index(c)] for c in schema.kept(names)}
+                check_header(name, names, schema, lambda: _head(stream, file, about, names))
+                wanted = {c: theirs[names.index(c)] for c in schema.kept(names)}
+                hold_pages(stream, about, budget, name, wanted.values())
+            n_rows = about.n_rows
             if n_rows == 0:
                 raise DataError(f"{name} has columns but no row; add rows")
-            columns = _parquet_columns(stream, wanted, name, schema, budget or Budget())
+            columns = _parquet_columns(stream, about, wanted, name, schema, budget)
             if any(len(column) != n_rows for column in columns.values()):
                 raise pa.ArrowInvalid(f"there are not the {n_rows} rows that the file says")
     except FileNotFoundError as error:
@@ -392,20 +397,30 @@ def table_of_frame(frame: Any, schema: Schema) -> Table:
     return Table(name, columns, len(frame), schema.unused(names), lambda row: f"{name}.iloc[{row}]")
 
 
-def _head(file: pq.ParquetFile, names: Sequence[str]) -> dict[str, list[str]]:
-    """Some values of each column."""
+def _head(
+    stream: BinaryIO, file: pq.ParquetFile, about: About, names: Sequence[str]
+) -> dict[str, list[str]]:
+    """Some values of each column; none where one page of each would be too much."""
+    try:
+        hold_pages(stream, about, Budget(_HEAD_BYTES), "", file.schema_arrow.names)
+    except DataError:
+        return {}
     batch = next(file.iter_batches(batch_size=_SAMPLE), None)
     return {} if batch is None else _sample(pa.table(batch).rename_columns(list(names)))
 
 
 def _parquet_columns(
-    stream: BinaryIO, names: Mapping[str, str], name: str, schema: Schema, budget: Budget
+    stream: BinaryIO,
+    about: About,
+    names: Mapping[str, str],
+    name: str,
+    schema: Schema,
+    budget: Budget,
 ) -> dict[str, pa.Array]:
     """Columns of all rows, as ``Table`` holds them; ``names``: ours -> the file's."""
     parts: dict[str, list[pa.Array]] = {column: [] for column in names}
     theirs = list(names.values())
-    with pq.ParquetFile(stream) as file:
-        texts, bursting = _texts(file, theirs)
+    texts, bursting = _texts(about, theirs)
     size = _SMALL_BATCH if bursting else _BATCH if schema.coded else _TEXT_BATCH
     # Repeated texts come as codes, whatever their encoding, and so cannot burst.
     with pq.ParquetFile(stream, read_dictionary=texts) as file:
@@ -414,21 +429,19 @@ def _parquet_columns(
                 values = batch.column(names[column])
                 budget.spend(_unpacked(values, column in schema.coded), name)
                 chunks.append(_parquet_array(pa.chunked_array([values]), column, name, schema))
+    if not all(parts.values()):
+        raise pa.ArrowInvalid("there are no rows, though the file says so")
     return {column: join_arrays(parts.pop(column)) for column in names}
 
 
-def _texts(file: pq.ParquetFile, wanted: Sequence[str]) -> tuple[list[str], bool]:
+def _texts(about: About, wanted: Sequence[str]) -> tuple[list[str], bool]:
     """Which of the columns can be read as codes, and whether there are texts that cannot.
 
     Those are written as what differs from the text before, which pyarrow reads in full alone.
     """
-    leaves = [file.schema.column(k) for k in range(len(file.schema))]
-    texts = {c.path for c in leaves if c.path in wanted and c.physical_type == "BYTE_ARRAY"}
-    groups = (file.metadata.row_group(k) for k in range(file.num_row_groups))
-    chunks = [group.column(k) for group in groups for k in range(group.num_columns)]
-    full = {
-        chunk.path_in_schema for chunk in chunks if any("DELTA" in e for e in chunk.encodings)
-    } & texts
+    texts = {*about.texts} & {*wanted}
+    chunks = [chunk for group in about.groups for chunk in group.chunks]
+    full = {chunk.column for chunk in chunks if chunk.delta} & texts
     return sorted(texts - full), bool(full)
 
 

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from micrec_core.data.parquet_pages import Group, open_parquet, page_sizes
 from micrec_core.names import FURTHER_COLUMNS, GENERATED_COLUMNS
 
 # What a table may hold, once it is unpacked.
@@ -116,28 +117,29 @@ def parse_parquet(
     KeyError
         It lacks one of ``columns`` or of the ``needed`` ones, which is named.
     """
-    file = pq.ParquetFile(stream)
-    about, schema = file.metadata, file.schema_arrow
+    file, about = open_parquet(stream)
+    schema = file.schema_arrow
     missing = sorted({*needed, *(columns or ())} - set(schema.names))
     if missing:
         raise KeyError(missing[0])
-    if about.num_columns > _MOST_COLUMNS or about.num_row_groups > _MOST_GROUPS:
+    groups = about.groups
+    if len(schema) > _MOST_COLUMNS or len(groups) > _MOST_GROUPS:
         raise ValueError("too large a table")
-    groups = [about.row_group(i) for i in range(about.num_row_groups)]
     read = [schema.field(name).type for name in columns or schema.names]
     most = min(_MOST_BYTES, _SMALL + _MOST_TIMES * stream.seek(0, os.SEEK_END))
     rows = sum(_rows(group) for group in groups)
     if (
-        max(rows, about.num_rows) > _MOST_ROWS
+        max(rows, about.n_rows) > _MOST_ROWS
         or len(set(schema.names)) < len(schema.names)
         or any(map(pa.types.is_nested, read))
-        or sum(group.total_byte_size for group in groups) > most
+        or sum(group.n_bytes for group in groups) > most
         or rows * sum(map(_width, read)) > most
+        or sum(size for _, size in page_sizes(stream, about)) > most
     ):
         raise ValueError("too large a table")
     packed = [field.name for field in schema if _is_text(field.type) or _is_bytes(field.type)]
     # Read by its dictionary, a column takes what it takes on disk.
-    largest = max((group.total_byte_size for group in groups), default=0)
+    largest = max((group.n_bytes for group in groups), default=0)
     if rows * largest > most:
         stream.seek(0)
         file = pq.ParquetFile(stream, read_dictionary=packed)
@@ -151,10 +153,9 @@ def parse_parquet(
     return table
 
 
-def _rows(group: pq.RowGroupMetaData) -> int:
+def _rows(group: Group) -> int:
     """Rows of a part of a table, whichever column says that there are most."""
-    columns = (group.column(i).num_values for i in range(group.num_columns))
-    return max(int(group.num_rows), *map(int, columns), 0)
+    return max(group.n_rows, *(chunk.n_values for chunk in group.chunks), 0)
 
 
 def _width(kind: pa.DataType) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.data.conftest import write_dataset
+from tests.serving.footers import lie
 from tests.serving.mutations import WORDS, Random, lines, raw, table
 
 Change = Callable[[bytes, Random], tuple[str, bytes]]
@@ -192,7 +193,7 @@ _WAYS: dict[str, list[Change]] = {
     ".csv": [*_TEXT, packed],
     ".tsv": _TEXT,
     ".jsonl": [lines, lines, lines, raw, written, rows],
-    ".parquet": [table, table, table, table, raw],
+    ".parquet": [table, table, table, table, lie, lie, lie, raw],
 }
 _INSTEAD: dict[str, Callable[[Path], object]] = {
     "a pipe": os.mkfifo,

@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from safetensors.numpy import load, save
 
+from tests.serving.footers import lie
+
 Random = np.random.Generator
 Mutation = Callable[[bytes, Random], tuple[str, bytes]]
 NUMBERS = (-1, 0, 1, 255, 2**15, 2**16 - 1, 2**31 - 1, -(2**31), 2**53 + 1, 2**63 - 1)
@@ -290,7 +292,7 @@ def ways(name: str) -> list[Mutation]:
     if name.endswith(".safetensors"):
         return [tensor, tensor, tensor, tensor, tensor, tensor, header, raw]
     if name.endswith(".parquet"):
-        return [table, table, table, table, table, raw]
+        return [table, table, table, table, lie, lie, raw]
     if name.endswith(".jsonl"):
         return [lines, lines, raw]
     return [tree, tree, tree, tree, raw]
