@@ -1,4 +1,4 @@
-"""``unpack`` and ``mend``: tables that somebody brings, made into a dataset."""
+"""``unpack`` and ``mend`` make a dataset of what somebody brings; ``take-in`` takes their run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from micrec_core.cli.benchmarking import app  # with the commands that are there
 from micrec_core.cli.commands import Data, Json
 from micrec_core.cli.modality_options import dialect_of, with_dialect
 from micrec_core.cli.output import answer
-from micrec_core.errors import ConfigError
+from micrec_core.errors import ConfigError, DataError
 
 __all__ = ["app"]
 
@@ -28,6 +28,24 @@ def unpack(
 
     notes = run(source, out, most_mib << 20)
     answer(as_json, {"notes": notes}, [*notes, f"written to {out}"])
+
+
+@app.command("take-in")
+def take_in(
+    source: Annotated[Path, typer.Argument(metavar="ZIP", help="A run, as the app packs it.")],
+    runs: Annotated[Path, typer.Option(help="The folder of runs.")] = Path("runs"),
+    name: Annotated[str, typer.Option(help="Its name; else that in the zip.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Take a zip of a run from anyone into a folder of runs, where every file of it can be read."""
+    from micrec_core.runs.archive import unpack as run
+
+    try:
+        with source.open("rb") as stream:
+            called = run(stream, runs, name).name
+    except OSError as error:
+        raise DataError(f"'{source}' cannot be read ({error.strerror}); give a zip") from None
+    answer(as_json, {"name": called}, [f"'{called}' is in {runs}"])
 
 
 @app.command()

@@ -72,8 +72,13 @@ def check_capped(folder: Path, options: Sequence[str], limits: Limits) -> dict[s
     return said_within(words, limits)
 
 
-def said_within(words: Sequence[str], limits: Limits) -> dict[str, Any]:
-    """What a command says with ``--json``, run within ``limits``; DataError as ``check_capped``."""
+def said_within(
+    words: Sequence[str], limits: Limits, what: str = "the tables", fewer: str = "rows"
+) -> dict[str, Any]:
+    """What a command says with ``--json``, run within ``limits``; DataError as ``check_capped``.
+
+    ``what`` it reads, and of what there may be too many in it, for a sentence.
+    """
     command = [sys.executable, "-m", "micrec_core", *words, "--json"]
     minutes = limits.seconds / 60
     capped = within(command, minutes=minutes, cpu_minutes=minutes, gigabytes=limits.gigabytes)
@@ -96,8 +101,8 @@ def said_within(words: Sequence[str], limits: Limits) -> dict[str, Any]:
     if done.returncode == 2 and said:
         raise DataError(said[-1])
     raise DataError(
-        f"the tables could not be read within {limits.seconds:g} seconds and {limits.gigabytes:g} "
-        "GB of memory; bring fewer rows, or check them on your own computer"
+        f"{what} could not be read within {limits.seconds:g} seconds and {limits.gigabytes:g} "
+        f"GB of memory; bring fewer {fewer}, or look at it on your own computer"
     )
 
 

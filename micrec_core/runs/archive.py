@@ -43,6 +43,12 @@ def pack(run: Run, out: BinaryIO) -> None:
             archive.write(files.inside(run.path, relative), f"{run.name}/{relative}")
 
 
+def coming(folder: Path) -> tempfile.TemporaryDirectory[str]:
+    """A place for what comes into a folder of runs; what a killed process leaves of it goes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return tempfile.TemporaryDirectory(prefix=_COMING, dir=folder)
+
+
 def unpack(source: BinaryIO, folder: Path, name: str = "") -> Run:
     """Take a zip of a run into a folder; it is there whole and verified, or not at all.
 
@@ -70,13 +76,12 @@ def unpack(source: BinaryIO, folder: Path, name: str = "") -> Run:
 
 def _unpacked(source: BinaryIO, folder: Path, name: str) -> Run:
     """As ``unpack``; OSError where it cannot be written."""
-    folder.mkdir(parents=True, exist_ok=True)
-    _sweep(folder)
     try:
         archive = zipfile.ZipFile(source)
     except _DAMAGED:
         raise RunError("That is not a zip: download a run here, and import that file.") from None
-    with archive, tempfile.TemporaryDirectory(prefix=_COMING, dir=folder) as place:
+    with archive, coming(folder) as place:
+        _sweep(folder)
         members = {m.filename: m for m in archive.infolist() if not m.filename.endswith("/")}
         top = _top(members)
         called = check_run_name(name or top.rstrip("/") or "imported")
@@ -85,12 +90,22 @@ def _unpacked(source: BinaryIO, folder: Path, name: str) -> Run:
         root = Path(place) / called
         _extract(archive, members, top, root)
         run = open_run(root)
+        _read(run)
         listed = {*run.files, "manifest.json"}
         extra = sorted({m.removeprefix(top) for m in members} - listed)
         if extra:
             raise RunError(f"The zip has {quote(extra[0])}, which its manifest does not list.")
         root.rename(folder / called)
     return open_run(folder / called)
+
+
+def _read(run: Run) -> None:
+    """Read every table and tensor once: what harms a reader harms no page, for it never comes in."""
+    for relative in run.files:
+        if relative.endswith(".parquet"):
+            run.frame(relative)
+        elif relative.endswith(".safetensors"):
+            run.tensors(relative)
 
 
 def _sweep(folder: Path) -> None:

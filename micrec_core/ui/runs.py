@@ -8,11 +8,12 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from micrec_core.errors import MicrecError
+from micrec_core.errors import MicrecError, RunError
 from micrec_core.figures.picking import pick
+from micrec_core.jobs.checking import Limits, said_within
 from micrec_core.names import SUMMARY, model_label
 from micrec_core.runs import RunListing, open_run
-from micrec_core.runs.archive import Note, note, notes, pack, remove, unpack
+from micrec_core.runs.archive import Note, coming, note, notes, pack, remove
 from micrec_core.ui.access import require
 from micrec_core.ui.library import listings, open_listed, runs_folder
 from micrec_core.ui.widgets import named, plain, problem
@@ -181,9 +182,23 @@ def take_in() -> None:
     if st.button("Import", icon=":material/upload:", disabled=file is None) and file is not None:
         try:
             require("accept")
-            run = unpack(file, runs_folder(), name.strip())
+            called = _taken_in(file.getvalue(), name.strip())
         except MicrecError as error:
             problem(str(error))
             return
-        st.session_state["runs_said"] = f"Run '{run.name}' is here and whole."
+        st.session_state["runs_said"] = f"Run '{called}' is here and whole."
         st.rerun()
+
+
+def _taken_in(content: bytes, name: str) -> str:
+    """Take a zip in by a process of its own, with limits; what the run is called."""
+    folder = runs_folder().absolute()
+    try:
+        with coming(folder) as place:
+            zipped = Path(place) / "run.zip"
+            zipped.write_bytes(content)
+            words = ["take-in", str(zipped), f"--runs={folder}", f"--name={name}"]
+            told = said_within(words, Limits.of_this_server(), "The run", "files or tables")
+    except OSError as error:
+        raise RunError(f"The zip cannot be kept ({error.strerror}): try later.") from None
+    return str(told["name"])

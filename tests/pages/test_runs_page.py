@@ -1,6 +1,13 @@
 """The Runs page: all runs in one table, notes that stay, one deleted, another open."""
 
-from micrec_core.runs.archive import Note, note, notes
+import io
+
+import pytest
+
+from micrec_core.errors import MicrecError
+from micrec_core.runs import open_run
+from micrec_core.runs.archive import Note, note, notes, pack
+from micrec_core.ui import runs
 from tests.pages.conftest import healthy, words
 from tests.ui_run import write_run
 
@@ -53,3 +60,20 @@ def test_a_run_that_comes_with_the_app_stays(app, tmp_path, monkeypatch):
     healthy(test)
     assert "cannot be deleted" in words(test)
     assert "Delete it" not in [b.label for b in test.button]
+
+
+def test_a_zip_is_taken_in_by_a_process_with_limits(tmp_path, monkeypatch):
+    """What ends the reader ends that process alone, and leaves nothing."""
+    made, out = open_run(write_run(tmp_path / "from", "tiny")), io.BytesIO()
+    pack(made, out)
+    here = tmp_path / "here"
+    monkeypatch.setenv("MICREC_RUNS", str(here))
+    monkeypatch.setenv("MICREC_CHECK_GIGABYTES", "0.001")
+    with pytest.raises(MicrecError, match=r"The run could not be read within 120 seconds and 0\."):
+        runs._taken_in(out.getvalue(), "")
+    assert not list(here.iterdir())
+    monkeypatch.delenv("MICREC_CHECK_GIGABYTES")
+    assert runs._taken_in(out.getvalue(), "another") == "another"
+    with pytest.raises(MicrecError, match="There is a run 'another' already"):
+        runs._taken_in(out.getvalue(), "another")
+    assert [path.name for path in here.iterdir()] == ["another"]

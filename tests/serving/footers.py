@@ -209,7 +209,8 @@ def _pages(body: bytes, at: int, end: int) -> Iterator[tuple[int, list[Field], b
 
 def bomb(head: list[Field], about: list[Field], size: int) -> bytes:
     """Zeros for a page, packed; its head is told, and the chunk of its codec."""
-    packed = pa.Codec("zstd").compress(bytes(size), asbytes=True)
+    # A frame for each MiB: made whole, it would take as much here.
+    packed = pa.Codec("zstd").compress(bytes(1 << 20), asbytes=True) * (size >> 20)
     for number, value in ((2, size), (3, len(packed))):
         next(one for one in head if one.number == number).value = value
     next(one for one in about if one.number == 4).value = 6

@@ -342,10 +342,11 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     first = int(arguments[2]) if len(arguments) > 2 else 0
     begin, found = time.monotonic(), []
-    for outcome in campaign(range(first, first + int(arguments[1])), arguments[0]):
-        found.append(outcome)
-        if outcome.outcome not in OUTCOMES[:2]:
-            _say(json.dumps(vars(outcome)))
+    with contextlib.suppress(KeyboardInterrupt):  # what was tried so far is told
+        for outcome in campaign(range(first, first + int(arguments[1])), arguments[0]):
+            found.append(outcome)
+            if outcome.outcome not in OUTCOMES[:2]:
+                _say(json.dumps(vars(outcome)))
     _say("\n".join(table(found)))
     _say(f"{time.monotonic() - begin:.0f} s")
     return int(any(o.outcome not in OUTCOMES[:2] for o in found))
