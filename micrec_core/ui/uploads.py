@@ -6,6 +6,7 @@ An upload lies in the runs folder, below its owner's name. One that is kept move
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -186,8 +187,9 @@ def keep(
         len(described["domains"]), described["n_users"], described["n_items"],
         described["n_interactions"], drop, says(described),
     )  # fmt: skip
+    taken = DataError(f"there is a dataset {quote(name)} already; choose another name")
     if os.path.lexists(brought.folder):
-        raise DataError(f"there is a dataset {quote(name)} already; choose another name")
+        raise taken
     told = {key: value for key, value in asdict(brought).items() if key != "folder"}
     try:
         root.mkdir(parents=True, exist_ok=True)
@@ -195,7 +197,12 @@ def keep(
         # To another disk it is copied: hidden until it is whole.
         hidden = root / f".{name}.{uuid4().hex}"
         shutil.move(folder, hidden)
-        hidden.rename(brought.folder)
+        try:
+            hidden.rename(brought.folder)
+        except OSError as error:
+            shutil.move(hidden, folder)
+            # Another kept one of that name at this moment.
+            raise taken if error.errno in (errno.ENOTEMPTY, errno.EEXIST) else error from None
     except OSError as error:
         raise DataError(
             f"the dataset cannot be kept in {from_home(root)} ({error.strerror}); name a folder "

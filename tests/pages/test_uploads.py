@@ -109,6 +109,22 @@ def test_what_is_kept_counts(place: Path, monkeypatch: pytest.MonkeyPatch) -> No
         uploads.keep_upload([*files, File("interactions.csv", b"x" * 500)], "ada")
 
 
+def test_two_who_keep_one_name_at_once_lose_nothing(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    about = {"domains": [{"missing": {}}], "n_users": 1, "n_items": 1, "n_interactions": 1}
+    first, second = (
+        uploads.keep_upload([File("items.csv", who.encode())], who) for who in ("ada", "bob")
+    )
+    uploads.keep(first, "tea", "ada", about)
+    monkeypatch.setattr(uploads.os.path, "lexists", lambda path: False)  # it was free just before
+    with pytest.raises(DataError, match="there is a dataset 'tea' already"):
+        uploads.keep(second, "tea", "bob", about)
+    assert (second / "items.csv").read_bytes() == b"bob"
+    assert (place / "data" / "tea" / "items.csv").read_bytes() == b"ada"
+    assert [path.name for path in (place / "data").iterdir()] == ["tea"]
+
+
 def test_what_cannot_be_unpacked_leaves_nothing(place: Path) -> None:
     with pytest.raises(DataError, match="no zip"):
         uploads.keep_upload([File("a.zip", b"x")], "ada")
