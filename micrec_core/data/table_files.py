@@ -283,6 +283,7 @@ def _read_arrow(path: Path, schema: Schema, dialect: Dialect, budget: Budget) ->
     try:
         with open_regular(path), pa.memory_map(str(path)) as file:
             for batch in _arrow_batches(file):
+                batch.validate(full=True)  # a text may be said to lie anywhere in memory
                 names = dialect.renamed(path.name, batch.schema.names, schema)
                 for column, name in zip(batch.columns, names, strict=True):
                     budget.spend(_unpacked(column, name in schema.coded), path.name)

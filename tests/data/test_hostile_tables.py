@@ -100,6 +100,19 @@ def arrow(root: Path) -> None:
         file.write_table(table)
 
 
+def arrow_elsewhere(root: Path) -> None:
+    """A part in Arrow's own format one text of which lies before all others, by a gigabyte."""
+    (root / "items.csv").unlink()
+    (root / "items").mkdir()
+    places = np.arange(6, dtype=np.int32)
+    places[2] = -(2**30)
+    texts = pa.StringArray.from_buffers(5, pa.py_buffer(places), pa.py_buffer(b"abcde"))
+    plain = pa.array(list("abcde"))
+    table = pa.table({"item_id": plain, "domain": pa.array(["food"] * 5), "title": texts})
+    with pa.ipc.new_stream(root / "items" / "part-0.arrow", table.schema) as file:
+        file.write_table(table)
+
+
 def replaced(name: str, content: str) -> Attack:
     return lambda root: (root / name).write_text(content)
 
@@ -154,6 +167,7 @@ ATTACKS: dict[str, tuple[Attack, str]] = {
     "device": (instead("items.csv", lambda p: p.symlink_to("/dev/zero")), "not a regular file"),
     "folder": (instead("items.csv", Path.mkdir), "items.csv is a folder without"),
     "arrow-text": (arrow, "more than 64 MiB"),
+    "arrow-elsewhere": (arrow_elsewhere, "not a readable Arrow file"),
 }  # fmt: skip
 
 
