@@ -76,11 +76,13 @@ if asked:
         both()
         st.stop()
 if len(labels) < 2 or not epochs:
+    kept = library.mapped_pair(this)
     empty(
         f"No maps of {' and '.join(map(plain, labels.values()))} in this run",
         "The maps need the vectors of users who are known in two domains. They are kept while "
-        "training, for one pair of domains.",
-        "python -m micrec_core train DATASET --out runs/NAME",
+        "training, for one pair of domains"
+        + (f": choose {' and '.join(map(plain, kept))} at the left." if kept else "."),
+        None if kept else "python -m micrec_core train DATASET --out runs/NAME",
     )
     st.stop()
 users = library.snapshot_users(this)

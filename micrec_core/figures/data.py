@@ -17,7 +17,8 @@ from micrec_core.names import DEGREE_STARTS
 def degree_curves(degrees: Mapping[str, NDArray[np.integer]], title: str) -> go.Figure:
     """Share of users or items with at least this many interactions, both axes logarithmic.
 
-    ``degrees`` maps a domain's label to its degrees; a straight line is a power law.
+    ``degrees`` maps a domain's label to its degrees; a straight line is a power law. Who has none
+    is in no mark, and counts among all: the line of such a domain begins below 100%.
     """
     figure = go.Figure()
     for index, (label, values) in enumerate(degrees.items()):
@@ -30,7 +31,7 @@ def degree_curves(degrees: Mapping[str, NDArray[np.integer]], title: str) -> go.
         last = np.append(first[1:], len(ordered))
         figure.add_scatter(
             x=-steps,
-            y=last / len(ordered),
+            y=last / len(values),
             mode="lines+markers",
             name=label,
             line_color=theme.domain_colour(index),

@@ -65,11 +65,23 @@ def show_items(opened: Opened) -> None:
     )
     table_and_csv(items.drop(columns=["key", "group"]), "al_items", about=_alt(opened))
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f"Showing {len(marks):,} of {len(items):,} items. {len(lit):,} selected.")
+        st.caption(f"Showing {_how_many(opened, len(marks), len(items))} {len(lit):,} selected.")
         st.button("Clear selection", disabled=not lit, icon=":material/close:", on_click=clear,
                   key="al_items_clear")  # fmt: skip
     if lit:
         show_selected(opened, items, lit)
+
+
+def _how_many(opened: Opened, shown: int, placed: int) -> str:
+    """How many of the items are drawn, and why some have no place."""
+    sizes = {d["name"]: d["n_items"] for d in opened.info["dataset"]["domains"]}
+    there = max(sum(sizes[domain] for domain in opened.pair_labels), placed)
+    if there == placed:
+        return f"{shown:,} of {placed:,} items."
+    return (
+        f"{shown:,} of {placed:,} items with interactions in training or content (on no map, for "
+        f"they have neither: {there - placed:,})."
+    )
 
 
 def _plotted(

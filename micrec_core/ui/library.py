@@ -169,6 +169,14 @@ def snapshot_epochs(opened: Opened) -> list[int]:
     return sorted(kept & {int(e) for e in layouts(opened)["epoch"].unique()})
 
 
+def mapped_pair(opened: Opened) -> list[str]:
+    """Labels of the two domains that the run kept maps of people for, none where it kept none."""
+    if not opened.run.has(LAYOUTS):
+        return []
+    kept = set(layouts(opened)["domain"].unique())
+    return [label for domain, label in opened.labels.items() if domain in kept]
+
+
 def snapshot_users(opened: Opened) -> pd.DataFrame:
     """row, user_id, degree_a, degree_b of the users whose vectors were kept."""
     return _frame(opened.run.key, SNAPSHOT_USERS, opened.run).astype({"user_id": str})

@@ -97,6 +97,7 @@ def test_maps_are_of_the_pair_of_domains_they_were_kept_for(full_run):
     opened = library.open_listed(list_runs(full_run)[0])
     assert library.snapshot_epochs(opened) == list(ui_run.EPOCHS)
     assert library.snapshot_epochs(replace(opened, pair=("food", "garden"))) == []
+    assert library.mapped_pair(opened) == ["Food", "Kitchen"], "the page says to choose these"
 
 
 def test_a_known_user_by_address(app, full_run):

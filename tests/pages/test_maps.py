@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from micrec_core.runs import RunWriter
-from micrec_core.ui import components
+from micrec_core.runs import RunWriter, list_runs
+from micrec_core.ui import components, item_maps, library
 from tests import ui_run
 from tests.pages.conftest import healthy, words
 from tests.ui_run import write_run
@@ -42,6 +42,8 @@ def test_items_of_both_domains(app, full_run):
     assert "What the 2 selected items have in common" in [s.value for s in test.subheader]
     test.button(key="al_items_clear").click().run()
     assert " 0 selected." in words(test) and "items" not in test.query_params
+    opened = library.open_listed(list_runs(full_run)[0])
+    assert item_maps._how_many(opened, 118, 118).endswith("(on no map, for they have neither: 2).")
 
 
 def test_what_a_selection_has_in_common_is_of_columns_too(app, written):
