@@ -24,7 +24,8 @@ def first_choices() -> Iterator[None]:
             patch.setattr(fit_memory, name, getattr(fit_memory, name)[:1])
         patch.setattr(fit_memory, "NEWCOMERS", (0.25,))
         patch.setattr(fit_memory, "EVERYBODY", (0.0,))
-        patch.setattr(fit_likeness, "SHARES", fit_likeness.SHARES[:1])
+        for name in ("SHARES", "SHARES_ELSEWHERE"):
+            patch.setattr(fit_likeness, name, getattr(fit_likeness, name)[:1])
         # A fifth of a catalogue has so many, and is then the only one.
         patch.setattr(fit_likeness, "CHOSEN_ON", 10)
         yield

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -12,9 +12,18 @@ import torch
 from numpy.typing import NDArray
 from scipy import sparse
 
-from micrec_core.answering.fit_bridges import Fitted, fit_bridges
-from micrec_core.answering.fit_likeness import choose_for_new_items, choose_likeness
-from micrec_core.answering.fit_memory import choose_everybody, choose_memory, choose_newcomers
+from micrec_core.answering.fit_bridges import AsIfCold, Fitted, fit_bridges
+from micrec_core.answering.fit_likeness import (
+    choose_elsewhere,
+    choose_for_new_items,
+    choose_likeness,
+)
+from micrec_core.answering.fit_memory import (
+    ask_cold,
+    choose_everybody,
+    choose_memory,
+    choose_newcomers,
+)
 from micrec_core.answering.scored import CHOSEN_ON
 from micrec_core.baselines import Baseline, ClosedForm
 from micrec_core.data import Domain
@@ -24,8 +33,9 @@ from micrec_core.method.bridge import Bridge
 from micrec_core.method.inductive import cold_users, fold_in_inputs
 from micrec_core.method.inputs import Link, ModelInputs
 from micrec_core.method.many import ForMany
-from micrec_core.method.memory import Remembered, Taken
 from micrec_core.method.micrec import Encoded, MICRec
+from micrec_core.method.remembered import Remembered
+from micrec_core.method.taken import Taken
 from micrec_core.names import FULL
 from micrec_core.protocols import PROTOCOLS
 from micrec_core.subset import some_of
@@ -200,9 +210,21 @@ class MicrecAnswerer(EmbeddingAnswerer):
         for d, chosen in enumerate(self.counted):
             if chosen is not None:
                 cold = {a: fitted.asked for (a, b), fitted in self._fitted.items() if b == d}
-                chosen = choose_newcomers(self.prepared, d, chosen, cold, self.items[d])
+                chosen = self._for_newcomers(d, chosen, cold)
             out.append(chosen)
         return out
+
+    def _for_newcomers(
+        self, d: int, chosen: Remembered, cold: Mapping[int, AsIfCold]
+    ) -> Remembered:
+        """With popularity, and likeness to what they took elsewhere, as suits who is cold here."""
+        asked = ask_cold(self.prepared, d, chosen, cold, self.items[d])
+        chosen = choose_newcomers(chosen, asked)
+        if not self.model.settings.modalities:
+            return chosen
+        likened = choose_elsewhere(self.prepared, d, chosen, asked)
+        # The more their own likes say, the less there is to what everybody takes.
+        return choose_newcomers(likened, asked) if likened.crosses else chosen
 
     def _answer(self, question: Question, k: int) -> Answer:
         # Epochs are chosen by the embeddings, before there is a memory.

@@ -6,24 +6,28 @@ same, of items asked as if nobody had taken them, for of such items there is no 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, diags
 
-from micrec_core.answering.fit_memory import solved
+from micrec_core.answering.fit_memory import Cold, solved
 from micrec_core.answering.scored import CHOSEN_ON, as_good, matching, ndcg
 from micrec_core.evaluation.questions import Question
 from micrec_core.graphs.neighbours import Neighbours
-from micrec_core.method.likeness import Likeness
-from micrec_core.method.memory import Memory, Remembered, Taken, blend
+from micrec_core.method.likeness import Likeness, likeness_of
+from micrec_core.method.memory import Memory, blend
+from micrec_core.method.remembered import Remembered
+from micrec_core.method.taken import Taken
 from micrec_core.subset import some_of
 from micrec_core.training.prepare import Prepared
 
 # How far its part of a user's scores spreads, over all the rest; of equal ones the first is taken.
 SHARES = (0.25, 0.125, 0.5, 0.0, 1.0, 2.0, 4.0)
+# The same for who took nothing here, to what they took elsewhere: the least as good as the best.
+SHARES_ELSEWHERE = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
 # So much less of what known users find is no loss, however sure: two such items of 500 in anyone's
 # list are a small one beyond doubt.
 _SPARED = 0.005
@@ -118,13 +122,49 @@ def choose_for_new_items(
         kept = np.flatnonzero(good)
         good[kept] = as_good([every[i] for i in kept])
     weight = float(weights[int(np.argmax(good))])
-    return _beside(prepared, d, chosen, likeness, weight, new_alone=True)
+    return _beside(prepared, d, chosen, likeness, weight, ("similar_new",))
+
+
+def choose_elsewhere(
+    prepared: Prepared, d: int, chosen: Remembered, asked: Sequence[Cold]
+) -> Remembered:
+    """The same for who took nothing in a domain: likeness to what they took in others.
+
+    The least that is as good as the best, for what common users took tells most where there are
+    enough of them. Not where items of two domains cannot be compared.
+
+    Parameters
+    ----------
+    d : the domain
+    chosen : its memory, with popularity
+    asked : users as if cold in it
+    """
+    likeness = chosen.likeness or _likeness(prepared, d)
+    if not asked or not likeness.elsewhere:
+        return chosen
+    added, before = [], []
+    for one in asked:
+        scale = replace(chosen, weight=1.0).scale(one.taken).astype(np.float32)
+        added.append(scale * likeness.scores(one.taken.elsewhere, elsewhere=True))
+        before.append(one.scores + chosen.to_newcomers)
+    unit = matching(np.vstack(added), np.vstack(before))
+    found = [
+        np.concatenate(
+            [
+                ndcg(one.question, rest + np.float32(share * unit) * more)
+                for one, rest, more in zip(asked, before, added, strict=True)
+            ]
+        )
+        for share in SHARES_ELSEWHERE
+    ]
+    share = next(s for s, good in zip(SHARES_ELSEWHERE, as_good(found), strict=True) if good)
+    return _beside(prepared, d, chosen, likeness, share * unit, ("similar_elsewhere",))
 
 
 def _likeness(prepared: Prepared, d: int) -> Likeness:
     known = prepared.knowledge
-    spaces = tuple(known.domains[d].features[m].space for m in known.modalities)
-    return Likeness(spaces, known.domains[d].item_degree == 0)
+    spaces = [[part.features[m].space for m in known.modalities] for part in known.domains]
+    return likeness_of(spaces, d, known.domains[d].item_degree == 0)
 
 
 def _scaled(likeness: Likeness, chosen: Remembered, taken: Taken) -> NDArray[np.floating]:
@@ -140,17 +180,16 @@ def _beside(
     chosen: Remembered,
     likeness: Likeness,
     weight: float,
-    new_alone: bool = False,
+    which: Sequence[str] = ("similar", "similar_new"),
 ) -> Remembered:
-    """A memory with likeness of a weight on the scale of scores, of new items or of all."""
+    """A memory with likeness of a weight on the scale of scores."""
     if weight == 0 and chosen.likeness is None:
         return chosen
     if chosen.weight == 0:
         silent = replace(chosen.constants, counts=0.0, regress=0.0)
         memory = solved(prepared.knowledge, d, silent)
         chosen = replace(chosen, memory=memory, constants=silent, weight=1.0, regression=None)
-    similar = weight / chosen.weight
-    told = {"similar_new": similar} | ({} if new_alone else {"similar": similar})
+    told = dict.fromkeys(which, weight / chosen.weight)
     return replace(chosen, constants=replace(chosen.constants, **told), likeness=likeness)
 
 

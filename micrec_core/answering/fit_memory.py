@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,16 +15,10 @@ from micrec_core.answering.fit_bridges import AsIfCold
 from micrec_core.answering.scored import CHOSEN_ON, as_good, matching, ndcg, spread
 from micrec_core.evaluation.questions import Question
 from micrec_core.method.knowledge import Knowledge
-from micrec_core.method.memory import (
-    Constants,
-    Memory,
-    Remembered,
-    Taken,
-    remember,
-    scores,
-    taken_elsewhere,
-)
+from micrec_core.method.memory import Constants, Memory, remember, scores
 from micrec_core.method.regression import EXACT, regression
+from micrec_core.method.remembered import Remembered
+from micrec_core.method.taken import Taken, taken_elsewhere
 from micrec_core.subset import some_of
 from micrec_core.training.prepare import Prepared
 
@@ -99,17 +94,29 @@ def choose_everybody(
     return replace(chosen, constants=replace(chosen.constants, everybody=share * unit))
 
 
-def choose_newcomers(
+class Cold(NamedTuple):
+    """Overlapping users asked as if cold in a domain, on their validation interactions.
+
+    Attributes
+    ----------
+    question : who they are and what they took here, none of which is in a count of their own
+    scores : of all items but for what newcomers are told, [n, n_items]
+    taken : by them, as if nothing here
+    """
+
+    question: Question
+    scores: NDArray[np.floating]
+    taken: Taken
+
+
+def ask_cold(
     prepared: Prepared,
     d: int,
     chosen: Remembered,
     cold: Mapping[int, AsIfCold],
     items: NDArray[np.float32],
-) -> Remembered:
-    """The memory with the weight of popularity that ranks best for users who are new here.
-
-    Asked are overlapping users as if cold in the domain, by source, on their validation
-    interactions; what they took here is in no count of their own.
+) -> list[Cold]:
+    """Who is asked as if cold in a domain, one a source.
 
     Parameters
     ----------
@@ -118,20 +125,39 @@ def choose_newcomers(
     cold : source -> who is asked
     items : final embeddings of the domain, float32 [n_items, dim]
     """
-    asked = []
+    found = []
     for source, everybody in cold.items():
         who = _some(everybody)
         if len(who.here):
-            question, added = _cold_question(prepared, d, source, who, chosen)
-            asked.append((question, who.users @ items.T + added))
+            question, taken = _cold_question(prepared, d, source, who)
+            counted = scores(chosen.memory, *taken, own=who.here) * chosen.scale(taken)
+            found.append(Cold(question, who.users @ items.T + counted, taken))
+    return found
+
+
+def choose_newcomers(chosen: Remembered, asked: Sequence[Cold]) -> Remembered:
+    """The memory with the weight of popularity that ranks best for users who are new here.
+
+    Parameters
+    ----------
+    chosen : the domain's memory
+    asked : users as if cold in it
+    """
     if not asked:
         return chosen
-    many = [len(question) for question, _ in asked]
-    one = replace(chosen, constants=replace(chosen.constants, newcomers=1.0)).to_newcomers
-    apart = np.average([spread(told) for _, told in asked], weights=many)
-    unit = float(apart) / max(float(one.std()), 1e-12)
+    many = [len(one.question) for one in asked]
+    told = [one.scores + chosen.across(one.taken) for one in asked]
+    popular = replace(chosen, constants=replace(chosen.constants, newcomers=1.0)).to_newcomers
+    unit = float(np.average([spread(each) for each in told], weights=many))
+    unit /= max(float(popular.std()), 1e-12)
     found = [
-        np.average([_ndcg(q, told + (share * unit) * one) for q, told in asked], weights=many)
+        np.average(
+            [
+                _ndcg(one.question, each + (share * unit) * popular)
+                for one, each in zip(asked, told, strict=True)
+            ],
+            weights=many,
+        )
         for share in NEWCOMERS
     ]
     weight = NEWCOMERS[int(np.argmax(found))] * unit
@@ -149,9 +175,9 @@ def solved(
 
 
 def _cold_question(
-    prepared: Prepared, d: int, source: int, who: AsIfCold, chosen: Remembered
-) -> tuple[Question, NDArray[np.floating]]:
-    """What they are asked, and what the memory adds for them without popularity, [n, n_items]."""
+    prepared: Prepared, d: int, source: int, who: AsIfCold
+) -> tuple[Question, Taken]:
+    """What they are asked, and what they took as if nothing here."""
     domain, trains = prepared.dataset.domains[d], [x.train for x in prepared.knowledge.domains]
     valid = prepared.split.domains[d].valid.matrix(domain.n_users, domain.n_items)
     question = Question(
@@ -160,8 +186,7 @@ def _cold_question(
     )  # fmt: skip
     taken = [csr_matrix((len(who.here), train.shape[1])) for train in trains]
     taken[source] = trains[source][who.there]
-    there = Taken.of(taken, d)
-    return question, scores(chosen.memory, *there, own=who.here) * chosen.scale(there)
+    return question, Taken.of(taken, d)
 
 
 def _some(who: AsIfCold) -> AsIfCold:

@@ -23,8 +23,8 @@ from scipy import sparse
 from micrec_core.baselines.contract import KNOWN, ClosedForm, Option
 from micrec_core.errors import ConfigError
 from micrec_core.method.knowledge import DomainKnowledge, Knowledge
-from micrec_core.method.memory import Taken, taken_elsewhere
 from micrec_core.method.regression import TOO_LOW, gram_matrix, inverse, weights
+from micrec_core.method.taken import Taken, taken_elsewhere
 
 
 class Ease(ClosedForm):

@@ -15,7 +15,8 @@ from scipy import sparse
 
 from micrec_core.baselines.contract import KNOWN, ClosedForm, Option
 from micrec_core.method.knowledge import DomainKnowledge, Knowledge, items_alike
-from micrec_core.method.memory import Constants, Taken, blend, fit, scores, taken_elsewhere
+from micrec_core.method.memory import Constants, blend, fit, scores
+from micrec_core.method.taken import Taken, taken_elsewhere
 
 _NEAREST = 30
 _BY_DEFAULT = Constants()

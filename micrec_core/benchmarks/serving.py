@@ -14,8 +14,9 @@ from micrec_core.benchmarks.measure import Options, Report, Target, Work, in_tur
 from micrec_core.features import FeatureMatrix
 from micrec_core.graphs.neighbours import Neighbours, normalise_rows, strongest
 from micrec_core.method.arrays import Floats, GateArrays, ModalityArrays
-from micrec_core.method.memory import Constants, Memory, Taken
+from micrec_core.method.memory import Constants, Memory
 from micrec_core.method.profiles import Scaling, infer_profiles
+from micrec_core.method.taken import Taken
 from micrec_core.modalities.image import IMAGE
 from micrec_core.modalities.text import TEXT
 from micrec_core.serving import Recommender

@@ -18,9 +18,10 @@ from scipy.sparse import csc_matrix, csr_matrix
 from micrec_core.features import FeatureMatrix
 from micrec_core.graphs.neighbours import Features, Neighbours
 from micrec_core.method.bridge import Bridge
-from micrec_core.method.likeness import Likeness
-from micrec_core.method.memory import Constants, Remembered, remember
+from micrec_core.method.likeness import likeness_of
+from micrec_core.method.memory import Constants, remember
 from micrec_core.method.profiles import Links, Scaling, degrees
+from micrec_core.method.remembered import Remembered
 
 Floats: TypeAlias = NDArray[np.float32]
 Rows: TypeAlias = NDArray[np.int64]
@@ -258,6 +259,11 @@ class ModelArrays:
         """The sources a score is split by, in the order of every array with a source axis."""
         return ("id", *self.modalities, *(("bridge",) if self.transfer else ()))
 
+    @property
+    def spaces(self) -> list[list[Features]]:
+        """Features of each domain's items in which neighbours are found, a modality each."""
+        return [[x.features.space for x in part.modalities.values()] for part in self.domains]
+
     @cached_property
     def remembered(self) -> tuple[Remembered | None, ...]:
         """The memory of each domain, counted when first asked for."""
@@ -270,9 +276,11 @@ class ModelArrays:
                 constants, _, regression = chosen
                 told = (near, self.temperature, constants, regression, part.joined)
                 likeness = None
-                if constants.similar or constants.similar_new:
-                    spaces = tuple(x.features.space for x in part.modalities.values())
-                    likeness = Likeness(spaces, (part.item_count == 0) | part.joined)
+                if constants.similar or constants.similar_new or constants.similar_elsewhere:
+                    spaces = [
+                        [x.features.space for x in p.modalities.values()] for p in self.domains
+                    ]
+                    likeness = likeness_of(spaces, d, (part.item_count == 0) | part.joined)
                 memory = remember(taken, self.in_both, d, *told)
                 out[d] = Remembered(memory, *chosen, likeness)
         return tuple(out)

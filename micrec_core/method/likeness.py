@@ -4,13 +4,14 @@
 
 As a content profile has it (Lops et al., 2011, section 3.3.1.1) but for its length. Neighbours
 (section 6.2) are the ten most alike; here is everything, for where little was taken by few, what an
-item says is all there is to go by. Linear in what was taken, and nothing of items x items is kept.
+item says is all there is to go by; and for who took nothing here it goes by what was taken in other
+domains. Linear in what was taken, and nothing of items x items is kept.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -24,57 +25,72 @@ from micrec_core.method.search import Query
 
 @dataclass(frozen=True)
 class Likeness:
-    """What the items of a domain say.
+    """What the items of a domain say, and those of the others.
 
     Attributes
     ----------
     spaces : of each modality, features of the items in which neighbours are found: rows of length 1
         or 0, dense [n, width] or CSR [n, vocabulary]
     new : bool [n], items that nobody took
+    elsewhere : the same features of the items of all other domains, one domain after the other,
+        [n_other, width]; empty where these cannot be compared
     """
 
     spaces: tuple[Features, ...]
     new: NDArray[np.bool_]
+    elsewhere: tuple[Features, ...] = ()
 
     @cached_property
     def _turned(self) -> list[Features]:
         return [x.T if isinstance(x, np.ndarray) else csr_matrix(x.T) for x in self.spaces]
 
-    def scores(self, taken: csr_matrix) -> NDArray[np.float32]:
+    def scores(self, taken: csr_matrix, elsewhere: bool = False) -> NDArray[np.float32]:
         """Of all items, float32 [n_asked, n].
 
-        ``taken`` : CSR [n_asked, n], or of fewer columns: of the items before those that joined
+        Parameters
+        ----------
+        taken : CSR [n_asked, n], or of fewer columns: of the items before those that joined
+        elsewhere : whether ``taken`` is of the items of other domains, [n_asked, n_other]
         """
         rows = csr_matrix(taken, dtype=np.float32)
         out = np.zeros((rows.shape[0], len(self.new)), np.float32)
-        for space, turned in zip(self.spaces, self._turned, strict=True):
-            out += _dense((rows @ self._first(space, rows.shape[1])) @ turned)
+        for space, turned in zip(self._of(rows.shape[1], elsewhere), self._turned, strict=True):
+            out += _dense((rows @ space) @ turned)
         return out
 
-    def scores_of(self, taken: csr_matrix, item: int) -> NDArray[np.float32]:
-        """As ``scores`` of one item, float32 [n_asked], in the time of its own column."""
-        alike = self.columns(taken.shape[1], np.array([item]))
-        found: NDArray[np.float32] = (taken @ alike).ravel().astype(np.float32)
-        return found
+    def scores_of(
+        self, taken: csr_matrix, targets: NDArray[np.integer], elsewhere: bool = False
+    ) -> NDArray[np.float32]:
+        """As ``scores`` of some items, float32 [n_asked, n_targets], in their columns' time."""
+        found: NDArray[np.float32] = taken @ self.columns(taken.shape[1], targets, elsewhere)
+        return found.astype(np.float32)
 
-    def columns(self, n: int, targets: NDArray[np.integer]) -> NDArray[np.float32]:
-        """Of the first ``n`` items with some, float32 [n, n_targets]."""
+    def columns(
+        self, n: int, targets: NDArray[np.integer], elsewhere: bool = False
+    ) -> NDArray[np.float32]:
+        """Of the first ``n`` items, or of all elsewhere, with some: float32 [n, n_targets]."""
         out = np.zeros((n, len(targets)), np.float32)
-        for space in self.spaces:
-            out += _dense(self._first(space, n) @ space[targets].T)
+        for source, space in zip(self._of(n, elsewhere), self.spaces, strict=True):
+            out += _dense(source @ space[targets].T)
         return out
-
-    def _first(self, space: Features, n: int) -> Features:
-        return space if n == len(self.new) else space[:n]
 
     def among(
-        self, items: NDArray[np.integer], targets: NDArray[np.integer]
+        self,
+        items: NDArray[np.integer],
+        targets: NDArray[np.integer],
+        elsewhere: bool = False,
     ) -> NDArray[np.float64]:
-        """Of some items with others, float64 [n_items, n_targets]."""
+        """Of some items, here or elsewhere, with others here: float64 [n_items, n_targets]."""
         out = np.zeros((len(items), len(targets)))
-        for space in self.spaces:
-            out += _dense(space[items] @ space[targets].T)
+        for source, space in zip(self._of(None, elsewhere), self.spaces, strict=True):
+            out += _dense(source[items] @ space[targets].T)
         return out
+
+    def _of(self, n: int | None, elsewhere: bool) -> tuple[Features, ...]:
+        """Features of what was taken: of all items elsewhere, or of the first ``n`` here."""
+        if elsewhere:
+            return self.elsewhere
+        return self.spaces if n in (None, len(self.new)) else tuple(x[:n] for x in self.spaces)
 
     def with_item(self, said: Sequence[Query | None]) -> Likeness:
         """The same with one item more, the last.
@@ -82,9 +98,32 @@ class Likeness:
         ``said`` : in each modality, normalised; None where it says nothing
         """
         pairs = zip(self.spaces, said, strict=True)
-        return Likeness(
-            tuple(_with_row(space, query) for space, query in pairs), np.append(self.new, True)
-        )
+        spaces = tuple(_with_row(space, query) for space, query in pairs)
+        return replace(self, spaces=spaces, new=np.append(self.new, True))
+
+
+def likeness_of(spaces: Sequence[Sequence[Features]], d: int, new: NDArray[np.bool_]) -> Likeness:
+    """Of domain ``d``.
+
+    Parameters
+    ----------
+    spaces : of each domain, of each modality, as ``Likeness`` has them
+    new : items of the domain that nobody took
+    """
+    here, others = spaces[d], [there for s, there in enumerate(spaces) if s != d]
+    comparable = others and all(
+        type(x) is type(y) and x.shape[1] == y.shape[1]
+        for there in others
+        for x, y in zip(here, there, strict=True)
+    )
+    elsewhere = tuple(_stacked(of_one) for of_one in zip(*others)) if comparable else ()
+    return Likeness(tuple(here), new, elsewhere)
+
+
+def _stacked(spaces: Sequence[Features]) -> Features:
+    if isinstance(spaces[0], np.ndarray):
+        return np.vstack(spaces)
+    return csr_matrix(sparse.vstack(spaces))
 
 
 def _with_row(space: Features, query: Query | None) -> Features:

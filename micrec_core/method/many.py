@@ -24,7 +24,8 @@ from scipy.sparse import csc_matrix, csr_matrix
 
 from micrec_core.graphs.chain import Packed, add_product
 from micrec_core.graphs.simd import WIDTH
-from micrec_core.method.memory import Remembered, Taken
+from micrec_core.method.remembered import Remembered
+from micrec_core.method.taken import Taken
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,13 @@ class ForMany:
     def columns(self, items: NDArray[np.integer]) -> Callable[[slice], NDArray[np.float32]]:
         """To some items, as a function of adjacent users: float32 [n, n_some]."""
         table, held = self._table(items), self.held
-        popular = held.to_newcomers[items].astype(np.float32)
+        told = self._told_newcomers(items)
         fame = held.to_everybody[items].astype(np.float32)
 
         def added(users: slice) -> NDArray[np.float32]:
             found = self._asked.through(table, rows=users)[:, : len(items)]
-            found[self._newcomers[users]] += popular
+            new = self._newcomers[users]
+            found[new] += told[self._places[users][new]]
             if held.constants.everybody:
                 found[self._at_home[users]] += fame
             return found
@@ -70,6 +72,17 @@ class ForMany:
     @cached_property
     def _newcomers(self) -> NDArray[np.bool_]:
         return self.taken.newcomers()
+
+    @cached_property
+    def _places(self) -> NDArray[np.int64]:
+        """Of each newcomer among the newcomers."""
+        return np.cumsum(self._newcomers) - 1
+
+    def _told_newcomers(self, items: NDArray[np.integer]) -> NDArray[np.float32]:
+        """What is added for each newcomer alone, float32 [n_newcomers, n_some]."""
+        new = self.taken.rows(np.flatnonzero(self._newcomers))
+        told: NDArray[np.floating] = self.held.across(new, items) + self.held.to_newcomers[items]
+        return told.astype(np.float32)
 
     @cached_property
     def _at_home(self) -> NDArray[np.bool_]:

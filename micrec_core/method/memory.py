@@ -27,9 +27,9 @@ is linear in the rows (x, x_o), so what one item taken contributes is the score 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,9 +38,8 @@ from scipy.sparse import csr_matrix
 
 from micrec_core.graphs.neighbours import Neighbours
 from micrec_core.graphs.vector import Vector, walk
-from micrec_core.method.likeness import Likeness
 from micrec_core.method.profiles import Links
-from micrec_core.method.search import Query
+from micrec_core.method.taken import taken_elsewhere
 
 if TYPE_CHECKING:
     from micrec_core.graphs.chain import Packed
@@ -55,7 +54,9 @@ _MANY = 16
 # Of a vector with more than this share of numbers that are not 0, all rows are gone through.
 _SHARE = 0.25
 # What of ``Parts`` adds up to scores.
-_VALUES = ("direct", "lent", "alike", "elsewhere", "regressed", "regressed_elsewhere")
+PARTS = (
+    "direct", "lent", "alike", "elsewhere", "alike_elsewhere", "regressed", "regressed_elsewhere",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ class Constants:
         alone, and for all others who took something
     similar, similar_new : weight of likeness in content to all that was taken, beside what is
         counted, and for an item that nobody took in its place
+    similar_elsewhere : the same to what was taken in other domains, for who took nothing here
     """
 
     lend: float = 0.2
@@ -89,6 +91,7 @@ class Constants:
     everybody: float = 0.0
     similar: float = 0.0
     similar_new: float = 0.0
+    similar_elsewhere: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -203,7 +206,7 @@ def fit(
         regressed=foretold[: x.shape[1]],
         regressed_elsewhere=foretold[x.shape[1] :],
         elsewhere=constants.elsewhere,
-        fame=_fame(degree),
+        fame=fame(degree),
     )
 
 
@@ -298,173 +301,6 @@ def _scores_of_many(
     return out
 
 
-class Taken(NamedTuple):
-    """What some users took: CSR [n_asked, n] here, and [n_asked, n_other] in other domains."""
-
-    here: csr_matrix
-    elsewhere: csr_matrix
-
-    @staticmethod
-    def of(taken: Sequence[csr_matrix], d: int) -> Taken:
-        """From a matrix a domain, [n_asked, n_items there]."""
-        others = [_csr((taken[d].shape[0], 0)), *(x for at, x in enumerate(taken) if at != d)]
-        return Taken(_csr(taken[d]), _csr(sparse.hstack(others)))
-
-    @staticmethod
-    def one(taken: Sequence[NDArray[np.integer]], widths: Sequence[int], d: int) -> Taken:
-        """From the items that one user took in each domain, of ``widths`` items each; as ``of``."""
-        others = [s for s in range(len(taken)) if s != d]
-        starts = np.cumsum([0, *(widths[s] for s in others)])
-        there = [taken[s] + start for s, start in zip(others, starts)]
-        elsewhere = np.concatenate(there) if there else np.zeros(0, np.int64)
-        return Taken(_row(taken[d], widths[d]), _row(elsewhere, int(starts[-1])))
-
-    def newcomers(self) -> NDArray[np.bool_]:
-        """Who took something elsewhere and nothing here, [n_asked]."""
-        here, there = (rows.getnnz(axis=1) for rows in self)
-        found: NDArray[np.bool_] = (here == 0) & (there > 0)
-        return found
-
-    def at_home(self) -> NDArray[np.bool_]:
-        """Who took something here, [n_asked]."""
-        found: NDArray[np.bool_] = self.here.getnnz(axis=1) > 0
-        return found
-
-    def rows(self, which: NDArray[np.integer]) -> Taken:
-        """Of some of these users."""
-        return Taken(self.here[which], self.elsewhere[which])
-
-
-@dataclass(frozen=True)
-class Remembered:
-    """A domain's memory as the full model has it (docs/method.md, section 12).
-
-        score(u, i) = <ê_u, ê_i> + weight * n_u^-1/2 * (memory(u, i) + similar_i * likeness(u, i))
-                      + (u is a newcomer ? newcomers * log(1 + degree_i) : everybody * fame_i)
-
-    n_u is what the user took in the domain, or in others where that is nothing, which makes a
-    newcomer: a bridge tells less of a user than what is taken here does, and the less is told, the
-    more there is to what everybody takes. So the first two parts stay of one size, however much
-    somebody took, and the whole is linear in it given n_u.
-
-    Attributes
-    ----------
-    weight : of the memory beside the embeddings
-    regression : B, which cannot be counted anew in no time; None where it has no weight
-    likeness : what the items say; None where nothing goes by it
-    """
-
-    memory: Memory
-    constants: Constants
-    weight: float
-    regression: csr_matrix | None = None
-    likeness: Likeness | None = None
-
-    @property
-    def adds(self) -> bool:
-        """Whether it says anything of anybody."""
-        return self.weight > 0 or self.constants.newcomers > 0 or self.constants.everybody > 0
-
-    def scale(self, taken: Taken) -> NDArray[np.float64]:
-        """What a user's scores are multiplied with, float64 [n_asked, 1]."""
-        here, there = (np.diff(rows.indptr) for rows in taken)
-        n = np.where(here > 0, here, np.maximum(there, 1))
-        found: NDArray[np.float64] = self.weight * n[:, None] ** -0.5
-        return found
-
-    def scores(self, taken: Taken) -> NDArray[np.floating]:
-        """Its part of the scores of all items, float [n_asked, n]; as ``scores``."""
-        found = scores(self.memory, *taken)
-        if self.likeness is not None:
-            found += self.of_likeness * self.likeness.scores(taken.here)
-        found *= self.scale(taken).astype(found.dtype)
-        found[taken.newcomers()] += self.to_newcomers.astype(found.dtype)
-        if self.constants.everybody:
-            found[taken.at_home()] += self.to_everybody.astype(found.dtype)
-        return found
-
-    @cached_property
-    def of_likeness(self) -> NDArray[np.float32]:
-        """The weight of likeness for each item, float32 [n]."""
-        assert self.likeness is not None
-        weights = self.constants.similar, self.constants.similar_new
-        return np.where(self.likeness.new, weights[1], weights[0]).astype(np.float32)
-
-    @cached_property
-    def to_newcomers(self) -> NDArray[np.float64]:
-        """What is added to the scores of all items for a newcomer, float64 [n]."""
-        # An item that came later has no row among those that somebody took.
-        degree = np.zeros(self.memory.found.shape[1])
-        degree[: self.memory.takers.shape[0]] = np.diff(self.memory.takers.indptr)
-        found: NDArray[np.float64] = self.constants.newcomers * np.log1p(degree)
-        return found
-
-    @property
-    def to_everybody(self) -> NDArray[np.float64]:
-        """What is added to the scores of all items for who took something here, float64 [n]."""
-        found: NDArray[np.float64] = self.constants.everybody * self.memory.fame
-        return found
-
-    def scores_of(self, taken: Taken, column: int) -> NDArray[np.float64]:
-        """As ``scores`` of one item, float64 [n_asked], in the time of its own column.
-
-        Multiplied from the right, so that it is linear in interactions however many ask.
-        """
-        memory = self.memory
-        users = memory.tastes @ memory.found[:, [column]]
-        here = memory.smooth @ (memory.back @ (memory.takers @ users))
-        here = here + memory.alike[:, [column]] + memory.regressed[:, [column]]
-        there = memory.elsewhere * (memory.takers_elsewhere @ users)
-        there = there + memory.regressed_elsewhere[:, [column]]
-        found = _dense(_csr(taken.here @ _csr(here) + taken.elsewhere @ _csr(there))).ravel()
-        if self.likeness is not None and self.of_likeness[column]:
-            found += self.of_likeness[column] * self.likeness.scores_of(taken.here, column)
-        out: NDArray[np.float64] = self.scale(taken).ravel() * found
-        out[taken.newcomers()] += self.to_newcomers[column]
-        out[taken.at_home()] += self.to_everybody[column]
-        return out
-
-    def parts(self, taken: Taken, targets: NDArray[np.integer]) -> Parts:
-        """As ``parts`` of one user, scaled: all of them add up to its part of the scores."""
-        found = parts(self.memory, taken.here, targets, taken.elsewhere)
-        if self.likeness is not None:
-            alike = self.of_likeness[targets] * self.likeness.among(found.taken, targets)
-            found = replace(found, alike=found.alike + alike)
-        scale = self.scale(taken)
-        values = {name: scale * getattr(found, name) for name in _VALUES}
-        popular = self.to_newcomers[targets] * float(taken.newcomers()[0])
-        popular += self.to_everybody[targets] * float(taken.at_home()[0])
-        return replace(found, **values, popular=popular)
-
-    def with_new_item(
-        self,
-        neighbours: Sequence[tuple[NDArray[np.integer], NDArray[np.floating]]],
-        said: Sequence[Query | None],
-    ) -> Remembered:
-        """The same with one item more, the last, that nobody took.
-
-        Parameters
-        ----------
-        neighbours : a modality each that it has any in, their rows and weights [k]
-        said : what it says in each modality, as ``Likeness.with_item`` takes it
-        """
-        old, n = self.memory, self.memory.found.shape[0]
-        share = np.zeros(n, np.float64)
-        for rows, weights in neighbours:
-            share[rows] += weights / len(neighbours)
-        column = _csr(old.found @ share[:, None])
-        found = sparse.vstack([sparse.hstack([old.found, column]), _csr((1, n + 1))])
-        tastes = sparse.hstack([old.tastes, _csr((old.tastes.shape[0], 1))])
-        alike = sparse.hstack([old.alike, _csr((n, 1))])
-        more = {"found": found, "tastes": tastes, "alike": alike}
-        fame = _fame(np.append(np.diff(old.takers.indptr), 0))
-        for name in ("regressed", "regressed_elsewhere"):
-            weights = getattr(old, name)
-            more[name] = sparse.hstack([weights, _csr(weights @ share[:, None])])
-        grown = replace(old, fame=fame, **{name: _csr(matrix) for name, matrix in more.items()})
-        return replace(self, memory=grown, likeness=self.likeness and self.likeness.with_item(said))
-
-
 def remember(
     trains: Sequence[csr_matrix],
     links: Links,
@@ -493,21 +329,6 @@ def remember(
     )
     there = taken_elsewhere(trains, links, d)
     return fit(trains[d], there, s, _csr((n, n)), constants, regression, joined)
-
-
-def taken_elsewhere(trains: Sequence[csr_matrix], links: Links, d: int) -> csr_matrix:
-    """X_o of domain ``d``: its users' train interactions in the others, one domain after the other.
-
-    ``links``: rows of common users of each ordered pair of domains, as in ``knowledge``.
-    """
-    n = trains[d].shape[0]
-    blocks = [csr_matrix((n, 0), dtype=np.float64)]
-    for source, train in enumerate(trains):
-        if source != d:
-            there, here = links[source, d]
-            move = csr_matrix((np.ones(len(here)), (here, np.arange(len(here)))), (n, len(here)))
-            blocks.append(move @ train[there])
-    return _csr(sparse.hstack(blocks))
 
 
 def blend(found: Sequence[tuple[NDArray[np.integer], NDArray[np.floating]]]) -> csr_matrix:
@@ -540,6 +361,7 @@ class Parts:
     lent : float64 [k, n_targets], by users who took items like them
     alike : float64 [k, n_targets], by plain similarity
     elsewhere : float64 [k_other, n_targets], of what was taken in other domains
+    alike_elsewhere : float64 [k_other, n_targets], by likeness in content to that
     regressed, regressed_elsewhere : float64 [k, n_targets] and [k_other, n_targets], by regression
     people, people_elsewhere : int64 [k, n_targets] and [k_other, n_targets], who took both
     popular : float64 [n_targets], by how popular they are, whatever was taken
@@ -551,6 +373,7 @@ class Parts:
     lent: NDArray[np.float64]
     alike: NDArray[np.float64]
     elsewhere: NDArray[np.float64]
+    alike_elsewhere: NDArray[np.float64]
     regressed: NDArray[np.float64]
     regressed_elsewhere: NDArray[np.float64]
     people: NDArray[np.int64]
@@ -559,7 +382,7 @@ class Parts:
 
     def total(self) -> NDArray[np.float64]:
         """What all parts add up to, float64 [n_targets]."""
-        parts = [getattr(self, name).sum(axis=0, dtype=np.float64) for name in _VALUES]
+        parts = [getattr(self, name).sum(axis=0, dtype=np.float64) for name in PARTS]
         found: NDArray[np.float64] = np.sum([*parts, self.popular], axis=0)
         return found
 
@@ -593,6 +416,7 @@ def parts(
         together - direct,
         _dense(one @ memory.alike[:, targets]),
         memory.elsewhere * _dense(takers_elsewhere @ memory.tastes @ found),
+        np.zeros((len(other.indices), len(targets))),
         _dense(one @ memory.regressed[:, targets]),
         _dense(other @ memory.regressed_elsewhere[:, targets]),
         _people(takers, tastes),
@@ -612,7 +436,7 @@ def _a_row_each(taken: csr_matrix) -> csr_matrix:
     return csr_matrix((taken.data, taken.indices, np.arange(k + 1)), (k, taken.shape[1]))
 
 
-def _fame(degree: NDArray[np.number]) -> NDArray[np.float64]:
+def fame(degree: NDArray[np.number]) -> NDArray[np.float64]:
     """How popular items are; one that nobody took is like the mean of what is taken."""
     found, told = np.log1p(degree.astype(np.float64)), float(degree.sum())
     mean = float(degree @ found) / told if told else 0.0
@@ -625,12 +449,6 @@ def _power(x: NDArray[np.floating], exponent: float) -> NDArray[np.float64]:
     out = np.zeros(len(x), np.float64)
     np.power(x, exponent, out=out, where=x > 0, dtype=np.float64)
     return out
-
-
-def _row(columns: NDArray[np.integer], n: int) -> csr_matrix:
-    """Ones in some columns, in order, CSR [1, n]."""
-    parts = np.ones(len(columns)), columns.astype(np.int32), np.array([0, len(columns)], np.int32)
-    return csr_matrix(parts, (1, n))
 
 
 def _csr(matrix: sparse.spmatrix | NDArray[np.floating] | tuple[int, int]) -> csr_matrix:

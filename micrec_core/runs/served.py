@@ -52,6 +52,7 @@ class MemoryAbout(_Told):
     everybody: _SHARE = 0.0
     similar: _SHARE = 0.0
     similar_new: _SHARE = 0.0
+    similar_elsewhere: _SHARE = 0.0
     weight: _SHARE
 
 

@@ -18,7 +18,7 @@ from micrec_core.method.arrays import Floats, Rows
 from micrec_core.method.evidence import Person
 from micrec_core.method.foldin import FoldIn
 from micrec_core.method.growing import person_by_now
-from micrec_core.method.memory import Taken, taken_elsewhere
+from micrec_core.method.taken import Taken, taken_elsewhere
 from micrec_core.serving.contents import Bundle
 from micrec_core.subset import some_of
 

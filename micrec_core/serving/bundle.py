@@ -24,8 +24,9 @@ from micrec_core.graphs.neighbours import Features, Neighbours
 from micrec_core.method.arrays import Floats, GateArrays, ModalityArrays
 from micrec_core.method.bridge import Bridge
 from micrec_core.method.configurations import CONFIGURATIONS
-from micrec_core.method.memory import Constants, Remembered
+from micrec_core.method.memory import Constants
 from micrec_core.method.profiles import Links, Scaling
+from micrec_core.method.remembered import Remembered
 from micrec_core.modalities.registry import spoken_to
 from micrec_core.names import PARAMETERS
 from micrec_core.runs import Run, RunWriter

@@ -21,6 +21,7 @@ COLUMNS = ["source", "via", "contributor_id", "title", "contribution", "side", "
 EVERYBODY = "popular with everybody here"
 LENT = "taken with items alike"
 SAYS_ALIKE = "alike in content"
+FORETOLD = "regression on all that was taken"
 
 
 @dataclass(frozen=True)
@@ -109,12 +110,18 @@ def _rows_of_memory(bundle: Bundle, d: int, memory: Parts) -> list[dict[str, NDA
     starts = np.cumsum([0, *(bundle.domains[s].train.shape[1] for s in others)])
     place = np.searchsorted(starts, memory.taken_elsewhere, side="right") - 1
     paths = [(d, memory.taken, memory.direct, memory.people)]
-    regressed = [(d, memory.taken, memory.regressed[:, 0])]
+    # Of items taken in a domain: how, and what each brings.
+    beside = [
+        (d, memory.taken, LENT, memory.lent[:, 0]),
+        (d, memory.taken, SAYS_ALIKE, memory.alike[:, 0]),
+        (d, memory.taken, FORETOLD, memory.regressed[:, 0]),
+    ]
     for at, s in enumerate(others):
         here = place == at
         items = memory.taken_elsewhere[here] - starts[at]
         paths.append((s, items, memory.elsewhere[here], memory.people_elsewhere[here]))
-        regressed.append((s, items, memory.regressed_elsewhere[here, 0]))
+        beside.append((s, items, SAYS_ALIKE, memory.alike_elsewhere[here, 0]))
+        beside.append((s, items, FORETOLD, memory.regressed_elsewhere[here, 0]))
     out = []
     for s, items, values, people in paths:
         for n in np.unique(people[:, 0]):
@@ -123,22 +130,12 @@ def _rows_of_memory(bundle: Bundle, d: int, memory: Parts) -> list[dict[str, NDA
             rows = items[some].astype(np.int64)
             block = Block(MEMORY, via, np.empty((len(rows), 0)), "item", s, rows)
             out.append(_rows(bundle, block, values[some, 0].astype(float), "user"))
-    rows = memory.taken.astype(np.int64)
-    for via, brings in ((LENT, memory.lent), (SAYS_ALIKE, memory.alike)):
-        block = Block(MEMORY, via, np.empty((len(rows), 0)), "item", d, rows)
-        out.append(_rows(bundle, block, brings[:, 0].astype(float), "user"))
+    for s, items, via, brings in beside:
+        rows = items.astype(np.int64)
+        block = Block(MEMORY, via, np.empty((len(rows), 0)), "item", s, rows)
+        out.append(_rows(bundle, block, brings.astype(float), "user"))
     everyone = Block(MEMORY, EVERYBODY, np.empty((1, 0)))
-    out.append(_rows(bundle, everyone, memory.popular, "user"))
-    return [*out, *(_foretold(bundle, s, rows, values) for s, rows, values in regressed)]
-
-
-def _foretold(
-    bundle: Bundle, s: int, items: NDArray[np.integer], values: NDArray[np.float64]
-) -> dict[str, NDArray[Any]]:
-    """What each item taken in domain ``s`` brings by regression."""
-    via, rows = "regression on all that was taken", items.astype(np.int64)
-    block = Block(MEMORY, via, np.empty((len(rows), 0)), "item", s, rows)
-    return _rows(bundle, block, values.astype(float), "user")
+    return [*out, _rows(bundle, everyone, memory.popular, "user")]
 
 
 def popularity_explanation(degree: float, score: float, note: str) -> Explanation:

@@ -25,8 +25,9 @@ from micrec_core.method.arrays import Floats
 from micrec_core.method.cooccurrence import bm25_weights
 from micrec_core.method.explanation import split_by_source
 from micrec_core.method.foldin import Folded, FoldIn
-from micrec_core.method.memory import Remembered, Taken, taken_elsewhere
+from micrec_core.method.remembered import Remembered
 from micrec_core.method.search import Query, repeated_rows, top_rows
+from micrec_core.method.taken import Taken, taken_elsewhere
 from micrec_core.modalities.encoders import load_encoder
 from micrec_core.modalities.registry import listed, modality, nouns
 from micrec_core.names import MEMORY, model_label

@@ -67,7 +67,8 @@ def _prepare() -> None:
 def remembers(opened: Opened) -> bool:
     """Whether scores of the run have a memory beside the embeddings, in any domain."""
     about = served(opened.run)
-    return about is not None and any(m and m.weight > 0 for m in about.memory or ())
+    told = (about.memory or ()) if about is not None else ()
+    return any(m and (m.weight or m.newcomers or m.everybody) for m in told)
 
 
 def sees(opened: Opened) -> bool:

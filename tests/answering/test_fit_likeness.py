@@ -12,14 +12,20 @@ from micrec_core.answering import fit_likeness
 from micrec_core.answering.answers import MicrecAnswerer, validation_questions
 from micrec_core.answering.fit_likeness import (
     SHARES,
+    SHARES_ELSEWHERE,
+    choose_elsewhere,
     choose_for_new_items,
     choose_likeness,
 )
+from micrec_core.answering.fit_memory import ask_cold
 from micrec_core.answering.scored import CHOSEN_ON, as_good, ndcg, spread
 from micrec_core.evaluation.questions import Question
 from micrec_core.features import FeatureMatrix
+from micrec_core.graphs.neighbours import Features
 from micrec_core.method.likeness import Likeness
-from micrec_core.method.memory import Constants, Remembered, Taken, remember
+from micrec_core.method.memory import Constants, remember
+from micrec_core.method.remembered import Remembered
+from micrec_core.method.taken import Taken
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -45,9 +51,8 @@ def test_the_first_share_as_good_as_the_best_is_taken(
         before = own + memory.scores(taken)
         found = choose_likeness(prepared, asked, before, taken, memory)
         spaces = [x.space for x in prepared.knowledge.domains[d].features.values()]
-        dense = [x if isinstance(x, np.ndarray) else x.toarray() for x in spaces]
         rows = taken.here.toarray()
-        alike = sum(rows @ x @ x.T for x in dense)
+        alike = sum(rows @ x @ x.T for x in map(dense, spaces))
         alike = alike / np.sqrt(np.maximum(rows.sum(1, keepdims=True), 1))
         unit = spread(before) / spread(alike)
         values = [ndcg(asked, before + share * unit * alike) for share in SHARES]
@@ -69,6 +74,49 @@ def test_what_is_as_good_as_the_best() -> None:
     assert as_good([best, best - 0.04 + noise]) == [True, False]
     assert as_good([best, best - 0.04 + noise], within=1.0) == [True, True]
     assert as_good([best[:1], best[:1] - 0.4]) == [True, True]
+
+
+@pytest.mark.parametrize("weight", [0.5, 0.0])
+def test_likeness_to_what_was_taken_elsewhere_is_the_least_as_good_as_the_best(
+    answerer: MicrecAnswerer, weight: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of who is asked as if cold; where it is what they take it is found."""
+    prepared = answerer.prepared
+    for d in range(2):
+        memory = counted(answerer, d, weight)
+        memory = replace(memory, constants=replace(memory.constants, newcomers=0.1))
+        cold = {a: x.asked for (a, b), x in answerer._fitted.items() if b == d}
+        (asked,) = ask_cold(prepared, d, memory, cold, answerer.items[d])
+        here, there = ([p.space for p in prepared.knowledge.domains[e].features.values()]
+                       for e in (d, 1 - d))  # fmt: skip
+        rows = asked.taken.elsewhere.toarray()
+        alike = sum(rows @ dense(y) @ dense(x).T for x, y in zip(here, there, strict=True))
+        alike = alike / np.sqrt(rows.sum(1, keepdims=True))
+        before = asked.scores + memory.to_newcomers
+        unit = spread(before) / spread(alike)
+        top = np.zeros(alike.shape)
+        np.put_along_axis(top, np.argsort(-alike, axis=1)[:, :3], 1.0, axis=1)
+        liked = asked.question, replace(asked.question, positives=sparse.csr_matrix(top), mask=None)
+        found = []
+        for question in liked:
+            values = [ndcg(question, before + share * unit * alike) for share in SHARES_ELSEWHERE]
+            share = next(s for s, ok in zip(SHARES_ELSEWHERE, as_good(values), strict=True) if ok)
+            chosen = choose_elsewhere(prepared, d, memory, [asked._replace(question=question)])
+            weighed = chosen.weight * chosen.constants.similar_elsewhere
+            assert weighed == pytest.approx(share * unit, rel=1e-3)
+            after = chosen.across(asked.taken)
+            np.testing.assert_allclose(after, share * unit * alike, rtol=1e-3, atol=1e-4)
+            assert chosen.constants.similar == memory.constants.similar
+            found.append(share)
+        assert found[1] > 0
+    assert choose_elsewhere(prepared, 0, memory, []) is memory
+    narrow = Likeness(fit_likeness._likeness(prepared, 1).spaces, np.zeros(1, bool))
+    monkeypatch.setattr(fit_likeness, "_likeness", lambda *_: narrow)
+    assert choose_elsewhere(prepared, 1, memory, [asked]) is memory
+
+
+def dense(space: Features) -> np.ndarray:
+    return space if isinstance(space, np.ndarray) else space.toarray()
 
 
 def test_items_that_say_nothing_are_like_nothing(answerer: MicrecAnswerer) -> None:

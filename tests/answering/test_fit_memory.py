@@ -24,12 +24,14 @@ from micrec_core.answering.fit_memory import (
     EVERYBODY,
     NEWCOMERS,
     SHARES,
+    ask_cold,
     choose_everybody,
     choose_memory,
     choose_newcomers,
 )
 from micrec_core.answering.scored import as_good, ndcg
-from micrec_core.method.memory import Remembered, Taken
+from micrec_core.method.remembered import Remembered
+from micrec_core.method.taken import Taken
 from micrec_core.running.evaluate import load_model
 from micrec_core.running.fit import fit
 from micrec_core.running.train import train_run
@@ -163,7 +165,9 @@ def test_no_weight_of_popularity_serves_those_who_are_cold_here_better(
         cold = {a: x.asked for (a, b), x in answerer._fitted.items() if b == d}
         assert len(cold[1 - d].here)
         told.clear()
-        chosen = choose_newcomers(prepared, d, held(answerer, d), cold, answerer.items[d])
+        asked = ask_cold(prepared, d, held(answerer, d), cold, answerer.items[d])
+        assert not asked[0].taken.here.nnz
+        chosen = choose_newcomers(held(answerer, d), asked)
         found = [told_of(*one) for one in told]
         assert len(found) == len(NEWCOMERS)
         assert chosen.constants == held(answerer, d).constants
@@ -176,7 +180,8 @@ def test_no_weight_of_popularity_serves_those_who_are_cold_here_better(
         added = chosen.to_newcomers
         np.testing.assert_allclose(scores - told[0][1], np.tile(added, (len(scores), 1)), atol=1e-4)
         nobody = {1 - d: AsIfCold(*(part[:0] for part in cold[1 - d]))}
-        assert choose_newcomers(prepared, d, chosen, nobody, answerer.items[d]) is chosen
+        assert not ask_cold(prepared, d, chosen, nobody, answerer.items[d])
+        assert choose_newcomers(chosen, []) is chosen
 
 
 def test_the_evaluation_ranks_by_the_sum(answerer: MicrecAnswerer) -> None:

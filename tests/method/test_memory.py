@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from micrec_core.method import memory
-from micrec_core.method.likeness import Likeness
+from micrec_core.method.likeness import Likeness, likeness_of
 from micrec_core.method.many import ForMany
 from micrec_core.method.memory import Constants
+from micrec_core.method.remembered import Remembered
 from micrec_core.method.search import Query
+from micrec_core.method.taken import Taken
 
 Array = NDArray[np.float64]
 CONSTANTS = Constants(0.3, 0.6, 0.4, 0.2, 0.15, 0.25, counts=0.8, regress=0.7)
@@ -133,8 +135,8 @@ def test_of_some_items_at_a_time_it_is_the_formula_too(change) -> None:
     world, (taken, elsewhere) = drawn(), asked()
     taken[1], elsewhere[3] = 0, 0
     constants = replace(CONSTANTS, newcomers=0.6, **change)
-    held = memory.Remembered(fitted(world, constants), constants, 0.5)
-    rows = memory.Taken(sparse.csr_matrix(taken), sparse.csr_matrix(elsewhere))
+    held = Remembered(fitted(world, constants), constants, 0.5)
+    rows = Taken(sparse.csr_matrix(taken), sparse.csr_matrix(elsewhere))
     n = np.maximum(np.where(taken.sum(1) > 0, taken.sum(1), elsewhere.sum(1)), 1)
     wanted = 0.5 * n[:, None] ** -0.5 * oracle(world, taken, elsewhere, constants)
     wanted[0] += 0.6 * np.log1p(world.x.sum(0))
@@ -147,7 +149,7 @@ def test_of_some_items_at_a_time_it_is_the_formula_too(change) -> None:
     np.testing.assert_allclose(many.rows(np.arange(6)), wanted, rtol=1e-5, atol=1e-6)
     # Few are told one by one; for many it is cheaper to go through the counts once an item.
     assert not ForMany(held, rows.rows(np.array([2]))).by_columns
-    everyone = memory.Taken(*(sparse.vstack([part] * 20, "csr") for part in rows))
+    everyone = Taken(*(sparse.vstack([part] * 20, "csr") for part in rows))
     assert ForMany(held, everyone).by_columns
 
 
@@ -233,8 +235,8 @@ def test_newcomers_are_told_what_everybody_takes() -> None:
     world, (taken, elsewhere) = drawn(), asked()
     taken[1], elsewhere[1] = 0, 0
     constants = replace(CONSTANTS, newcomers=0.6)
-    held = memory.Remembered(fitted(world, constants), constants, 0.5)
-    everyone = memory.Taken(sparse.csr_matrix(taken), sparse.csr_matrix(elsewhere))
+    held = Remembered(fitted(world, constants), constants, 0.5)
+    everyone = Taken(sparse.csr_matrix(taken), sparse.csr_matrix(elsewhere))
     found = held.scores(everyone)
     n = np.maximum(np.where(taken.sum(1) > 0, taken.sum(1), elsewhere.sum(1)), 1)
     wanted = 0.5 * n[:, None] ** -0.5 * oracle(world, taken, elsewhere, constants)
@@ -256,8 +258,8 @@ def test_everybody_else_is_told_it_as_much_as_is_asked_for() -> None:
     world, (taken, elsewhere) = drawn(), asked()
     taken[1], elsewhere[3] = 0, 0
     constants = replace(CONSTANTS, everybody=0.7)
-    held = memory.Remembered(fitted(world, constants), constants, 0.5)
-    everyone = memory.Taken(sparse.csr_matrix(taken), sparse.csr_matrix(elsewhere))
+    held = Remembered(fitted(world, constants), constants, 0.5)
+    everyone = Taken(sparse.csr_matrix(taken), sparse.csr_matrix(elsewhere))
     n = np.maximum(np.where(taken.sum(1) > 0, taken.sum(1), elsewhere.sum(1)), 1)
     wanted = 0.5 * n[:, None] ** -0.5 * oracle(world, taken, elsewhere, constants)
     degree = world.x.sum(0)
@@ -293,10 +295,10 @@ def test_likeness_is_the_cosine_with_everything_taken() -> None:
     world, (taken, elsewhere), (words, vectors) = drawn(), asked(), said(rng)
     spaces = sparse.csr_matrix(words.astype(np.float32)), vectors.astype(np.float32)
     constants = replace(CONSTANTS, similar=0.7, similar_new=1.3)
-    held = memory.Remembered(
+    held = Remembered(
         fitted(world, constants), constants, 0.5, None, Likeness(spaces, world.x.sum(0) == 0)
     )
-    everyone = memory.Taken(sparse.csr_matrix(taken), sparse.csr_matrix(elsewhere))
+    everyone = Taken(sparse.csr_matrix(taken), sparse.csr_matrix(elsewhere))
     n = np.maximum(np.where(taken.sum(1) > 0, taken.sum(1), elsewhere.sum(1)), 1)
     alike = taken @ (words @ words.T + vectors @ vectors.T)
     alike *= np.where(np.isin(np.arange(N), NEW), 1.3, 0.7)
@@ -312,6 +314,60 @@ def test_likeness_is_the_cosine_with_everything_taken() -> None:
         np.testing.assert_allclose(parts.total(), wanted[row, [4, 8]], rtol=1e-4, atol=1e-6)
 
 
+def test_newcomers_are_told_what_is_like_what_they_took_elsewhere() -> None:
+    """And nobody else, as a dense formula has it; of one item, of some and of parts the same."""
+    rng = np.random.default_rng(6)
+    world, (taken, elsewhere), (words, vectors) = drawn(), asked(), said(rng)
+    taken[1], elsewhere[1], taken[4] = 0, 0, 0
+    terms = rng.random((N_OTHER, 12)) * (rng.random((N_OTHER, 12)) < 0.3)
+    there = (terms, rng.normal(size=(N_OTHER, 4)))
+    here = [sparse.csr_matrix(words.astype(np.float32)), vectors.astype(np.float32)]
+    other = [sparse.csr_matrix(terms.astype(np.float32)), there[1].astype(np.float32)]
+    likeness = likeness_of([here, other], 0, world.x.sum(0) == 0)
+    constants = replace(CONSTANTS, similar_elsewhere=0.8, newcomers=0.3)
+    held = Remembered(fitted(world, constants), constants, 0.5, None, likeness)
+    everyone = Taken(sparse.csr_matrix(taken), sparse.csr_matrix(elsewhere))
+    n = np.maximum(np.where(taken.sum(1) > 0, taken.sum(1), elsewhere.sum(1)), 1)
+    wanted = oracle(world, taken, elsewhere, constants)
+    newcomers = (taken.sum(1) == 0) & (elsewhere.sum(1) > 0)
+    assert newcomers.sum() == 2
+    across = elsewhere @ (there[0] @ words.T + there[1] @ vectors.T)
+    wanted[newcomers] += 0.8 * across[newcomers]
+    wanted *= 0.5 * n[:, None] ** -0.5
+    wanted[newcomers] += 0.3 * np.log1p(world.x.sum(0))
+    np.testing.assert_allclose(held.scores(everyone), wanted, rtol=1e-5, atol=1e-6)
+    items = np.array([4, NEW[0], 8])
+    many = ForMany(held, everyone).columns(items)
+    some = np.vstack([many(slice(0, 3)), many(slice(3, 6))])
+    np.testing.assert_allclose(some, wanted[:, items], rtol=1e-5, atol=1e-6)
+    for column in items:
+        one = held.scores_of(everyone, column)
+        np.testing.assert_allclose(one, wanted[:, column], rtol=1e-5, atol=1e-6)
+    for row in range(len(taken)):
+        parts = held.parts(everyone.rows(np.array([row])), items)
+        np.testing.assert_allclose(parts.total(), wanted[row, items], rtol=1e-4, atol=1e-6)
+        assert parts.alike_elsewhere.any() == newcomers[row]
+    # An item that joins says the same to them as to everybody.
+    copied = Query(vectors[8], here[0][8].indices.astype(np.int64), here[0][8].data)
+    grown = held.with_new_item([(np.array([0, 4]), np.array([0.5, 0.5]))], [copied, copied])
+    new = grown.parts(everyone.rows(np.array([4])), np.array([N]))
+    old = held.parts(everyone.rows(np.array([4])), np.array([8]))
+    np.testing.assert_allclose(new.alike_elsewhere, old.alike_elsewhere, rtol=1e-5)
+
+
+def test_what_cannot_be_compared_is_like_nothing() -> None:
+    """Supplied vectors may be of another width in each domain, or words in one and none in two."""
+    rng, new = np.random.default_rng(0), np.zeros(N, bool)
+    words, vectors = (x.astype(np.float32) for x in said(rng))
+    narrow = rng.normal(size=(N_OTHER, 3)).astype(np.float32)
+    assert likeness_of([[vectors], [narrow]], 0, new).elsewhere == ()
+    assert likeness_of([[sparse.csr_matrix(words)], [narrow]], 0, new).elsewhere == ()
+    assert likeness_of([[vectors]], 0, new).elsewhere == ()
+    assert likeness_of([[narrow], [vectors], [vectors]], 1, new).elsewhere == ()
+    (stacked,) = likeness_of([[vectors], [vectors[:2]], [vectors[2:]]], 0, new).elsewhere
+    np.testing.assert_array_equal(stacked, vectors)
+
+
 def test_an_item_that_joins_is_like_what_was_taken() -> None:
     """One that says what another does is as like everything as that one; one may say nothing."""
     rng = np.random.default_rng(5)
@@ -321,7 +377,8 @@ def test_an_item_that_joins_is_like_what_was_taken() -> None:
     copied = Query(vectors[6], matrix[6].indices.astype(np.int64), matrix[6].data)
     taken, grown = sparse.csr_matrix(asked()[0]), held.with_item([copied, copied])
     found = grown.scores(taken)
-    np.testing.assert_allclose(grown.scores_of(taken, N), found[:, N], rtol=1e-5, atol=1e-6)
+    of_new = grown.scores_of(taken, np.array([N]))[:, 0]
+    np.testing.assert_allclose(of_new, found[:, N], rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(found[:, N], found[:, 6], rtol=1e-5, atol=1e-6)
     assert not held.with_item([None, None]).scores(taken)[:, N].any()
     assert held.with_item([None, None]).new.tolist() == [False] * N + [True]
@@ -333,7 +390,7 @@ def test_what_one_user_took_is_a_row_of_what_many_took(d: int) -> None:
     rows = []
     for width, items in zip(widths, taken, strict=True):
         rows.append(sparse.csr_matrix((np.ones(len(items)), items, [0, len(items)]), (1, width)))
-    for one, of in zip(memory.Taken.one(taken, widths, d), memory.Taken.of(rows, d), strict=True):
+    for one, of in zip(Taken.one(taken, widths, d), Taken.of(rows, d), strict=True):
         assert one.shape == of.shape and one.dtype == of.dtype and (one != of).nnz == 0
-    alone = memory.Taken.one(taken[:1], widths[:1], 0)
+    alone = Taken.one(taken[:1], widths[:1], 0)
     assert alone.here.shape == (1, 5) and alone.elsewhere.shape == (1, 0)

@@ -16,10 +16,12 @@ from micrec_core.method.bridge import Bridge, fit_bridge
 from micrec_core.method.inductive import alone_users, encode
 from micrec_core.method.inputs import ModelInputs
 from micrec_core.method.knowledge import Knowledge
-from micrec_core.method.likeness import Likeness
-from micrec_core.method.memory import Constants, Remembered, remember, taken_elsewhere
+from micrec_core.method.likeness import likeness_of
+from micrec_core.method.memory import Constants, remember
 from micrec_core.method.micrec import Encoded, MICRec
 from micrec_core.method.regression import regression
+from micrec_core.method.remembered import Remembered
+from micrec_core.method.taken import taken_elsewhere
 from micrec_core.modalities.dataset import encode_dataset
 from micrec_core.names import PARAMETERS
 from micrec_core.runs import Run, RunWriter, open_run
@@ -82,15 +84,15 @@ def remembered(knowledge: Knowledge, d: int) -> Remembered:
     """A memory of about the embeddings' weight, with a part of every sort."""
     constants = Constants(
         lend=0.3, elsewhere=0.2, content=0.0, regress=2.0, penalty=20.0, newcomers=0.4,
-        everybody=0.2, similar=0.6, similar_new=0.9,
+        everybody=0.2, similar=0.6, similar_new=0.9, similar_elsewhere=0.7,
     )  # fmt: skip
     trains = [part.train for part in knowledge.domains]
     near = list(knowledge.domains[d].item_neighbours.values())
     there = taken_elsewhere(trains, knowledge.links, d)
     weights = regression(trains[d], there, constants.penalty)
     memory = remember(trains, knowledge.links, d, near, 0.2, constants, weights)
-    spaces = tuple(knowledge.domains[d].features[m].space for m in knowledge.modalities)
-    likeness = Likeness(spaces, knowledge.domains[d].item_degree == 0)
+    spaces = [[p.features[m].space for m in knowledge.modalities] for p in knowledge.domains]
+    likeness = likeness_of(spaces, d, knowledge.domains[d].item_degree == 0)
     return Remembered(memory, constants, 0.5, weights, likeness)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from micrec_core.method.explanation import split_by_source
-from micrec_core.method.memory import Taken, taken_elsewhere
+from micrec_core.method.taken import Taken, taken_elsewhere
 from tests.serving.conftest import remembered
 
 SENTENCES = ("dark roast coffee", "blue striped bowl", "organic noodles", "zzz unknown words")

@@ -38,7 +38,7 @@ def test_no_list_is_compared_by_content_where_that_has_no_weight(trained) -> Non
     bundle = trained.recommender.bundle
     assert all(held.likeness is not None for held in bundle.remembered)
     memory = tuple(
-        (replace(constants, similar=0.0, similar_new=0.0), *rest)
+        (replace(constants, similar=0.0, similar_new=0.0, similar_elsewhere=0.0), *rest)
         for constants, *rest in bundle.memory
     )
     plain = replace(bundle, memory=memory).remembered
