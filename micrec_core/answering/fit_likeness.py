@@ -99,9 +99,11 @@ def choose_for_new_items(
         held, here = question.candidates, taken_of(question)
         here[d] = csr_matrix(here[d] @ diags((~held).astype(np.float32)))
         left = Taken.of(here, d)
-        without = replace(chosen, memory=_without(prepared, d, chosen, held), likeness=None)
+        near = _neighbours_without(prepared, d, held)
+        memory = _without(prepared, d, chosen, held, near)
+        without = replace(chosen, memory=memory, likeness=None)
         counted, asking = without.scores(left), users[question.users]
-        before = asking @ _borrowed(prepared, d, held, items).T + counted
+        before = asking @ _borrowed(prepared, near, items).T + counted
         added = _scaled(likeness, chosen, left)
         if not found:
             unit = matching(added[:, held], (asking @ new.T + counted)[:, held])
@@ -211,13 +213,18 @@ def _folds(prepared: Prepared, d: int) -> Iterator[Question]:
             )
 
 
-def _without(prepared: Prepared, d: int, chosen: Remembered, held: NDArray[np.bool_]) -> Memory:
-    """The memory as it would be if nobody had taken some items."""
+def _without(
+    prepared: Prepared,
+    d: int,
+    chosen: Remembered,
+    held: NDArray[np.bool_],
+    near: dict[str, Neighbours],
+) -> Memory:
+    """The memory as it would be if nobody had taken some items; ``near`` are neighbours then."""
     known, kept = prepared.knowledge, diags((~held).astype(np.float32))
     part = known.domains[d]
     train = csr_matrix(part.train @ kept)
     train.eliminate_zeros()
-    near = _neighbours_without(prepared, d, held)
     domains = list(known.domains)
     domains[d] = replace(part, train=train, item_neighbours=near)
     regression = chosen.regression
@@ -228,12 +235,12 @@ def _without(prepared: Prepared, d: int, chosen: Remembered, held: NDArray[np.bo
 
 
 def _borrowed(
-    prepared: Prepared, d: int, held: NDArray[np.bool_], items: NDArray[np.floating]
+    prepared: Prepared, near: dict[str, Neighbours], items: NDArray[np.floating]
 ) -> NDArray[np.floating]:
-    """The mean of the embeddings of each item's neighbours among those that are not held."""
-    near = _neighbours_without(prepared, d, held).values()
+    """The mean of the embeddings of each item's neighbours."""
     temperature = prepared.knowledge.settings.temperature
-    found: NDArray[np.floating] = blend([(x.rows, x.weights(temperature)) for x in near]) @ items
+    weighed = [(x.rows, x.weights(temperature)) for x in near.values()]
+    found: NDArray[np.floating] = blend(weighed) @ items
     return found.astype(items.dtype)
 
 

@@ -16,25 +16,24 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
-from scipy.sparse import csc_matrix, csr_matrix
+from scipy.sparse import csr_matrix
 
 from micrec_core.engines import HERE, Engine
 from micrec_core.errors import ConfigError, RunError
 from micrec_core.features import FeatureMatrix
 from micrec_core.method.arrays import Floats
-from micrec_core.method.cooccurrence import bm25_weights
 from micrec_core.method.explanation import split_by_source
 from micrec_core.method.foldin import Folded, FoldIn
 from micrec_core.method.remembered import Remembered
-from micrec_core.method.search import Query, repeated_rows, top_rows
+from micrec_core.method.search import repeated_rows, top_rows
 from micrec_core.method.taken import Taken, taken_elsewhere
 from micrec_core.modalities.encoders import load_encoder
-from micrec_core.modalities.registry import listed, modality, nouns
-from micrec_core.names import MEMORY, model_label
+from micrec_core.modalities.registry import modality
+from micrec_core.names import MEMORY
 from micrec_core.runs import Run, open_run
 from micrec_core.serving.audience import Crowd, audience, crowds
+from micrec_core.serving.baseline_lists import BaselineLists
 from micrec_core.serving.bundle import read_bundle
-from micrec_core.serving.by_likes import ByLikes
 from micrec_core.serving.contents import Bundle
 from micrec_core.serving.flow import Stage, flow
 from micrec_core.serving.lists import (
@@ -109,11 +108,11 @@ class Recommender:
         self._directory = Directory(bundle)
         # Looked for when somebody asks for a list of the domain.
         self._repeated = cache(lambda d: repeated_rows(bundle.domains[d].items))
-        self._beside = cache(self._read_beside)
         self._allowed = [self._candidates(d) for d in range(len(bundle.domains))]
         self._barred = [np.flatnonzero(~allowed) for allowed in self._allowed]
         self._encoders: dict[str, Encoder] = {}
-        self._weighted: dict[int, csc_matrix] = {}
+        told = (run, self._fold, self._directory, self._folded, self._allowed)
+        self.baselines = BaselineLists(*told)
         self._lock = threading.Lock()
         self._crowds: dict[tuple[int, int], list[Crowd]] = {}
         self._kept: WeakKeyDictionary[User, dict[int, Folded]] = WeakKeyDictionary()
@@ -230,7 +229,7 @@ class Recommender:
         d = self._directory.domain(domain)
         row = self._directory.user_row(d, user_id)
         rows = self._directory.history(d, row) if row >= 0 else np.zeros(0, np.int64)
-        return self._listed(d, rows)
+        return self._directory.listed(d, rows)
 
     def words(self, text: str) -> list[Word] | None:
         """What the model makes of each word of a text; None where its encoder reads any word."""
@@ -431,121 +430,6 @@ class Recommender:
             notes.append(PER_USER if not self.bundle.can_fold_in else NOBODY)
         return " ".join(notes)
 
-    def popular(self, domain: str, k: int = 10) -> pd.DataFrame:
-        """The items with most interactions: item_id, title, degree."""
-        d = self._directory.domain(domain)
-        degree = self.bundle.domains[d].item_count
-        rows = top_rows(degree, k)
-        return self._listed(d, rows).assign(degree=degree[rows].astype(int))
-
-    def content_only(self, user: User, domain: str, k: int = 10) -> pd.DataFrame:
-        """The items most like the user's profile, by features alone: item_id, title, score.
-
-        Raises
-        ------
-        RunError
-            There are no features to go by.
-        """
-        d = self._directory.domain(domain)
-        queries = self._content_queries(user, d)
-        return self._best(self._by_content(queries, d), user, d, k)
-
-    def _content_queries(self, user: User, d: int) -> dict[str, Query]:
-        """What the user's text and pictures come to; RunError where there are none."""
-        if not self.modalities:
-            raise RunError(
-                f"this run goes by interactions alone; train one with {nouns('or')} to compare"
-            )
-        profiles = self._folded(user, d).profiles
-        known = {m: p.query.normalised() for m, p in profiles.items() if p.has}
-        if not known:
-            what = listed((modality(m).noun for m in self.modalities), "or")
-            raise RunError(
-                f"there is no {what} to compare by for this user; add a like that has some"
-            )
-        return known
-
-    def _by_content(self, queries: Mapping[str, Query], d: int) -> Floats:
-        """Mean cosine with all items, float32 [n_items]."""
-        found = [self._fold.item_index(d, m).cosines(query) for m, query in queries.items()]
-        mean: Floats = np.mean(found, axis=0, dtype=np.float32)
-        return mean
-
-    def rank_by_content(self, user: User, domain: str, item: NewItem) -> tuple[int, int]:
-        """(place, of how many) of a new item in ``content_only``'s full list for a user.
-
-        Raises
-        ------
-        RunError
-            There are no features to go by.
-        """
-        d = self._directory.domain(domain)
-        queries = self._content_queries(user, d)
-        own = [item.queries[m].cosine(q) if m in item.queries else 0.0 for m, q in queries.items()]
-        scores = self._by_content(queries, d)
-        allowed = self._allowed[d].copy()
-        allowed[user.items[d]] = False
-        better = int((scores[allowed] >= np.float32(np.mean(own))).sum())
-        return 1 + better, int(allowed.sum()) + 1
-
-    def bought_together(self, user: User, domain: str, k: int = 10) -> pd.DataFrame:
-        """What was taken together with the user's items, by BM25: item_id, title, score.
-
-        The list of the baseline ``bm25`` with all neighbours of an item instead of the nearest.
-
-        Raises
-        ------
-        RunError
-            The user took nothing here, of which such counts know nothing.
-        """
-        d = self._directory.domain(domain)
-        liked = user.items[d]
-        if not len(liked):
-            raise RunError(
-                "items taken together are counted within one domain, and nothing was liked in this "
-                "one; add a like"
-            )
-        w = self._together(d)
-        return self._best(np.asarray(w.T @ w[:, liked].sum(axis=1)).ravel(), user, d, k)
-
-    def by_likes(self, model: str, user: User, domain: str, k: int = 10) -> pd.DataFrame:
-        """The list of a model beside the run's (``serving.by_likes``): item_id, title, score.
-
-        Raises
-        ------
-        RunError
-            The run keeps none of it, or the user took nothing here that was trained on.
-        """
-        d = self._directory.domain(domain)
-        known = self._fold.known(user, d)
-        beside = self._beside(model)
-        if not len(known):
-            raise RunError(
-                f"{model_label(model)} goes by likes within one domain, and nothing was liked in "
-                "this one that it was trained on; add a like"
-            )
-        scores = beside.scores(d, known)
-        scores[self.bundle.domains[d].item_degree == 0] = -np.inf
-        return self._best(scores, user, d, k)
-
-    def _best(self, scores: NDArray[np.floating], user: User, d: int, k: int) -> pd.DataFrame:
-        """The items of the highest scores that the user does not have: item_id, title, score."""
-        scores[user.items[d]] = -np.inf
-        rows = top_rows(scores, k)
-        return self._listed(d, rows).assign(score=scores[rows])
-
-    def _together(self, d: int) -> csc_matrix:
-        """BM25 weights of a domain, made at their first use."""
-        with self._lock:
-            if d not in self._weighted:
-                self._weighted[d] = bm25_weights(self.bundle.domains[d].taken)
-        return self._weighted[d]
-
-    def _read_beside(self, model: str) -> ByLikes:
-        if self.run is None:
-            raise RunError(f"nothing of {model_label(model)} is kept without a run")
-        return ByLikes.read(self.run, model, tuple(len(p.item_ids) for p in self.bundle.domains))
-
     # Reasons -------------------------------------------------------------------------------------
 
     def explain(self, user: User, domain: str, item: str | NewItem) -> Explanation:
@@ -710,7 +594,7 @@ class Recommender:
             near = self._item(d, item).near.get(modality)
             rows = near.rows[:k] if near else np.zeros(0, np.int64)
             cosines = near.similarity[:k] if near else np.zeros(0, np.float32)
-        return self._listed(d, rows).assign(similarity=cosines)
+        return self._directory.listed(d, rows).assign(similarity=cosines)
 
     def new_item(
         self,
@@ -789,7 +673,7 @@ class Recommender:
         for d in map(self._directory.domain, domains):
             rows = np.flatnonzero(self._allowed[d])
             part = self.bundle.domains[d]
-            frame = self._listed(d, rows).assign(degree=part.item_count[rows].astype(int))
+            frame = self._directory.listed(d, rows).assign(degree=part.item_count[rows].astype(int))
             frames.append(frame.assign(domain=part.name))
             vectors.append(part.items[rows])
         return item_map(pd.concat(frames, ignore_index=True), np.concatenate(vectors))
@@ -815,13 +699,6 @@ class Recommender:
     def parameter_hash(self) -> str:
         """SHA-256 of every learned array as it is in memory now."""
         return self.bundle.parameter_hash()
-
-    def _listed(
-        self, d: int, rows: NDArray[np.integer], **more: NDArray[np.floating]
-    ) -> pd.DataFrame:
-        part = self.bundle.domains[d]
-        # All at once: a column put in later costs as much as a search among ten thousand items.
-        return pd.DataFrame({"item_id": part.item_ids[rows], "title": part.titles[rows], **more})
 
     def _encoder(self, modality: str) -> Encoder:
         with self._lock:

@@ -133,9 +133,9 @@ def beside_simpler(opened: Opened, user: Any, k: int, changed: bool) -> None:
     domain = choose_domain(opened.labels, "cold_beside", opened.pair[-1])
     lists: dict[str, Callable[[], pd.DataFrame]] = {
         "MICRec": lambda: model.recommend(user, domain, k=k).items,
-        "Popularity": lambda: model.popular(domain, k),
-        "Content only": lambda: model.content_only(user, domain, k),
-        "Taken together (BM25)": lambda: model.bought_together(user, domain, k),
+        "Popularity": lambda: model.baselines.popular(domain, k),
+        "Content only": lambda: model.baselines.content_only(user, domain, k),
+        "Taken together (BM25)": lambda: model.baselines.bought_together(user, domain, k),
         "LightGCN": lambda: _of_lightgcn(opened, user, domain, k),
         "BPR-MF": _nobodys_vector,
     }
@@ -153,7 +153,7 @@ def beside_simpler(opened: Opened, user: Any, k: int, changed: bool) -> None:
 def _of_lightgcn(opened: Opened, user: Any, domain: str, k: int) -> pd.DataFrame:
     """By what the run keeps of it, else by a run of its own."""
     if opened.run.has(by_likes_file(LIGHTGCN)):
-        return serve.recommender(opened).by_likes(LIGHTGCN, user, domain, k)
+        return serve.recommender(opened).baselines.by_likes(LIGHTGCN, user, domain, k)
     return _of_another_run(opened, LIGHTGCN, domain, k)
 
 

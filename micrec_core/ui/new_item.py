@@ -194,7 +194,7 @@ def show_ranks(opened: Opened, item: Any) -> None:
 def _rank(model: Any, name: str, user: Any, item: Any) -> dict[str, Any]:
     place, score, total = model.rank(user, item.domain, item)
     try:
-        content: int | None = model.rank_by_content(user, item.domain, item)[0]
+        content: int | None = model.baselines.rank_by_content(user, item.domain, item)[0]
     except MicrecError:
         content = None
     return {"person": name, "place": place, "content": content, "of": total, "score": score}

@@ -191,12 +191,15 @@ def test_items_as_if_new_are_in_no_count(answerer: MicrecAnswerer) -> None:
     taken = Taken.of([sparse.csr_matrix(part.train[:20] @ sparse.diags(~held * 1.0)),
                       prepared.knowledge.domains[1].train[:20]], d)  # fmt: skip
     memory = counted(answerer, d)
-    without = replace(memory, memory=fit_likeness._without(prepared, d, memory, held))
+    near = fit_likeness._neighbours_without(prepared, d, held)
+    without = replace(memory, memory=fit_likeness._without(prepared, d, memory, held, near))
     other = part.train.tolil()
     other[:, held] = np.random.default_rng(0).random((other.shape[0], held.sum())) < 0.3
     changed = replace(part, train=sparse.csr_matrix(other))
     knowledge = replace(prepared.knowledge, domains=(changed, *prepared.knowledge.domains[1:]))
-    again = fit_likeness._without(replace(prepared, knowledge=knowledge), d, memory, held)
+    again = replace(prepared, knowledge=knowledge)
+    near = fit_likeness._neighbours_without(again, d, held)
+    again = fit_likeness._without(again, d, memory, held, near)
     np.testing.assert_allclose(
         replace(memory, memory=again).scores(taken), without.scores(taken), rtol=1e-5, atol=1e-6
     )

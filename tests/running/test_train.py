@@ -363,10 +363,10 @@ def test_variants_are_added_to_the_run(known: TrainResult, place: Path) -> None:
     assert {"micrec", *others} == set(low["model"]) and set(low["variant"]) == {"full", "image"}
     model = Recommender.open(run)
     likes = {"food": [str(i) for i in model.item_ids("food")[:3]]}
-    listed = model.by_likes("lightgcn", model.user(likes=likes), "food", k=5)
+    listed = model.baselines.by_likes("lightgcn", model.user(likes=likes), "food", k=5)
     assert len(listed) == 5 and not set(listed["item_id"]) & set(likes["food"])
     with pytest.raises(RunError, match="LightGCN goes by likes within one domain"):
-        model.by_likes("lightgcn", model.user(likes=likes), "kitchen")
+        model.baselines.by_likes("lightgcn", model.user(likes=likes), "kitchen")
     with pytest.raises(ConfigError, match="no variant or baseline 'imgae'"):
         train_variants(known.run, place / "tiny", names=["imgae"], device="cpu")
 

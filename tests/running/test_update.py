@@ -158,8 +158,8 @@ def test_lists_of_everyone_are_those_of_each(made: Pair, domain: str) -> None:
 def test_counts_go_by_everything(made: Pair) -> None:
     counted = interactions().groupby("item_id").size()
     for part, domain in zip(made.new.bundle.domains, made.new.domains, strict=True):
-        before = made.old.popular(domain, 10_000).set_index("item_id")["degree"]
-        now = made.new.popular(domain, 10_000).set_index("item_id")["degree"]
+        before = made.old.baselines.popular(domain, 10_000).set_index("item_id")["degree"]
+        now = made.new.baselines.popular(domain, 10_000).set_index("item_id")["degree"]
         for item in part.item_ids:
             assert now[item] == before.get(item, 0) + counted.get(item, 0)
     catalogue = made.child.frame(CATALOGUE).set_index(["domain", "item_id"])

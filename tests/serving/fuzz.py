@@ -159,7 +159,7 @@ def _serve(opened: Any) -> None:
         for user in people:
             _answer(rec, user, domain)
         if opened.has(by_likes_file("lightgcn")):
-            listed = rec.by_likes("lightgcn", people[0], domain, k=5)
+            listed = rec.baselines.by_likes("lightgcn", people[0], domain, k=5)
             assert np.isfinite(listed["score"]).all() and listed["item_id"].is_unique
         rec.neighbours(domain, user=people[0])
         rec.steps(people[0], domain)

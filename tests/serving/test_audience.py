@@ -51,9 +51,9 @@ def test_an_item_of_the_catalogue_said_again_has_its_content_rank(trained) -> No
     )  # fmt: skip
     words = "\n".join(x for x in (part.titles[row], part.descriptions[row]) if x)
     item = rec.new_item(domain, text=words)
-    listed = rec.content_only(user, domain, part.n_items)
+    listed = rec.baselines.content_only(user, domain, part.n_items)
     old = 1 + list(listed["item_id"]).index(part.item_ids[row])
-    place, total = rec.rank_by_content(user, domain, item)
+    place, total = rec.baselines.rank_by_content(user, domain, item)
     ties = int(np.isclose(listed["score"], listed["score"].iloc[old - 1], atol=1e-6).sum())
     assert old <= place <= old + ties + 1
     assert total == len(listed) + 1 or total <= part.n_items + 1

@@ -264,7 +264,7 @@ def test_a_model_beside_the_runs_is_of_its_items(rewrite, name: str, change: Cha
     model = Recommender.open(open_run(rewrite(file, save(tensors))))
     user = model.user(likes={"food": model.item_ids("food")[:3]})
     with pytest.raises(RunError, match="damaged|not of the run's items"):
-        model.by_likes("lightgcn", user, "food")
+        model.baselines.by_likes("lightgcn", user, "food")
 
 
 @pytest.mark.parametrize("what", ["tables", "zips"])

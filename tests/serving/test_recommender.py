@@ -103,7 +103,7 @@ def test_kinds_and_notes(trained) -> None:
     assert nobody.kind == {"food": "cold", "kitchen": "cold"}
     answer = rec.recommend(nobody, "food", k=6)
     assert answer.kind == "cold" and "most popular" in answer.note
-    assert list(answer.items["item_id"]) == list(rec.popular("food", 6)["item_id"])
+    assert list(answer.items["item_id"]) == list(rec.baselines.popular("food", 6)["item_id"])
     assert "most popular" in rec.explain(nobody, "food", answer.items["item_id"][0]).note
     assert len(rec.steps(nobody, "food")) == 2
     told = rec.user(text="dark roast coffee")
@@ -163,7 +163,7 @@ def test_a_model_of_vectors_per_user_goes_by_likes(make_run) -> None:
     assert list(answer.items["item_id"]) == list(scores.nlargest(4).index)
     nobody = rec.recommend(user, "kitchen", k=4)
     assert nobody.kind == "cold" and "Nothing is known about this user here" in nobody.note
-    assert list(nobody.items["item_id"]) == list(rec.popular("kitchen", 4)["item_id"])
+    assert list(nobody.items["item_id"]) == list(rec.baselines.popular("kitchen", 4)["item_id"])
     known = rec.user(id=str(rec.user_ids("food")[0]))
     assert rec.recommend(known, "food").note == ""
     with pytest.raises(RunError, match="nothing this run's model can go by"):
@@ -179,7 +179,7 @@ def test_inmo_serves_anyone_with_likes_and_nobody_from_elsewhere(make_run) -> No
     assert "most popular" in rec.recommend(user, "kitchen").note
     assert rec.weights(user, "food") == {}
     with pytest.raises(RunError, match="goes by interactions alone"):
-        rec.content_only(user, "food")
+        rec.baselines.content_only(user, "food")
 
 
 def test_without_text_a_sentence_counts_for_nothing(make_run) -> None:
@@ -226,7 +226,7 @@ def test_content_only_ranks_by_features(trained) -> None:
     rec = trained.recommender
     part = rec.bundle.domains[0]
     row = int(np.flatnonzero(part.modalities["text"].features.present)[0])
-    found = rec.content_only(rec.user(text=part.titles[row]), "food", 5)
+    found = rec.baselines.content_only(rec.user(text=part.titles[row]), "food", 5)
     assert part.titles[row] in set(found["title"])
     assert (np.diff(found["score"]) <= 1e-6).all()
 
@@ -235,7 +235,7 @@ def test_items_taken_together_are_listed_as_the_baseline_lists_them(trained) -> 
     """By hand, and by ``bm25`` with room for every neighbour."""
     rec, likes = trained.recommender, liked(trained.recommender, "food")
     user = rec.user(likes=likes)
-    found = rec.bought_together(user, "food", 8)
+    found = rec.baselines.bought_together(user, "food", 8)
     settings = ModelSettings(name="bm25", options={"nearest": 1000})
     model = build_any(settings, trained.inputs, 0)
     model.solve(trained.knowledge)
@@ -247,7 +247,7 @@ def test_items_taken_together_are_listed_as_the_baseline_lists_them(trained) -> 
     np.testing.assert_allclose(found["score"], np.sort(scores)[::-1][:8], rtol=1e-5)
     assert not set(found["item_id"]) & set(likes["food"])
     with pytest.raises(RunError, match="nothing was liked in this one"):
-        rec.bought_together(user, "kitchen")
+        rec.baselines.bought_together(user, "kitchen")
 
 
 def test_steps_tell_the_way_from_likes_to_score(trained) -> None:
