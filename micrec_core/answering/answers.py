@@ -28,7 +28,6 @@ from micrec_core.answering.scored import CHOSEN_ON
 from micrec_core.baselines import Baseline, ClosedForm
 from micrec_core.data import Domain
 from micrec_core.evaluation.questions import DEPTH, Answer, Outcome, Question
-from micrec_core.evaluation.ranking import rank_users
 from micrec_core.method.bridge import Bridge
 from micrec_core.method.inductive import cold_users, fold_in_inputs
 from micrec_core.method.inputs import Link, ModelInputs
@@ -255,11 +254,9 @@ class ScoreAnswerer(Answerer):
         d, model, taken = question.place, self.model, self.taken(question)
 
         def block(rows: NDArray[np.int64]) -> NDArray[np.float32]:
-            return model.ranked(d, [sparse.csr_matrix(there[rows]) for there in taken])
+            return model.scores(d, [sparse.csr_matrix(there[rows]) for there in taken])
 
-        rows = np.arange(len(question))
-        ranked = rank_users(block, rows, question.mask, question.candidates, k)
-        return Answer(question, ranked)
+        return question.answer_scores(block, k)
 
 
 def answerer_of(prepared: Prepared, model: Model) -> Answerer:

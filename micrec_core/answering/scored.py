@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from micrec_core.evaluation.metrics import ranking_metrics
 from micrec_core.evaluation.questions import Question
-from micrec_core.evaluation.ranking import rank_users
 
 # At most so many users of a domain are asked.
 CHOSEN_ON = 1000
@@ -18,8 +17,7 @@ _CUTOFF = 20
 
 def ndcg(asked: Question, scores: NDArray[np.floating]) -> NDArray[np.float64]:
     """NDCG@20 of each of a question's users, [n]; ``scores`` [n, n_items]."""
-    rows = np.arange(len(asked))
-    ranked = rank_users(lambda r: scores[r], rows, asked.mask, asked.candidates, _CUTOFF)
+    ranked = asked.answer_scores(lambda some: scores[some], _CUTOFF).ranked
     table = ranking_metrics(ranked, asked.positives, (_CUTOFF,))
     found: NDArray[np.float64] = table[f"ndcg@{_CUTOFF}"].to_numpy()
     return found

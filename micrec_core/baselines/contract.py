@@ -239,10 +239,6 @@ class ClosedForm(Declared):
         """
         raise NotImplementedError
 
-    def ranked(self, d: int, taken: Sequence[sparse.csr_matrix]) -> NDArray[np.float32]:
-        """As ``scores``, to be ranked by: equals go by their rows, which may be told apart here."""
-        return self.scores(d, taken)
-
     @property
     def n_learned(self) -> int:
         """How many numbers were learned."""

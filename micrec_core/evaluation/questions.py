@@ -9,18 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
-from micrec_core.baselines.popularity import by_popularity
 from micrec_core.data.types import Dataset, Domain, DomainSplit, Edges, Split
 from micrec_core.evaluation.by_columns import Added, ScoreBlock
 from micrec_core.evaluation.metric_frames import Result, pool_seeds, users_frame
 from micrec_core.evaluation.metrics import ranking_metrics
-from micrec_core.evaluation.ranking import rank_embeddings
+from micrec_core.evaluation.ranking import rank_embeddings, rank_users
 from micrec_core.names import EVERYONE, FULL, FULL_LIST, OVERLAP, SINGLE
 from micrec_core.protocols import PROTOCOLS, Asked
 
@@ -91,8 +91,62 @@ class Question:
         """
         if len(users) != len(self) or len(items) != self.positives.shape[1]:
             raise ValueError("users or items are not those of the question")
-        ranked = rank_embeddings(users, items, None, self.mask, self.candidates, k, add=add)
-        return Answer(self, ranked)
+        drawn, (mask, candidates) = self.drawn, self._shuffled
+        more = None if add is None else _shuffled(add, drawn)
+        ranked = rank_embeddings(users, items[drawn], None, mask, candidates, k, add=more)
+        return self._answered(ranked)
+
+    def answer_scores(self, scores: ScoreBlock, k: int = DEPTH) -> Answer:
+        """Rank by scores.
+
+        Parameters
+        ----------
+        scores : of some users by their place, float [b, n_items]
+        """
+        drawn, rows = self.drawn, np.arange(len(self))
+        ranked = rank_users(lambda some: scores(some)[:, drawn], rows, *self._shuffled, k)
+        return self._answered(ranked)
+
+    @cached_property
+    def drawn(self) -> NDArray[np.int64]:
+        """All items in a fixed random order, which is that of equals in every list.
+
+        Catalogues are often sorted by what came first or sells best: by their rows, items of which
+        a model knows nothing would be ranked by who will take them.
+        """
+        return np.random.default_rng(0).permutation(self.positives.shape[1])
+
+    @cached_property
+    def _shuffled(self) -> tuple[sparse.csr_matrix | None, NDArray[np.bool_]]:
+        """Mask and candidates in that order."""
+        mask = None if self.mask is None else sparse.csr_matrix(self.mask[:, self.drawn])
+        return mask, self.candidates[self.drawn]
+
+    def _answered(self, ranked: NDArray[np.int32]) -> Answer:
+        """Of places in that order, items."""
+        return Answer(self, np.where(ranked >= 0, self.drawn[ranked], -1).astype(np.int32))
+
+
+@dataclass(frozen=True)
+class _InOrder:
+    """What is added to scores, of items in another order."""
+
+    added: Added
+    order: NDArray[np.int64]
+
+    @property
+    def by_columns(self) -> bool:
+        return self.added.by_columns
+
+    def rows(self, users: NDArray[np.int64]) -> NDArray[np.floating]:
+        return self.added.rows(users)[:, self.order]
+
+    def columns(self, items: NDArray[np.int64]) -> Callable[[slice], NDArray[np.float32]]:
+        return self.added.columns(self.order[items])
+
+
+def _shuffled(add: ScoreBlock | Added, order: NDArray[np.int64]) -> ScoreBlock | Added:
+    return _InOrder(add, order) if isinstance(add, Added) else lambda some: add(some)[:, order]
 
 
 @dataclass(frozen=True)
@@ -182,8 +236,8 @@ def training_catalogue(domain: Domain, part: DomainSplit) -> NDArray[np.bool_]:
 def popularity_vectors(
     n_users: int, degree: NDArray[np.integer] | NDArray[np.floating]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Vectors [n_users, 1] and [n_items, 1] whose products rank by train degrees."""
-    return np.ones((n_users, 1), np.float32), by_popularity(degree)[:, None]
+    """Vectors [n_users, 1] and [n_items, 1] whose products are train degrees."""
+    return np.ones((n_users, 1), np.float32), np.asarray(degree, np.float32)[:, None]
 
 
 def popularity(asked: Iterable[Question], degrees: Sequence[NDArray], seed: int = 0) -> Outcome:
