@@ -26,7 +26,7 @@ from micrec_core.training.prepare import Prepared
 
 # How far its part of a user's scores spreads, over all the rest; of equal ones the first is taken.
 SHARES = (0.25, 0.125, 0.5, 0.0, 1.0, 2.0, 4.0)
-# The same for who took nothing here, to what they took elsewhere: the least as good as the best.
+# The same for who took nothing here, of likeness to what they took elsewhere.
 SHARES_ELSEWHERE = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
 # So much less of what known users find is no loss, however sure: two such items of 500 in anyone's
 # list are a small one beyond doubt.
@@ -132,8 +132,8 @@ def choose_elsewhere(
 ) -> Remembered:
     """The same for who took nothing in a domain: likeness to what they took in others.
 
-    The least that is as good as the best, for what common users took tells most where there are
-    enough of them. Not where items of two domains cannot be compared.
+    The least that is not worse than the best by more than a standard error, for what common users
+    took tells most where there are enough of them. Not where items of two domains cannot be compared.
 
     Parameters
     ----------
@@ -159,7 +159,8 @@ def choose_elsewhere(
         )
         for share in SHARES_ELSEWHERE
     ]
-    share = next(s for s, good in zip(SHARES_ELSEWHERE, as_good(found), strict=True) if good)
+    good = as_good(found, within=1.0)
+    share = next(s for s, ok in zip(SHARES_ELSEWHERE, good, strict=True) if ok)
     return _beside(prepared, d, chosen, likeness, share * unit, ("similar_elsewhere",))
 
 
