@@ -133,7 +133,8 @@ def choose_elsewhere(
     """The same for who took nothing in a domain: likeness to what they took in others.
 
     The least that is not worse than the best by more than a standard error, for what common users
-    took tells most where there are enough of them. Not where items of two domains cannot be compared.
+    took tells most where there are enough of them. None where items of two domains cannot be
+    compared.
 
     Parameters
     ----------
