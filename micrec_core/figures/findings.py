@@ -45,7 +45,8 @@ NEW_ITEMS = "new-items"
 HOW_TESTED = (
     "Each claim is what the test of its question carries, the same as on the pages it links to: "
     "paired by user, 95 % intervals, p corrected (Holm) over all models, variants and domains of "
-    f"the question, shown below {LEVEL}. The model named is the strongest that was asked."
+    f"the question, shown below {LEVEL}. The model named is the strongest that was asked. "
+    "Intervals are over users; which items are new is one draw, and of few another may differ."
 )
 # A question, how a claim about it begins, and the words of the link.
 ASKED = {
