@@ -88,7 +88,7 @@ def numbers(table: Table, column: str) -> NDArray[np.float64]:
         At the first row that is empty, NaN, infinite or no number.
     """
     values = table.columns[column]
-    if pa.types.is_integer(values.type):
+    if pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
         return np.asarray(values).astype(np.float64)
     if table.decimal == ",":
         values = pc.replace_substring(values, ",", ".")

@@ -98,14 +98,17 @@ def read_delimited(
         text.diagnose(len(header))
         reason = str(error).splitlines()[0]
         raise DataError(f"{name} cannot be parsed ({reason}); save it again") from error
-    columns = {n: parsed.column(h).combine_chunks() for n, h in wanted.items()}
+    n_rows, columns = parsed.num_rows, {}
+    for n, h in wanted.items():  # each is let go once it is in one piece
+        columns[n] = parsed.column(h).combine_chunks()
+        parsed = parsed.drop_columns([h])
     if atomic:
         columns |= _lists({n: h for n, h in wanted.items() if n not in schema.columns}, columns)
-    if parsed.num_rows == 0:
+    if n_rows == 0:
         raise DataError(f"{where}: there is a header but no row below it; add rows")
     decimal = dialect.decimal or ("," if delimiter == ";" else ".")
     return Table(
-        name, columns, parsed.num_rows, schema.unused(names), text.place, tuple(notes), decimal,
+        name, columns, n_rows, schema.unused(names), text.place, tuple(notes), decimal,
         tuple(theirs),
     )  # fmt: skip
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import stat
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -113,7 +115,10 @@ def read_bytes(path: Path, budget: Budget | None = None, *, encoding: str = "") 
     """
     try:
         with open_regular(path) as stream:
-            data = _read(stream, path, budget or Budget())
+            # Grows in place, where a list of pieces would be there twice as they are joined.
+            whole = io.BytesIO()
+            whole.writelines(pieces(stream, path, budget or Budget()))
+            data = whole.getvalue()
     except OSError as error:
         raise DataError(f"{path.name} cannot be read ({error.strerror}); check the file") from error
     if encoding:
@@ -181,21 +186,25 @@ def line_at(data: bytes, offset: int) -> int:
     return 1 + (newlines if newlines or b"\n" in data else head.count(b"\r"))
 
 
-def _read(stream: BinaryIO, path: Path, budget: Budget) -> bytes:
-    """The unpacked bytes of an open file."""
+def pieces(stream: BinaryIO, path: Path, budget: Budget) -> Iterator[bytes]:
+    """The unpacked bytes of an open file, one piece after the other.
+
+    Raises
+    ------
+    DataError
+        The file is not what its name says, is damaged or unpacks to too much.
+    """
     source = gzip.GzipFile(fileobj=stream) if path.suffix == ".gz" else stream
-    chunks: list[bytes] = []
     try:
-        while chunk := source.read(1 << 22):
-            budget.spend(len(chunk), path.name)
-            chunks.append(chunk)
+        while piece := source.read(1 << 22):
+            budget.spend(len(piece), path.name)
+            yield piece
     except gzip.BadGzipFile as error:
         raise DataError(
             f"{path.name} is not a gzip file, though its name says so; compress it or drop .gz"
         ) from error
     except (EOFError, zlib.error) as error:
         raise DataError(f"{path.name} is a damaged gzip file; copy or make it again") from error
-    return b"".join(chunks)
 
 
 def _candidates(root: Path, schema: Schema) -> list[Path]:

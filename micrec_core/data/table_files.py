@@ -10,18 +10,19 @@ from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from micrec_core.data.arrow_columns import column_array, further_text
 from micrec_core.data.budget import Budget
 from micrec_core.data.delimited import read_delimited
 from micrec_core.data.dialect import PLAIN, Dialect
+from micrec_core.data.flat_lines import read_flat
 from micrec_core.data.json_lines import object_on
 from micrec_core.data.parquet_pages import About, hold_pages, open_parquet
-from micrec_core.data.schema import LIST_MARK, MAX_COLUMNS, Schema, counted, quote
+from micrec_core.data.schema import MAX_COLUMNS, Schema, counted, quote
 from micrec_core.data.sources import (
     NOT_UTF8,
     delimiter_of,
@@ -97,8 +98,11 @@ def _read_part(path: Path, schema: Schema, dialect: Dialect, budget: Budget) -> 
         return read_parquet(path, schema, dialect, budget)
     if path.name.endswith(".arrow"):
         return _read_arrow(path, schema, dialect, budget)
+    lines = ".jsonl" in path.suffixes[-2:]
+    if lines and not dialect.encoding and (flat := read_flat(path, schema, dialect, budget)):
+        return flat
     data = read_bytes(path, budget, encoding=dialect.encoding)
-    if ".jsonl" in path.suffixes[-2:]:
+    if lines:
         return read_jsonl(data, path.name, schema, dialect)
     return read_delimited(data, path.name, schema, delimiter_of(path), dialect=dialect)
 
@@ -313,9 +317,7 @@ def _arrow_table(found: pa.Table, name: str, schema: Schema, dialect: Dialect = 
         raise DataError(f"{name} has columns but no row; add rows")
     kept = schema.kept(names)
     columns = {
-        c: _parquet_array(found.column(k), c, name, schema)
-        for k, c in enumerate(names)
-        if c in kept
+        c: column_array(found.column(k), c, name, schema) for k, c in enumerate(names) if c in kept
     }
     place = f"{name}, row "
     return Table(
@@ -391,7 +393,7 @@ def table_of_frame(frame: Any, schema: Schema) -> Table:
         table = pa.Table.from_pandas(known, preserve_index=False)
     except pa.ArrowException as error:
         raise DataError(f"{name} mixes kinds of values ({error}); make each column one") from None
-    columns = {c: _parquet_array(table.column(c), c, name, schema) for c in table.column_names}
+    columns = {c: column_array(table.column(c), c, name, schema) for c in table.column_names}
     for column, theirs in zip(names, frame.columns, strict=True):
         if column in schema.kept(names) and column not in columns:
             columns[column] = further_text(frame[theirs].tolist())
@@ -429,7 +431,7 @@ def _parquet_columns(
             for column, chunks in parts.items():
                 values = batch.column(names[column])
                 budget.spend(_unpacked(values, column in schema.coded), name)
-                chunks.append(_parquet_array(pa.chunked_array([values]), column, name, schema))
+                chunks.append(column_array(pa.chunked_array([values]), column, name, schema))
     if not all(parts.values()):
         raise pa.ArrowInvalid("there are no rows, though the file says so")
     return {column: join_arrays(parts.pop(column)) for column in names}
@@ -455,102 +457,3 @@ def _unpacked(array: pa.Array, coded: bool) -> int:
         return int(array.nbytes)
     lengths = pc.binary_length(array.dictionary).take(array.indices)
     return int(pc.sum(lengths).as_py() or 0) + 8 * len(array)
-
-
-def _parquet_array(column: pa.ChunkedArray, name: str, file: str, schema: Schema) -> pa.Array:
-    """A column of one batch: text, codes into texts, or whole numbers."""
-    if name not in schema.columns:
-        return _further_array(column)
-    whole = pa.types.is_integer(column.type) and name in ("timestamp", "rating", "position")
-    if whole and column.null_count == 0:
-        return pa.concat_arrays(column.chunks)
-    if pa.types.is_dictionary(column.type):
-        coded = _recoded(column.combine_chunks(), name, file)
-        return coded if name in schema.coded else coded.dictionary.take(coded.indices)
-    text = _parquet_text(column, name, file)
-    return text.dictionary_encode() if name in schema.coded else text
-
-
-def _recoded(array: pa.DictionaryArray, name: str, file: str) -> pa.DictionaryArray:
-    """Codes into distinct texts; the missing ones are empty. A file may repeat a text."""
-    words = _parquet_text(pa.chunked_array([array.dictionary]), name, file)
-    words = pa.concat_arrays([words, pa.array([""], pa.large_string())]).dictionary_encode()
-    codes = words.indices.take(pc.fill_null(array.indices.cast(pa.int64()), len(words) - 1))
-    return pa.DictionaryArray.from_arrays(codes, words.dictionary)
-
-
-def further_text(values: Sequence[Any]) -> pa.LargeStringArray:
-    """Any values as texts: those of a list joined, nothing for what is no plain value."""
-    return pa.array([_further(value) for value in values], pa.large_string())
-
-
-def _further(value: Any) -> str:
-    if isinstance(value, list | tuple | np.ndarray):
-        return LIST_MARK.join(filter(None, map(_further, value)))
-    # NaN, of which a frame's empty fields are made, is unlike itself.
-    if value is None or value is pd.NA or isinstance(value, dict | bytes) or value != value:
-        return ""
-    return str(value).encode("utf-8", "ignore").decode()
-
-
-def _further_array(column: pa.ChunkedArray) -> pa.LargeStringArray:
-    if pa.types.is_nested(column.type):
-        return further_text(column.to_pylist())
-    try:
-        flat = pc.fill_null(_plain(column).cast(pa.large_string()), "")
-        array = pa.concat_arrays(flat.chunks)
-        array.validate(full=True)
-    except (pa.ArrowException, UnicodeDecodeError):
-        return constant("", len(column))
-    return array
-
-
-def _parquet_text(column: pa.ChunkedArray, name: str, file: str) -> pa.LargeStringArray:
-    column = _plain(column)
-    kind = column.type
-    text = pa.types.is_large_string(kind) or _is_binary(kind)
-    numeric = pa.types.is_floating(kind) or pa.types.is_decimal(kind)
-    moment = pa.types.is_timestamp(kind) or pa.types.is_date(kind)
-    allowed = text or pa.types.is_integer(kind) or pa.types.is_null(kind)
-    if name in ("timestamp", "rating", "position"):
-        allowed = allowed or numeric or (moment and name == "timestamp")
-    if not allowed:
-        raise DataError(f"{file}: the column '{name}' holds {kind}; write it as text")
-    if moment:
-        column = _instants(column, f"{file}: the column '{name}'")
-    try:
-        flat = pc.fill_null(column.cast(pa.large_string()), "")
-        array = pa.concat_arrays(flat.chunks) if flat.num_chunks != 1 else flat.chunk(0)
-        array.validate(full=True)
-    except (pa.ArrowException, UnicodeDecodeError) as error:
-        raise DataError(f"{file}: the column '{name}' is not UTF-8; write it as UTF-8") from error
-    return array
-
-
-def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Values without an encoding, an extension's name or a view; short floats widened."""
-    kind = column.type
-    if isinstance(kind, pa.BaseExtensionType):
-        column = column.cast(kind.storage_type)
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    kind = column.type
-    if pa.types.is_string(kind) or kind == pa.string_view():
-        return column.cast(pa.large_string())
-    if kind == pa.binary_view():
-        return column.cast(pa.large_binary())
-    return column.cast(pa.float64()) if pa.types.is_float16(kind) else column
-
-
-def _is_binary(kind: pa.DataType) -> bool:
-    """Bytes, which are text if they are UTF-8."""
-    tests = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
-    return any(test(kind) for test in tests)
-
-
-def _instants(column: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
-    """Moments and days as microseconds since 1970, whatever their unit: parts may differ in it."""
-    try:
-        return column.cast(pa.timestamp("us"), safe=pa.types.is_date(column.type)).cast(pa.int64())
-    except pa.ArrowInvalid as error:
-        raise DataError(f"{where} is out of range; write dates of the years 1 to 9999") from error
