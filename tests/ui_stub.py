@@ -156,6 +156,11 @@ class StubRecommender:
         columns = {"modality": "text", "id": near["item_id"], "title": near["title"]}
         return pd.DataFrame(columns | {"similarity": 0.5, "weight": 0.2})
 
+    @property
+    def baselines(self) -> StubRecommender:
+        """What baselines list comes from the same hand."""
+        return self
+
     def rank_by_content(self, user: _User, domain: str, item: Any) -> tuple[int, int]:
         return 7, N_ITEMS
 
