@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, diags
 
 from micrec_core.answering.fit_memory import Cold, solved
-from micrec_core.answering.scored import CHOSEN_ON, as_good, matching, ndcg
+from micrec_core.answering.scored import CHOSEN_ON, as_good, least_as_good, matching, ndcg
 from micrec_core.evaluation.questions import Question
 from micrec_core.graphs.neighbours import Neighbours
 from micrec_core.method.likeness import Likeness, likeness_of
@@ -58,7 +58,7 @@ def choose_likeness(
     added = _scaled(likeness, chosen, taken)
     unit = matching(added, before)
     found = [ndcg(asked, before + np.float32(share * unit) * added) for share in SHARES]
-    share = next(s for s, good in zip(SHARES, as_good(found), strict=True) if good)
+    share = least_as_good(SHARES, found)
     return _beside(prepared, asked.place, chosen, likeness, share * unit)
 
 
@@ -142,14 +142,11 @@ def choose_elsewhere(
     chosen : its memory, with popularity
     asked : users as if cold in it
     """
-    likeness = chosen.likeness or _likeness(prepared, d)
-    if not asked or not likeness.elsewhere:
+    likeness = _likeness(prepared, d, bool(asked))
+    if not likeness.elsewhere:
         return chosen
-    added, before = [], []
-    for one in asked:
-        scale = replace(chosen, weight=1.0).scale(one.taken).astype(np.float32)
-        added.append(scale * likeness.scores(one.taken.elsewhere, elsewhere=True))
-        before.append(one.scores + chosen.to_newcomers)
+    added = [_scaled(likeness, chosen, one.taken, elsewhere=True) for one in asked]
+    before = [one.scores + chosen.to_newcomers for one in asked]
     unit = matching(np.vstack(added), np.vstack(before))
     found = [
         np.concatenate(
@@ -160,21 +157,23 @@ def choose_elsewhere(
         )
         for share in SHARES_ELSEWHERE
     ]
-    good = as_good(found, within=1.0)
-    share = next(s for s, ok in zip(SHARES_ELSEWHERE, good, strict=True) if ok)
+    share = least_as_good(SHARES_ELSEWHERE, found, within=1.0)
     return _beside(prepared, d, chosen, likeness, share * unit, ("similar_elsewhere",))
 
 
-def _likeness(prepared: Prepared, d: int) -> Likeness:
+def _likeness(prepared: Prepared, d: int, elsewhere: bool = False) -> Likeness:
     known = prepared.knowledge
     spaces = [[part.features[m].space for m in known.modalities] for part in known.domains]
-    return likeness_of(spaces, d, known.domains[d].item_degree == 0)
+    return likeness_of(spaces, d, known.domains[d].item_degree == 0, elsewhere)
 
 
-def _scaled(likeness: Likeness, chosen: Remembered, taken: Taken) -> NDArray[np.floating]:
-    """What it adds with a weight of 1."""
+def _scaled(
+    likeness: Likeness, chosen: Remembered, taken: Taken, elsewhere: bool = False
+) -> NDArray[np.floating]:
+    """What it adds with a weight of 1, by what was taken here or elsewhere."""
     scale = replace(chosen, weight=1.0).scale(taken).astype(np.float32)
-    found: NDArray[np.floating] = scale * likeness.scores(taken.here)
+    rows = taken.elsewhere if elsewhere else taken.here
+    found: NDArray[np.floating] = scale * likeness.scores(rows, elsewhere)
     return found
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from micrec_core.answering.fit_bridges import AsIfCold
-from micrec_core.answering.scored import CHOSEN_ON, as_good, matching, ndcg, spread
+from micrec_core.answering.scored import CHOSEN_ON, as_good, least_as_good, matching, ndcg, spread
 from micrec_core.evaluation.questions import Question
 from micrec_core.method.knowledge import Knowledge
 from micrec_core.method.memory import Constants, Memory, remember, scores
@@ -90,7 +90,7 @@ def choose_everybody(
     best = max(found, key=lambda values: float(values.mean()))
     if as_good([found[0], best], within=_BEYOND_DOUBT)[0]:
         return chosen
-    share = next(s for s, good in zip(EVERYBODY, as_good(found), strict=True) if good)
+    share = least_as_good(EVERYBODY, found)
     return replace(chosen, constants=replace(chosen.constants, everybody=share * unit))
 
 

@@ -34,6 +34,14 @@ def matching(part: NDArray[np.floating], scores: NDArray[np.floating]) -> float:
     return spread(scores) / own if own > 1e-12 else 0.0
 
 
+def least_as_good(
+    shares: Sequence[float], found: Sequence[NDArray[np.float64]], within: float = 0.5
+) -> float:
+    """The first of some shares that is ``as_good`` as the best, by what each gives each user."""
+    good = as_good(found, within)
+    return next(share for share, ok in zip(shares, good, strict=True) if ok)
+
+
 def as_good(found: Sequence[NDArray[np.float64]], within: float = 0.5) -> list[bool]:
     """Which are not worse than the best by more than so many standard errors of the difference.
 

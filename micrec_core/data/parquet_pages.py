@@ -25,6 +25,8 @@ _HEAD, _LONG_HEAD = 1 << 12, 1 << 24
 # One that is larger is none: read, it takes twenty times its bytes.
 _MOST_FOOTER = 1 << 22
 _DEPTH = 12
+# Bytes of pages, one a column, that are looked at for a few rows.
+_LOOKED_AT = 1 << 28
 _TRUE, _FALSE, _BYTE, _INT, _LONG, _DOUBLE, _TEXT, _LIST, _SET, _STRUCT = (
     1, 2, 3, 5, 6, 7, 8, 9, 10, 12,
 )  # fmt: skip
@@ -124,6 +126,22 @@ def hold_pages(
         largest[column] = max(size, largest.get(column, 0))
     if sum(largest.values()) > budget.left:
         budget.spend(sum(largest.values()), name)
+
+
+def first_rows(
+    stream: BinaryIO, file: pq.ParquetFile, about: About, name: str, n: int
+) -> pa.RecordBatch | None:
+    """At most the first ``n`` rows of a file; None where it has none.
+
+    Raises
+    ------
+    DataError
+        One page of each column would be too much to look at.
+    pa.ArrowInvalid
+        As ``page_sizes``.
+    """
+    hold_pages(stream, about, Budget(_LOOKED_AT), name, file.schema_arrow.names)
+    return next(file.iter_batches(batch_size=n), None)
 
 
 def _footer(stream: BinaryIO) -> About:

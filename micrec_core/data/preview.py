@@ -12,11 +12,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from micrec_core.data.budget import Budget
 from micrec_core.data.delimited import atomic_names, text_at
 from micrec_core.data.dialect import Dialect
 from micrec_core.data.json_lines import object_on
-from micrec_core.data.parquet_pages import hold_pages, open_parquet
+from micrec_core.data.parquet_pages import first_rows, open_parquet
 from micrec_core.data.schema import (
     INTERACTIONS,
     ITEMS,
@@ -32,8 +31,6 @@ from micrec_core.errors import DataError
 ENDINGS = (*SUFFIXES, *ATOMIC)
 SCHEMAS = {schema.stem: schema for schema in (INTERACTIONS, ITEMS, RELATIONS)}
 _HEAD = 1 << 18
-# Of pages of Parquet, one a column, that are looked into.
-_PAGES = 1 << 28
 _ROWS, _LOOKED_AT, _CHARACTERS = 5, 200, 80
 
 
@@ -115,9 +112,8 @@ def _head(path: Path, dialect: Dialect) -> tuple[list[str], list[list[str]]]:
 def _parquet(path: Path) -> tuple[list[str], list[list[str]]]:
     with open_regular(path) as stream:
         file, about = open_parquet(stream)
-        hold_pages(stream, about, Budget(_PAGES), path.name, file.schema_arrow.names)
         names = [str(name) for name in file.schema_arrow.names[:MAX_COLUMNS]]
-        batch = next(file.iter_batches(batch_size=_LOOKED_AT), None)
+        batch = first_rows(stream, file, about, path.name, _LOOKED_AT)
     rows = batch.to_pylist() if batch is not None else []
     return names, [["" if row[n] is None else str(row[n]) for n in names] for row in rows]
 

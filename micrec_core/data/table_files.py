@@ -21,7 +21,7 @@ from micrec_core.data.delimited import read_delimited
 from micrec_core.data.dialect import PLAIN, Dialect
 from micrec_core.data.flat_lines import read_flat
 from micrec_core.data.json_lines import object_on
-from micrec_core.data.parquet_pages import About, hold_pages, open_parquet
+from micrec_core.data.parquet_pages import About, first_rows, hold_pages, open_parquet
 from micrec_core.data.schema import MAX_COLUMNS, Schema, counted, quote
 from micrec_core.data.sources import (
     NOT_UTF8,
@@ -47,7 +47,6 @@ from micrec_core.errors import DataError
 _BATCH, _TEXT_BATCH, _SMALL_BATCH = 1 << 20, 1 << 16, 1 << 12
 # Rows whose values say what a column may be.
 _SAMPLE = 200
-_HEAD_BYTES = 1 << 28
 _NO_OBJECT = "the line is not a JSON object; write one on each line"
 
 
@@ -405,10 +404,9 @@ def _head(
 ) -> dict[str, list[str]]:
     """Some values of each column; none where one page of each would be too much."""
     try:
-        hold_pages(stream, about, Budget(_HEAD_BYTES), "", file.schema_arrow.names)
+        batch = first_rows(stream, file, about, "", _SAMPLE)
     except DataError:
         return {}
-    batch = next(file.iter_batches(batch_size=_SAMPLE), None)
     return {} if batch is None else _sample(pa.table(batch).rename_columns(list(names)))
 
 

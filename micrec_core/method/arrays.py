@@ -276,11 +276,10 @@ class ModelArrays:
                 constants, _, regression = chosen
                 told = (near, self.temperature, constants, regression, part.joined)
                 likeness = None
-                if constants.similar or constants.similar_new or constants.similar_elsewhere:
-                    spaces = [
-                        [x.features.space for x in p.modalities.values()] for p in self.domains
-                    ]
-                    likeness = likeness_of(spaces, d, (part.item_count == 0) | part.joined)
+                crosses = constants.similar_elsewhere > 0
+                if constants.similar or constants.similar_new or crosses:
+                    new = (part.item_count == 0) | part.joined
+                    likeness = likeness_of(self.spaces, d, new, crosses)
                 memory = remember(taken, self.in_both, d, *told)
                 out[d] = Remembered(memory, *chosen, likeness)
         return tuple(out)

@@ -33,7 +33,7 @@ class Likeness:
         or 0, dense [n, width] or CSR [n, vocabulary]
     new : bool [n], items that nobody took
     elsewhere : the same features of the items of all other domains, one domain after the other,
-        [n_other, width]; empty where these cannot be compared
+        [n_other, width]; empty where these cannot be compared, or are not asked for
     """
 
     spaces: tuple[Features, ...]
@@ -102,22 +102,25 @@ class Likeness:
         return replace(self, spaces=spaces, new=np.append(self.new, True))
 
 
-def likeness_of(spaces: Sequence[Sequence[Features]], d: int, new: NDArray[np.bool_]) -> Likeness:
+def likeness_of(
+    spaces: Sequence[Sequence[Features]], d: int, new: NDArray[np.bool_], elsewhere: bool
+) -> Likeness:
     """Of domain ``d``.
 
     Parameters
     ----------
     spaces : of each domain, of each modality, as ``Likeness`` has them
     new : items of the domain that nobody took
+    elsewhere : whether to hold what those of other domains say too, which is copied for it
     """
     here, others = spaces[d], [there for s, there in enumerate(spaces) if s != d]
-    comparable = others and all(
+    comparable = elsewhere and all(
         type(x) is type(y) and x.shape[1] == y.shape[1]
         for there in others
         for x, y in zip(here, there, strict=True)
     )
-    elsewhere = tuple(_stacked(of_one) for of_one in zip(*others)) if comparable else ()
-    return Likeness(tuple(here), new, elsewhere)
+    stacked = tuple(_stacked(of_one) for of_one in zip(*others)) if comparable else ()
+    return Likeness(tuple(here), new, stacked)
 
 
 def _stacked(spaces: Sequence[Features]) -> Features:

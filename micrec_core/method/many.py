@@ -47,13 +47,16 @@ class ForMany:
     def columns(self, items: NDArray[np.integer]) -> Callable[[slice], NDArray[np.float32]]:
         """To some items, as a function of adjacent users: float32 [n, n_some]."""
         table, held = self._table(items), self.held
-        told = self._told_newcomers(items)
+        popular = held.to_newcomers[items].astype(np.float32)
+        across = held.across(self._newly, items) if held.crosses else None
         fame = held.to_everybody[items].astype(np.float32)
 
         def added(users: slice) -> NDArray[np.float32]:
             found = self._asked.through(table, rows=users)[:, : len(items)]
             new = self._newcomers[users]
-            found[new] += told[self._places[users][new]]
+            found[new] += popular
+            if across is not None:
+                found[new] += across[self._places[users][new]]
             if held.constants.everybody:
                 found[self._at_home[users]] += fame
             return found
@@ -78,11 +81,10 @@ class ForMany:
         """Of each newcomer among the newcomers."""
         return np.cumsum(self._newcomers) - 1
 
-    def _told_newcomers(self, items: NDArray[np.integer]) -> NDArray[np.float32]:
-        """What is added for each newcomer alone, float32 [n_newcomers, n_some]."""
-        new = self.taken.rows(np.flatnonzero(self._newcomers))
-        told: NDArray[np.floating] = self.held.across(new, items) + self.held.to_newcomers[items]
-        return told.astype(np.float32)
+    @cached_property
+    def _newly(self) -> Taken:
+        """By the newcomers."""
+        return self.taken.rows(np.flatnonzero(self._newcomers))
 
     @cached_property
     def _at_home(self) -> NDArray[np.bool_]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 
 import numpy as np
@@ -60,9 +60,8 @@ class BaselineLists:
         RunError
             There are no features to go by.
         """
-        d = self._directory.domain(domain)
-        queries = self._content_queries(user, d)
-        return self._best(self._by_content(queries, d), user, d, k)
+        d, _, scores = self._by_content(user, domain)
+        return self._best(scores, user, d, k)
 
     def _content_queries(self, user: User, d: int) -> dict[str, Query]:
         """What the user's text and pictures come to; RunError where there are none."""
@@ -79,11 +78,12 @@ class BaselineLists:
             )
         return known
 
-    def _by_content(self, queries: Mapping[str, Query], d: int) -> Floats:
-        """Mean cosine with all items, float32 [n_items]."""
+    def _by_content(self, user: User, domain: str) -> tuple[int, dict[str, Query], Floats]:
+        """The domain, what the user's content comes to, and its mean cosines [n_items]."""
+        d = self._directory.domain(domain)
+        queries = self._content_queries(user, d)
         found = [self._fold.item_index(d, m).cosines(query) for m, query in queries.items()]
-        mean: Floats = np.mean(found, axis=0, dtype=np.float32)
-        return mean
+        return d, queries, np.mean(found, axis=0, dtype=np.float32)
 
     def rank_by_content(self, user: User, domain: str, item: NewItem) -> tuple[int, int]:
         """(place, of how many) of a new item in ``content_only``'s full list for a user.
@@ -93,10 +93,8 @@ class BaselineLists:
         RunError
             There are no features to go by.
         """
-        d = self._directory.domain(domain)
-        queries = self._content_queries(user, d)
+        d, queries, scores = self._by_content(user, domain)
         own = [item.queries[m].cosine(q) if m in item.queries else 0.0 for m, q in queries.items()]
-        scores = self._by_content(queries, d)
         allowed = self._allowed[d].copy()
         allowed[user.items[d]] = False
         better = int((scores[allowed] >= np.float32(np.mean(own))).sum())

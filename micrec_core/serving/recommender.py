@@ -111,8 +111,9 @@ class Recommender:
         self._allowed = [self._candidates(d) for d in range(len(bundle.domains))]
         self._barred = [np.flatnonzero(~allowed) for allowed in self._allowed]
         self._encoders: dict[str, Encoder] = {}
-        told = (run, self._fold, self._directory, self._folded, self._allowed)
-        self.baselines = BaselineLists(*told)
+        self.baselines = BaselineLists(
+            run, self._fold, self._directory, self._folded, self._allowed
+        )
         self._lock = threading.Lock()
         self._crowds: dict[tuple[int, int], list[Crowd]] = {}
         self._kept: WeakKeyDictionary[User, dict[int, Folded]] = WeakKeyDictionary()

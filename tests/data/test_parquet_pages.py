@@ -68,7 +68,7 @@ def test_pages_are_told_as_they_are(compression: str, version: str) -> None:
 def test_a_page_that_bursts_is_refused_before_it_does(
     tmp_path: Path, write, monkeypatch: pytest.MonkeyPatch, page: int
 ) -> None:
-    monkeypatch.setattr("micrec_core.data.preview._PAGES", MOST)
+    monkeypatch.setattr(parquet_pages, "_LOOKED_AT", MOST)
     root = write(tmp_path / "made", ".parquet")
     for name in ("items.parquet", "interactions.parquet"):
         content = (root / name).read_bytes()

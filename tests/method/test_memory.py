@@ -323,7 +323,7 @@ def test_newcomers_are_told_what_is_like_what_they_took_elsewhere() -> None:
     there = (terms, rng.normal(size=(N_OTHER, 4)))
     here = [sparse.csr_matrix(words.astype(np.float32)), vectors.astype(np.float32)]
     other = [sparse.csr_matrix(terms.astype(np.float32)), there[1].astype(np.float32)]
-    likeness = likeness_of([here, other], 0, world.x.sum(0) == 0)
+    likeness = likeness_of([here, other], 0, world.x.sum(0) == 0, True)
     constants = replace(CONSTANTS, similar_elsewhere=0.8, newcomers=0.3)
     held = Remembered(fitted(world, constants), constants, 0.5, None, likeness)
     everyone = Taken(sparse.csr_matrix(taken), sparse.csr_matrix(elsewhere))
@@ -360,11 +360,12 @@ def test_what_cannot_be_compared_is_like_nothing() -> None:
     rng, new = np.random.default_rng(0), np.zeros(N, bool)
     words, vectors = (x.astype(np.float32) for x in said(rng))
     narrow = rng.normal(size=(N_OTHER, 3)).astype(np.float32)
-    assert likeness_of([[vectors], [narrow]], 0, new).elsewhere == ()
-    assert likeness_of([[sparse.csr_matrix(words)], [narrow]], 0, new).elsewhere == ()
-    assert likeness_of([[vectors]], 0, new).elsewhere == ()
-    assert likeness_of([[narrow], [vectors], [vectors]], 1, new).elsewhere == ()
-    (stacked,) = likeness_of([[vectors], [vectors[:2]], [vectors[2:]]], 0, new).elsewhere
+    assert likeness_of([[vectors], [narrow]], 0, new, True).elsewhere == ()
+    assert likeness_of([[sparse.csr_matrix(words)], [narrow]], 0, new, True).elsewhere == ()
+    assert likeness_of([[vectors]], 0, new, True).elsewhere == ()
+    assert likeness_of([[narrow], [vectors], [vectors]], 1, new, True).elsewhere == ()
+    assert likeness_of([[vectors], [vectors]], 0, new, False).elsewhere == ()
+    (stacked,) = likeness_of([[vectors], [vectors[:2]], [vectors[2:]]], 0, new, True).elsewhere
     np.testing.assert_array_equal(stacked, vectors)
 
 

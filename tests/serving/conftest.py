@@ -92,7 +92,7 @@ def remembered(knowledge: Knowledge, d: int) -> Remembered:
     weights = regression(trains[d], there, constants.penalty)
     memory = remember(trains, knowledge.links, d, near, 0.2, constants, weights)
     spaces = [[p.features[m].space for m in knowledge.modalities] for p in knowledge.domains]
-    likeness = likeness_of(spaces, d, knowledge.domains[d].item_degree == 0)
+    likeness = likeness_of(spaces, d, knowledge.domains[d].item_degree == 0, True)
     return Remembered(memory, constants, 0.5, weights, likeness)
 
 
