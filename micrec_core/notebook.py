@@ -17,9 +17,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from micrec_core import data as tables
 from micrec_core import runs, serving
 from micrec_core.bundled import SAMPLE_DATA, SAMPLE_RUN
-from micrec_core.data import Dataset, Reading, dataset_of_frames, read_dataset
+from micrec_core.data import Dataset, Reading, dataset_of_frames
 from micrec_core.data.about import About
 from micrec_core.data.progress import Bars, silent
 from micrec_core.names import CATALOGUE, EVERYONE, HEADLINE, SUMMARY
@@ -36,6 +37,39 @@ __all__ = [
     "read_dataset",
     "train",
 ]
+
+
+def read_dataset(path: str | Path, *, progress: bool = True, **reading: Any) -> Dataset:
+    """Read and check a folder of tables.
+
+    Parameters
+    ----------
+    path : path
+        The folder: ``interactions`` and ``items`` in any supported format.
+    progress : bool
+        Draw a bar for large tables, in a terminal or a notebook.
+    **reading
+        ``unknown_items``, ``rating_threshold``, ``k_core``, ``seed``, ``split_by`` and
+        ``test_from`` as ``dataset`` takes them; ``dialect``, how the tables are written;
+        ``max_table_bytes``, what a table may unpack to.
+
+    Returns
+    -------
+    Dataset
+        One domain or more; ``Dataset.notes`` says what was changed on the way.
+
+    Raises
+    ------
+    DataError
+        Something is wrong; one sentence names the file, the line and the mend.
+    ConfigError
+        An option is out of range.
+    """
+    bars = Bars(watched=True)
+    try:
+        return tables.read_dataset(path, **reading, progress=bars if progress else silent)
+    finally:
+        bars.close()
 
 
 def dataset(

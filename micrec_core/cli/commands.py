@@ -214,7 +214,8 @@ def _read_as(path: Path, dialect: Dialect, **reading: Any) -> Dataset:
     from micrec_core.data import read_dataset
     from micrec_core.data.about import remember
 
-    dataset = read_dataset(path, dialect=dialect or None, **reading)
+    with Progress() as progress:
+        dataset = read_dataset(path, dialect=dialect or None, progress=progress, **reading)
     if dialect:
         remember(path, dialect)
     return dataset
@@ -273,8 +274,9 @@ def encode(
     started = time.perf_counter()
     encoders = specs(features)
     check_encoders(encoders)
-    device, folder, dataset = choose_device(device), cache or _cache(), read_dataset(path)
+    device, folder = choose_device(device), cache or _cache()
     with Progress() as progress, opened(engine) as there:
+        dataset = read_dataset(path, progress=progress)
         progress(f"encoding {nouns()}", 0, 0)
         found = encode_dataset(dataset, encoders, cache=folder, device=device, engine=there)
     about = {

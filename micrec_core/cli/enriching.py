@@ -56,7 +56,8 @@ def enrich(
         model, _prompt(prompt or work.PROMPT), thin, pictures, max_tokens, _prices(prices)
     )
     with Endpoint(endpoint, model) as asking:
-        dataset = read_dataset(path, unknown_items="drop")
+        with Progress() as progress:
+            dataset = read_dataset(path, unknown_items="drop", progress=progress)
         found = work.questions(dataset, asked)
         ahead = work.estimate(found, asked, read_answers(dataset.root), at_once)
         told: dict[str, Any] = {"estimate": asdict(ahead), "outcome": None}

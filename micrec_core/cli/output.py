@@ -14,11 +14,13 @@ if TYPE_CHECKING:
 
 
 class Progress:
-    """A bar on a terminal; elsewhere (a log) a line for each step of training and each stage."""
+    """A bar on a terminal; elsewhere (a log) a line for each stage, step of training and tenth that
+    is read.
+    """
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self.stream = stream or sys.stderr
-        self._stage = ""
+        self._stage, self._tenth = "", 0
         self._bars: Bars | None = None
 
     def __call__(self, what: str, done: int, total: int) -> None:
@@ -27,11 +29,22 @@ class Progress:
 
             self._bars = self._bars or Bars(self.stream)
             self._bars(what, done, total)
-        elif what != self._stage or (total and what.startswith(("training", "micrec", "inmo"))):
+        elif what != self._stage or (total and self._steps(what, done, total)):
             counted = f" {done} of {total}" if total else ""
             self.stream.write(f"{what}{counted}\n")
             self.stream.flush()
         self._stage = what
+        self._tenth = self._tenths(done, total)
+
+    def _steps(self, what: str, done: int, total: int) -> bool:
+        """Whether there is a line to write for what was written of before."""
+        if what.startswith("reading"):
+            return self._tenths(done, total) > self._tenth
+        return what.startswith(("training", "micrec", "inmo"))
+
+    @staticmethod
+    def _tenths(done: int, total: int) -> int:
+        return 10 * done // total if total else 0
 
     def __enter__(self) -> Progress:
         return self

@@ -103,7 +103,7 @@ def compare(
     if not seeds or budget < 1:
         raise ConfigError("a comparison needs a seed and a budget of one point a model at least")
     device, out = choose_device(device), Path(out)
-    dataset, split = load_dataset(dataset_path, base)
+    dataset, split = load_dataset(dataset_path, base, progress)
     require_disjoint(dataset, split)
     require_acting(without, dataset, split)
     if not models and not split.overlaps(dataset):

@@ -62,7 +62,7 @@ def study(
     """
     check_stresses(("missing",), shares)
     device = choose_device(device)
-    dataset, split = load_dataset(data, settings)
+    dataset, split = load_dataset(data, settings, progress)
     settings = settings.suited(split.per_user)
     material = encode_material(dataset, split, settings, device, cache)
     bench = Bench(material, device)

@@ -14,10 +14,16 @@ def silent(what: str, done: int, total: int) -> None:
 
 
 class Bars:
-    """Progress by tqdm: a bar for what can be counted, a line for every other stage."""
+    """Progress by tqdm: a bar for what can be counted, a line for every other stage.
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    Parameters
+    ----------
+    watched : draw in a terminal or a notebook alone, and nothing into a log
+    """
+
+    def __init__(self, stream: TextIO | None = None, *, watched: bool = False) -> None:
         self.stream = stream
+        self._disable = None if watched else False  # what tqdm calls it
         self._stage = ""
         self._bar: Any = None
 
@@ -27,7 +33,10 @@ class Bars:
         if what != self._stage:
             self.close()
             shape = "{desc}" if not total else None
-            self._bar = tqdm(desc=what, total=total or None, file=self.stream, bar_format=shape)
+            self._bar = tqdm(
+                desc=what, total=total or None, file=self.stream, bar_format=shape,
+                disable=self._disable,
+            )  # fmt: skip
             self._stage = what
         if self._bar is not None and total:
             self._bar.n = done

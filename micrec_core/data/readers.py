@@ -20,6 +20,7 @@ from micrec_core.data.interactions import Log, drop_low_ratings, drop_unknown, r
 from micrec_core.data.items import Catalogue, read_catalogues
 from micrec_core.data.kcore import core_mask
 from micrec_core.data.lookalikes import twins_notes
+from micrec_core.data.progress import Progress, silent
 from micrec_core.data.relations import read_relations, words_of_relations
 from micrec_core.data.schema import INTERACTIONS, ITEMS, MAX_TABLE_BYTES, Schema, counted, quote
 from micrec_core.data.sources import domain_of, find_sources
@@ -32,6 +33,8 @@ from micrec_core.errors import DataError
 from micrec_core.names import ONE_DOMAIN
 
 _NOTED = 8
+# Interactions of which checking takes long enough to be told of.
+_MANY = 1_000_000
 
 
 def read_dataset(
@@ -45,6 +48,7 @@ def read_dataset(
     test_from: str = "",
     dialect: Dialect | None = None,
     max_table_bytes: int = MAX_TABLE_BYTES,
+    progress: Progress = silent,
 ) -> Dataset:
     """Read and check a dataset folder.
 
@@ -60,6 +64,7 @@ def read_dataset(
     unknown_items, rating_threshold, k_core, seed, split_by, test_from : as in ``Reading``
     dialect : how the tables are written, in the place of what ``dataset.toml`` says
     max_table_bytes : refuse a table that unpacks to more, whatever its files have
+    progress : told how much of large tables is read, and that they are checked
 
     Returns
     -------
@@ -78,11 +83,15 @@ def read_dataset(
     about = read_about(root)
     if dialect is not None:
         about = replace(about, dialect=dialect)
-    interactions, items = read_both(root, about.dialect, max_table_bytes)
+    interactions, items = read_both(root, about.dialect, max_table_bytes, progress)
+    if interactions.n_rows >= _MANY:
+        progress(f"checking {counted(interactions.n_rows, 'interaction')}", 0, 0)
     return _from_tables(interactions, items, about, root, reading, Budget(max_table_bytes))
 
 
-def read_both(root: Path, dialect: Dialect, most: int = MAX_TABLE_BYTES) -> tuple[Table, Table]:
+def read_both(
+    root: Path, dialect: Dialect, most: int = MAX_TABLE_BYTES, progress: Progress = silent
+) -> tuple[Table, Table]:
     """The tables of interactions and of items of a dataset folder, ``most`` bytes each.
 
     Raises
@@ -92,8 +101,12 @@ def read_both(root: Path, dialect: Dialect, most: int = MAX_TABLE_BYTES) -> tupl
     """
     sources = find_sources(root)
     read = read_atomic if sources.atomic else read_tables
-    items = [read(sources.items, ITEMS, dialect, Budget(most))] if sources.items else []
-    interactions = read(sources.interactions, INTERACTIONS, dialect, Budget(most))
+
+    def budget() -> Budget:
+        return Budget(most, progress)
+
+    items = [read(sources.items, ITEMS, dialect, budget())] if sources.items else []
+    interactions = read(sources.interactions, INTERACTIONS, dialect, budget())
     if sources.atomic:
         known = {d for table in items for d in encode(table.columns["domain"]).words()}
         items += [made] if (made := items_of(interactions, known)) else []

@@ -198,6 +198,7 @@ def pieces(stream: BinaryIO, path: Path, budget: Budget) -> Iterator[bytes]:
     try:
         while piece := source.read(1 << 22):
             budget.spend(len(piece), path.name)
+            budget.tell(path, stream.tell())
             yield piece
     except gzip.BadGzipFile as error:
         raise DataError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
@@ -64,6 +65,8 @@ def read_tables(
         One sentence with the file, the line where there are lines, and the mend.
     """
     tables, budget = [], budget or Budget()
+    name = _named(paths, schema)
+    budget.expect(paths, name)
     for path in paths:
         said = partitions(path)
         names = dialect.renamed(path.name, list(said), schema)
@@ -75,7 +78,12 @@ def read_tables(
         tables.append(replace(table, unused=unused, names=(*table.names, *said)))
     if "split" in schema.columns:
         _split_by_names(paths, tables)
-    return join_tables(tables, f"{schema.stem} in {counted(len(paths), 'part')}")
+    return join_tables(tables, name)
+
+
+def _named(paths: Sequence[Path], schema: Schema) -> str:
+    """What a table is called: as its file, or by how many there are."""
+    return paths[0].name if len(paths) == 1 else f"{schema.stem} in {counted(len(paths), 'part')}"
 
 
 def _split_by_names(paths: Sequence[Path], tables: Sequence[Table]) -> None:
@@ -125,6 +133,7 @@ def read_atomic(
     """
     bare = _without(schema, "domain")
     tables, budget = [], budget or Budget()
+    budget.expect(paths, _named(paths, schema))
     for path in paths:
         data = read_bytes(path, budget, encoding=dialect.encoding)
         table = read_delimited(
@@ -352,7 +361,7 @@ def read_parquet(
             n_rows = about.n_rows
             if n_rows == 0:
                 raise DataError(f"{name} has columns but no row; add rows")
-            columns = _parquet_columns(stream, about, wanted, name, schema, budget)
+            columns = _parquet_columns(stream, about, wanted, path, schema, budget)
             if any(len(column) != n_rows for column in columns.values()):
                 raise pa.ArrowInvalid(f"there are not the {n_rows} rows that the file says")
     except FileNotFoundError as error:
@@ -414,7 +423,7 @@ def _parquet_columns(
     stream: BinaryIO,
     about: About,
     names: Mapping[str, str],
-    name: str,
+    path: Path,
     schema: Schema,
     budget: Budget,
 ) -> dict[str, pa.Array]:
@@ -424,12 +433,15 @@ def _parquet_columns(
     texts, bursting = _texts(about, theirs)
     size = _SMALL_BATCH if bursting else _BATCH if schema.coded else _TEXT_BATCH
     # Repeated texts come as codes, whatever their encoding, and so cannot burst.
+    n_rows, n_bytes = 0, stream.seek(0, os.SEEK_END)
     with pq.ParquetFile(stream, read_dictionary=texts) as file:
         for batch in file.iter_batches(batch_size=size, columns=theirs):
             for column, chunks in parts.items():
                 values = batch.column(names[column])
-                budget.spend(_unpacked(values, column in schema.coded), name)
-                chunks.append(column_array(pa.chunked_array([values]), column, name, schema))
+                budget.spend(_unpacked(values, column in schema.coded), path.name)
+                chunks.append(column_array(pa.chunked_array([values]), column, path.name, schema))
+            n_rows += batch.num_rows
+            budget.tell(path, n_bytes * n_rows // max(about.n_rows, n_rows, 1))
     if not all(parts.values()):
         raise pa.ArrowInvalid("there are no rows, though the file says so")
     return {column: join_arrays(parts.pop(column)) for column in names}

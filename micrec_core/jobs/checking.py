@@ -6,7 +6,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import BoundedSemaphore
@@ -18,6 +20,8 @@ from micrec_core.errors import ConfigError, DataError
 _CAPPED = str(Path(__file__).with_name("capped.py"))
 # Of all threads of this server; whoever comes third waits.
 _TURNS = BoundedSemaphore(2)
+# So many of its last lines are kept of what a check says beside its answer.
+_LINES = 20
 # Reading takes a few times the memory of the text that is read.
 _SHARE_OF_A_TABLE = 8
 
@@ -60,8 +64,21 @@ def within(
     return (sys.executable, _CAPPED, *limits, *command)
 
 
-def check_capped(folder: Path, options: Sequence[str], limits: Limits) -> dict[str, Any]:
+def unheard(line: str) -> None:
+    """A line that nobody listens to."""
+
+
+def check_capped(
+    folder: Path,
+    options: Sequence[str],
+    limits: Limits,
+    told: Callable[[str], object] = unheard,
+) -> dict[str, Any]:
     """What ``python -m micrec_core check FOLDER OPTIONS --json`` says, run within ``limits``.
+
+    Parameters
+    ----------
+    told : each line that it says on the way, such as how much it has read
 
     Raises
     ------
@@ -69,13 +86,17 @@ def check_capped(folder: Path, options: Sequence[str], limits: Limits) -> dict[s
         The refusal, in the words of the check; or it took more than it may, or ended by a fault.
     """
     words = ["check", str(folder.absolute()), *options, "--table-mib", str(limits.table_mib)]
-    return said_within(words, limits)
+    return said_within(words, limits, told=told)
 
 
 def said_within(
-    words: Sequence[str], limits: Limits, what: str = "the tables", fewer: str = "rows"
+    words: Sequence[str],
+    limits: Limits,
+    what: str = "the tables",
+    fewer: str = "rows",
+    told: Callable[[str], object] = unheard,
 ) -> dict[str, Any]:
-    """What a command says with ``--json``, run within ``limits``; DataError as ``check_capped``.
+    """What a command says with ``--json``, run within ``limits``; else as ``check_capped``.
 
     ``what`` it reads, and of what there may be too many in it, for a sentence.
     """
@@ -85,25 +106,38 @@ def said_within(
     if not _TURNS.acquire(timeout=2 * limits.seconds):
         raise DataError("other tables are being checked on this server; try again in a minute")
     try:
-        done = subprocess.run(
-            capped, cwd=home(), env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True,
-            stdin=subprocess.DEVNULL, check=False,
-        )  # fmt: skip
+        status, answer, said = _run(capped, told)
     except OSError as error:
         raise DataError(f"the check could not be started ({error.strerror}); try again") from None
     finally:
         _TURNS.release()
     # It answers, and then refuses, where tables are sound that cannot be trained on.
-    if done.returncode in (0, 2) and done.stdout:
-        about: dict[str, Any] = json.loads(done.stdout)
+    if status in (0, 2) and answer:
+        about: dict[str, Any] = json.loads(answer)
         return about
-    said = done.stderr.decode("utf-8", errors="replace").strip().splitlines()
-    if done.returncode == 2 and said:
+    if status == 2 and said:
         raise DataError(said[-1])
     raise DataError(
         f"{what} could not be read within {limits.seconds:g} seconds and {limits.gigabytes:g} "
         f"GB of memory; bring fewer {fewer}, or look at it on your own computer"
     )
+
+
+def _run(command: Sequence[str], told: Callable[[str], object]) -> tuple[int, bytes, Sequence[str]]:
+    """The exit status of a command, its standard output, and the last lines it said beside it."""
+    said: deque[str] = deque(maxlen=_LINES)
+    with tempfile.TemporaryFile() as answer:
+        with subprocess.Popen(
+            command, cwd=home(), env=os.environ | {"OMP_NUM_THREADS": "1"},
+            stdin=subprocess.DEVNULL, stdout=answer, stderr=subprocess.PIPE,
+        ) as running:  # fmt: skip
+            assert running.stderr is not None
+            for raw in running.stderr:
+                if line := raw.decode("utf-8", errors="replace").strip():
+                    said.append(line)
+                    told(line)
+        answer.seek(0)
+        return running.returncode, answer.read(), said
 
 
 def _positive(name: str, default: float) -> float:

@@ -138,7 +138,7 @@ def reopen(
     settings = settings_of(run.info)
     settings = settings.model_copy(update={"mask": mask or settings.mask})
     device = choose_device(device)
-    dataset, split = load_dataset(dataset_path, settings)
+    dataset, split = load_dataset(dataset_path, settings, progress)
     if run.info.dataset is None or run.info.dataset.fingerprint != dataset.fingerprint:
         raise RunError(
             f"run '{run.name}' was trained on other data than dataset '{dataset.name}' holds now; "

@@ -106,7 +106,7 @@ def train_run(
     with stop_on_sigterm():
         device = choose_device(device)
         with clock.part("read"):
-            dataset, split = load_dataset(data, settings)
+            dataset, split = load_dataset(data, settings, progress)
             require_disjoint(dataset, split)
             require_acting(settings.model.without, dataset, split)
             settings = settings.suited(split.per_user)

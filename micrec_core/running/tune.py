@@ -60,7 +60,7 @@ def train_tuned(
     told: dict[str, Any] = {"device": device, "cache": cache, "progress": progress}
     if not trials:
         return train_run(data, out, settings, **told, **given)
-    dataset, _ = load_dataset(data, settings)  # once, for all trials and the run
+    dataset, _ = load_dataset(data, settings, progress)  # once, for all trials and the run
     settings, tried = tuned(dataset, out, settings, trials, **told)
     done = train_run(dataset, out, settings, tuning=tried, **told, **given)
     forget(out)
@@ -103,7 +103,7 @@ def tuned(
         )
     optuna = _optuna()
     device = choose_device(device)
-    dataset, split = load_dataset(data, settings)
+    dataset, split = load_dataset(data, settings, progress)
     settings = settings.suited(split.per_user)
     study = _study(optuna, Path(out), settings, dataset.fingerprint)
     material = encode_material(dataset, split, settings, device, cache)

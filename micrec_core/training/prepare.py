@@ -18,6 +18,7 @@ from micrec_core.config import ModelSettings, RunSettings, TrainSettings
 from micrec_core.data import Dataset, Reading, Split, make_split, read_dataset
 from micrec_core.data.check import training_refusal
 from micrec_core.data.generated import with_generated
+from micrec_core.data.progress import Progress, silent
 from micrec_core.data.types import shared_rows
 from micrec_core.engines import HERE, Engine
 from micrec_core.errors import ConfigError, DataError
@@ -129,7 +130,9 @@ def reading_of(settings: RunSettings) -> Reading:
     )  # fmt: skip
 
 
-def load_dataset(source: Dataset | Path | str, settings: RunSettings) -> tuple[Dataset, Split]:
+def load_dataset(
+    source: Dataset | Path | str, settings: RunSettings, progress: Progress = silent
+) -> tuple[Dataset, Split]:
     """Read and split a dataset as the settings say.
 
     Parameters
@@ -145,7 +148,11 @@ def load_dataset(source: Dataset | Path | str, settings: RunSettings) -> tuple[D
     """
     check_encoders(settings.features)
     reading = reading_of(settings)
-    dataset = source if isinstance(source, Dataset) else read_dataset(source, **asdict(reading))
+    dataset = (
+        source
+        if isinstance(source, Dataset)
+        else read_dataset(source, **asdict(reading), progress=progress)
+    )
     if dataset.reading != reading:
         raise ConfigError(
             f"the data was read by {dataset.reading} and the settings ask for {reading}; "

@@ -69,7 +69,12 @@ def look(folder: Path, written: Sequence[str] = ()) -> Seen:
             "how tables are written is kept in a dataset's folder, and this server's folders stay "
             "as they are; upload the tables, or leave it as it was"
         )
-    told = check_capped(folder, ["--all", *written], Limits.of_this_server())
+    place = st.empty()
+    try:
+        limits = Limits.of_this_server()
+        told = check_capped(folder, ["--all", *written], limits, place.text)
+    finally:
+        place.empty()
     about, drop = told["about"], DROP in written
     if about:
         size = Size(len(about["domains"]), about["n_interactions"], uploads.says(about))

@@ -32,6 +32,16 @@ def test_good_tables_are_described(shop: Path) -> None:
     assert told["n_interactions"] == 64 and told["domains"][0]["degrees"]["user"] == [[4, 8]]
 
 
+def test_how_much_of_a_large_table_is_read_is_told_on_the_way(shop: Path) -> None:
+    path = shop / "interactions.csv"
+    header, *rows = path.read_text().splitlines()
+    path.write_text("\n".join([f"{header},note", *(f"{row},{'x' * 300_000}" for row in rows)]))
+    lines: list[str] = []
+    assert check_capped(shop, [], ROOMY, lines.append)["n_interactions"] == 64
+    said = [line for line in lines if line.startswith("reading interactions.csv (MiB) ")]
+    assert 5 <= len(said) <= 11 and said[-1].endswith(" 18 of 18")
+
+
 def test_a_refusal_comes_in_the_words_of_the_check(shop: Path) -> None:
     with open(shop / "interactions.csv", "a") as stream:
         stream.write("u1,a99,a\n")

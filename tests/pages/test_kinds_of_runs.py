@@ -15,7 +15,6 @@ import pytest
 
 from micrec_core.cli import main
 from micrec_core.config import RunSettings
-from micrec_core.jobs.checking import Limits
 from micrec_core.names import DEGREE_ITEMS, ONE_DOMAIN
 from micrec_core.protocols import MASKS
 from micrec_core.report.export import export_run
@@ -124,7 +123,7 @@ def test_a_report_says_it_too(runs, tmp_path) -> None:
 def test_data_of_one_domain_is_checked_and_offered_for_training(
     runs, monkeypatch, tmp_path, capsys
 ) -> None:
-    def in_this_process(folder: Path, options: list[str], _: Limits) -> dict[str, Any]:
+    def in_this_process(folder: Path, options: list[str], *_: object) -> dict[str, Any]:
         assert main(["check", str(folder), *options, "--json"]) == 0
         return json.loads(capsys.readouterr().out)
 

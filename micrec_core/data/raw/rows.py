@@ -239,10 +239,11 @@ def _rows(
 
 
 def _blocks(rows: Iterator[Row], lines: Lines, progress: Progress) -> Iterator[list[Row]]:
-    progress(f"reading {lines.name}", *lines.megabytes())
+    what = f"reading {lines.name} (MiB)"
+    progress(what, *lines.megabytes())
     while block := list(islice(rows, _BLOCK)):
         yield block
-        progress(f"reading {lines.name}", *lines.megabytes())
+        progress(what, *lines.megabytes())
 
 
 def _check_id(value: str) -> None:
