@@ -7,6 +7,7 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
+from micrec_core.data.ordering import dense_rank, in_order
 from micrec_core.data.types import TEST, TRAIN, VALID
 from micrec_core.errors import ConfigError
 
@@ -49,7 +50,11 @@ def assign_split(
     int8 [n], TRAIN, VALID or TEST
     """
     n = len(user)
-    order = np.lexsort((rng.random(n), *reversed(orders), user))
+    first, later = user.astype(np.int64), (*orders, rng.random(n))
+    if orders:
+        when = dense_rank(orders[0])
+        first, later = first * (when.max(initial=0) + 1) + when, later[1:]
+    order = in_order(first, later)
     degree = np.bincount(user, minlength=1)
     held = np.where(
         degree >= MIN_TO_SPLIT, np.maximum(1, np.floor(degree * HELD_SHARE + 0.5)), 0

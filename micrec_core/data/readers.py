@@ -20,6 +20,7 @@ from micrec_core.data.interactions import Log, drop_low_ratings, drop_unknown, r
 from micrec_core.data.items import Catalogue, read_catalogues
 from micrec_core.data.kcore import core_mask
 from micrec_core.data.lookalikes import twins_notes
+from micrec_core.data.ordering import by_name, in_order
 from micrec_core.data.progress import Progress, silent
 from micrec_core.data.relations import read_relations, words_of_relations
 from micrec_core.data.schema import INTERACTIONS, ITEMS, MAX_TABLE_BYTES, Schema, counted, quote
@@ -254,16 +255,16 @@ def _user_rows(log: Log, rows: NDArray[np.int64]) -> tuple[NDArray[np.object_], 
     """Sorted ids of the users of some interactions, and each interaction's row among them."""
     here = log.user[rows]
     codes = np.flatnonzero(np.bincount(here, minlength=len(log.users)))
-    names = log.users[codes]
+    codes = codes[by_name(log.users[codes])]
     row_of = np.zeros(len(log.users), np.int64)
-    row_of[codes] = _ranks(names)
-    return np.sort(names), row_of[here]
+    row_of[codes] = np.arange(len(codes))
+    return log.users[codes], row_of[here]
 
 
 def _ranks(names: NDArray[np.object_]) -> NDArray[np.int64]:
     """Position of each distinct name in sorted order."""
     out = np.empty(len(names), dtype=np.int64)
-    out[np.argsort(names)] = np.arange(len(names))
+    out[by_name(names)] = np.arange(len(names))
     return out
 
 
@@ -280,14 +281,9 @@ def _merge_repeats(
     Of equally early ones the one in train stays, then in validation: no order of rows in the file
     decides, and a pair that was trained on is never a test pair.
     """
-    item = rank[log.item[rows]]
-    pair = user * len(rank) + item
-    order = np.argsort(pair)
-    if (pair[order[1:]] != pair[order[:-1]]).all():
-        return rows[order], user[order]
-    ties = () if log.split is None else (log.split[rows],)
-    earlier = tuple(o[rows] for o in reversed(log.orders))
-    order = np.lexsort((*ties, *earlier, item, user))
+    pair = user * len(rank) + rank[log.item[rows]]
+    split = () if log.split is None else (log.split[rows],)
+    order = in_order(pair, (*(o[rows] for o in log.orders), *split))
     first = np.r_[True, pair[order[1:]] != pair[order[:-1]]]
     merged = int((~first).sum())
     if merged:

@@ -82,7 +82,7 @@ class Domain:
 
     def ids_of(self, edges: Edges) -> set[str]:
         """Ids of the users of some of its edges."""
-        return set(self.user_ids[np.unique(edges.user)])
+        return set(self.user_ids[np.bincount(edges.user, minlength=self.n_users) > 0])
 
     @property
     def n_users(self) -> int:
