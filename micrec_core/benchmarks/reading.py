@@ -10,13 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
 from micrec_core.benchmarks.measure import Options, Report, Target, Timing, in_python, times_longer
 
-FORMS = ("csv.gz", "parquet")
-_INTERACTIONS, _FEW = 10_000_000, 5_000
+FORMS = ("csv.gz", "jsonl.gz", "parquet")
+_INTERACTIONS, _FEW, _BATCH = 10_000_000, 5_000, 1 << 20
 # Of both: processor seconds and, on Linux, how far the peak of memory rose above what was imported.
 _CODE = """
 import json, sys, time
@@ -30,7 +31,7 @@ def held(word):
 if kind == "duckdb":
     import duckdb, pyarrow
     duckdb.sql("SET threads TO 1; SET enable_progress_bar = false")
-    reader = "read_parquet" if form == "parquet" else "read_csv"
+    reader = {"parquet": "read_parquet", "jsonl.gz": "read_json"}.get(form, "read_csv")
     read = lambda: duckdb.sql(f"SELECT * FROM {reader}('{root}/interactions.{form}')").arrow()
 else:
     from pathlib import Path
@@ -110,7 +111,20 @@ def write(root: Path, n: int, form: str) -> None:
         pq.write_table(table, root / "interactions.parquet", compression="zstd")
         return
     with pa.CompressedOutputStream(str(root / f"interactions.{form}"), "gzip") as stream:
-        pa.csv.write_csv(table, stream)
+        if form == "csv.gz":
+            pa.csv.write_csv(table, stream)
+        else:
+            for batch in table.to_batches(_BATCH):
+                stream.write(_lines(batch))
+
+
+def _lines(batch: pa.RecordBatch) -> pa.Buffer:
+    """Rows as flat objects of JSON, a line each."""
+    texts: list[pa.Array | str] = ["{"]
+    for place, (name, column) in enumerate(zip(batch.schema.names, batch.columns, strict=True)):
+        mark = '"' if pa.types.is_string(column.type) else ""
+        texts += [f'{", " if place else ""}"{name}": {mark}', column.cast(pa.string()), mark]
+    return pc.binary_join_element_wise(*texts, "}\n", "").buffers()[2]
 
 
 def _names(letter: str, rows: np.ndarray) -> pa.Array:
