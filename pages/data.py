@@ -25,7 +25,7 @@ with st.expander("What the tables look like", icon=":material/help:"):
     )
     st.caption(
         "Other names of files and columns are asked for. Also .csv.gz, .tsv, .parquet, .jsonl, "
-        "folders of such parts, RecBole's .inter, .item, .kg and .link; one domain or more. "
+        ".arrow, folders of parts, RecBole's .inter, .item, .kg and .link; one domain or more. "
         'Further columns of items, and relations, are what Retrain offers under "Go by more".',
         help=words("domain"),
     )
@@ -54,7 +54,7 @@ try:
     with upload:
         files = st.file_uploader(
             "A zip of tables and pictures, or the tables alone",
-            ["zip", "csv", "tsv", "gz", "parquet", "jsonl", "inter", "item", "kg", "link", "toml"],
+            uploads.TYPES,
             accept_multiple_files=True,
             key="data_files",
             max_upload_size=int(uploads.QUOTA_MB),

@@ -84,7 +84,9 @@ def _parquet_text(column: pa.ChunkedArray, name: str, file: str) -> pa.LargeStri
     if name in NUMERIC:
         allowed = allowed or numeric or (moment and name == "timestamp")
     if not allowed:
-        raise DataError(f"{file}: the column '{name}' holds {kind}; write it as text")
+        several = pa.types.is_nested(kind) and name in ("user_id", "item_id")
+        mend = "write a row for each value, as explode does" if several else "write it as text"
+        raise DataError(f"{file}: the column '{name}' holds {kind}; {mend}")
     if moment:
         column = _instants(column, f"{file}: the column '{name}'")
     try:
@@ -92,7 +94,12 @@ def _parquet_text(column: pa.ChunkedArray, name: str, file: str) -> pa.LargeStri
         array = pa.concat_arrays(flat.chunks) if flat.num_chunks != 1 else flat.chunk(0)
         array.validate(full=True)
     except (pa.ArrowException, UnicodeDecodeError) as error:
-        raise DataError(f"{file}: the column '{name}' is not UTF-8; write it as UTF-8") from error
+        mend = (
+            "write it as text, such as hexadecimal digits"
+            if _is_binary(kind)
+            else ("write it as UTF-8")
+        )
+        raise DataError(f"{file}: the column '{name}' is not UTF-8; {mend}") from error
     return array
 
 

@@ -21,6 +21,8 @@ from micrec_core.errors import DataError
 _CONTROL = r"[\p{Cc}\p{Zl}\p{Zp}]"
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 _COMMA = re.compile(r"[+-]?\d+,\d+")
+# 1,234,567 and 1.234,5; what may be a fraction of three digits is none.
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:([., '\u00a0\u202f])\d{3})(?:(?:\1\d{3})+|(?!\1)[.,]\d+)")
 _UTC_WORD = re.compile(r"\s*(UTC|GMT|Zulu)$", re.IGNORECASE)
 _ZONE_WORD = re.compile(r"(?<=\d)\s*([A-Za-z][A-Za-z_/]+)$")
 # Times since 1970 from 1973 to 2286, as seconds and finer units write them: no two of these meet.
@@ -101,6 +103,8 @@ def numbers(table: Table, column: str) -> NDArray[np.float64]:
     row = int(np.argmin(good))
     comma = _COMMA.fullmatch(table.columns[column][row].as_py())
     mend = "write a finite number" + (", or say --decimal , if that is its mark" if comma else "")
+    if _THOUSANDS.fullmatch(table.columns[column][row].as_py()):
+        mend = "write numbers without marks between their thousands"
     raise _no_number(table, column, row, mend)
 
 
@@ -127,6 +131,8 @@ def times(table: Table) -> NDArray[np.float64]:
         row = int(np.argmax(missing))
         mend = "write seconds since 1970 or dates like 2014-05-31 in all rows"
         word = values[row].as_py()
+        if _THOUSANDS.fullmatch(word):
+            mend = "write numbers without marks between their thousands"
         zone = _ZONE_WORD.search(word)
         if zone and not np.isnan(_nanoseconds(np.array([word[: zone.start()]], dtype=object))[0]):
             mend = f"write the zone {quote(zone[1])} as hours from UTC, such as +01:00"

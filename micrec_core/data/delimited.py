@@ -31,6 +31,8 @@ _SEPARATORS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "vertical ba
 # What Excel writes above the header where the separator is not the one of the country.
 SEP_LINE = re.compile(rb"sep=(.)\r?\n")
 _SAMPLE = 200
+# Of so many records one may be the names of columns, below comments or a title.
+ABOVE = 20
 # Bytes that are looked through at once.
 _PIECE = 1 << 22
 
@@ -67,8 +69,11 @@ def read_delimited(
     data, delimiter = text.data, text.delimiter
     line, header = text.header()
     where = f"{name}, line {line}"
+    theirs = [field.strip() for field in header]
+    if not atomic and {*schema.required} - {*dialect.renamed(where, theirs, schema)}:
+        text.refuse_lines_above(schema)
     refuse_separator(where, header, delimiter)
-    theirs = atomic_names(where, header) if atomic else list(header)
+    theirs = atomic_names(where, header) if atomic else theirs
     names = dialect.renamed(where, theirs, schema)
     names = understood(names, schema) if atomic else names
     check_header(where, names, schema, lambda: text.sample(names))
@@ -79,21 +84,7 @@ def read_delimited(
         # pyarrow takes a quote that is never closed, or closed mid-field, for a very long field.
         text.diagnose(len(header))
     try:
-        parsed = pacsv.read_csv(
-            pa.BufferReader(data),
-            # A record must fit in a block; small blocks are what lets pyarrow work in parallel.
-            read_options=pacsv.ReadOptions(block_size=max(1 << 20, min(len(data), 1 << 24))),
-            parse_options=pacsv.ParseOptions(
-                delimiter=delimiter,
-                quote_char='"' if quoted else False,
-                newlines_in_values=several,
-            ),
-            convert_options=pacsv.ConvertOptions(
-                include_columns=list(wanted.values()),
-                column_types={h: pa.large_string() for h in wanted.values()},
-                strings_can_be_null=False,
-            ),
-        )
+        parsed = _parsed(text, list(wanted.values()), several)
     except pa.ArrowException as error:
         text.diagnose(len(header))
         reason = str(error).splitlines()[0]
@@ -111,6 +102,25 @@ def read_delimited(
         name, columns, n_rows, schema.unused(names), text.place, tuple(notes), decimal,
         tuple(theirs),
     )  # fmt: skip
+
+
+def _parsed(text: Text, columns: list[str], several: bool) -> pa.Table:
+    """Some columns as texts; ``several``: whether a field may go over lines."""
+    return pacsv.read_csv(
+        pa.BufferReader(text.data),
+        # A record must fit in a block; small blocks are what lets pyarrow work in parallel.
+        read_options=pacsv.ReadOptions(block_size=max(1 << 20, min(len(text.data), 1 << 24))),
+        parse_options=pacsv.ParseOptions(
+            delimiter=text.delimiter,
+            quote_char='"' if text.quoted else False,
+            newlines_in_values=several,
+        ),
+        convert_options=pacsv.ConvertOptions(
+            include_columns=columns,
+            column_types=dict.fromkeys(columns, pa.large_string()),
+            strings_can_be_null=False,
+        ),
+    )
 
 
 def text_of(
@@ -211,6 +221,22 @@ class Text:
             return line, fields
         raise DataError(f"{self.name} is empty; write a header and rows into it")
 
+    def refuse_lines_above(self, schema: Schema) -> None:
+        """Refuse a comment or a title above the names of the columns.
+
+        Raises
+        ------
+        DataError
+            The first record names no column and one of the next does.
+        """
+        records = islice(self.records(), ABOVE)
+        line, first = next(records, (0, []))
+        if known_names(first, schema) < 2:
+            for below, fields in records:
+                if known_names(fields, schema) > 1:
+                    said = self.delimiter.join(first)
+                    raise lines_above(f"{self.name}, line {line}", said, below)
+
     def diagnose(self, width: int) -> None:
         """Read the text slowly and refuse the first line that is wrong; return if none is."""
         try:
@@ -228,8 +254,9 @@ class Text:
         for line, fields in self.records(strict=True):
             if len(fields) != width:
                 yield RowError(
-                    f"{self.name}, line {line}: there are {len(fields)} fields where the header "
-                    f"has {width}; {self._straightened(fields, width)}",
+                    f"{self.name}, line {line}: there {'is' if len(fields) == 1 else 'are'} "
+                    f"{counted(len(fields), 'field')} where the header has {width}; "
+                    f"{self._straightened(fields, width)}",
                     line,
                 )
 
@@ -237,6 +264,11 @@ class Text:
         """How a record with too many fields, or too few, is mended."""
         if len(fields) == width + 1 and not fields[width]:
             return "take the separator from its end, or end the header with one too"
+        if len(fields) == 1 and width > 2:
+            return (
+                "remove the line if it is no row, or write a separator for each field that is "
+                "missing"
+            )
         if len(fields) < width:
             return "write a separator for each field that is missing, though it be empty"
         if self.quoted:
@@ -341,6 +373,19 @@ def refuse_separator(where: str, header: Sequence[str], delimiter: str) -> None:
             f"them by {_SEPARATORS.get(delimiter, quote(delimiter))}, or say --separator "
             f"{separator_name(found)}"
         )
+
+
+def lines_above(where: str, said: str, below: int) -> DataError:
+    """The error that names a line above the names of the columns, which are in line ``below``."""
+    return DataError(
+        f"{where}: there is {quote(said)} where the names of the columns are to be, which are in "
+        f"line {below}; remove the lines above them"
+    )
+
+
+def known_names(fields: Sequence[str], schema: Schema) -> int:
+    """How many of a table's required columns are named by fields, by our words or others'."""
+    return sum(synonym(column, fields) is not None for column in schema.required)
 
 
 def understood(names: Sequence[str], schema: Schema) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,6 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from micrec_core.data import columns
+from micrec_core.data.doubts import ROUNDED
 from micrec_core.data.items import Catalogue, unknown_domain
 from micrec_core.data.lookalikes import differing, spelled, twin
 from micrec_core.data.schema import counted, listed, quote
@@ -136,6 +138,21 @@ def _unknown_items(
             int(bad[0]),
             f"the items {differing(name, similar)} look the same, and only the second is in "
             f"{items_name} ({what}); write the id alike in both tables",
+            "item_id",
+        )
+    known = set(catalogues[domain[bad[0]]].item_ids)
+    parts = [part for part in re.split(r"[\s,;|\[\]'\"]+", name) if part]
+    if len(parts) > 1 and known.issuperset(parts):
+        return table.refuse(
+            int(bad[0]),
+            f"the item {quote(name)} is several in one field ({what}); write a row for each",
+            "item_id",
+        )
+    if ROUNDED.fullmatch(name):
+        return table.refuse(
+            int(bad[0]),
+            f"the item {quote(name)} is a number that was rounded, as spreadsheets show long ones "
+            f"({what}); export ids as text",
             "item_id",
         )
     if similar := twin(name, catalogues[domain[bad[0]]].item_ids, spelled):

@@ -35,6 +35,8 @@ def object_on(text: str, parse: Callable[[str], Any]) -> dict[str, Any] | None:
 
 
 def _why(bare: str, inner: str) -> str:
+    if inner.startswith("{'"):
+        return "the line is an object of Python; write JSON, as json.dumps does"
     if bare.startswith("[{") and "}" in bare[:-2]:
         return "the line is an array of objects; write each on a line of its own, as jq -c .[] does"
     if inner.startswith("{") and not inner.endswith("}") and inner.strip("{ ").count(":") <= 1:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from micrec_core.data.arrow_files import ARROW
 from micrec_core.data.budget import Budget
 from micrec_core.data.delimited import Text, atomic_names, text_at
 from micrec_core.data.dialect import Dialect
@@ -37,7 +38,7 @@ def apply(root: Path, mends: Sequence[Mend], dialect: Dialect, most_bytes: int) 
     """
     for name in dict.fromkeys(mend.file for mend in mends):
         found = [path for path in root.rglob("*") if path.name == name and path.is_file()]
-        if len(found) != 1 or name.endswith((".gz", ".parquet")):
+        if len(found) != 1 or name.endswith((".gz", ".parquet", *ARROW)):
             raise DataError(f"{quote(name)} is no text table that can be changed; upload it anew")
         path = found[0]
         data = read_bytes(path, Budget(most_bytes), encoding=dialect.encoding)
@@ -52,7 +53,7 @@ def apply(root: Path, mends: Sequence[Mend], dialect: Dialect, most_bytes: int) 
 def _changed_text(data: bytes, path: Path, mends: Sequence[Mend], dialect: Dialect) -> bytes:
     text, atomic = text_at(data, path, dialect)
     _, names = text.header()
-    names = atomic_names(path.name, names) if atomic else names
+    names = atomic_names(path.name, names) if atomic else [name.strip() for name in names]
     return text.rewritten(_fields(text, path.name, names, mends, dialect))
 
 

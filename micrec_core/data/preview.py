@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from micrec_core.data.arrow_files import ARROW, arrow_batches
 from micrec_core.data.delimited import atomic_names, text_at
 from micrec_core.data.dialect import Dialect
 from micrec_core.data.json_lines import object_on
@@ -95,6 +96,9 @@ def _head(path: Path, dialect: Dialect) -> tuple[list[str], list[list[str]]]:
     """Names of columns and some rows, all as text."""
     if path.suffix == ".parquet":
         return _parquet(path)
+    if path.suffix in ARROW:
+        batch = next(arrow_batches(path), None)
+        return ([], []) if batch is None else _shown(batch.slice(0, _LOOKED_AT))
     with open_regular(path) as stream:
         file = gzip.GzipFile(fileobj=stream) if path.suffix == ".gz" else stream
         data = file.read(_HEAD)
@@ -105,17 +109,21 @@ def _head(path: Path, dialect: Dialect) -> tuple[list[str], list[list[str]]]:
         return _json(data)
     text, atomic = text_at(data, path, dialect)
     records = [fields for _, fields in islice(text.records(), _LOOKED_AT + 1)]
-    names = records[0][:MAX_COLUMNS] if records else []
+    names = [name.strip() for name in records[0][:MAX_COLUMNS]] if records else []
     return atomic_names(path.name, names) if atomic else names, records[1:]
 
 
 def _parquet(path: Path) -> tuple[list[str], list[list[str]]]:
     with open_regular(path) as stream:
         file, about = open_parquet(stream)
-        names = [str(name) for name in file.schema_arrow.names[:MAX_COLUMNS]]
         batch = first_rows(stream, file, about, path.name, _LOOKED_AT)
-    rows = batch.to_pylist() if batch is not None else []
-    return names, [["" if row[n] is None else str(row[n]) for n in names] for row in rows]
+    return ([*file.schema_arrow.names[:MAX_COLUMNS]], []) if batch is None else _shown(batch)
+
+
+def _shown(batch: pa.RecordBatch) -> tuple[list[str], list[list[str]]]:
+    names = batch.schema.names[:MAX_COLUMNS]
+    columns = [column.to_pylist() for column in batch.columns[: len(names)]]
+    return names, [["" if v is None else str(v) for v in row] for row in zip(*columns, strict=True)]
 
 
 def _value(text: str) -> Any:

@@ -15,6 +15,7 @@ from micrec_core.data.about import About, read_about
 from micrec_core.data.assign import MIN_TO_SPLIT, assign_split, stream
 from micrec_core.data.budget import Budget
 from micrec_core.data.dialect import Dialect
+from micrec_core.data.doubts import doubts
 from micrec_core.data.fingerprint import fingerprint
 from micrec_core.data.interactions import Log, drop_low_ratings, drop_unknown, read_log
 from micrec_core.data.items import Catalogue, read_catalogues
@@ -29,7 +30,7 @@ from micrec_core.data.table_files import items_of, read_atomic, read_tables, tab
 from micrec_core.data.text_table import Table, encode, join_tables
 from micrec_core.data.time_split import split_by_time
 from micrec_core.data.types import TRAIN, Dataset, Domain, Edges, Reading, in_two
-from micrec_core.data.vocabulary import synonym
+from micrec_core.data.vocabulary import options, synonym
 from micrec_core.errors import DataError
 from micrec_core.names import ONE_DOMAIN
 
@@ -172,6 +173,7 @@ def _from_tables(
     notes += twins_notes(log.users, interactions.name, "user")
     for shelf in catalogues:
         notes += twins_notes(shelf.item_ids, f"{items.name}, domain {shelf.name},", "item")
+    notes += doubts(log, catalogues, interactions.name, items.name)
     log = drop_unknown(log, notes)
     log = drop_low_ratings(log, reading.rating_threshold, notes, interactions.name)
     if reading.split_by == "time":
@@ -310,18 +312,23 @@ def _compact(
 
 def _unused_notes(table: Table, schema: Schema, used: Collection[str] = ()) -> list[str]:
     """What is left out of a table, one note a column unless there are many."""
-    columns = [column for column in table.unused if column not in used]
+    unused = [column for column in table.unused if column not in used]
+    columns = [column for column in unused if column.strip()]
+    notes = []
+    if bare := len(unused) - len(columns):
+        are = "is" if bare == 1 else "are"
+        notes = [f"{counted(bare, 'column')} of {table.name} without a name {are} not used."]
     if len(columns) > _NOTED:
         first = ", ".join(quote(column) for column in columns[:_NOTED])
-        return [f"{len(columns):,} columns of {table.name} are not used: {first}, ..."]
-    return [_unused_note(column, table, schema) for column in columns]
+        return [*notes, f"{len(columns):,} columns of {table.name} are not used: {first}, ..."]
+    return [*notes, *(_unused_note(column, table, schema) for column in columns)]
 
 
 def _unused_note(column: str, table: Table, schema: Schema) -> str:
     """That a column is left out, and what it may be meant for: nothing goes unsaid."""
     free = [c for c in schema.optional if not table.has(c)]
     meant = next((ours for ours in free if synonym(ours, [column])), None)
-    mend = f": if it is the {meant}, say --map {meant}={column}" if meant else ""
+    mend = f": if it is the {meant}, say {options({meant: column})}" if meant else ""
     return f"The column {quote(column)} of {table.name} is not used{mend}."
 
 

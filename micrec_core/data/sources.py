@@ -14,11 +14,14 @@ from typing import BinaryIO
 from urllib.parse import unquote
 
 from micrec_core.data.budget import Budget
+from micrec_core.data.foreign import GZIP, HEAD, by_ending, refuse_foreign, wide_encoding
 from micrec_core.data.schema import INTERACTIONS, ITEMS, RELATIONS, Schema, listed, quote
 from micrec_core.data.types import SPLIT_NAMES
 from micrec_core.errors import DataError
 
-SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet", ".jsonl", ".jsonl.gz")
+SUFFIXES = (
+    ".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet", ".jsonl", ".jsonl.gz", ".arrow", ".feather"
+)  # fmt: skip
 # Tables as RecBole writes them: tabs, and typed names of columns.
 ATOMIC = (".inter", ".item", ".kg", ".link")
 _STEMS = tuple(schema.stem for schema in (INTERACTIONS, ITEMS, RELATIONS))
@@ -26,13 +29,6 @@ _STEMS = tuple(schema.stem for schema in (INTERACTIONS, ITEMS, RELATIONS))
 _HIVE_NOTHING = "__HIVE_DEFAULT_PARTITION__"
 BOM = b"\xef\xbb\xbf"
 NOT_UTF8 = "the text is not UTF-8; save it as UTF-8, or say what it is, such as --encoding cp1252"
-_MAGIC = (
-    (b"\x1f\x8b", "gzip-compressed", ".gz"),
-    (b"PAR1", "a parquet file", ".parquet"),
-    (b"PK\x03\x04", "a zip archive or a spreadsheet", ""),
-    (b"\x89PNG", "a picture", ""),
-    (b"%PDF", "a PDF", ""),
-)
 
 
 @dataclass(frozen=True)
@@ -84,6 +80,9 @@ def _no_table(root: Path, stem: str) -> DataError:
     said = f"{root.name} has no {stem} table"
     mend = f"add {stem}.csv (or {', '.join(SUFFIXES[1:])})"
     near = [name for name in files if name.lower().startswith(stem)] or others
+    if near and (told := by_ending(near[0], stem)):
+        what, mend = told
+        return DataError(f"{said}, and {quote(near[0])} is {what}; {mend}")
     if near:
         said += f" (there are {listed(near, len(near))})"
         mend += ", or give the file that is one this name and the ending of its kind"
@@ -123,14 +122,17 @@ def read_bytes(path: Path, budget: Budget | None = None, *, encoding: str = "") 
         raise DataError(f"{path.name} cannot be read ({error.strerror}); check the file") from error
     if encoding:
         data = _recoded(data, path.name, encoding)
-    check_head(data, path.name)
-    data = data.removeprefix(BOM)
+    check_head(data[:HEAD], path.name)
+    while data.startswith(BOM):
+        data = data.removeprefix(BOM)
     if not data.strip():
         raise DataError(f"{path.name} is empty; write a header and rows into it")
     nul = data.find(b"\0")
     if nul >= 0:
-        line = line_at(data, nul)
-        raise DataError(f"{path.name}, line {line}: there is a NUL byte; save the file as text")
+        what = "there is a NUL byte; save the file as text"
+        if not data[nul:].strip(b"\0"):
+            what = "there are NUL bytes to the end, as of a file that was cut off; copy it again"
+        raise DataError(f"{path.name}, line {line_at(data, nul)}: {what}")
     return data
 
 
@@ -159,17 +161,17 @@ def check_head(data: bytes, name: str) -> None:
     DataError
         The bytes are those of a compressed file, a parquet file, a picture, UTF-16 and the like.
     """
-    for magic, what, suffix in _MAGIC:
-        if data.startswith(magic):
-            mend = f"give its name the ending {suffix}" if suffix else "save it as plain text"
-            raise DataError(f"{name}: the content is {what}, not what its name says; {mend}")
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+    refuse_foreign(data, name)
+    wide = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else wide_encoding(data)
+    if wide:
         raise DataError(
-            f"{name}, line 1: the text is UTF-16; save it as UTF-8, or say --encoding utf-16"
+            f"{name}, line 1: the text is UTF-16; save it as UTF-8, or say --encoding {wide}"
         )
 
 
 def _recoded(data: bytes, name: str, encoding: str) -> bytes:
+    if _is_utf8(data):  # one table may be so beside another, and no text of another encoding is
+        return data
     try:
         return data.decode(encoding).encode("utf-8")
     except (UnicodeError, LookupError) as error:
@@ -177,6 +179,14 @@ def _recoded(data: bytes, name: str, encoding: str) -> bytes:
         raise DataError(
             f"{name}, line {at}: the text is not {encoding}; say another --encoding"
         ) from error
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return b"\0" not in data
 
 
 def line_at(data: bytes, offset: int) -> int:
@@ -201,6 +211,8 @@ def pieces(stream: BinaryIO, path: Path, budget: Budget) -> Iterator[bytes]:
             budget.tell(path, stream.tell())
             yield piece
     except gzip.BadGzipFile as error:
+        stream.seek(0)
+        refuse_foreign(stream.read(HEAD), path.name, GZIP)
         raise DataError(
             f"{path.name} is not a gzip file, though its name says so; compress it or drop .gz"
         ) from error
@@ -224,7 +236,7 @@ def _parts(table: Path) -> tuple[Path, ...]:
     if not table.is_dir():
         return (table,)
     files = [p for p in sorted(table.rglob("*")) if p.is_file() and not _hidden(p, table)]
-    kinds = {s: [p for p in files if p.name.endswith(s)] for s in (*SUFFIXES, ".arrow")}
+    kinds = {s: [p for p in files if p.name.endswith(s)] for s in SUFFIXES}
     found = {s: parts for s, parts in kinds.items() if parts}
     if not found:
         there = f" ({quote(files[0].name)} has no ending of one)" if files else ""

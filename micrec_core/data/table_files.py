@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -17,14 +17,17 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from micrec_core.data.arrow_columns import column_array, further_text
+from micrec_core.data.arrow_files import ARROW, arrow_batches
 from micrec_core.data.budget import Budget
 from micrec_core.data.delimited import read_delimited
 from micrec_core.data.dialect import PLAIN, Dialect
 from micrec_core.data.flat_lines import read_flat
+from micrec_core.data.foreign import HEAD, PARQUET, refuse_foreign
 from micrec_core.data.json_lines import object_on
 from micrec_core.data.parquet_pages import About, first_rows, hold_pages, open_parquet
 from micrec_core.data.schema import MAX_COLUMNS, Schema, counted, quote
 from micrec_core.data.sources import (
+    BOM,
     NOT_UTF8,
     delimiter_of,
     domain_of,
@@ -103,7 +106,7 @@ def _split_by_names(paths: Sequence[Path], tables: Sequence[Table]) -> None:
 def _read_part(path: Path, schema: Schema, dialect: Dialect, budget: Budget) -> Table:
     if path.name.endswith(".parquet"):
         return read_parquet(path, schema, dialect, budget)
-    if path.name.endswith(".arrow"):
+    if path.name.endswith(ARROW):
         return _read_arrow(path, schema, dialect, budget)
     lines = ".jsonl" in path.suffixes[-2:]
     if lines and not dialect.encoding and (flat := read_flat(path, schema, dialect, budget)):
@@ -215,6 +218,11 @@ def read_jsonl(data: bytes, name: str, schema: Schema, dialect: Dialect = PLAIN)
         }
 
     for line, row in zip(lines, rows, strict=True):
+        if {"columns", "data"} <= {*row} or {"schema", "data"} <= {*row}:
+            raise DataError(
+                f"{name}, line {line}: the line is a whole table of pandas; write an object for "
+                "each row, as to_json(orient='records', lines=True) does"
+            )
         if any(c not in row for c in schema.required):
             check_header(f"{name}, line {line}", list(row), schema, sample)
     columns = {}
@@ -241,7 +249,7 @@ class _Repeated(ValueError):
 
 def _json_object(raw: bytes, where: str) -> dict[str, Any] | None:
     try:
-        return object_on(raw.decode("utf-8"), _json_value)
+        return object_on(raw.removeprefix(BOM).decode("utf-8"), _json_value)
     except UnicodeDecodeError as error:
         raise DataError(f"{where}: {NOT_UTF8}") from error
     except _Repeated as error:
@@ -274,7 +282,12 @@ def _json_text(value: Any, column: str, where: str) -> str:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if number and (isinstance(value, int) or column in ("timestamp", "rating", "position")):
         return repr(value)
-    raise DataError(f"{where}: '{column}' is {quote(json.dumps(value))}; write it as text")
+    mend = "write it as text"
+    if isinstance(value, dict) and column in ("user_id", "item_id", "domain"):
+        mend = "write an object for each row, as to_json(orient='records', lines=True) does"
+    elif isinstance(value, list) and column == "item_id":
+        mend = "write a line for each of them"
+    raise DataError(f"{where}: '{column}' is {quote(json.dumps(value))}; {mend}")
 
 
 def _json_array(
@@ -293,29 +306,18 @@ def _read_arrow(path: Path, schema: Schema, dialect: Dialect, budget: Budget) ->
     """Read an Arrow file, streamed or not, such as Hugging Face's ``datasets`` keep on disk."""
     batches = []
     try:
-        with open_regular(path), pa.memory_map(str(path)) as file:
-            for batch in _arrow_batches(file):
-                batch.validate(full=True)  # a text may be said to lie anywhere in memory
-                names = dialect.renamed(path.name, batch.schema.names, schema)
-                for column, name in zip(batch.columns, names, strict=True):
-                    budget.spend(_unpacked(column, name in schema.coded), path.name)
-                batches.append(batch)
+        for batch in arrow_batches(path):
+            names = dialect.renamed(path.name, batch.schema.names, schema)
+            for column, name in zip(batch.columns, names, strict=True):
+                budget.spend(_unpacked(column, name in schema.coded), path.name)
+            batches.append(batch)
         found = pa.Table.from_batches(batches)
     except MemoryError:
         raise
     except (pa.ArrowException, OSError, ValueError) as error:
+        refuse_foreign(_first_bytes(path), path.name, b"ARROW1")
         raise DataError(f"{path.name} is not a readable Arrow file; write it again") from error
     return _arrow_table(found, path.name, schema, dialect)
-
-
-def _arrow_batches(file: pa.MemoryMappedFile) -> Iterator[pa.RecordBatch]:
-    try:
-        stream = pa.ipc.open_stream(file)
-    except pa.ArrowInvalid:
-        found = pa.ipc.open_file(file)
-        yield from (found.get_batch(k) for k in range(found.num_record_batches))
-    else:
-        yield from stream
 
 
 def _arrow_table(found: pa.Table, name: str, schema: Schema, dialect: Dialect = PLAIN) -> Table:
@@ -369,6 +371,7 @@ def read_parquet(
     except MemoryError:  # pyarrow's is an ArrowException too, and says nothing of the file
         raise
     except (pa.ArrowException, OSError) as error:
+        refuse_foreign(_first_bytes(path), name, PARQUET)
         raise DataError(
             f"{name} is not a readable parquet file, though its name says so; write it again"
         ) from error
@@ -376,6 +379,14 @@ def read_parquet(
         name, columns, n_rows, schema.unused(names), lambda row: f"{name}, row {row + 1}",
         names=tuple(theirs),
     )  # fmt: skip
+
+
+def _first_bytes(path: Path) -> bytes:
+    try:
+        with open_regular(path) as stream:
+            return stream.read(HEAD)
+    except OSError:
+        return b""
 
 
 def table_of_frame(frame: Any, schema: Schema) -> Table:

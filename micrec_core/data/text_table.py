@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from micrec_core.data.schema import MAX_COLUMNS, Schema, quote
-from micrec_core.data.vocabulary import Sample, are_values, guesses, options
+from micrec_core.data.vocabulary import Sample, are_values, guesses, is_matrix, options
 from micrec_core.data.write import constant
 from micrec_core.errors import DataError
 
@@ -171,7 +171,7 @@ def check_header(
         raise DataError(
             f"{where}: there are {len(names):,} columns; leave at most {MAX_COLUMNS:,} of them"
         )
-    twice = repeated(names)
+    twice = repeated(name for name in names if name.strip())
     if twice is not None:
         raise DataError(f"{where}: the column {quote(twice)} is there twice; remove or rename one")
     missing = [c for c in schema.required if c not in names]
@@ -182,6 +182,11 @@ def check_header(
         raise DataError(
             f"{where}: there are values ({_some(names)}) where the names of columns are to be; put "
             f"names above them, such as {', '.join(schema.required)}"
+        )
+    if "item_id" in missing and "item_id" not in found and is_matrix(names, schema, sample):
+        raise DataError(
+            f"{where}: there is a column for each item ({_some(names)}); write a row for each "
+            f"interaction, as melt does ({', '.join(schema.required)} are needed)"
         )
     if missing[0] in found:
         mend = f"rename {quote(found[missing[0]])}, which looks like it, or say {options(found)}"

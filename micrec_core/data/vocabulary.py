@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 
 from micrec_core.data.schema import Schema, nearest
@@ -38,6 +39,8 @@ RECBOLE_FIELDS = {
 _CONTENT = {"title": "text", "domain": "few", "item_id": "id", "user_id": "id"}
 # Likeness is dear to find out, and nobody looks for a column beyond these.
 _LOOKED_AT = 200
+# So many columns of numbers, beside no column of items, are one of each item.
+_ITEMS_ACROSS = 5
 Sample = Callable[[], Mapping[str, Sequence[str]]]
 _NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?([eE][+-]?\d+)?")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d.*")
@@ -87,9 +90,19 @@ def are_values(names: Sequence[str], schema: Schema, sample: Sample | None = Non
     return sample is not None and any(n and n in v for n, v in sample().items())
 
 
+def is_matrix(names: Sequence[str], schema: Schema, sample: Sample | None = None) -> bool:
+    """Whether a table without items has a column for each: many unknown ones of numbers alone."""
+    if sample is None or "item_id" not in schema.required or "title" in schema.columns:
+        return False
+    others = {n for n in names if not any(synonym(c, [n]) for c in schema.columns)}
+    values = sample() if len(others) >= _ITEMS_ACROSS else {}
+    found = [v for name in others for v in values.get(name, ()) if v]
+    return bool(found) and all(_NUMBER.fullmatch(v) for v in found)
+
+
 def options(found: Mapping[str, str]) -> str:
-    """Guesses as they are typed."""
-    return " ".join(f"--map {ours}={theirs}" for ours, theirs in found.items())
+    """Guesses as they are typed, in quotes where a shell would part them."""
+    return " ".join(f"--map {shlex.quote(f'{o}={theirs}')}" for o, theirs in found.items())
 
 
 def _by_content(

@@ -34,6 +34,8 @@ from micrec_core.ui.places import any_folder, data_folders
 
 KEEP_DAYS = float(os.environ.get("MICREC_KEEP_DAYS", "14"))
 QUOTA_MB = float(os.environ.get("MICREC_UPLOAD_MB", "200"))
+# What may be chosen for it, by the last part of a name.
+TYPES = sorted({"zip", "toml", *(ending.rpartition(".")[2] for ending in ENDINGS)})
 _BROUGHT = ".brought.json"
 _DOMAIN = re.compile(r"[\w&-](?:[\w& -]{0,62}[\w&-])?")
 _HIDDEN = re.compile(r"\..+\.[0-9a-f]{32}")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.feather as feather
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
@@ -58,6 +59,9 @@ def jsonl(rows: Sequence[Row]) -> bytes:
 def write_table(path: Path, rows: Sequence[Row]) -> None:
     if path.name.endswith(".parquet"):
         pq.write_table(pa.table({c: [r[c] for r in rows] for c in rows[0]}), path)
+        return
+    if path.suffix in (".arrow", ".feather"):
+        feather.write_feather(pa.table({c: [r[c] for r in rows] for c in rows[0]}), str(path))
         return
     if ".jsonl" in path.name:
         data = jsonl(rows)

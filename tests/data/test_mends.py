@@ -5,9 +5,14 @@ A row: what is spoiled, what the message must say, and a mend that does no more 
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import io
 import json
+import lzma
+import pickle
 import re
+import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -146,6 +151,65 @@ def unspark(root: Path) -> None:
     (root / "kept.csv").rename(root / "interactions.parquet" / "part-0.csv")
 
 
+def instead(file: str, data: bytes) -> Change:
+    """Something in the place of the interactions, which are kept."""
+    return both(move(LOG, "kept"), write(file, data))
+
+
+def packed(file: str, pack: Callable[[bytes], bytes]) -> Change:
+    """The interactions, packed."""
+    return lambda root: both(move(LOG, "kept"), write(file, pack((root / LOG).read_bytes())))(root)
+
+
+def restored(file: str) -> Change:
+    return both(remove(file), move("kept", LOG))
+
+
+def tarred(data: bytes) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as archive:
+        member = tarfile.TarInfo(LOG)
+        member.size = len(data)
+        archive.addfile(member, io.BytesIO(data))
+    return out.getvalue()
+
+
+def pandas_json(**options: object) -> Change:
+    """Interactions as pandas writes JSON of its own accord."""
+
+    def change(root: Path) -> None:
+        table = pd.read_csv(root / LOG, dtype=str)
+        table.to_json(root / "interactions.jsonl", **options)  # type: ignore[call-overload]
+        (root / LOG).rename(root / "kept")
+
+    return change
+
+
+def literals(root: Path) -> None:
+    rows = pd.read_csv(root / LOG, dtype=str).to_dict("records")
+    instead("interactions.jsonl", "".join(f"{row}\n" for row in rows).encode())(root)
+
+
+def columns_of(change: Callable[[pd.DataFrame], dict[str, object]]) -> Change:
+    """Interactions as parquet, with some columns of another kind."""
+
+    def made(root: Path) -> None:
+        table = pd.read_csv(root / LOG, dtype=str)
+        both(move(LOG, "kept"))(root)
+        columns = {name: table[name].tolist() for name in table}
+        pq.write_table(pa.table(columns | change(table)), root / "interactions.parquet")
+
+    return made
+
+
+def pivoted(root: Path) -> None:
+    table = pd.read_csv(root / LOG)
+    wide = table.pivot_table(index="user_id", columns="item_id", values="timestamp")
+    move(LOG, "kept")(root)
+    wide.to_csv(root / LOG)
+
+
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
 FIRST = "u0,f0,food,1000"
 ROWS = {
     "item unknown": Row(swap(LOG, "u0,f0", "u0,f99"), "'f99' is not in", "add the items",
@@ -227,6 +291,89 @@ ROWS = {
                                     "dates like 2014-05-31", dated("")),
     "nothing said by a word": Row(dated("NaT", "", 3), "timestamp is 'NaT'",
                                   "dates like 2014-05-31", dated("")),
+    "UTF-16 without its mark": Row(both(recode(LOG, "utf-16-le"), recode(ITEMS, "utf-16-le")),
+                                   "UTF-16", "--encoding utf-16-le", typed=True),
+    "UTF-16, the other way": Row(both(recode(LOG, "utf-16-be"), recode(ITEMS, "utf-16-be")),
+                                 "UTF-16", "--encoding utf-16-be", typed=True),
+    "web page": Row(instead(LOG, b"<!DOCTYPE html>\n<html><head><title>Sign in</title>"),
+                    "a web page", "give the table itself", restored(LOG)),
+    "web page of a table": Row(instead(LOG, b"\n <TABLE border=1><tr><td>user_id</td>"),
+                               "a web page", "give the table itself", restored(LOG)),
+    "pointer": Row(instead(LOG, POINTER), "a pointer of Git LFS", "git lfs pull", restored(LOG)),
+    "pointer as parquet": Row(instead("interactions.parquet", POINTER), "a pointer of Git LFS",
+                              "git lfs pull", restored("interactions.parquet")),
+    "old spreadsheet": Row(instead(LOG, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(99)),
+                           "a spreadsheet of an older kind", "save its sheet as CSV",
+                           restored(LOG)),
+    "database": Row(instead(LOG, b"SQLite format 3\0" + bytes(99)), "an SQLite database",
+                    "write its table as CSV", restored(LOG)),
+    "pickle": Row(instead(LOG, pickle.dumps([1])), "a pickle of Python", "write its table as CSV",
+                  restored(LOG)),
+    "xz as gzip": Row(packed(f"{LOG}.gz", lzma.compress), "is xz-compressed", "unpack it",
+                      restored(f"{LOG}.gz")),
+    "zip as gzip": Row(instead(f"{LOG}.gz", b"PK\x03\x04rest"), "a zip archive", "unpack it",
+                       restored(f"{LOG}.gz")),
+    "packed twice": Row(packed(f"{LOG}.gz", lambda d: gzip.compress(gzip.compress(d))),
+                        "gzip-compressed twice", "unpack it once", restored(f"{LOG}.gz")),
+    "tar": Row(packed(f"{LOG}.gz", tarred), "a tar archive", "unpack it", restored(f"{LOG}.gz")),
+    "spreadsheet by its ending": Row(move(LOG, "interactions.xlsx"), "is a spreadsheet",
+                                     "save its sheet as interactions.csv",
+                                     move("interactions.xlsx", LOG)),
+    "archive by its ending": Row(move(LOG, f"{LOG}.zip"), "is an archive", "unpack it",
+                                 move(f"{LOG}.zip", LOG)),
+    "packed by its ending": Row(packed(f"{LOG}.bz2", bz2.compress), "in a way that is not read",
+                                "unpack it", restored(f"{LOG}.bz2")),
+    "lines of JSON by another ending": Row(
+        both(pandas_json(orient="records", lines=True),
+             move("interactions.jsonl", "interactions.json")),
+        "only where it has an object on each line", "call it interactions.jsonl",
+        move("interactions.json", "interactions.jsonl")),
+    "text by another ending": Row(move(LOG, "interactions.txt"), "by another ending only",
+                                  "call it interactions.csv", move("interactions.txt", LOG)),
+    "no table that is read": Row(packed("interactions.pkl", bytes), "is no table that is read",
+                                 "write it as interactions.csv", restored("interactions.pkl")),
+    "comments above": Row(with_header(LOG, "# made by a shop\n# 2024"), "'# made by a shop'",
+                          "remove the lines above", both(without_header(LOG), without_header(LOG))),
+    "title above": Row(with_header(LOG, "Shop,,,\n,,,"), "'Shop,,,' where the names",
+                       "remove the lines above", both(without_header(LOG), without_header(LOG))),
+    "words below": Row(lambda r: (r / LOG).write_text((r / LOG).read_text() + "(48 rows)\n"),
+                       "line 50: there is 1 field where", "remove the line if it is no row",
+                       swap(LOG, "(48 rows)\n", "")),
+    "cut off": Row(lambda r: (r / LOG).write_bytes((r / LOG).read_bytes() + bytes(512)),
+                   "NUL bytes to the end", "copy it again",
+                   lambda r: (r / LOG).write_bytes((r / LOG).read_bytes().rstrip(b"\0"))),
+    "marks of thousands": Row(swap(LOG, FIRST, 'u0,f0,food,"1,000,000"'), "is '1,000,000'",
+                              "without marks between their thousands",
+                              swap(LOG, '"1,000,000"', "1000000")),
+    "points of thousands": Row(swap(LOG, FIRST, "u0,f0,food,1.000.000"), "is '1.000.000'",
+                               "without marks between their thousands",
+                               swap(LOG, "1.000.000", "1000000")),
+    "ids rounded": Row(swap(LOG, ",f0,", ",9.78E+12,", -1), "a number that was rounded",
+                       "export ids as text", swap(LOG, "9.78E+12", "f0", -1)),
+    "items in one field": Row(swap(LOG, FIRST, "u0,f0 f1|f2,food,1000"), "several in one field",
+                              "write a row for each",
+                              swap(LOG, "u0,f0 f1|f2,food,1000", FIRST)),
+    "a list in a field": Row(swap(LOG, FIRST, "u0,\"['f0', 'f1']\",food,1000"),
+                             "several in one field", "write a row for each",
+                             swap(LOG, "u0,\"['f0', 'f1']\",food,1000", FIRST)),
+    "a column for each item": Row(pivoted, "a column for each item", "as melt does",
+                                  restored(LOG)),
+    "columns of pandas": Row(pandas_json(), "'user_id' is '{", "orient='records', lines=True",
+                             both(remove("interactions.jsonl"), move("kept", LOG),
+                                  pandas_json(orient="records", lines=True))),
+    "table of pandas": Row(pandas_json(orient="split"), "a whole table of pandas",
+                           "orient='records', lines=True", restored("interactions.jsonl")),
+    "schema of pandas": Row(pandas_json(orient="table"), "a whole table of pandas",
+                            "orient='records', lines=True", restored("interactions.jsonl")),
+    "literals of Python": Row(literals, "an object of Python", "as json.dumps does",
+                              restored("interactions.jsonl")),
+    "lists in parquet": Row(columns_of(lambda t: {"item_id": [[i] for i in t["item_id"]]}),
+                            "'item_id' holds list", "as explode does",
+                            restored("interactions.parquet")),
+    "bytes in parquet": Row(columns_of(lambda t: {"user_id": pa.array([b"\xff" * 16] * len(t),
+                                                                      pa.binary(16))}),
+                            "'user_id' is not UTF-8", "hexadecimal digits",
+                            restored("interactions.parquet")),
     "toml": Row(write("dataset.toml", b"nam = 1"), "no setting 'nam'", "write name",
                 write("dataset.toml", b'name = "x"')),
     "toml, domain": Row(write("dataset.toml", b'domains = ["food", "kichen"]'),

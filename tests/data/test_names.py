@@ -208,6 +208,21 @@ def test_other_encodings_are_asked_for_and_read(tmp_path: Path, write, rows, enc
     )
 
 
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-16-le"])
+def test_one_table_in_another_encoding(tmp_path: Path, write, rows, encoding: str) -> None:
+    items, interactions = rows
+    items[1]["title"] = "Caf\u00e9"
+    for row in interactions:
+        row["user_id"] = row["user_id"].replace("v4", "Andr\u00e9")
+    reference = read_dataset(write(tmp_path / "p", items=items, interactions=interactions))
+    for other in ("items.csv", "interactions.csv"):
+        root = write(tmp_path / other, items=items, interactions=interactions)
+        text = (root / other).read_text(encoding="utf-8")
+        (root / other).write_bytes(text.encode(encoding))
+        found = read_dataset(root, dialect=Dialect.of(encoding=encoding))
+        assert found.fingerprint == reference.fingerprint
+
+
 @pytest.mark.parametrize(("mark", "word"), [("|", "bar"), ("\t", "tab"), (" ", "space")])
 def test_another_separator_is_named_and_the_mend_works(
     tmp_path: Path, write, rows, mark: str, word: str

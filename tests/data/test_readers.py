@@ -55,7 +55,11 @@ def test_types_and_shapes(shop: Path) -> None:
         assert (np.diff(d.edges.user) >= 0).all()
 
 
-@pytest.mark.parametrize("change", ["crlf", "bom", "blank lines", "quoted", "column order"])
+@pytest.mark.parametrize(
+    "change",
+    ["crlf", "bom", "two boms", "blank lines", "quoted", "column order", "spaces in the header",
+     "columns without a name"],
+)  # fmt: skip
 def test_ways_of_writing_csv_make_no_difference(tmp_path: Path, write, change: str) -> None:
     reference = read_dataset(write(tmp_path / "a")).fingerprint
     root = write(tmp_path / "b")
@@ -65,6 +69,14 @@ def test_ways_of_writing_csv_make_no_difference(tmp_path: Path, write, change: s
         path.write_bytes("\r\n".join(lines).encode())
     elif change == "bom":
         path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    elif change == "two boms":
+        path.write_bytes(b"\xef\xbb\xbf" * 2 + path.read_bytes())
+    elif change == "spaces in the header":
+        path.write_text("\n".join([lines[0].replace(",", " , "), *lines[1:]]))
+    elif change == "columns without a name":
+        path.write_text(
+            "\n".join(f"{line},{'' if k else ' '},{k or ''}" for k, line in enumerate(lines))
+        )
     elif change == "blank lines":
         path.write_text("\n" + "\n\n".join(lines) + "\n\n")
     elif change == "quoted":

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from micrec_core.data.dialect import PLAIN, Dialect
+from micrec_core.data.foreign import GZIP, HEAD, refuse_foreign
 from micrec_core.data.schema import quote
 from micrec_core.data.sources import BOM, NOT_UTF8, check_head
 from micrec_core.errors import DataError
@@ -18,7 +19,6 @@ from micrec_core.errors import DataError
 # A line beyond this is no review and no item, but a file without line ends or a bomb.
 MAX_LINE = 16 << 20
 _BUFFER = 1 << 20
-_GZIP = b"\x1f\x8b"
 
 
 # (user id, item id, rating, time), the last two NaN where a file has none, and a split where it has
@@ -185,12 +185,13 @@ class Lines:
         return self._file.tell() >> 20, self._size >> 20
 
     def _head(self) -> None:
-        packed = self._file.peek(2)[:2]
-        if self.name.endswith(".gz") and packed not in (b"", _GZIP):
+        packed = self._file.peek(HEAD)[:HEAD]
+        if self.name.endswith(".gz") and packed and not packed.startswith(GZIP):
+            refuse_foreign(packed, self.name)
             raise DataError(
                 f"{self.name} is not a gzip file, though its name says so; compress it or drop .gz"
             )
-        head = self._text.peek(8)[:8]
+        head = self._text.peek(HEAD)[:HEAD]
         check_head(head, self.name)
         if head.startswith(BOM):
             self._text.read(len(BOM))

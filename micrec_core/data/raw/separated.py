@@ -8,7 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from micrec_core.data.delimited import SEP_LINE, atomic_names, refuse_separator, understood
+from micrec_core.data.delimited import (
+    ABOVE,
+    SEP_LINE,
+    atomic_names,
+    known_names,
+    lines_above,
+    refuse_separator,
+    understood,
+)
 from micrec_core.data.raw import texts
 from micrec_core.data.raw.lines import BadLine, Interaction, Item, Lines, decoded
 from micrec_core.data.raw.moments import moment, number
@@ -107,9 +115,11 @@ class Separated:
         first = next(iter(lines))
         where = f"{lines.name}, line {lines.number}"
         try:
-            header = self._splitter(lines, separator, 0)(first)
+            header = [name.strip() for name in self._splitter(lines, separator, 0)(first)]
         except BadLine as error:
             raise lines.refuse(str(error)) from error
+        if len(header) == 1:
+            self._refuse_lines_above(lines, where, header[0], separator, schema)
         refuse_separator(where, header, separator)
         if self.typed or any(":token" in name for name in header):
             lines.sequences = {
@@ -131,6 +141,15 @@ class Separated:
 
         check_header(where, names, schema, sample)
         return split, names
+
+    def _refuse_lines_above(
+        self, lines: Lines, where: str, first: str, separator: str, schema: Schema
+    ) -> None:
+        """Refuse a comment or a title above the names of the columns; takes lines."""
+        for line in islice(lines, ABOVE):
+            fields = line.decode("utf-8", errors="replace").strip().split(separator)
+            if known_names(fields, schema) > 1:
+                raise lines_above(where, first, lines.number)
 
     def _separator(self, lines: Lines) -> str:
         """Between columns: as was said, or the semicolons that Excel writes where a comma is the
