@@ -10,13 +10,13 @@ from micrec_core.ui.present import present, presenting, switch
 from micrec_core.ui.rules import Rules, choose_rules
 from micrec_core.ui.sidebar import opened
 from micrec_core.ui.state import session
-from micrec_core.ui.widgets import empty, needs_recommender, page_head
+from micrec_core.ui.widgets import beside, empty, needs_recommender, page_head
 
 if not presenting():
     page_head(
         "cold-start",
-        "Make up a user on the left: the lists on the right are computed at once, in every domain, "
-        "without training. Take a like back and watch the places move.",
+        "Make up a user: the lists are computed at once, in every domain, without training. "
+        "Take a like back and watch the places move.",
     )
 this = opened()
 needs_recommender(this.run)
@@ -27,15 +27,14 @@ if presenting():
     present(this)
     into_address()
     st.stop()
-grid = st.grid(3, min_column_width=270, gap="medium")
-left, right = grid.cell(), grid.cell(column_span=2)
+left, right = beside("cold")
 with left:
     build(this)
     into_address()
 with right:
     if session().made.is_empty:
         what = "an item, a sentence or a picture" if serve.sees(this) else "an item or a sentence"
-        empty("Nobody made up yet", f"Choose a person on the left, or add {what}.")
+        empty("Nobody made up yet", f"Choose a person, or add {what}.")
         st.stop()
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         k = st.slider("Length of the lists", 3, 20, 5, key="cold_k", bind="query-params", width=320)

@@ -5,12 +5,12 @@ from micrec_core.ui import serve
 from micrec_core.ui.made_up import proof
 from micrec_core.ui.new_item import fold, make, show_place, show_ranks, show_who
 from micrec_core.ui.sidebar import opened
-from micrec_core.ui.widgets import empty, needs_recommender, page_head
+from micrec_core.ui.widgets import beside, empty, needs_recommender, page_head
 
 page_head(
     "new-item",
-    "Make an item up on the left: its place, its neighbours and who would get it are computed at "
-    "once, without training. Change something, and watch the ranks move.",
+    "Make an item up: its place, its neighbours and who would get it are computed at once, "
+    "without training. Change something, and watch the ranks move.",
 )
 this = opened()
 needs_recommender(this.run)
@@ -22,8 +22,7 @@ if not serve.recommender(this).modalities:
         see="modalities",
     )
     st.stop()
-grid = st.grid(3, min_column_width=270, gap="medium")
-left, right = grid.cell(), grid.cell(column_span=2)
+left, right = beside("new_item")
 with left:
     made = make(this)
 with right:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -123,6 +124,11 @@ def differences(variants: pd.DataFrame, labels: Mapping[str, str]) -> go.Figure:
             )
             figure.add_trace(trace, 1, index + 1)
         zero_line(figure, row=1, col=index + 1)
+        here = pick(frame, domain=domain)[["diff", "diff_low", "diff_high"]].to_numpy(float)
+        low, high = min(np.nanmin(here, initial=0.0), 0.0), max(np.nanmax(here, initial=0.0), 0.0)
+        room = 0.06 * max(high - low, 1e-6)
+        # The dotted line stands within the panel, not on its edge.
+        figure.update_xaxes(range=[low - room, high + room], row=1, col=index + 1)
     return name_rows(figure, names)
 
 

@@ -41,7 +41,9 @@ def item_map(items: pd.DataFrame, star: tuple[float, float], near: list[str]) ->
         customdata=items[["title", "degree"]],
         hovertemplate=hover,
         marker={"size": 6, "opacity": 0.6, "color": np.log1p(items["degree"]),
-                "colorscale": theme.CONTINUOUS},
+                "colorscale": theme.CONTINUOUS,
+                # Its dark end would be gone in the dark.
+                "line": {"width": 0.6, "color": theme.NEUTRAL}},
     )  # fmt: skip
     mine = items[items["item_id"].isin(near)]
     ends = [v for row in mine.itertuples() for v in ((row.x, row.y), star, (None, None))]

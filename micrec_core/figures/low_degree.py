@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,8 @@ from micrec_core.figures.findings import Finding
 from micrec_core.figures.picking import pick
 from micrec_core.names import DEGREE_BINS, model_label
 
+# Markers of models without one of their own.
+_UNNAMED = ("triangle-down", "cross", "bowtie", "hourglass", "star-diamond")
 # Domains side by side.
 _BESIDE = 2
 
@@ -176,6 +178,7 @@ def _add_models(
     for index, domain in enumerate(labels):
         rows = pick(degree, domain=domain)
         colours = theme.model_colours(rows["model"], index)
+        symbols = _symbols(colours, index)
         for i, (model, colour) in enumerate(colours.items()):
             line, name = pick(rows, model=model), model_label(model)
             shift = (i - (len(colours) - 1) / 2) * 0.16
@@ -187,7 +190,7 @@ def _add_models(
                 name=name,
                 legendgroup=model,
                 showlegend=model not in shown,
-                marker={"size": 10, "color": colour, "symbol": theme.model_symbol(model, index)},
+                marker={"size": 10, "color": colour, "symbol": symbols[model]},
                 customdata=line[["bin", "n_items", "n_positives", low, high]].to_numpy(),
                 hovertemplate="%{customdata[0]} interactions<br>recall@20 %{y:.3f} "
                 "[%{customdata[3]:.3f}, %{customdata[4]:.3f}]<br>%{customdata[1]:,} items, "
@@ -195,6 +198,12 @@ def _add_models(
             )
             figure.add_trace(marks, *_at(index, each))
             shown.add(model)
+
+
+def _symbols(models: Iterable[str], index: int) -> dict[str, str]:
+    """A marker for each, those that have none of their own told apart: their greys are near."""
+    free = iter(_UNNAMED)
+    return {m: theme.model_symbol(m, index, "") or next(free, "square") for m in models}
 
 
 def _bin_counts(line: pd.DataFrame, place: Mapping[str, int]) -> go.Bar:

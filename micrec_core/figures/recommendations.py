@@ -12,6 +12,8 @@ import plotly.graph_objects as go
 from micrec_core.figures import theme
 from micrec_core.figures.dots import rows_height
 
+# Paths of a score that are drawn one by one.
+_PATHS = 14
 NOT_SOURCES = frozenset({"item_id", "title", "score", "domain", "rank", "move"})
 
 
@@ -74,10 +76,17 @@ def by_path(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def paths(table: pd.DataFrame) -> go.Figure:
-    """All of a score by path, stacked by source; ``table`` from ``by_path``."""
-    table = table.assign(path=[wrapped(p) for p in table["path"]])
-    totals = table.groupby("path")["contribution"].sum()
-    order = totals.abs().sort_values(ascending=False).index.tolist()
+    """All of a score by path, stacked by source; ``table`` from ``by_path``.
+
+    Where there are many, the smallest are one bar, so that all of them add up to the score.
+    """
+    sizes = table.groupby("path")["contribution"].sum().abs().sort_values(ascending=False)
+    few = sizes.index[_PATHS:] if len(sizes) > _PATHS + 1 else sizes.index[:0]
+    rest = f"the other {len(few)} paths together"
+    table = table.assign(path=table["path"].mask(table["path"].isin(few), rest))
+    table = table.groupby(["path", "source"], sort=False)[["contribution", "n"]].sum()
+    table = table.reset_index().assign(path=lambda t: [wrapped(p) for p in t["path"]])
+    order = [wrapped(p) for p in sizes.index if p not in few] + [wrapped(rest)] * (len(few) > 0)
     figure = go.Figure()
     for source in dict.fromkeys(table["source"]):
         rows = table[table["source"] == source]

@@ -23,9 +23,9 @@ from micrec_core.ui.library import Opened
 from micrec_core.ui.once import drawn, once
 from micrec_core.ui.state import choose, session
 from micrec_core.ui.widgets import (
-    cells,
     chart,
     choose_one,
+    filled,
     metric,
     plain,
     show_table,
@@ -267,7 +267,7 @@ def key_numbers(metrics: pd.DataFrame) -> None:
     last = metrics[metrics["epoch"] == metrics["epoch"].max()]
     rows = [(m, pick(last, metric=m)) for m in METRICS]
     rows = [(m, r.iloc[0]) for m, r in rows if len(r)]
-    for column, (name, row) in zip(cells(len(rows), 150, gap="small"), rows, strict=True):
+    for column, (name, row) in zip(filled(len(rows), 160, "al_numbers"), rows, strict=True):
         label, explain = METRICS[name]
         with column:
             note = f"random {row['random']:.2f}" if pd.notna(row["random"]) else ""

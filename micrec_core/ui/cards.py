@@ -99,7 +99,7 @@ def reason_bar(parts: Mapping[str, float], scale: float) -> tuple[str, str]:
         )
     svg = (
         f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width:.0f} {height}' "
-        f"width='{width:.0f}' height='{height}'>{''.join(rects)}</svg>"
+        f"width='{width:.0f}' height='{height}' preserveAspectRatio='none'>{''.join(rects)}</svg>"
     )
     words = ", ".join(f"{theme.source_label(s).lower()} {v:+.2f}" for s, v in parts.items())
     return svg, words
@@ -142,11 +142,14 @@ def gallery(
     opened: Opened, domain: str, items: pd.DataFrame, said: Sequence[str] | None = None
 ) -> None:
     """Pictures side by side with the beginning of their titles; ``said`` is a word below each."""
-    grid = st.grid(min_column_width=92, gap="small")
+    # Without pictures there is room for whole titles.
+    pictured = opened.catalogue.pictured
+    grid = st.grid(min_column_width=88 if pictured else 180, gap="small")
+    longest = 32 if pictured else 80
     for place, (_, row) in enumerate(items.iterrows()):
         with grid.cell(), st.container(gap="xxsmall"):
             thumbnail(opened, item(opened, domain, row["item_id"]), GRID)
-            caption = plain(f"{place + 1}. {short(title_of(row, str(row['item_id'])), 32)}")
+            caption = plain(f"{place + 1}. {short(title_of(row, str(row['item_id'])), longest)}")
             st.caption(caption + (f"  \n{plain(said[place])}" if said else ""))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 
 import pandas as pd
 import streamlit as st
@@ -11,7 +12,7 @@ from micrec_core.ui import serve
 from micrec_core.ui.library import Opened, catalogue, item
 from micrec_core.ui.once import once
 from micrec_core.ui.state import choose
-from micrec_core.ui.widgets import cells, choose_domain, choose_one, plain, unknown
+from micrec_core.ui.widgets import choose_domain, choose_one, filled, plain, unknown
 
 _SHOWN = 50
 
@@ -42,8 +43,8 @@ def pick_item(opened: Opened, key: str) -> tuple[str, pd.Series] | None:
     """
     current = st.session_state.get("item") or ""
     home = next((d for d in opened.labels if item(opened, d, current) is not None), None)
-    left, middle, right = cells(3, 240)
-    with left:
+    *left, middle, right = filled(2 if opened.one_domain else 3, 240, f"{key}_item")
+    with left[0] if left else nullcontext():
         domain = choose_domain(opened.labels, f"{key}_domain", home or opened.pair[0], bind=True)
     query = middle.text_input(
         "Search", key=f"{key}_search", placeholder="title, description or id", type="search"
@@ -84,9 +85,9 @@ def pick_user(opened: Opened, key: str) -> str | None:
     if opened.one_domain:
         del groups["in both"]
     group = next(iter(groups))
-    left, middle, right = cells(3, 240) if len(groups) > 1 else (None, *cells(2, 240))
-    if left is not None:
-        with left:
+    *left, middle, right = filled(3 if len(groups) > 1 else 2, 240, f"{key}_user")
+    if left:
+        with left[0]:
             group = choose_one("Users known", groups, f"{key}_group", group, bind=False)
     query = middle.text_input("Search", key=f"{key}_search", placeholder="part of an id")
     ids = [u for u in groups[group]() if query.lower() in u.lower()]

@@ -17,7 +17,7 @@ from micrec_core.ui.left_out import without
 from micrec_core.ui.library import Opened, is_comparison, item, listings, open_listed
 from micrec_core.ui.once import drawn
 from micrec_core.ui.state import choose, follow
-from micrec_core.ui.widgets import cells, chart, fragment, plain, show_table
+from micrec_core.ui.widgets import cells, chart, filled, fragment, plain, show_table
 
 _HISTORY = 12
 _REMEMBERED = 6
@@ -26,7 +26,9 @@ _REMEMBERED = 6
 def pasts(opened: Opened, user_id: str, known: list[str]) -> None:
     """What the user took, domain beside domain."""
     model = serve.recommender(opened)
-    for cell, domain in zip(cells(len(opened.labels), 300), opened.labels, strict=True):
+    for cell, domain in zip(
+        filled(len(opened.labels), 250, "rec_pasts"), opened.labels, strict=True
+    ):
         with cell:
             st.header(plain(opened.labels[domain]), anchor=False)
             if domain not in known:
@@ -44,7 +46,9 @@ def lists(opened: Opened, user: Any, k: int, off: tuple[str, ...] = ()) -> dict[
     ``off`` : what is left out of the model; places are then marked that moved
     """
     model, found = serve.recommender(opened), {}
-    for cell, domain in zip(cells(len(opened.labels), 300), opened.labels, strict=True):
+    for cell, domain in zip(
+        filled(len(opened.labels), 250, "rec_lists"), opened.labels, strict=True
+    ):
         with cell:
             answer, moves = model.recommend(user, domain, k=k), None
             if left_out := without(opened, domain, off):
@@ -128,23 +132,30 @@ def _told(why: Any) -> bool:
         st.markdown("**What the memory brings**", help=word("memory"))
         show_table(
             why.remembered.head(_REMEMBERED),
-            {"liked item": _narrow("Liked item"), "how": "How", "brings": _brings()},
+            {"liked item": _wide("Liked item", 240), "how": _wide("How", 110), "brings": _brings()},
         )
     if len(why.alike):
         st.markdown("**Why items are alike**", help=word("neighbours"))
         told = why.alike.assign(by=why.alike["by"].map(source_label))
-        heads = {"why": "Why", "alike": _narrow("What is alike"), "by": "By", "brings": _brings()}
+        heads = {
+            "why": "Why",
+            "alike": _wide("What is alike", 130),
+            "by": "By",
+            "brings": _brings(),
+        }
         show_table(told[list(heads)].head(_REMEMBERED), heads)
     return bool(len(why.remembered))
 
 
-def _narrow(label: str) -> Any:
-    """So that what it brings is not cut off at the right."""
-    return st.column_config.TextColumn(label, width="small")
+def _wide(label: str, width: int) -> Any:
+    """A column of so many pixels, so that what it brings is not cut off at the right."""
+    return st.column_config.TextColumn(label, width=width)
 
 
 def _brings() -> Any:
-    return st.column_config.NumberColumn("Brings", format="%+.3f", help="Its part of the score")
+    return st.column_config.NumberColumn(
+        "Brings", width="small", format="%+.3f", help="Its part of the score"
+    )
 
 
 def _without_one(opened: Opened, user: Any, domain: str, item_id: str) -> None:
@@ -198,7 +209,8 @@ def compare(opened: Opened, user_id: str, found: dict[str, pd.DataFrame], k: int
         return
     other = open_listed(listings()[name])
     recommender, known = serve.recommender(other), serve.known_in(other, user_id)
-    for cell, (domain, items) in zip(cells(len(found), 320), found.items(), strict=True):
+    beside = filled(len(found), 270, "rec_beside")
+    for cell, (domain, items) in zip(beside, found.items(), strict=True):
         with cell:
             st.markdown(f"**{plain(opened.labels[domain])}**")
             if domain not in other.labels or not known:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pandas as pd
 import streamlit as st
 
@@ -20,8 +22,8 @@ _MOST = 100
 def show_items(opened: Opened, items: pd.DataFrame) -> None:
     """Items of one bin of one domain, those found most often first."""
     st.header("Which items", anchor=False)
-    left, right = cells(2, 240)
-    with left:
+    *left, right = cells(1 if opened.one_domain else 2, 240)
+    with left[0] if left else nullcontext():
         domain = choose_domain(opened.labels, "low_domain", opened.pair[0], bind=True)
     bins = set(items["bin"].astype(str))
     have = [b for b in DEGREE_BINS if b in bins]

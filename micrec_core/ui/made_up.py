@@ -22,7 +22,16 @@ from micrec_core.ui.left_out import without
 from micrec_core.ui.library import Opened, listings, open_listed
 from micrec_core.ui.rules import Rules, left_out
 from micrec_core.ui.state import TOOK_BACK, session
-from micrec_core.ui.widgets import cells, chart, choose_domain, fragment, plain, problem, show_table
+from micrec_core.ui.widgets import (
+    cells,
+    chart,
+    choose_domain,
+    filled,
+    fragment,
+    plain,
+    problem,
+    show_table,
+)
 
 KINDS = {
     "hot": "in the training data",
@@ -44,7 +53,8 @@ def show_lists(
     user = serve.made_up_user(model, session().made)
     found, changed = {}, False
     meaning = st.container()
-    for column, domain in zip(cells(len(opened.labels), 250), opened.labels, strict=True):
+    columns = filled(len(opened.labels), 250, "cold_lists")
+    for column, domain in zip(columns, opened.labels, strict=True):
         with column:
             st.header(plain(opened.labels[domain]), anchor=False)
             try:
@@ -139,7 +149,7 @@ def beside_simpler(opened: Opened, user: Any, k: int, changed: bool) -> None:
         "LightGCN": lambda: _of_lightgcn(opened, user, domain, k),
         "BPR-MF": _nobodys_vector,
     }
-    for column, (name, make) in zip(cells(len(lists), 196), lists.items(), strict=True):
+    for column, (name, make) in zip(cells(len(lists), 196, most=3), lists.items(), strict=True):
         with column:
             st.markdown(f"**{name}**")
             try:

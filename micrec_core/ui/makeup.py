@@ -17,7 +17,7 @@ from micrec_core.ui.library import Opened, catalogue, item
 from micrec_core.ui.once import once
 from micrec_core.ui.said import show_words, weigh
 from micrec_core.ui.state import TOOK_BACK, MadeUp, session
-from micrec_core.ui.widgets import choose_domain, named, plain, problem
+from micrec_core.ui.widgets import choose_domain, filled, named, plain, problem
 
 _GALLERY = 12
 # Items of a list that are on the first screen.
@@ -74,15 +74,18 @@ def _toggle(domain: str, item_id: str) -> None:
 
 
 def build(opened: Opened) -> None:
-    """All of the builder, in the order a visitor needs it."""
-    start_from(opened)
-    likes_of(opened)
-    _add_items(opened)
-    say_something(opened)
-    show_words(opened)
-    _values(opened)
-    _picture(opened)
-    weigh(serve.sees(opened))
+    """All of the builder, in the order a visitor needs it; side by side where there is room."""
+    who, more = filled(2, 270, "cold_build")
+    with who:
+        start_from(opened)
+        likes_of(opened)
+    with more:
+        _add_items(opened)
+        say_something(opened)
+        show_words(opened)
+        _values(opened)
+        _picture(opened)
+        weigh(serve.sees(opened))
 
 
 def start_from(opened: Opened) -> None:

@@ -22,7 +22,16 @@ from micrec_core.ui.glossary import word, words
 from micrec_core.ui.library import Opened
 from micrec_core.ui.once import drawn, once
 from micrec_core.ui.state import choose, follow
-from micrec_core.ui.widgets import cells, chart, choose_one, empty, fragment, plain, problem
+from micrec_core.ui.widgets import (
+    beside,
+    chart,
+    choose_one,
+    empty,
+    filled,
+    fragment,
+    plain,
+    problem,
+)
 
 ENTITIES = {"user": "A user", "item": "An item"}
 
@@ -111,9 +120,12 @@ def show_calibration(opened: Opened, weights: pd.DataFrame) -> None:
     names = figures.names(weights)
     rows = calibration.measured(weights, names)
     if not len(rows):
+        whole = figures.all_of(names)
         st.info(
-            "No user here has all modalities and test interactions to measure by, or the run was "
-            "written before effects were measured: train it anew to see them."
+            "No user here has test interactions to measure by, or the run was written before "
+            "effects were measured: train it anew to see them."
+            if weights[[f"has_{name}" for name in names]].all(axis=1).any()
+            else f"Nothing here has {whole} of {listed(names)}: no weight foretells anything."
         )
         return
     table = calibration.by_fifth(rows)
@@ -153,8 +165,7 @@ def _item(opened: Opened, weights: pd.DataFrame | None) -> None:
         return
     domain, row = picked
     item_id = str(row["item_id"])
-    grid = st.grid(3, min_column_width=270, gap="medium")
-    about, lists = grid.cell(), grid.cell(column_span=2)
+    about, lists = beside("mo")
     with about:
         _about(opened, row)
         if weights is not None:
@@ -189,7 +200,7 @@ def _user(opened: Opened, weights: pd.DataFrame | None) -> None:
         return
     model = serve.recommender(opened)
     known = serve.known_in(opened, user_id)
-    for column, domain in zip(cells(len(known), 320), known, strict=False):
+    for column, domain in zip(filled(len(known), 270, "mo_known"), known, strict=True):
         with column:
             st.markdown(f"**{plain(opened.labels[domain])}**")
             if weights is not None:

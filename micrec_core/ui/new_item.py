@@ -19,7 +19,7 @@ from micrec_core.ui.library import Opened, catalogue
 from micrec_core.ui.makeup import checked_picture
 from micrec_core.ui.once import drawn, once
 from micrec_core.ui.state import MadeItem, session
-from micrec_core.ui.widgets import cells, chart, choose_domain, plain, problem, show_table
+from micrec_core.ui.widgets import cells, chart, choose_domain, filled, plain, problem, show_table
 
 _LENGTH = 20
 _TITLE, _TEXT = 200, 2000
@@ -127,11 +127,12 @@ def show_who(opened: Opened, item: Any) -> None:
         people = model.audience(item, _LENGTH)
     st.header("Who would get it", anchor=False)
     crowds = model.crowds(item.domain, _LENGTH)
-    for column, crowd in zip(cells(len(crowds), 170, gap="small"), crowds, strict=True):
+    columns = filled(len(crowds), 160, "ni_crowds", border=True)
+    for column, crowd in zip(columns, crowds, strict=True):
         rows = people[people["known_in"] == crowd.known_in]
         gets, n = int(rows["gets"].sum()), len(rows)
         here = crowd.known_in == item.domain
-        with column.container(border=True, height="stretch"):
+        with column:
             name = plain(opened.labels[crowd.known_in])
             st.metric(f"Known in {name}", f"{gets:,} of {n:,}")
             asked = "all were asked" if n == crowd.of else f"a sample of {crowd.of:,} was asked"

@@ -8,7 +8,7 @@ from micrec_core.figures.findings import TABLES, Finding, Findings, how_tested
 from micrec_core.ui.glossary import words
 from micrec_core.ui.library import Opened
 from micrec_core.ui.navigation import link
-from micrec_core.ui.widgets import missing, plain
+from micrec_core.ui.widgets import filled, missing, plain
 
 
 def show_findings(opened: Opened) -> None:
@@ -19,9 +19,9 @@ def show_findings(opened: Opened) -> None:
         return
     st.header("What was found", anchor=False, help=words("NDCG", "Recall", "interval"))
     st.caption(plain(how_tested(opened.info["left_out"], opened.info["mask"])))
-    grid = st.grid(3, min_column_width=250, border=True)
-    for finding in cards:
-        with grid.cell():
+    row = filled(len(cards), 250, "findings", border=True)
+    for cell, finding in zip(row, cards, strict=True):
+        with cell:
             st.markdown(f"**{plain(finding.title)}**")
             for line in finding.lines:
                 st.caption(plain(line))

@@ -19,7 +19,7 @@ from micrec_core.ui.access import owner, require
 from micrec_core.ui.mends import for_page
 from micrec_core.ui.places import any_folder, named_folder
 from micrec_core.ui.state import Checked, Size, session
-from micrec_core.ui.widgets import cells, chart, plain, problem, show_table
+from micrec_core.ui.widgets import cells, chart, filled, plain, problem, show_table
 
 DROP = "--unknown-items=drop"
 
@@ -143,7 +143,9 @@ def show_summary(described: dict[str, Any]) -> None:
     counts = {"n_users": "Users", "n_items": "Items", "n_interactions": "Interactions"}
     if len(described["domains"]) > 1:
         counts["n_overlap"] = "Users in two domains"
-    for column, (name, label) in zip(cells(len(counts), 160), counts.items(), strict=True):
+    for column, (name, label) in zip(
+        filled(len(counts), 160, "own_counts"), counts.items(), strict=True
+    ):
         column.metric(label, f"{described[name]:,}", border=True)
     show_table(described_table(described["domains"]))
     labels = {d["name"]: d["label"] or d["name"] for d in described["domains"]}

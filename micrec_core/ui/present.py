@@ -119,8 +119,7 @@ def _rows(opened: Opened, domain: str, items: pd.DataFrame, n_rows: int) -> list
     for place, (_, row) in enumerate(shown.iterrows(), start=1):
         item_id = str(row["item_id"])
         svg, words = reason_bar({s: float(row[s]) for s in names}, scale)
-        bar = base64.b64encode(svg.replace(" width=", " preserveAspectRatio='none' width=", 1)
-                               .encode()).decode()  # fmt: skip
+        bar = base64.b64encode(svg.encode()).decode()
         rows.append(
             {
                 "id": item_id,

@@ -45,7 +45,7 @@ STEPS = (
     ),
     Step(
         "cold-start",
-        "Somebody the model never saw. Take back one of the likes on the left, or add one, and "
+        "Somebody the model never saw. Take back one of the likes, or add one, and "
         "watch the places move in every domain. No parameter changes.",
     ),
     Step(

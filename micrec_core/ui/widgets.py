@@ -21,7 +21,7 @@ from micrec_core.errors import MicrecError
 from micrec_core.figures.theme import metric_label
 from micrec_core.names import CATALOGUE
 from micrec_core.runs import Run
-from micrec_core.ui.looks import BROKEN
+from micrec_core.ui.looks import BROKEN, Least
 from micrec_core.ui.navigation import entry, link
 from micrec_core.ui.once import Drawn, charted
 
@@ -66,13 +66,41 @@ def page_head(url_path: str, say: str) -> None:
     st.markdown(f"**{here.question}** {say}")
 
 
-def cells(n: int, least: int, gap: Literal["small", "medium", "large"] = "medium") -> list[Any]:
+def cells(
+    n: int,
+    least: int,
+    gap: Literal["small", "medium", "large"] = "medium",
+    most: int | None = None,
+) -> list[Any]:
     """``n`` equal cells side by side, fewer a row where each would have less than ``least`` pixels.
+
+    ``most`` : so many a row, however wide it is
 
     Unlike ``st.columns`` this looks at the width there is, so an open sidebar on a tablet counts.
     """
-    grid = st.grid(max(n, 1), min_column_width=least, gap=gap)
+    grid = st.grid(most or max(n, 1), min_column_width=least, gap=gap)
     return [grid.cell() for _ in range(n)]
+
+
+def filled(n: int, least: Least, key: str, *, border: bool = False) -> list[Any]:
+    """``n`` cells like ``cells``, but those of a row that is not full share its width.
+
+    Parameters
+    ----------
+    least : pixels below which there are fewer a row
+    key : another for each row of a page
+    """
+    row = st.container(horizontal=True, vertical_alignment="distribute", key=f"filled{least}-{key}")
+    return [row.container(border=border) for _ in range(n)]
+
+
+def beside(key: str) -> tuple[Any, Any]:
+    """Where something is made at the left, and what comes of it at the right, in twice the width.
+
+    Below each other, each as wide as the page, where that leaves too little.
+    """
+    row = st.container(horizontal=True, gap="medium", key=f"beside-{key}")
+    return row.container(), row.container()
 
 
 def chart(

@@ -214,6 +214,20 @@ def test_the_paths_of_an_explanation_add_up_to_its_score():
     assert drawn == pytest.approx(table["contribution"].sum())
 
 
+def test_the_smallest_of_many_paths_are_one_bar():
+    table = pd.DataFrame(
+        {"path": [f"path {n}" for n in range(20)] * 2, "source": ["id"] * 20 + ["text"] * 20,
+         "contribution": np.linspace(1, 40, 40), "n": 1}
+    )  # fmt: skip
+    bars = recommendations.paths(table)
+    assert sum(sum(t.x) for t in bars.data) == pytest.approx(table["contribution"].sum())
+    order = list(bars.layout.yaxis.categoryarray)
+    assert len(order) == 15
+    assert order[0] == "path 19"
+    assert order[-1] == "the other 6 paths together"
+    assert {y for t in bars.data for y in t.y} == set(order)
+
+
 def test_a_memory_is_one_path_and_one_cell():
     table = pd.DataFrame(
         {"source": "memory", "via": ["14 took both", "1 took both", "taken with items alike"],

@@ -170,6 +170,27 @@ def test_lists_say_their_domain_where_they_stand_below_each_other(
         tab.get_by_text(f"Recommended in {domain}").wait_for()
 
 
+# How far what stands rightmost of each line in a row of cells ends from the row's right edge.
+SHORT = """() => [...document.querySelectorAll(
+    '[data-testid="stMain"] :is([class*="st-key-filled"], [class*="st-key-beside-"])')]
+  .flatMap(row => {
+    const lines = new Map(), edge = row.getBoundingClientRect().right;
+    for (const cell of row.children) {
+      const box = cell.getBoundingClientRect(), line = Math.round(box.top);
+      lines.set(line, Math.max(lines.get(line) ?? 0, box.right));
+    }
+    return [...lines.values()].map(right => [row.className.match(/st-key-\\S+/)[0], edge - right]);
+  }).filter(([, short]) => short > 2)"""
+
+
+@pytest.mark.parametrize("url_path", ["overview", "alignment", "cold-start", "new-item"])
+def test_no_line_of_a_row_is_half_empty(served: Server, reader: "Page", url_path: str) -> None:
+    reader.set_viewport_size({"width": 1024, "height": 768})
+    open_page(reader, served, url_path)
+    assert reader.locator('[data-testid="stMain"] [class*="st-key-filled"]').count()
+    assert reader.evaluate(SHORT) == []
+
+
 def test_a_page_can_be_left_by_keyboard(served: Server, tab: "Page") -> None:
     open_page(tab, served, "overview")
     for _ in range(40):
