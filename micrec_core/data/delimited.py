@@ -21,7 +21,7 @@ import pyarrow.csv as pacsv
 
 from micrec_core.data.dialect import PLAIN, Dialect, separator_name
 from micrec_core.data.schema import LIST_MARK, MAX_TEXT, Schema, counted, quote
-from micrec_core.data.sources import ATOMIC, BOM, NOT_UTF8, delimiter_of, line_at
+from micrec_core.data.sources import ATOMIC, BOM, NOT_UTF8, arrow_bytes, delimiter_of, line_at
 from micrec_core.data.text_table import MANY, RowError, Table, check_header
 from micrec_core.data.vocabulary import synonym
 from micrec_core.errors import DataError
@@ -107,7 +107,7 @@ def read_delimited(
 def _parsed(text: Text, columns: list[str], several: bool) -> pa.Table:
     """Some columns as texts; ``several``: whether a field may go over lines."""
     return pacsv.read_csv(
-        pa.BufferReader(text.data),
+        pa.BufferReader(arrow_bytes(text.data)),
         # A record must fit in a block; small blocks are what lets pyarrow work in parallel.
         read_options=pacsv.ReadOptions(block_size=max(1 << 20, min(len(text.data), 1 << 24))),
         parse_options=pacsv.ParseOptions(
@@ -325,16 +325,19 @@ def plainly_quoted(data: bytes, delimiter: str) -> bool:
 def _whole_fields(lines: bytes, ends: Sequence[int]) -> bool:
     """``plainly_quoted`` of some lines; ``ends``: what may stand before and after a field."""
     text = np.frombuffer(b"\n" + lines + b"\n", np.uint8)
-    quotes = np.flatnonzero(text == ord('"'))
+    marks = (text == ord('"')) | (text == ord("\n"))
+    if b"\r" in lines:
+        marks |= text == ord("\r")
+    at = np.flatnonzero(marks)
+    quotes = np.flatnonzero(text[at] == ord('"'))
     if len(quotes) % 2:
         return False
-    opening, closing = quotes[::2], quotes[1::2]
+    opening, closing = at[quotes[::2]], at[quotes[1::2]]
     fits = np.zeros(256, bool)
     fits[ends] = True
     if not (fits[text[opening - 1]].all() and fits[text[closing + 1]].all()):
         return False
-    lines_end = np.flatnonzero((text == ord("\n")) | (text == ord("\r")))
-    return bool((np.searchsorted(lines_end, opening) == np.searchsorted(lines_end, closing)).all())
+    return bool((quotes[1::2] == quotes[::2] + 1).all())  # no line ends between
 
 
 def _problem(said: str) -> str:

@@ -16,12 +16,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pajson
 
-from micrec_core.data.arrow_columns import NUMERIC, column_array
+from micrec_core.data.arrow_columns import NUMERIC
 from micrec_core.data.budget import Budget
 from micrec_core.data.dialect import Dialect
+from micrec_core.data.gathered import Gathered
 from micrec_core.data.schema import MAX_COLUMNS, Schema
-from micrec_core.data.sources import open_regular, pieces
-from micrec_core.data.text_table import Table, join_arrays
+from micrec_core.data.sources import arrow_bytes, open_regular, pieces
+from micrec_core.data.text_table import Table
 from micrec_core.errors import DataError
 
 
@@ -30,13 +31,13 @@ def read_flat(path: Path, schema: Schema, dialect: Dialect, budget: Budget) -> T
     spent = budget.left
     try:
         with open_regular(path) as stream:
-            return _table(_blocks(pieces(stream, path, budget)), path.name, schema, dialect)
+            return _table(whole_lines(pieces(stream, path, budget)), path.name, schema, dialect)
     except (DataError, OSError, ValueError, RecursionError):  # pyarrow's are ValueErrors too
         budget.left = spent
         return None
 
 
-def _blocks(pieces: Iterator[bytes]) -> Iterator[bytes]:
+def whole_lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """Whole lines, each with its end."""
     rest = b""
     for piece in pieces:
@@ -58,17 +59,12 @@ def _table(blocks: Iterator[bytes], name: str, schema: Schema, dialect: Dialect)
         raise ValueError("values of any kind are to be kept, or a column is missing")
     wanted = {ours: theirs[names.index(ours)] for ours in schema.columns if ours in names}
     kinds = {key: _kind(first[key], ours) for ours, key in wanted.items()}
-    parts: dict[str, list[pa.Array]] = {ours: [] for ours in wanted}
-    n_rows = 0
+    gathered = Gathered(wanted, name, schema)
     for lines in chain([block], blocks):
-        rows = _parsed(lines, kinds, theirs)
-        n_rows += rows.num_rows
-        for ours, key in wanted.items():
-            parts[ours].append(column_array(rows.column(key), ours, name, schema))
-    columns = {ours: join_arrays(parts.pop(ours)) for ours in wanted}
+        gathered.add(_parsed(lines, kinds, theirs).select([*kinds]))
     return Table(
-        name, columns, n_rows, schema.unused(names), lambda row: f"{name}, line {row + 1}",
-        names=tuple(theirs),
+        name, gathered.columns(), gathered.n_rows, schema.unused(names),
+        lambda row: f"{name}, line {row + 1}", names=tuple(theirs),
     )  # fmt: skip
 
 
@@ -93,7 +89,7 @@ def _parsed(block: bytes, kinds: Mapping[str, pa.DataType], theirs: list[str]) -
     if not block.isascii():
         block.decode("utf-8")
     rows = pajson.read_json(
-        pa.BufferReader(block),
+        pa.BufferReader(arrow_bytes(block)),
         read_options=pajson.ReadOptions(use_threads=False, block_size=len(block) + 1),
         parse_options=pajson.ParseOptions(explicit_schema=pa.schema([*kinds.items()])),
     )

@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote
 
+import numpy as np
+import pyarrow as pa
+
 from micrec_core.data.budget import Budget
 from micrec_core.data.foreign import GZIP, HEAD, by_ending, refuse_foreign, wide_encoding
 from micrec_core.data.schema import INTERACTIONS, ITEMS, RELATIONS, Schema, listed, quote
@@ -28,6 +31,7 @@ _STEMS = tuple(schema.stem for schema in (INTERACTIONS, ITEMS, RELATIONS))
 # What Hive calls a partition of rows that have no value.
 _HIVE_NOTHING = "__HIVE_DEFAULT_PARTITION__"
 BOM = b"\xef\xbb\xbf"
+_MANY = 1 << 24
 NOT_UTF8 = "the text is not UTF-8; save it as UTF-8, or say what it is, such as --encoding cp1252"
 
 
@@ -187,6 +191,19 @@ def _is_utf8(data: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return b"\0" not in data
+
+
+def arrow_bytes(data: bytes) -> pa.Buffer:
+    """Bytes as Arrow's parsers take them, in memory of its own unless they are many.
+
+    Its threads may be the last to let go of them, and where those are Python's that ends a process
+    which is exiting, as it is at once after a refusal. Of many the checks take longer than that.
+    """
+    if len(data) > _MANY:
+        return pa.py_buffer(data)
+    out = pa.allocate_buffer(len(data))
+    np.frombuffer(out, np.uint8)[:] = np.frombuffer(data, np.uint8)
+    return out
 
 
 def line_at(data: bytes, offset: int) -> int:

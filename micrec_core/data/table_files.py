@@ -25,6 +25,7 @@ from micrec_core.data.flat_lines import read_flat
 from micrec_core.data.foreign import HEAD, PARQUET, refuse_foreign
 from micrec_core.data.json_lines import object_on
 from micrec_core.data.parquet_pages import About, first_rows, hold_pages, open_parquet
+from micrec_core.data.plain_text import read_plain
 from micrec_core.data.schema import MAX_COLUMNS, Schema, counted, quote
 from micrec_core.data.sources import (
     BOM,
@@ -109,8 +110,9 @@ def _read_part(path: Path, schema: Schema, dialect: Dialect, budget: Budget) -> 
     if path.name.endswith(ARROW):
         return _read_arrow(path, schema, dialect, budget)
     lines = ".jsonl" in path.suffixes[-2:]
-    if lines and not dialect.encoding and (flat := read_flat(path, schema, dialect, budget)):
-        return flat
+    quick = read_flat if lines else read_plain if schema.coded else None
+    if quick and not dialect.encoding and (found := quick(path, schema, dialect, budget)):
+        return found
     data = read_bytes(path, budget, encoding=dialect.encoding)
     if lines:
         return read_jsonl(data, path.name, schema, dialect)

@@ -46,8 +46,8 @@ class Table:
     ----------
     name : the file's name, for messages
     columns : column name -> large_string array [n_rows]; only columns the schema knows. From
-        parquet and flat JSON Lines, the schema's ``coded`` ones are dictionary arrays of
-        large_string, and numbers are arrays of integers or of finite float64
+        parquet, flat JSON Lines and plain text, the schema's ``coded`` ones are dictionary arrays
+        of large_string; from the first two, numbers are arrays of integers or of finite float64
     n_rows : int
     unused : column names of the file that the schema does not know
     place : row -> ``interactions.csv, line 7``; dear, so only called to word a refusal
