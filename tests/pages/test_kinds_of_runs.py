@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 
 from micrec_core.cli import main
 from micrec_core.config import RunSettings
+from micrec_core.jobs.checking import Limits
 from micrec_core.names import DEGREE_ITEMS, ONE_DOMAIN
 from micrec_core.protocols import MASKS
 from micrec_core.report.export import export_run
@@ -123,7 +125,10 @@ def test_a_report_says_it_too(runs, tmp_path) -> None:
 def test_data_of_one_domain_is_checked_and_offered_for_training(
     runs, monkeypatch, tmp_path, capsys
 ) -> None:
-    def in_this_process(folder: Path, options: list[str], *_: object) -> dict[str, Any]:
+    def in_this_process(
+        folder: Path, options: list[str], _: Limits, told: Callable[[str], Any]
+    ) -> dict[str, Any]:
+        told("reading interactions.csv (MiB) 1 of 18")
         assert main(["check", str(folder), *options, "--json"]) == 0
         return json.loads(capsys.readouterr().out)
 
@@ -137,6 +142,7 @@ def test_data_of_one_domain_is_checked_and_offered_for_training(
     healthy(test)
     said = words(test).replace("\\", "")
     assert "is usable" in said and ONE_DOMAIN in said and "known in both" not in said
+    assert not any("(MiB)" in text.value for text in test.text)  # that was on the way
     assert "Users in two domains" not in {m.label for m in test.metric}
     test.switch_page("../../pages/retrain.py").run()
     healthy(test)
