@@ -45,7 +45,10 @@ with right:
     proof(this)
 
 simpler, on_map, computation = st.tabs(
-    ["Beside simpler models", "On the map", "Step by step"], key="cold_tabs", on_change="rerun"
+    ["Beside simpler models", "On the map", "Step by step"],
+    key="cold_tabs",
+    on_change="rerun",
+    bind="query-params",
 )
 if simpler.open:
     with simpler:

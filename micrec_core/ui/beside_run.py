@@ -19,6 +19,8 @@ from micrec_core.ui.widgets import cells, plain
 MAX_SEEDS = 3
 # What is there before anybody chooses: the content, what is carried across, and two that are near.
 _FIRST = (*USUAL, "cross-domain", "inmo", "lightgcn")
+# A mechanism that one domain has too, where nothing is carried across.
+_ALONE = "templates"
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ def choose(opened: Opened, choices: dict[Path, str]) -> Wanted:
         if not (m.overlap and opened.one_domain) and (not m.modality or m.lost(encoders))
     }
     known = [n for n in models() if n not in (MICREC, "popularity") and n not in absent]
+    first = {*_FIRST, *([_ALONE] if opened.one_domain else [])}
     called = opened.info["dataset"]["name"]
     guess = next((k for k, name in enumerate(choices.values()) if name == called), 0)
     left, right = cells(2, 300)
@@ -72,7 +75,7 @@ def choose(opened: Opened, choices: dict[Path, str]) -> Wanted:
         dataset = st.selectbox("Its dataset", list(choices), index=guess, key="rt_beside_data",
                                format_func=choices.__getitem__)  # fmt: skip
         without = st.multiselect(
-            "MICRec without", list(switches), [n for n in _FIRST if n in switches],
+            "MICRec without", list(switches), [n for n in switches if n in first],
             key="rt_beside_without", help=words("variant"),
             format_func=lambda name: variant_label(name).removeprefix("without "),
         )  # fmt: skip

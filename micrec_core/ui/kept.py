@@ -13,6 +13,7 @@ from micrec_core.ui import uploads
 from micrec_core.ui.access import owner, require
 from micrec_core.ui.own_tables import Seen, keep
 from micrec_core.ui.places import data_folders
+from micrec_core.ui.state import one_click
 from micrec_core.ui.widgets import named, plain
 
 _SAID, _WRONG = "data_said", "data_wrong"
@@ -43,6 +44,7 @@ def show_kept() -> str | None:
     return wanted
 
 
+@one_click
 def _delete(name: str) -> None:
     try:
         require("bring")

@@ -16,7 +16,7 @@ from micrec_core.ui.finder import find_items
 from micrec_core.ui.library import Opened, catalogue, item
 from micrec_core.ui.once import once
 from micrec_core.ui.said import show_words, weigh
-from micrec_core.ui.state import TOOK_BACK, MadeUp, session
+from micrec_core.ui.state import TOOK_BACK, MadeUp, forget_fields, one_click, session
 from micrec_core.ui.widgets import choose_domain, filled, named, plain, problem
 
 _GALLERY = 12
@@ -61,12 +61,10 @@ def _take_persona(persona: dict[str, Any], touched: bool = True) -> None:
 
 def _start_over() -> None:
     session().made = MadeUp(touched=True)
-    st.session_state["cold_text"] = ""
-    st.session_state["cold_upload_no"] = st.session_state.get("cold_upload_no", 0) + 1
-    for key in [k for k in st.session_state if str(k).startswith("cold_column_")]:
-        del st.session_state[key]
+    forget_fields()
 
 
+@one_click
 def _toggle(domain: str, item_id: str) -> None:
     session().made.touched = True
     session().made.toggle(domain, item_id)

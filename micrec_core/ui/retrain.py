@@ -29,7 +29,7 @@ from micrec_core.ui import uploads
 from micrec_core.ui.access import require
 from micrec_core.ui.glossary import words
 from micrec_core.ui.library import Opened, runs_folder
-from micrec_core.ui.state import Checked, Size, session
+from micrec_core.ui.state import Checked, Size, one_click, session
 from micrec_core.ui.uploads import KEEP_DAYS
 from micrec_core.ui.widgets import cells, chart, plain, problem, show_table
 
@@ -102,6 +102,7 @@ def manager() -> JobManager:
     return _manager(str(runs_folder()))
 
 
+@one_click
 def act(action: str, *arguments: object) -> None:
     """Run one action of the manager; what it refuses is shown above the settings.
 

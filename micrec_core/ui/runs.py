@@ -16,6 +16,7 @@ from micrec_core.runs import RunListing, open_run
 from micrec_core.runs.archive import Note, coming, note, notes, pack, remove
 from micrec_core.ui.access import require
 from micrec_core.ui.library import listings, open_listed, runs_folder
+from micrec_core.ui.state import one_click
 from micrec_core.ui.widgets import named, plain, problem
 
 _UPLOAD = 500  # MB
@@ -138,6 +139,7 @@ def _open(name: str) -> None:
     st.session_state["runs_said"] = f"Run '{name}' is open on every page."
 
 
+@one_click
 def _delete(name: str) -> None:
     try:
         require("accept")

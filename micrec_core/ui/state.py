@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import wraps
 from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
+from time import monotonic
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import streamlit as st
@@ -129,9 +132,12 @@ class Session:
     item: MadeItem = field(default_factory=MadeItem)
 
     def belongs_to(self, run_key: str) -> Session:
-        """Forget ids of another run; they mean nothing in this one."""
+        """Forget ids of another run, and what was made up on it; they mean nothing in this one."""
         if self.run_key != run_key:
-            self.run_key, self.made, self.item = run_key, MadeUp(), MadeItem()
+            if self.run_key:
+                forget_fields()
+            self.run_key, self.made = run_key, MadeUp()
+            self.item = MadeItem(uploads=self.item.uploads + 1)
             self.lit = self.lit_items = ()
         return self
 
@@ -166,6 +172,37 @@ def xsrf_token(cookie: object) -> bytes | None:
     if parts[0] != "2" or len(mask) != 4 or len(masked) < 8:
         return None
     return bytes(byte ^ mask[place % 4] for place, byte in enumerate(masked))
+
+
+def forget_fields() -> None:
+    """Empty the fields of the made-up user, which keep what was written whatever it was for."""
+    st.session_state["cold_text"] = ""
+    st.session_state["cold_upload_no"] = st.session_state.get("cold_upload_no", 0) + 1
+    for key in [k for k in st.session_state if str(k).startswith("cold_column_")]:
+        del st.session_state[key]
+
+
+_ACTED = "micrec_acted"
+# Seconds in which a second click is the other half of a double click.
+_MOMENT = 0.7
+
+
+def one_click(action: Callable[..., None]) -> Callable[..., None]:
+    """A callback that does not do the same again at once: a double click is one click.
+
+    What comes between the two clicks has been done by then: a like would be taken back, a second
+    training begun, and what is deleted said not to be there.
+    """
+
+    @wraps(action)
+    def acting(*given: Any) -> None:
+        what, ended = st.session_state.get(_ACTED, (None, 0.0))
+        if what == (action.__qualname__, given) and monotonic() - ended < _MOMENT:
+            return
+        action(*given)
+        st.session_state[_ACTED] = ((action.__qualname__, given), monotonic())
+
+    return acting
 
 
 _CHOSEN = "micrec_chosen"

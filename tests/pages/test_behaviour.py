@@ -6,6 +6,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from micrec_core import bundled
 from micrec_core.data.sources import find_sources
@@ -61,6 +62,37 @@ def test_taking_a_like_back_moves_places_until_the_next_change(app, full_run):
     assert "**new**" in after or "arrow_" in after
     test.run()
     assert words(test) == after, "a rerun without a change must not forget the moves"
+
+
+def test_a_double_click_is_one_click():
+    def page():
+        import streamlit as st
+
+        from micrec_core.ui.state import one_click
+
+        @one_click
+        def act(what):
+            st.session_state["done"] = [*st.session_state.get("done", []), what]
+
+        for name in "ab":
+            st.button(name, key=name, on_click=act, args=(name,))
+
+    test = AppTest.from_function(page).run()
+    for key, done in (("a", ["a"]), ("a", ["a"]), ("b", ["a", "b"]), ("a", ["a", "b", "a"])):
+        test.button(key=key).click().run()
+        assert test.session_state["done"] == done
+    time.sleep(0.8)
+    test.button(key="a").click().run()
+    assert test.session_state["done"] == ["a", "b", "a", "a"]
+
+
+def test_another_run_begins_without_what_was_said_in_the_last(app, full_run):
+    test = app(full_run, "cold_start")
+    test.text_area(key="cold_text").set_value("dark roast coffee").run()
+    test.sidebar.selectbox(key="run").set_value("zweit").run()
+    healthy(test)
+    assert test.text_area(key="cold_text").value == ""
+    assert "says" not in test.query_params
 
 
 def test_starting_over_and_one_sentence(app, full_run):
