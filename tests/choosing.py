@@ -27,5 +27,5 @@ def first_choices() -> Iterator[None]:
         for name in ("SHARES", "SHARES_ELSEWHERE"):
             patch.setattr(fit_likeness, name, getattr(fit_likeness, name)[:1])
         # A fifth of a catalogue has so many, and is then the only one.
-        patch.setattr(fit_likeness, "CHOSEN_ON", 10)
+        patch.setattr(fit_likeness, "AS_IF_ON", 10)
         yield

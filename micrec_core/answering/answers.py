@@ -24,7 +24,7 @@ from micrec_core.answering.fit_memory import (
     choose_memory,
     choose_newcomers,
 )
-from micrec_core.answering.scored import CHOSEN_ON
+from micrec_core.answering.scored import CHOSEN_ON, Asked
 from micrec_core.baselines import Baseline, ClosedForm
 from micrec_core.data import Domain
 from micrec_core.evaluation.questions import DEPTH, Answer, Outcome, Question
@@ -180,27 +180,25 @@ class MicrecAnswerer(EmbeddingAnswerer):
         out: list[Remembered | None] = [None] * len(self.items)
         if not self.model.settings.memory:
             return out
-        for asked in validation_questions(self.prepared, CHOSEN_ON):
-            d, taken = asked.place, Taken.of(self.taken(asked), asked.place)
-            scores = self._embedded(asked) @ self.items[d].T
-            told = (asked, scores, taken)
-            chosen = choose_memory(self.prepared.knowledge, *told, self.model.settings.transfer)
+        for question in validation_questions(self.prepared, CHOSEN_ON):
+            d = question.place
+            taken = Taken.of(self.taken(question), d)
+            asked = Asked(question, taken, self._embedded(question), self.items[d])
+            chosen = choose_memory(self.prepared.knowledge, asked, self.model.settings.transfer)
             likened = bool(self.model.settings.modalities)
             if likened:
-                before = scores + chosen.scores(taken)
-                chosen = choose_likeness(self.prepared, asked, before, taken, chosen)
-            chosen = choose_everybody(asked, scores + chosen.scores(taken), chosen)
-            out[d] = self._for_new_items(chosen, asked, taken) if likened else chosen
+                chosen = choose_likeness(self.prepared, asked, chosen)
+            chosen = choose_everybody(asked, chosen)
+            out[d] = self._for_new_items(chosen, asked) if likened else chosen
         return out
 
-    def _for_new_items(self, chosen: Remembered, asked: Question, taken: Taken) -> Remembered:
+    def _for_new_items(self, chosen: Remembered, asked: Asked) -> Remembered:
         """With as much of likeness in content as suits items that nobody took."""
-        prepared, d = self.prepared, asked.place
+        prepared, d = self.prepared, asked.question.place
         self.model.eval()
         with torch.no_grad():
             new = array(self.model.new_items(d, self.encoded, prepared.inputs.domains[d].items))
-        both = self.users[d], self.items[d]
-        return choose_for_new_items(prepared, asked, both, taken, chosen, new, self.taken)
+        return choose_for_new_items(prepared, asked, self.users[d], chosen, new, self.taken)
 
     @cached_property
     def memories(self) -> list[Remembered | None]:

@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, diags
 
 from micrec_core.answering.fit_memory import Cold, solved
-from micrec_core.answering.scored import CHOSEN_ON, as_good, least_as_good, matching, ndcg
+from micrec_core.answering.scored import (
+    AS_IF_ON,
+    Asked,
+    as_good,
+    each_ndcg,
+    least_as_good,
+    matching,
+)
 from micrec_core.evaluation.questions import Question
 from micrec_core.graphs.neighbours import Neighbours
 from micrec_core.method.likeness import Likeness, likeness_of
@@ -35,38 +42,28 @@ _SPARED = 0.005
 _FOLDS = 5
 
 
-def choose_likeness(
-    prepared: Prepared,
-    asked: Question,
-    before: NDArray[np.floating],
-    taken: Taken,
-    chosen: Remembered,
-) -> Remembered:
+def choose_likeness(prepared: Prepared, asked: Asked, chosen: Remembered) -> Remembered:
     """A domain's memory with likeness in content beside it, for the items in training.
 
-    The first of ``SHARES`` that is as good as the best: a thousand users do not tell small gains
-    from none, and what they take of items that many know is where content says least.
-
-    Parameters
-    ----------
-    asked : the domain's validation question
-    before : what is scored without, float [len(asked), n_items]
-    taken : by the question's users
-    chosen : the memory
+    The first of ``SHARES`` that is as good as the best: even thousands of users do not tell small
+    gains from none, and what they take of items that many know is where content says least.
     """
-    likeness = _likeness(prepared, asked.place)
-    added = _scaled(likeness, chosen, taken)
-    unit = matching(added, before)
-    found = [ndcg(asked, before + np.float32(share * unit) * added) for share in SHARES]
+    d = asked.question.place
+    likeness = _likeness(prepared, d)
+
+    def alike(taken: Taken) -> NDArray[np.floating]:
+        return _scaled(likeness, chosen, taken)
+
+    unit = asked.unit(alike, chosen)
+    found = asked.found(alike, [share * unit for share in SHARES], chosen)
     share = least_as_good(SHARES, found)
-    return _beside(prepared, asked.place, chosen, likeness, share * unit)
+    return _beside(prepared, d, chosen, likeness, share * unit)
 
 
 def choose_for_new_items(
     prepared: Prepared,
-    asked: Question,
-    embeddings: tuple[NDArray[np.floating], NDArray[np.floating]],
-    taken: Taken,
+    asked: Asked,
+    users: NDArray[np.floating],
     chosen: Remembered,
     new: NDArray[np.floating],
     taken_of: Callable[[Question], list[csr_matrix]],
@@ -82,19 +79,18 @@ def choose_for_new_items(
 
     Parameters
     ----------
-    asked, taken, chosen : as in ``choose_likeness``
-    embeddings : final ones of the domain's users and items, [n_users, dim] and [n_items, dim]
-    new : those of its items as if each were brand-new
+    users : final embeddings of the domain's users, [n_users, dim]
+    new : those of its items as if each were brand-new, [n_items, dim]
     taken_of : what a question's users took in each domain
     """
-    d, likeness = asked.place, chosen.likeness or _likeness(prepared, asked.place)
-    users, items = embeddings
+    d, items = asked.question.place, asked.items
+    likeness = chosen.likeness or _likeness(prepared, d)
     # No less than of the others, among which they are found too.
     least = chosen.weight * chosen.constants.similar
     found: list[list[NDArray[np.float64]]] = []
     weights = np.full(len(SHARES), least)
     for question in _folds(prepared, d):
-        if sum(len(of_fold[0]) for of_fold in found) >= CHOSEN_ON:
+        if sum(len(of_fold[0]) for of_fold in found) >= AS_IF_ON:
             break
         held, here = question.candidates, taken_of(question)
         here[d] = csr_matrix(here[d] @ diags((~held).astype(np.float32)))
@@ -110,21 +106,32 @@ def choose_for_new_items(
             weights = np.maximum(np.array(SHARES) * unit, least)
             # Means of neighbours lie closer together.
             closer = matching(added[:, held], before[:, held]) / unit if unit else 1.0
-        found.append([ndcg(question, before + np.float32(w * closer) * added) for w in weights])
+        found.append(each_ndcg(question, before, added, weights * closer))
     good = np.ones(len(SHARES), bool)
     if likeness.new.any():
-        rest = users[asked.users] @ items.T + replace(chosen, likeness=None).scores(taken)
-        added = _scaled(likeness, chosen, taken)
-        each = (np.where(likeness.new, w, least).astype(np.float32) for w in weights)
-        known = [ndcg(asked, rest + of_items * added) for of_items in each]
-        means = np.array([values.mean() for values in known])
-        good = np.array(as_good(known)) | (means >= (1 - _SPARED) * means.max())
+        good = _spares_known(asked, chosen, likeness, weights)
     if found:
         every = [np.concatenate(of_share) for of_share in zip(*found, strict=True)]
         kept = np.flatnonzero(good)
         good[kept] = as_good([every[i] for i in kept])
     weight = float(weights[int(np.argmax(good))])
     return _beside(prepared, d, chosen, likeness, weight, ("similar_new",))
+
+
+def _spares_known(
+    asked: Asked, chosen: Remembered, likeness: Likeness, weights: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Which weights of items that nobody took leave known users' lists as good as any."""
+    without = replace(chosen, constants=replace(chosen.constants, similar_new=0.0))
+
+    def of_new(taken: Taken) -> NDArray[np.floating]:
+        found: NDArray[np.floating] = _scaled(likeness, chosen, taken) * likeness.new
+        return found
+
+    known = asked.found(of_new, list(weights), without)
+    means = np.array([values.mean() for values in known])
+    found: NDArray[np.bool_] = np.array(as_good(known)) | (means >= (1 - _SPARED) * means.max())
+    return found
 
 
 def choose_elsewhere(
@@ -148,15 +155,12 @@ def choose_elsewhere(
     added = [_scaled(likeness, chosen, one.taken, elsewhere=True) for one in asked]
     before = [one.scores + chosen.to_newcomers for one in asked]
     unit = matching(np.vstack(added), np.vstack(before))
-    found = [
-        np.concatenate(
-            [
-                ndcg(one.question, rest + np.float32(share * unit) * more)
-                for one, rest, more in zip(asked, before, added, strict=True)
-            ]
-        )
-        for share in SHARES_ELSEWHERE
+    shares = [share * unit for share in SHARES_ELSEWHERE]
+    each = [
+        each_ndcg(one.question, rest, more, shares)
+        for one, rest, more in zip(asked, before, added, strict=True)
     ]
+    found = [np.concatenate(of_share) for of_share in zip(*each, strict=True)]
     share = least_as_good(SHARES_ELSEWHERE, found, within=1.0)
     return _beside(prepared, d, chosen, likeness, share * unit, ("similar_elsewhere",))
 
@@ -207,7 +211,7 @@ def _folds(prepared: Prepared, d: int) -> Iterator[Question]:
         held = known & (fold == one)
         hits = csr_matrix(wanted @ diags(held.astype(wanted.dtype)))
         hits.eliminate_zeros()
-        users = some_of(np.flatnonzero(hits.getnnz(axis=1)), CHOSEN_ON, drawn)
+        users = some_of(np.flatnonzero(hits.getnnz(axis=1)), AS_IF_ON, drawn)
         if len(users):
             yield Question(
                 "valid", domain.name, d, users, domain.user_ids[users], hits[users], None, held

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import product
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from micrec_core.answering.fit_bridges import AsIfCold
-from micrec_core.answering.scored import CHOSEN_ON, as_good, least_as_good, matching, ndcg, spread
+from micrec_core.answering.scored import AS_IF_ON, Asked, as_good, each_ndcg, least_as_good, spread
 from micrec_core.evaluation.questions import Question
 from micrec_core.method.knowledge import Knowledge
 from micrec_core.method.memory import Constants, Memory, remember, scores
@@ -22,7 +21,7 @@ from micrec_core.method.taken import Taken, taken_elsewhere
 from micrec_core.subset import some_of
 from micrec_core.training.prepare import Prepared
 
-# What is tried of each constant, the others at the first of theirs.
+# What is tried of each constant, the others at the first of theirs, which is taken when in doubt.
 LEND, SEEN, POPULAR = (0.15, 0.0, 0.3), 0.4, (0.15, 0.05, 0.5)
 ELSEWHERE = 0.1
 # How far the memory's part of a user's scores spreads, over that of the embeddings.
@@ -41,13 +40,7 @@ _BEYOND_DOUBT = 2.0
 REGRESSED = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 
 
-def choose_memory(
-    knowledge: Knowledge,
-    asked: Question,
-    by_embedding: NDArray[np.float32],
-    taken: Taken,
-    transfers: bool,
-) -> Remembered:
+def choose_memory(knowledge: Knowledge, asked: Asked, transfers: bool) -> Remembered:
     """The memory of a domain that ranks validation interactions best, beside the embeddings.
 
     NDCG@20 of the whole score; of equal ones the first, with the smaller share. What is counted
@@ -57,36 +50,28 @@ def choose_memory(
 
     Parameters
     ----------
-    asked : the domain's validation question
-    by_embedding : what the embeddings score, float32 [len(asked), n_items]
-    taken : by the question's users
     transfers : whether what was taken in other domains counts
     """
-    told = _Asked(knowledge, asked, by_embedding, taken, transfers)
-    counted = _choose_counts(told)
-    train = knowledge.domains[asked.place].train
+    counted = _choose_counts(knowledge, asked, transfers)
+    train = knowledge.domains[asked.question.place].train
     if train.nnz >= PER_ITEM * np.count_nonzero(train.getnnz(axis=0)):
-        return _choose_regression(told, counted)
+        return _choose_regression(knowledge, asked, counted, transfers)
     return counted
 
 
-def choose_everybody(
-    asked: Question, before: NDArray[np.floating], chosen: Remembered
-) -> Remembered:
+def choose_everybody(asked: Asked, chosen: Remembered) -> Remembered:
     """The memory with popularity for who took something here: the least as good as the best.
 
     None, unless that is worse than the best by two standard errors, for it costs new items. Where
     all else is learned from few, or of people who hardly differ, what everybody takes is missed.
-
-    Parameters
-    ----------
-    asked : the domain's validation question
-    before : what is scored without, float [len(asked), n_items]
-    chosen : the memory
     """
-    fame = chosen.memory.fame[None]
-    unit = matching(fame, before)
-    found = [ndcg(asked, before + (share * unit * fame).astype(np.float32)) for share in EVERYBODY]
+    fame = chosen.memory.fame
+
+    def popular(taken: Taken) -> NDArray[np.floating]:
+        return np.broadcast_to(fame, (taken.here.shape[0], len(fame)))
+
+    unit = asked.unit(popular, chosen)
+    found = asked.found(popular, [share * unit for share in EVERYBODY], chosen)
     best = max(found, key=lambda values: float(values.mean()))
     if as_good([found[0], best], within=_BEYOND_DOUBT)[0]:
         return chosen
@@ -150,17 +135,12 @@ def choose_newcomers(chosen: Remembered, asked: Sequence[Cold]) -> Remembered:
     popular = replace(chosen, constants=replace(chosen.constants, newcomers=1.0)).to_newcomers
     unit = float(np.average([spread(each) for each in told], weights=many))
     unit /= max(float(popular.std()), 1e-12)
+    shares = [share * unit for share in NEWCOMERS]
     found = [
-        np.average(
-            [
-                _ndcg(one.question, each + (share * unit) * popular)
-                for one, each in zip(asked, told, strict=True)
-            ],
-            weights=many,
-        )
-        for share in NEWCOMERS
+        [values.mean() for values in each_ndcg(one.question, each, popular, shares)]
+        for one, each in zip(asked, told, strict=True)
     ]
-    weight = NEWCOMERS[int(np.argmax(found))] * unit
+    weight = shares[int(np.argmax(np.average(found, axis=0, weights=many)))]
     return replace(chosen, constants=replace(chosen.constants, newcomers=weight))
 
 
@@ -190,80 +170,73 @@ def _cold_question(
 
 
 def _some(who: AsIfCold) -> AsIfCold:
-    if len(who.here) <= CHOSEN_ON:
+    if len(who.here) <= AS_IF_ON:
         return who
-    rows = some_of(len(who.here), CHOSEN_ON)
+    rows = some_of(len(who.here), AS_IF_ON)
     return AsIfCold(who.here[rows], who.there[rows], who.users[rows])
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """What is chosen by: ``choose_memory``'s arguments."""
+class _Tried(NamedTuple):
+    """What is counted by some constants, at the share that ranks best, and what that gives each."""
 
-    knowledge: Knowledge
-    question: Question
-    by_embedding: NDArray[np.float32]
-    taken: Taken
-    transfers: bool
-
-    def unit(self, part: NDArray[np.floating]) -> float:
-        """What a part of the scores is multiplied with to spread as the embeddings' does."""
-        return matching(part, self.by_embedding)
-
-    def solved(self, constants: Constants, weights: csr_matrix | None = None) -> Memory:
-        """The memory of these constants."""
-        return solved(self.knowledge, self.question.place, constants, weights)
+    memory: Remembered
+    found: NDArray[np.float64]
+    without: NDArray[np.float64]
 
 
-def _choose_counts(asked: _Asked) -> Remembered:
-    """What is counted at its best; of no weight where it is worse than none beyond doubt."""
-    elsewhere = ELSEWHERE if asked.transfers else 0.0
+def _choose_counts(knowledge: Knowledge, asked: Asked, transfers: bool) -> Remembered:
+    """What is counted at its best; of no weight where it is worse than none beyond doubt.
 
-    def tried(lend: float, popular: float) -> tuple[float, NDArray[np.float64], Remembered]:
+    Of each constant the first that is as good as the best.
+    """
+    elsewhere = ELSEWHERE if transfers else 0.0
+
+    def tried(lend: float, popular: float) -> _Tried:
         constants = Constants(
             lend=lend, seen=SEEN, popular=popular, elsewhere=elsewhere, content=0.0
         )
-        one = Remembered(asked.solved(constants), constants, 1.0)
-        by_memory = one.scores(asked.taken)
-        unit = asked.unit(by_memory)
-        found = [
-            ndcg(asked.question, asked.by_embedding + (share * unit) * by_memory)
-            for share in SHARES
-        ]
-        means = [float(values.mean()) for values in found]
-        best = int(np.argmax(means))
-        return means[best], found[best], Remembered(one.memory, constants, SHARES[best] * unit)
+        one = Remembered(solved(knowledge, asked.question.place, constants), constants, 1.0)
+        unit = asked.unit(one.scores)
+        weights = [share * unit for share in SHARES]
+        without, *found = asked.found(one.scores, [0.0, *weights])
+        best = int(np.argmax([values.mean() for values in found]))
+        return _Tried(replace(one, weight=weights[best]), found[best], without)
 
-    found = [tried(lend, POPULAR[0]) for lend in LEND]
-    lend = max(found, key=_first)[2].constants.lend
-    found += [tried(lend, popular) for popular in POPULAR[1:]]
-    _, values, best = max(found, key=_first)
-    none = ndcg(asked.question, asked.by_embedding)
-    return best if as_good([none, values], within=1.0)[1] else replace(best, weight=0.0)
+    def first(of: Sequence[_Tried]) -> _Tried:
+        return of[as_good([each.found for each in of]).index(True)]
+
+    best = first([tried(lend, POPULAR[0]) for lend in LEND])
+    lend = best.memory.constants.lend
+    best = first([best, *(tried(lend, popular) for popular in POPULAR[1:])])
+    beyond_doubt = not as_good([best.without, best.found], within=1.0)[1]
+    return replace(best.memory, weight=0.0) if beyond_doubt else best.memory
 
 
-def _choose_regression(asked: _Asked, counted: Remembered) -> Remembered:
+def _choose_regression(
+    knowledge: Knowledge, asked: Asked, counted: Remembered, transfers: bool
+) -> Remembered:
     """With the regression that helps most, beside what is counted or in its place; or with none."""
-    d, trains = asked.question.place, [part.train for part in asked.knowledge.domains]
-    there = taken_elsewhere(trains, asked.knowledge.links, d)
-    there = there if asked.transfers else csr_matrix(there.shape)
-    rest = [(counted, asked.by_embedding + counted.scores(asked.taken))]
-    rest += [(replace(counted, weight=0.0), asked.by_embedding)] if counted.weight else []
-    best, chosen = _ndcg(asked.question, rest[0][1]), counted
+    d, trains = asked.question.place, [part.train for part in knowledge.domains]
+    there = taken_elsewhere(trains, knowledge.links, d)
+    there = there if transfers else csr_matrix(there.shape)
+    rest = [counted] + ([replace(counted, weight=0.0)] if counted.weight else [])
+    best, chosen = -np.inf, counted
     n = trains[d].shape[1] + there.shape[1]
     for penalty in PENALTIES if n <= EXACT else PENALTIES[:1]:
         weights = regression(trains[d], there, penalty)
         alone = Constants(counts=0.0, content=0.0, regress=1.0, penalty=penalty)
-        one = Remembered(asked.solved(alone, weights), alone, 1.0, weights)
-        by_regression = one.scores(asked.taken)
-        unit = asked.unit(by_regression)
-        for (kept, without), share in product(rest, REGRESSED):
-            found = _ndcg(asked.question, without + (share * unit) * by_regression)
-            if found > best:
-                best, chosen = found, _beside(kept, one, share * unit)
+        one = Remembered(solved(knowledge, d, alone, weights), alone, 1.0, weights)
+        shares = [share * asked.unit(one.scores) for share in REGRESSED]
+        for kept in rest:
+            without, *found = asked.found(one.scores, [0.0, *shares], kept if kept.weight else None)
+            if kept is counted:
+                best = max(best, float(without.mean()))
+            for weight, values in zip(shares, found, strict=True):
+                if values.mean() > best:
+                    best, chosen = float(values.mean()), _beside(kept, one, weight)
     if chosen is counted:
         return counted
-    return replace(chosen, memory=asked.solved(chosen.constants, chosen.regression))
+    return replace(chosen, memory=solved(knowledge, d, chosen.constants, chosen.regression))
 
 
 def _beside(counted: Remembered, one: Remembered, weight: float) -> Remembered:
@@ -272,11 +245,3 @@ def _beside(counted: Remembered, one: Remembered, weight: float) -> Remembered:
         return replace(one, weight=weight)
     told = {"regress": weight / counted.weight, "penalty": one.constants.penalty}
     return replace(counted, constants=replace(counted.constants, **told), regression=one.regression)
-
-
-def _ndcg(asked: Question, scores: NDArray[np.floating]) -> float:
-    return float(ndcg(asked, scores).mean())
-
-
-def _first(tried: tuple[float, NDArray[np.float64], Remembered]) -> float:
-    return tried[0]

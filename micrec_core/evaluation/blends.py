@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from micrec_core.evaluation.compiled import copy_columns, places_of_blends
+from micrec_core.evaluation.metrics import metric_curves
 from micrec_core.evaluation.parallel import map_pieces, one_blas_thread
 from micrec_core.evaluation.selection import sorted_rows
 from micrec_core.method.search import repeated_rows
 
 _BLOCK_BYTES = 16 * 2**20  # of a table of scores
+_ROWS = 128  # users at a time, of scores that are there
 
 
 def ndcg_of_blends(
@@ -61,7 +63,7 @@ def ndcg_of_blends(
         for base, out in zip(bases, places, strict=True):
             of_base = _scores(base[piece], items, alike)
             of_base[at] = -np.inf
-            told = shares, here, found[entries], cutoff
+            told = shares, columns, here, found[entries], cutoff
             places_of_blends(of_base, of_other, *told, out[:, entries])
 
     step = max(1, _BLOCK_BYTES // (4 * max(len(items), 1)))
@@ -74,6 +76,43 @@ def ndcg_of_blends(
     sums = np.stack([(of_users @ of_base.T).T for of_base in gains])
     ideal = np.append(0.0, np.cumsum(discount))[np.minimum(n_positives, cutoff)]
     return np.divide(sums, ideal, out=np.zeros_like(sums), where=ideal > 0)
+
+
+def ndcg_of_sums(
+    base: NDArray[np.float32],
+    other: NDArray[np.float32],
+    weights: Sequence[float] | NDArray[np.floating],
+    order: NDArray[np.int64],
+    positives: sparse.csr_matrix,
+    cutoff: int,
+) -> list[NDArray[np.float64]]:
+    """NDCG@``cutoff`` of users by ``base + weight * other`` for each weight, [n] each.
+
+    Parameters
+    ----------
+    base, other : scores [n, n_items]; what is never ranked has minus infinity in ``base``
+    order : int64 [n_items], the place of each item among equals
+    positives : CSR [n, n_items], one a user at least
+    """
+    starts, found = sorted_rows(positives)
+    places = np.empty((len(weights), len(found)), np.int64)
+    shares = np.asarray(weights, np.float32)
+
+    def count(piece: slice) -> None:
+        entries = slice(starts[piece.start], starts[piece.stop])
+        here = starts[piece.start : piece.stop + 1] - entries.start
+        told = shares, order, here, found[entries], cutoff
+        places_of_blends(base[piece], other[piece], *told, places[:, entries])
+
+    map_pieces(count, [slice(s, min(s + _ROWS, len(base))) for s in range(0, len(base), _ROWS)])
+    many = np.diff(starts)
+    rows, out = np.repeat(np.arange(len(base)), many), []
+    for of_weight in places:
+        # A place more than there are, for what is not among them.
+        hits = np.zeros((len(base), cutoff + 1), bool)
+        hits[rows, of_weight] = True
+        out.append(metric_curves(hits[:, :cutoff], many, (cutoff,))["ndcg"][:, 0])
+    return out
 
 
 def _scores(

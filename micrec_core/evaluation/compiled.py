@@ -205,11 +205,12 @@ def find_places(scores, own, places):
 
 
 @kernel(**_JIT)
-def places_of_blends(base, other, weights, indptr, indices, most, places):
+def places_of_blends(base, other, weights, order, indptr, indices, most, places):
     """places[w, e] = place, from 0, of column e of a row by base + weights[w] * other, or ``most``.
 
-    base, other [b, n]; (indptr, indices) the columns of each row that are asked for. Equals in
-    lower columns stand before it; what scores minus infinity or NaN is nowhere.
+    base, other [b, n]; order [n], a different number for each column, of equals the lower standing
+    first; (indptr, indices) the columns of each row that are asked for. What scores minus infinity
+    or NaN is nowhere.
     """
     n = base.shape[1]
     for r in range(base.shape[0]):
@@ -220,15 +221,19 @@ def places_of_blends(base, other, weights, indptr, indices, most, places):
                 weight = weights[w]
                 own = first[column] + weight * second[column]
                 before = 0 if own > -np.inf else most
-                start = 0
+                equal, start = 0, 0
                 # A part at a time: of most there are soon as many before it as matter.
                 while start < n and before < most:
                     stop = min(start + _PART, n)
-                    for j in range(start, min(stop, column)):
-                        before += first[j] + weight * second[j] >= own
-                    for j in range(max(start, column + 1), stop):
-                        before += first[j] + weight * second[j] > own
+                    for j in range(start, stop):
+                        score = first[j] + weight * second[j]
+                        before += score > own
+                        equal += score == own
                     start = stop
+                if equal > 1 and before < most:
+                    for j in range(n):
+                        if first[j] + weight * second[j] == own:
+                            before += order[j] < order[column]
                 places[w, e] = min(before, most)
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from micrec_core.data.types import Dataset, Domain, DomainSplit, Edges, Split
+from micrec_core.evaluation.blends import ndcg_of_sums
 from micrec_core.evaluation.by_columns import Added, ScoreBlock
 from micrec_core.evaluation.metric_frames import Result, pool_seeds, users_frame
 from micrec_core.evaluation.metrics import ranking_metrics
@@ -106,6 +107,29 @@ class Question:
         drawn, rows = self.drawn, np.arange(len(self))
         ranked = rank_users(lambda some: scores(some)[:, drawn], rows, *self._shuffled, k)
         return self._answered(ranked)
+
+    def ndcg_of_sums(
+        self,
+        base: NDArray[np.floating],
+        other: NDArray[np.floating],
+        weights: Sequence[float] | NDArray[np.floating],
+        cutoff: int,
+    ) -> list[NDArray[np.float64]]:
+        """NDCG@``cutoff`` of the users by ``base + weight * other`` for each weight, [n] each.
+
+        What ``answer_scores`` and ``ranking_metrics`` give, without a list of each.
+
+        Parameters
+        ----------
+        base, other : scores [n, n_items]
+        """
+        ranked = np.array(base, np.float32, order="C")
+        ranked[:, ~self.candidates] = -np.inf
+        if self.mask is not None:
+            ranked[self.mask.nonzero()] = -np.inf
+        order = np.argsort(self.drawn)
+        other = np.ascontiguousarray(other, np.float32)
+        return ndcg_of_sums(ranked, other, weights, order, self.positives, cutoff)
 
     @cached_property
     def drawn(self) -> NDArray[np.int64]:

@@ -9,7 +9,7 @@ import pytest
 from scipy import sparse
 
 from micrec_core.answering import fit_likeness
-from micrec_core.answering.answers import MicrecAnswerer, validation_questions
+from micrec_core.answering.answers import MicrecAnswerer
 from micrec_core.answering.fit_likeness import (
     SHARES,
     SHARES_ELSEWHERE,
@@ -18,14 +18,14 @@ from micrec_core.answering.fit_likeness import (
     choose_likeness,
 )
 from micrec_core.answering.fit_memory import ask_cold
-from micrec_core.answering.scored import CHOSEN_ON, as_good, ndcg, spread
-from micrec_core.evaluation.questions import Question
+from micrec_core.answering.scored import Asked, as_good, each_ndcg, ndcg, spread
 from micrec_core.features import FeatureMatrix
 from micrec_core.graphs.neighbours import Features
 from micrec_core.method.likeness import Likeness
 from micrec_core.method.memory import Constants, remember
 from micrec_core.method.remembered import Remembered
 from micrec_core.method.taken import Taken
+from tests.answering.asked import asked_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -44,21 +44,20 @@ def test_the_first_share_as_good_as_the_best_is_taken(
     answerer: MicrecAnswerer, weight: float
 ) -> None:
     prepared = answerer.prepared
-    for asked in validation_questions(prepared, CHOSEN_ON):
-        d, memory = asked.place, counted(answerer, asked.place, weight)
-        taken = Taken.of(answerer.taken(asked), d)
-        own = answerer.users[d][asked.users] @ answerer.items[d].T
+    for d, asked in enumerate(asked_of(answerer)):
+        memory, question, taken = counted(answerer, d, weight), asked.question, asked.taken
+        own = asked.users @ asked.items.T
         before = own + memory.scores(taken)
-        found = choose_likeness(prepared, asked, before, taken, memory)
+        found = choose_likeness(prepared, asked, memory)
         spaces = [x.space for x in prepared.knowledge.domains[d].features.values()]
         rows = taken.here.toarray()
         alike = sum(rows @ x @ x.T for x in map(dense, spaces))
         alike = alike / np.sqrt(np.maximum(rows.sum(1, keepdims=True), 1))
         unit = spread(before) / spread(alike)
-        values = [ndcg(asked, before + share * unit * alike) for share in SHARES]
+        values = [ndcg(question, before + share * unit * alike) for share in SHARES]
         best = max(values, key=np.mean)
         near = [
-            (best - x).mean() <= 0.5 * (best - x).std(ddof=1) / len(asked) ** 0.5 for x in values
+            (best - x).mean() <= 0.5 * (best - x).std(ddof=1) / len(question) ** 0.5 for x in values
         ]
         share = next(s for s, ok in zip(SHARES, near, strict=True) if ok)
         assert found.weight * found.constants.similar == pytest.approx(share * unit, rel=1e-3)
@@ -128,27 +127,21 @@ def test_items_that_say_nothing_are_like_nothing(answerer: MicrecAnswerer) -> No
         for part in prepared.knowledge.domains
     ]
     prepared = replace(prepared, knowledge=replace(prepared.knowledge, domains=tuple(silent)))
-    asked = validation_questions(prepared, CHOSEN_ON)[0]
-    memory, taken = counted(answerer, 0), Taken.of(answerer.taken(asked), 0)
-    own = answerer.users[0][asked.users] @ answerer.items[0].T
-    found = choose_likeness(prepared, asked, own + memory.scores(taken), taken, memory)
-    assert found == memory
-    told = (answerer.items[0], answerer.taken)
-    both = answerer.users[0], answerer.items[0]
-    assert choose_for_new_items(prepared, asked, both, taken, memory, *told) == memory
+    memory, asked = counted(answerer, 0), asked_of(answerer)[0]
+    assert choose_likeness(prepared, asked, memory) == memory
+    told = memory, asked.items, answerer.taken
+    assert choose_for_new_items(prepared, asked, answerer.users[0], *told) == memory
 
 
 def test_what_the_model_makes_of_items_it_was_trained_on_does_not_rank_them_as_new(
     answerer: MicrecAnswerer,
 ) -> None:
     """It knows who took them, so that content seemed to add nothing; how far it spreads counts."""
-    for asked in validation_questions(answerer.prepared, CHOSEN_ON):
-        d, memory = asked.place, counted(answerer, asked.place, weight=0.0)
-        taken, both = Taken.of(answerer.taken(asked), d), (answerer.users[d], answerer.items[d])
-        told = (answerer.prepared, asked, both, taken, memory)
+    for d, asked in enumerate(asked_of(answerer)):
+        told = (answerer.prepared, asked, answerer.users[d], counted(answerer, d, weight=0.0))
         right, wrong, far = (
             choose_for_new_items(*told, new, answerer.taken).constants.similar_new
-            for new in (both[1], -both[1], 2 * both[1])
+            for new in (asked.items, -asked.items, 2 * asked.items)
         )
         assert wrong == pytest.approx(right)
         assert far == pytest.approx(2 * right)
@@ -158,24 +151,24 @@ def test_a_loss_that_is_small_beyond_doubt_is_none(
     answerer: MicrecAnswerer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Items that nobody took, in the lists of known users: a thousandth less, of all of them."""
+    memory, asked = counted(answerer, 0), asked_of(answerer)[0]
+    told = answerer.users[0], memory, asked.items, answerer.taken
+    none = np.full(len(asked.question), 0.5)
     for lost, kept in ((0.001, True), (0.01, False)):
-        asked = validation_questions(answerer.prepared, CHOSEN_ON)[0]
-        memory, taken = counted(answerer, 0), Taken.of(answerer.taken(asked), 0)
-        both, scored = (answerer.users[0], answerer.items[0]), []
 
-        def told(question: Question, scores: np.ndarray) -> np.ndarray:
-            scored.append(question)  # noqa: B023
-            place = len([q for q in scored if q is question]) - 1  # noqa: B023
-            better = 1 - lost * (place != 3) if question is asked else 1 + place  # noqa: B023
-            return np.full(len(question), 0.5) * better
+        def of_known(_: Asked, __: object, weights: list[float], *___: object) -> list[np.ndarray]:
+            return [none * (1 - lost * (place != 3)) for place in range(len(weights))]  # noqa: B023
 
-        monkeypatch.setattr(fit_likeness, "ndcg", told)
-        new = Likeness(fit_likeness._likeness(answerer.prepared, 0).spaces, np.arange(
-            len(both[1])) % 9 == 0)  # fmt: skip
-        with_new = replace(memory, likeness=new)
-        found = choose_for_new_items(
-            answerer.prepared, asked, both, taken, with_new, both[1], answerer.taken
+        monkeypatch.setattr(Asked, "found", of_known)
+        monkeypatch.setattr(
+            fit_likeness,
+            "each_ndcg",
+            lambda q, _, __, weights: [np.full(len(q), 1.0 + i) for i in range(len(weights))],
         )
+        spaces = fit_likeness._likeness(answerer.prepared, 0).spaces
+        new = Likeness(spaces, np.arange(len(asked.items)) % 9 == 0)
+        with_new = replace(memory, likeness=new)
+        found = choose_for_new_items(answerer.prepared, asked, told[0], with_new, *told[2:])
         assert (found.constants.similar_new > 0) == kept
 
 
@@ -212,28 +205,27 @@ def test_new_items_are_told_by_content_what_ranks_best_as_if_they_were(
     answerer: MicrecAnswerer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only validation interactions with items of training are asked; never less than of others."""
-    prepared, told = answerer.prepared, []
-    monkeypatch.setattr(fit_likeness, "ndcg", lambda q, s: told.append((q, s)) or ndcg(q, s))
-    for asked in validation_questions(prepared, CHOSEN_ON):
-        told.clear()
-        d, memory = asked.place, counted(answerer, asked.place)
-        taken = Taken.of(answerer.taken(asked), d)
-        both = answerer.users[d], answerer.items[d]
-        n = len(both[1])
-        rest = (both, taken), (both[1], answerer.taken)
-        found = choose_for_new_items(prepared, asked, *rest[0], memory, *rest[1])
-        of_known = [ndcg(q, s) for q, s in told if q is asked]
-        folds = [(q, s) for q, s in told if q is not asked]
+    prepared, told, known = answerer.prepared, [], []
+    found_of = Asked.found
+    monkeypatch.setattr(fit_likeness, "each_ndcg", lambda *x: told.append(x) or each_ndcg(*x))
+    monkeypatch.setattr(Asked, "found", lambda *x: known.append(found_of(*x)) or known[-1])
+    for d, asked in enumerate(asked_of(answerer)):
+        told.clear(), known.clear()
+        memory, n = counted(answerer, d), len(asked.items)
+        rest = answerer.users[d], memory, asked.items, answerer.taken
+        found = choose_for_new_items(prepared, asked, *rest)
         values, seen = [[] for _ in SHARES], np.zeros(n, int)
-        for at, (question, scores) in enumerate(folds):
-            values[at % len(SHARES)].append(ndcg(question, scores))
-            seen += question.candidates * (at % len(SHARES) == 0)
+        for question, before, added, weights in told:
+            for at, weight in enumerate(weights):
+                values[at].append(ndcg(question, before + np.float32(weight) * added))
+            seen += question.candidates
             valid = prepared.split.domains[d].valid
             wanted = valid.matrix(*prepared.knowledge.domains[d].train.shape)[question.users]
             assert (question.positives.toarray() <= wanted.toarray()).all()
             assert not question.positives[:, ~question.candidates].nnz
-        known = prepared.knowledge.domains[d].item_degree > 0
-        assert seen.max() == 1 and not seen[~known].any()
+        of_known = known[0] if known else []
+        taken = prepared.knowledge.domains[d].item_degree > 0
+        assert seen.max() == 1 and not seen[~taken].any()
         good = as_good(of_known) if of_known else [True] * len(SHARES)
         means = [values.mean() for values in of_known]
         good = [ok or m >= 0.995 * max(means) for ok, m in zip(good, means or good, strict=True)]
@@ -242,5 +234,5 @@ def test_new_items_are_told_by_content_what_ranks_best_as_if_they_were(
         assert (found.constants.similar_new > 0) == (share > 0)
         assert found.constants.similar == 0
         liked = replace(memory, constants=replace(memory.constants, similar=1e6))
-        more = choose_for_new_items(prepared, asked, *rest[0], liked, *rest[1])
+        more = choose_for_new_items(prepared, asked, rest[0], liked, *rest[2:])
         assert more.constants.similar_new == pytest.approx(1e6)

@@ -20,7 +20,6 @@ from micrec_core.answering.answers import (
 )
 from micrec_core.answering.fit_bridges import AsIfCold
 from micrec_core.answering.fit_memory import (
-    CHOSEN_ON,
     EVERYBODY,
     NEWCOMERS,
     SHARES,
@@ -29,7 +28,7 @@ from micrec_core.answering.fit_memory import (
     choose_memory,
     choose_newcomers,
 )
-from micrec_core.answering.scored import as_good, ndcg
+from micrec_core.answering.scored import CHOSEN_ON, Asked, as_good, each_ndcg, ndcg
 from micrec_core.method.remembered import Remembered
 from micrec_core.method.taken import Taken
 from micrec_core.running.evaluate import load_model
@@ -38,6 +37,7 @@ from micrec_core.running.train import train_run
 from micrec_core.runs import open_run
 from micrec_core.serving import Recommender
 from micrec_core.training.prepare import Prepared
+from tests.answering.asked import asked_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -51,9 +51,8 @@ def held(answerer: MicrecAnswerer, d: int) -> Remembered:
 def test_a_regression_is_taken_where_it_helps(
     answerer: MicrecAnswerer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = validation_questions(answerer.prepared, CHOSEN_ON)[0]
-    taken = Taken.of(answerer.taken(asked), asked.place)
-    own = answerer.users[asked.place][asked.users] @ answerer.items[asked.place].T
+    asked = asked_of(answerer)[0]
+    taken, own = asked.taken, asked.users @ asked.items.T
     told: list[sparse.csr_matrix] = []
 
     def stub(train: sparse.csr_matrix, there: sparse.csr_matrix, _: float) -> sparse.csr_matrix:
@@ -62,7 +61,7 @@ def test_a_regression_is_taken_where_it_helps(
 
     def chosen(per_item: float, transfers: bool = True) -> Remembered:
         monkeypatch.setattr(fit_memory, "PER_ITEM", per_item)
-        return choose_memory(answerer.prepared.knowledge, asked, own, taken, transfers)
+        return choose_memory(answerer.prepared.knowledge, asked, transfers)
 
     monkeypatch.setattr(fit_memory, "regression", stub)
     n, n_other = taken.here.shape[1], taken.elsewhere.shape[1]
@@ -71,11 +70,13 @@ def test_a_regression_is_taken_where_it_helps(
     assert not told
     assert chosen(0).regression is None  # it says nothing
     # It knows what is asked for.
-    weights = sparse.csr_matrix(sparse.hstack([taken.here, taken.elsewhere]).T @ asked.positives)
+    weights = sparse.csr_matrix(
+        sparse.hstack([taken.here, taken.elsewhere]).T @ asked.question.positives
+    )
     found = chosen(0)
     assert found.regression is weights
     without, beside = (
-        fit_memory._ndcg(asked, own + memory.scores(taken)) for memory in (counted, found)
+        ndcg(asked.question, own + memory.scores(taken)).mean() for memory in (counted, found)
     )
     assert beside > without
     # What is counted weighs what it weighed, or nothing.
@@ -130,12 +131,16 @@ def test_as_much_of_popularity_as_is_as_good_as_the_best(answerer: MicrecAnswere
         alike = replace(asked, positives=sparse.csr_matrix(top), mask=None)
         values = [ndcg(alike, luck + np.float32(s * unit) * fame[None]) for s in EVERYBODY]
         share = next(s for s, ok in zip(EVERYBODY, as_good(values), strict=True) if ok)
-        found = choose_everybody(alike, luck, held(answerer, asked.place))
+        told = replace(held(answerer, asked.place), weight=0.0)
+        told = replace(told, constants=replace(told.constants, everybody=0.0))
+        taken = Taken.of(answerer.taken(asked), asked.place)
+        lucky = Asked(alike, taken, luck, np.eye(len(degree), dtype=np.float32))
+        found = choose_everybody(lucky, told)
         assert share > 0
         assert found.constants.everybody == pytest.approx(share * unit, rel=1e-3)
         # Of one user nothing is beyond doubt.
-        told = held(answerer, asked.place)
-        assert choose_everybody(alike.of(np.arange(1)), luck[:1], told) is told
+        one = Asked(alike.of(np.arange(1)), taken.rows(np.arange(1)), luck[:1], lucky.items)
+        assert choose_everybody(one, told) is told
 
 
 @pytest.mark.parametrize(("worse", "kept"), [(0.0, True), (0.005, True), (0.05, False)])
@@ -143,14 +148,11 @@ def test_counts_go_where_they_are_worse_than_none_beyond_doubt(
     answerer: MicrecAnswerer, monkeypatch: pytest.MonkeyPatch, worse: float, kept: bool
 ) -> None:
     """A hundred users whose figures differ by .1 tell .05 from nothing, and .005 not."""
-    asked = validation_questions(answerer.prepared, CHOSEN_ON)[0]
-    own = answerer.users[asked.place][asked.users] @ answerer.items[asked.place].T
-    taken = Taken.of(answerer.taken(asked), asked.place)
     value = np.tile([0.1, 0.2], 50)
     other = np.tile([0.2, 0.1], 50) - worse
-    monkeypatch.setattr(fit_memory, "ndcg", lambda q, s: value if s is own else other)
+    monkeypatch.setattr(Asked, "found", lambda *told: [value, *[other] * (len(told[2]) - 1)])
     monkeypatch.setattr(fit_memory, "PER_ITEM", np.inf)
-    found = choose_memory(answerer.prepared.knowledge, asked, own, taken, True)
+    found = choose_memory(answerer.prepared.knowledge, asked_of(answerer)[0], True)
     assert (found.weight > 0) == kept
 
 
@@ -159,8 +161,7 @@ def test_no_weight_of_popularity_serves_those_who_are_cold_here_better(
 ) -> None:
     """Asked of overlapping users by a bridge that did not see them; test is not looked at."""
     prepared, told = answerer.prepared, []
-    told_of = fit_memory._ndcg
-    monkeypatch.setattr(fit_memory, "_ndcg", lambda q, s: told.append((q, s)) or told_of(q, s))
+    monkeypatch.setattr(fit_memory, "each_ndcg", lambda *x: told.append(x) or each_ndcg(*x))
     for d in range(2):
         cold = {a: x.asked for (a, b), x in answerer._fitted.items() if b == d}
         assert len(cold[1 - d].here)
@@ -168,17 +169,18 @@ def test_no_weight_of_popularity_serves_those_who_are_cold_here_better(
         asked = ask_cold(prepared, d, held(answerer, d), cold, answerer.items[d])
         assert not asked[0].taken.here.nnz
         chosen = choose_newcomers(held(answerer, d), asked)
-        found = [told_of(*one) for one in told]
-        assert len(found) == len(NEWCOMERS)
+        ((question, before, popular, weights),) = told
+        assert len(weights) == len(NEWCOMERS)
         assert chosen.constants == held(answerer, d).constants
-        question, scores = told[int(np.argmax(found))]
+        every = [before + np.float32(weight) * popular[None] for weight in weights]
+        scores = every[int(np.argmax([ndcg(question, one).mean() for one in every]))]
         valid = prepared.split.domains[d].valid
         users, items = (array.tolist() for array in question.positives.nonzero())
         pairs = {(question.users[u], i) for u, i in zip(users, items, strict=True)}
         assert pairs <= set(zip(valid.user.tolist(), valid.item.tolist(), strict=True))
         # The best of them is what a newcomer gets beside the rest.
         added = chosen.to_newcomers
-        np.testing.assert_allclose(scores - told[0][1], np.tile(added, (len(scores), 1)), atol=1e-4)
+        np.testing.assert_allclose(scores - before, np.tile(added, (len(scores), 1)), atol=1e-4)
         nobody = {1 - d: AsIfCold(*(part[:0] for part in cold[1 - d]))}
         assert not ask_cold(prepared, d, chosen, nobody, answerer.items[d])
         assert choose_newcomers(chosen, []) is chosen

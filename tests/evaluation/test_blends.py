@@ -9,6 +9,7 @@ from scipy import sparse
 from micrec_core.evaluation import blends
 from micrec_core.evaluation.blends import ndcg_of_blends
 from micrec_core.evaluation.metrics import ranking_metrics
+from micrec_core.evaluation.questions import Question
 from micrec_core.evaluation.ranking import rank_embeddings
 
 WEIGHTS = (0.0, 0.25, 2.0)
@@ -49,3 +50,21 @@ def test_what_cannot_be_ranked_is_found_nowhere() -> None:
     assert not found.any()
     all_of_them = ndcg_of_blends([users], *told, np.ones(3, bool), 5)
     assert all_of_them.ravel().tolist() == [0.0, pytest.approx(1 / np.log2(4))]
+
+
+@pytest.mark.parametrize("cutoff", [1, 20])
+def test_sums_of_scores_are_ranked_as_a_question_ranks_them(cutoff) -> None:
+    """Equals, of which there are many, in the question's own order."""
+    rng, n, n_items = np.random.default_rng(cutoff), 300, 200
+    base, other = (np.round(rng.normal(size=(n, n_items)) * 2) / 2 for _ in range(2))
+    positives, mask = some_of(rng, n, n_items, 0.05), some_of(rng, n, n_items, 0.05)
+    positives[:, 0] = 1
+    candidates = rng.random(n_items) < 0.9
+    ids = np.array([str(row) for row in range(n)], object)
+    question = Question("valid", "a", 0, np.arange(n), ids, positives, mask, candidates)
+    found = question.ndcg_of_sums(base, other, WEIGHTS, cutoff)
+    for values, weight in zip(found, WEIGHTS, strict=True):
+        ranked = question.answer_scores(lambda some: (base + weight * other)[some], cutoff).ranked  # noqa: B023
+        wanted = ranking_metrics(ranked, positives, (cutoff,))[f"ndcg@{cutoff}"]
+        np.testing.assert_array_equal(values, wanted)
+    assert 0.005 < found[0].mean() < 0.9

@@ -1,0 +1,20 @@
+"""Validation questions as a trained model is asked them where something is chosen."""
+
+from __future__ import annotations
+
+from micrec_core.answering.answers import MicrecAnswerer, validation_questions
+from micrec_core.answering.scored import CHOSEN_ON, Asked
+from micrec_core.method.taken import Taken
+
+
+def asked_of(answerer: MicrecAnswerer) -> list[Asked]:
+    """One a domain."""
+    return [
+        Asked(
+            question,
+            Taken.of(answerer.taken(question), question.place),
+            answerer.users[question.place][question.users],
+            answerer.items[question.place],
+        )
+        for question in validation_questions(answerer.prepared, CHOSEN_ON)
+    ]
