@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from micrec_core.errors import ConfigError, DataError
 from micrec_core.locks import FolderLock
-from micrec_core.ui import access, uploads
+from micrec_core.ui import access, state, uploads
 from micrec_core.ui.access import ROLES, Rules, read_rules
 from tests.pages.conftest import healthy, words
 from tests.running.fault_shim import Shim, installed
@@ -61,6 +61,8 @@ def nobody(monkeypatch, tmp_path):
     monkeypatch.setenv("MICREC_RUNS", str(tmp_path / "runs"))
     monkeypatch.setenv("MICREC_DATA", str(tmp_path / "data"))
     access._members().clear()
+    # What is tried here again at once is no double click.
+    monkeypatch.setattr(state, "_MOMENT", 0.0)
 
 
 def press(test, label):
