@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -65,11 +66,8 @@ def read_dataset(path: str | Path, *, progress: bool = True, **reading: Any) -> 
     ConfigError
         An option is out of range.
     """
-    bars = Bars(watched=True)
-    try:
+    with closing(Bars(watched=True)) as bars:
         return tables.read_dataset(path, **reading, progress=bars if progress else silent)
-    finally:
-        bars.close()
 
 
 def dataset(
@@ -216,8 +214,7 @@ def train(
             "split_by": read.split_by,
             "test_from": read.test_from,
         }
-    bars = Bars()
-    try:
+    with closing(Bars()) as bars:
         done = train_run(
             data,
             out,
@@ -229,8 +226,6 @@ def train(
             umap=umap,
             baselines=baselines,
         )
-    finally:
-        bars.close()
     return open_run(done.run)
 
 

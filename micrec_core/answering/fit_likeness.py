@@ -54,8 +54,7 @@ def choose_likeness(prepared: Prepared, asked: Asked, chosen: Remembered) -> Rem
     def alike(taken: Taken) -> NDArray[np.floating]:
         return _scaled(likeness, chosen, taken)
 
-    unit = asked.unit(alike, chosen)
-    found = asked.found(alike, [share * unit for share in SHARES], chosen)
+    unit, (found,) = asked.found(alike, SHARES, chosen)
     share = least_as_good(SHARES, found)
     return _beside(prepared, d, chosen, likeness, share * unit)
 
@@ -128,7 +127,7 @@ def _spares_known(
         found: NDArray[np.floating] = _scaled(likeness, chosen, taken) * likeness.new
         return found
 
-    known = asked.found(of_new, list(weights), without)
+    _, (known,) = asked.found(of_new, list(weights), without, unit=1.0)
     means = np.array([values.mean() for values in known])
     found: NDArray[np.bool_] = np.array(as_good(known)) | (means >= (1 - _SPARED) * means.max())
     return found

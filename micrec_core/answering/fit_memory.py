@@ -70,8 +70,7 @@ def choose_everybody(asked: Asked, chosen: Remembered) -> Remembered:
     def popular(taken: Taken) -> NDArray[np.floating]:
         return np.broadcast_to(fame, (taken.here.shape[0], len(fame)))
 
-    unit = asked.unit(popular, chosen)
-    found = asked.found(popular, [share * unit for share in EVERYBODY], chosen)
+    unit, (found,) = asked.found(popular, EVERYBODY, chosen)
     best = max(found, key=lambda values: float(values.mean()))
     if as_good([found[0], best], within=_BEYOND_DOUBT)[0]:
         return chosen
@@ -196,11 +195,9 @@ def _choose_counts(knowledge: Knowledge, asked: Asked, transfers: bool) -> Remem
             lend=lend, seen=SEEN, popular=popular, elsewhere=elsewhere, content=0.0
         )
         one = Remembered(solved(knowledge, asked.question.place, constants), constants, 1.0)
-        unit = asked.unit(one.scores)
-        weights = [share * unit for share in SHARES]
-        without, *found = asked.found(one.scores, [0.0, *weights])
+        unit, ((without, *found),) = asked.found(one.scores, (0.0, *SHARES), None)
         best = int(np.argmax([values.mean() for values in found]))
-        return _Tried(replace(one, weight=weights[best]), found[best], without)
+        return _Tried(replace(one, weight=SHARES[best] * unit), found[best], without)
 
     def first(of: Sequence[_Tried]) -> _Tried:
         return of[as_good([each.found for each in of]).index(True)]
@@ -219,21 +216,21 @@ def _choose_regression(
     d, trains = asked.question.place, [part.train for part in knowledge.domains]
     there = taken_elsewhere(trains, knowledge.links, d)
     there = there if transfers else csr_matrix(there.shape)
-    rest = [counted] + ([replace(counted, weight=0.0)] if counted.weight else [])
+    # Nothing first, by which a share is measured; what is counted is tried before it.
+    beside = (None, counted) if counted.weight else (None,)
+    rest = (replace(counted, weight=0.0), counted) if counted.weight else (counted,)
     best, chosen = -np.inf, counted
     n = trains[d].shape[1] + there.shape[1]
     for penalty in PENALTIES if n <= EXACT else PENALTIES[:1]:
         weights = regression(trains[d], there, penalty)
         alone = Constants(counts=0.0, content=0.0, regress=1.0, penalty=penalty)
         one = Remembered(solved(knowledge, d, alone, weights), alone, 1.0, weights)
-        shares = [share * asked.unit(one.scores) for share in REGRESSED]
-        for kept in rest:
-            without, *found = asked.found(one.scores, [0.0, *shares], kept if kept.weight else None)
-            if kept is counted:
-                best = max(best, float(without.mean()))
-            for weight, values in zip(shares, found, strict=True):
+        unit, found = asked.found(one.scores, (0.0, *REGRESSED), *beside)
+        best = max(best, float(found[-1][0].mean()))
+        for kept, (_, *of_shares) in reversed(list(zip(rest, found, strict=True))):
+            for share, values in zip(REGRESSED, of_shares, strict=True):
                 if values.mean() > best:
-                    best, chosen = float(values.mean()), _beside(kept, one, weight)
+                    best, chosen = float(values.mean()), _beside(kept, one, share * unit)
     if chosen is counted:
         return counted
     return replace(chosen, memory=solved(knowledge, d, chosen.constants, chosen.regression))

@@ -39,28 +39,39 @@ class Asked:
     users: NDArray[np.float32]
     items: NDArray[np.float32]
 
-    def unit(self, part: Part, beside: Remembered | None = None) -> float:
-        """What a part is multiplied with to spread as the scores of the first users do.
+    def found(
+        self,
+        part: Part,
+        shares: Sequence[float],
+        *besides: Remembered | None,
+        unit: float | None = None,
+    ) -> tuple[float, list[list[NDArray[np.float64]]]]:
+        """What shares of a part give, beside each of some memories.
 
         Parameters
         ----------
         part : scores [n_asked, n_items] by what some users took
-        beside : a memory that is added to the embeddings
-        """
-        rows = next(self._blocks())
-        return matching(part(self.taken.rows(rows)), self._before(rows, beside))
+        besides : what is added to the embeddings; None for nothing
+        unit : what a share of 1 is; of None what makes the part spread as the scores of the first
+            users do, beside the first memory
 
-    def found(
-        self, part: Part, weights: Sequence[float], beside: Remembered | None = None
-    ) -> list[NDArray[np.float64]]:
-        """NDCG@20 of each user with each weight of a part, [n] each."""
-        blocks = [
-            self.question.of(rows).ndcg_of_sums(
-                self._before(rows, beside), part(self.taken.rows(rows)), weights, _CUTOFF
-            )
-            for rows in self._blocks()
-        ]
-        return [np.concatenate(of_weight) for of_weight in zip(*blocks, strict=True)]
+        Returns
+        -------
+        unit : float
+        of_memories : for each memory, NDCG@20 of each user with each share, [n] each
+        """
+        blocks: list[list[list[NDArray[np.float64]]]] = [[] for _ in besides]
+        for rows in self._blocks():
+            added = part(self.taken.rows(rows))
+            for beside, of_memory in zip(besides, blocks, strict=True):
+                before = self._before(rows, beside)
+                if unit is None:
+                    unit = matching(added, before)
+                weights = [share * unit for share in shares]
+                of_memory.append(each_ndcg(self.question.of(rows), before, added, weights))
+        assert unit is not None, "a question has users"
+        found = [[np.concatenate(s) for s in zip(*told, strict=True)] for told in blocks]
+        return unit, found
 
     def _before(self, rows: NDArray[np.int64], beside: Remembered | None) -> NDArray[np.floating]:
         own: NDArray[np.floating] = self.users[rows] @ self.items.T
@@ -72,18 +83,16 @@ class Asked:
         return (rows[at : at + step] for at in range(0, len(rows), step))
 
 
-def ndcg(asked: Question, scores: NDArray[np.floating]) -> NDArray[np.float64]:
-    """NDCG@20 of each of a question's users, [n]; ``scores`` [n, n_items]."""
-    return each_ndcg(asked, scores, scores, (0.0,))[0]
-
-
 def each_ndcg(
     asked: Question,
     before: NDArray[np.floating],
     part: NDArray[np.floating],
     weights: Sequence[float] | NDArray[np.floating],
 ) -> list[NDArray[np.float64]]:
-    """The same by ``before + weight * part`` for each weight; [n, n_items], or one row for all."""
+    """NDCG@20 of a question's users by ``before + weight * part`` for each weight, [n] each.
+
+    ``before, part`` : scores [n, n_items]; of the part one row may be for all
+    """
     return asked.ndcg_of_sums(before, np.broadcast_to(part, before.shape), weights, _CUTOFF)
 
 

@@ -115,11 +115,16 @@ def _parsed(text: Text, columns: list[str], several: bool) -> pa.Table:
             quote_char='"' if text.quoted else False,
             newlines_in_values=several,
         ),
-        convert_options=pacsv.ConvertOptions(
-            include_columns=columns,
-            column_types=dict.fromkeys(columns, pa.large_string()),
-            strings_can_be_null=False,
-        ),
+        convert_options=as_texts(columns, pa.large_string()),
+    )
+
+
+def as_texts(columns: list[str], kind: pa.DataType) -> pacsv.ConvertOptions:
+    """Of all columns these alone, as texts of a kind, in which nothing stands for nothing."""
+    return pacsv.ConvertOptions(
+        include_columns=columns,
+        column_types=dict.fromkeys(columns, kind),
+        strings_can_be_null=False,
     )
 
 

@@ -19,33 +19,15 @@ import pyarrow.json as pajson
 from micrec_core.data.arrow_columns import NUMERIC
 from micrec_core.data.budget import Budget
 from micrec_core.data.dialect import Dialect
-from micrec_core.data.gathered import Gathered
+from micrec_core.data.gathered import Gathered, read_blocks
 from micrec_core.data.schema import MAX_COLUMNS, Schema
-from micrec_core.data.sources import arrow_bytes, open_regular, pieces
+from micrec_core.data.sources import arrow_bytes
 from micrec_core.data.text_table import Table
-from micrec_core.errors import DataError
 
 
 def read_flat(path: Path, schema: Schema, dialect: Dialect, budget: Budget) -> Table | None:
     """The table of a file; None where ``read_jsonl`` has to look at it."""
-    spent = budget.left
-    try:
-        with open_regular(path) as stream:
-            return _table(whole_lines(pieces(stream, path, budget)), path.name, schema, dialect)
-    except (DataError, OSError, ValueError, RecursionError):  # pyarrow's are ValueErrors too
-        budget.left = spent
-        return None
-
-
-def whole_lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Whole lines, each with its end."""
-    rest = b""
-    for piece in pieces:
-        lines, end, rest = (rest + piece).rpartition(b"\n")
-        if end:
-            yield lines + end
-    if rest:
-        yield rest + b"\n"
+    return read_blocks(path, budget, lambda blocks: _table(blocks, path.name, schema, dialect))
 
 
 def _table(blocks: Iterator[bytes], name: str, schema: Schema, dialect: Dialect) -> Table:

@@ -40,10 +40,7 @@ _PICKLES = tuple(bytes((0x80, protocol)) for protocol in range(2, 6))
 _ENDINGS = {
     (".xlsx", ".xls", ".ods", ".numbers"): ("a spreadsheet", "save its sheet as {}.csv (UTF-8)"),
     (".zip", ".7z", ".rar", ".tar", ".tar.gz", ".tgz"): ("an archive", "unpack it"),
-    (".bz2", ".xz", ".zst", ".lz4"): (
-        "compressed in a way that is not read",
-        "unpack it, and pack it by gzip if it is large",
-    ),
+    (".bz2", ".xz", ".zst", ".lz4"): ("compressed in a way that is not read", _UNPACK),
     (".json", ".json.gz", ".ndjson", ".ndjson.gz"): (
         "read only where it has an object on each line",
         "write it so, as jq -c .[] does with an array, and call it {}.jsonl",

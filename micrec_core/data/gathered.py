@@ -1,17 +1,48 @@
-"""Columns of a table that comes a block of rows at a time."""
+"""A table that is read a block of rows at a time, its columns gathered."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 import pyarrow as pa
 
 from micrec_core.data.arrow_columns import column_array
+from micrec_core.data.budget import Budget
 from micrec_core.data.schema import Schema
-from micrec_core.data.text_table import join_arrays
+from micrec_core.data.sources import open_regular, pieces
+from micrec_core.data.text_table import Table, join_arrays
+from micrec_core.errors import DataError
 
 # Rows that are coded at once: fewer have more words in common with others, which are to be joined.
 _ROWS = 1 << 21
+
+
+def read_blocks(
+    path: Path, budget: Budget, table: Callable[[Iterator[bytes]], Table]
+) -> Table | None:
+    """What ``table`` makes of a file's whole lines; None, and nothing spent, where it refuses them.
+
+    Whoever is quick steps aside so for who is thorough: what is wrong is said there.
+    """
+    spent = budget.left
+    try:
+        with open_regular(path) as stream:
+            return table(_whole_lines(pieces(stream, path, budget)))
+    except (DataError, OSError, ValueError, RecursionError):  # pyarrow's are ValueErrors too
+        budget.left = spent
+        return None
+
+
+def _whole_lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Whole lines, each with its end."""
+    rest = b""
+    for piece in pieces:
+        lines, end, rest = (rest + piece).rpartition(b"\n")
+        if end:
+            yield lines + end
+    if rest:
+        yield rest + b"\n"
 
 
 class Gathered:

@@ -28,6 +28,11 @@ class Mend:
     value: str = ""
 
 
+def can_change(name: str) -> bool:
+    """Whether a file called so is text, whose lines can be changed."""
+    return not name.endswith((".gz", ".parquet", *ARROW))
+
+
 def apply(root: Path, mends: Sequence[Mend], dialect: Dialect, most_bytes: int) -> None:
     """Change rows of a dataset's text tables; every other row keeps its line.
 
@@ -38,7 +43,7 @@ def apply(root: Path, mends: Sequence[Mend], dialect: Dialect, most_bytes: int) 
     """
     for name in dict.fromkeys(mend.file for mend in mends):
         found = [path for path in root.rglob("*") if path.name == name and path.is_file()]
-        if len(found) != 1 or name.endswith((".gz", ".parquet", *ARROW)):
+        if len(found) != 1 or not can_change(name):
             raise DataError(f"{quote(name)} is no text table that can be changed; upload it anew")
         path = found[0]
         data = read_bytes(path, Budget(most_bytes), encoding=dialect.encoding)

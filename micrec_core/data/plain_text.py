@@ -14,34 +14,24 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from micrec_core.data.budget import Budget
-from micrec_core.data.delimited import Text, plainly_quoted, text_at
+from micrec_core.data.delimited import Text, as_texts, plainly_quoted, text_at
 from micrec_core.data.dialect import Dialect
-from micrec_core.data.flat_lines import whole_lines
 from micrec_core.data.foreign import HEAD
-from micrec_core.data.gathered import Gathered
+from micrec_core.data.gathered import Gathered, read_blocks
 from micrec_core.data.schema import Schema
 from micrec_core.data.sources import (
     BOM,
     arrow_bytes,
     check_head,
     delimiter_of,
-    open_regular,
-    pieces,
     read_bytes,
 )
 from micrec_core.data.text_table import Table, check_header
-from micrec_core.errors import DataError
 
 
 def read_plain(path: Path, schema: Schema, dialect: Dialect, budget: Budget) -> Table | None:
     """The table of a file; None where ``read_delimited`` has to look at it."""
-    spent = budget.left
-    try:
-        with open_regular(path) as stream:
-            return _table(whole_lines(pieces(stream, path, budget)), path, schema, dialect)
-    except (DataError, OSError, ValueError):  # pyarrow's are ValueErrors too
-        budget.left = spent
-        return None
+    return read_blocks(path, budget, lambda blocks: _table(blocks, path, schema, dialect))
 
 
 def _table(blocks: Iterator[bytes], path: Path, schema: Schema, dialect: Dialect) -> Table:
@@ -89,9 +79,5 @@ def _parsed(block: bytes, header: Sequence[str], columns: list[str], delimiter: 
             use_threads=False, block_size=len(block) + 1, column_names=list(header)
         ),
         parse_options=pacsv.ParseOptions(delimiter=delimiter),
-        convert_options=pacsv.ConvertOptions(
-            include_columns=columns,
-            column_types=dict.fromkeys(columns, pa.string()),
-            strings_can_be_null=False,
-        ),
+        convert_options=as_texts(columns, pa.string()),
     )

@@ -47,7 +47,7 @@ def ndcg_of_blends(
     Ties and what is never ranked are as in ``ranking.rank_users``. A user without positives has 0.
     """
     columns = np.flatnonzero(candidates)
-    n_positives = np.diff(sorted_rows(positives)[0])
+    n_positives = np.diff(sorted_rows(positives)[0]).astype(np.int64)
     starts, found = sorted_rows(sparse.csr_matrix(positives[:, columns]))
     masked = sparse.csr_matrix(mask[:, columns])
     masked.eliminate_zeros()
@@ -69,13 +69,8 @@ def ndcg_of_blends(
     step = max(1, _BLOCK_BYTES // (4 * max(len(items), 1)))
     with one_blas_thread():
         map_pieces(count, [slice(s, min(s + step, len(other))) for s in range(0, len(other), step)])
-    discount = 1.0 / np.log2(np.arange(2, cutoff + 2))
-    gains = np.append(discount, 0.0)[places]
-    ones = np.ones(len(found)), np.arange(len(found)), starts
-    of_users = sparse.csr_matrix(ones, (len(other), len(found)))
-    sums = np.stack([(of_users @ of_base.T).T for of_base in gains])
-    ideal = np.append(0.0, np.cumsum(discount))[np.minimum(n_positives, cutoff)]
-    return np.divide(sums, ideal, out=np.zeros_like(sums), where=ideal > 0)
+    told = starts, n_positives, cutoff
+    return np.array([[_ndcg(of_weight, *told) for of_weight in of_base] for of_base in places])
 
 
 def ndcg_of_sums(
@@ -105,13 +100,28 @@ def ndcg_of_sums(
         places_of_blends(base[piece], other[piece], *told, places[:, entries])
 
     map_pieces(count, [slice(s, min(s + _ROWS, len(base))) for s in range(0, len(base), _ROWS)])
-    many = np.diff(starts)
-    rows, out = np.repeat(np.arange(len(base)), many), []
-    for of_weight in places:
-        # A place more than there are, for what is not among them.
-        hits = np.zeros((len(base), cutoff + 1), bool)
-        hits[rows, of_weight] = True
-        out.append(metric_curves(hits[:, :cutoff], many, (cutoff,))["ndcg"][:, 0])
+    told = starts, np.diff(starts).astype(np.int64), cutoff
+    return [_ndcg(of_weight, *told) for of_weight in places]
+
+
+def _ndcg(
+    places: NDArray[np.int64],
+    starts: NDArray[np.integer],
+    n_positives: NDArray[np.int64],
+    cutoff: int,
+) -> NDArray[np.float64]:
+    """NDCG@``cutoff`` of users [n], of one without positives 0.
+
+    Parameters
+    ----------
+    places : of what was wanted, from 0, or ``cutoff``; of user u from ``starts[u]``
+    n_positives : [n], how many each has, wanted or not
+    """
+    # A column more than there are places, for what is not among them.
+    hits = np.zeros((len(n_positives), cutoff + 1), bool)
+    hits[np.repeat(np.arange(len(hits)), np.diff(starts)), places] = True
+    out, some = np.zeros(len(hits)), n_positives > 0
+    out[some] = metric_curves(hits[some, :cutoff], n_positives[some], (cutoff,))["ndcg"][:, 0]
     return out
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import pandas as pd
@@ -127,18 +127,18 @@ class Question:
         ranked[:, ~self.candidates] = -np.inf
         if self.mask is not None:
             ranked[self.mask.nonzero()] = -np.inf
-        order = np.argsort(self.drawn)
         other = np.ascontiguousarray(other, np.float32)
-        return ndcg_of_sums(ranked, other, weights, order, self.positives, cutoff)
+        _, places = _order_of_equals(self.positives.shape[1])
+        return ndcg_of_sums(ranked, other, weights, places, self.positives, cutoff)
 
-    @cached_property
+    @property
     def drawn(self) -> NDArray[np.int64]:
         """All items in a fixed random order, which is that of equals in every list.
 
         Catalogues are often sorted by what came first or sells best: by their rows, items of which
         a model knows nothing would be ranked by who will take them.
         """
-        return np.random.default_rng(0).permutation(self.positives.shape[1])
+        return _order_of_equals(self.positives.shape[1])[0]
 
     @cached_property
     def _shuffled(self) -> tuple[sparse.csr_matrix | None, NDArray[np.bool_]]:
@@ -149,6 +149,13 @@ class Question:
     def _answered(self, ranked: NDArray[np.int32]) -> Answer:
         """Of places in that order, items."""
         return Answer(self, np.where(ranked >= 0, self.drawn[ranked], -1).astype(np.int32))
+
+
+@lru_cache(maxsize=8)
+def _order_of_equals(n_items: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Items in the order in which equals are ranked, and each one's place in it; for reading."""
+    drawn = np.random.default_rng(0).permutation(n_items)
+    return drawn, np.argsort(drawn)
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from micrec_core.data.arrow_files import ARROW
 from micrec_core.data.dialect import separator_name
+from micrec_core.data.mending import can_change
 from micrec_core.data.preview import SCHEMAS
 from micrec_core.data.problems import MOST
 from micrec_core.data.schema import RELATIONS, Schema
@@ -62,11 +62,7 @@ def show_problems(seen: Seen) -> bool:
 
 def mended_rows(seen: Seen) -> list[str]:
     """Rows that can be changed or left out; options of the command ``mend`` once one is asked."""
-    rows = [
-        p
-        for p in seen.problems
-        if p["line"] and not p["file"].endswith((".gz", ".parquet", *ARROW))
-    ]
+    rows = [p for p in seen.problems if p["line"] and can_change(p["file"])]
     if not rows or not seen.uploaded:
         return []
     frame = pd.DataFrame(rows)[["file", "line", "column", "value"]].assign(out=False)

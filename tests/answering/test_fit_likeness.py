@@ -18,14 +18,14 @@ from micrec_core.answering.fit_likeness import (
     choose_likeness,
 )
 from micrec_core.answering.fit_memory import ask_cold
-from micrec_core.answering.scored import Asked, as_good, each_ndcg, ndcg, spread
+from micrec_core.answering.scored import Asked, as_good, each_ndcg, spread
 from micrec_core.features import FeatureMatrix
 from micrec_core.graphs.neighbours import Features
 from micrec_core.method.likeness import Likeness
 from micrec_core.method.memory import Constants, remember
 from micrec_core.method.remembered import Remembered
 from micrec_core.method.taken import Taken
-from tests.answering.asked import asked_of
+from tests.answering.asked import asked_of, ndcg
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -155,11 +155,9 @@ def test_a_loss_that_is_small_beyond_doubt_is_none(
     told = answerer.users[0], memory, asked.items, answerer.taken
     none = np.full(len(asked.question), 0.5)
     for lost, kept in ((0.001, True), (0.01, False)):
-
-        def of_known(_: Asked, __: object, weights: list[float], *___: object) -> list[np.ndarray]:
-            return [none * (1 - lost * (place != 3)) for place in range(len(weights))]  # noqa: B023
-
-        monkeypatch.setattr(Asked, "found", of_known)
+        of_known = [none * (1 - lost * (place != 3)) for place in range(len(SHARES))]
+        told_known = 1.0, [of_known]
+        monkeypatch.setattr(Asked, "found", lambda *_, **__: told_known)  # noqa: B023
         monkeypatch.setattr(
             fit_likeness,
             "each_ndcg",
@@ -208,7 +206,9 @@ def test_new_items_are_told_by_content_what_ranks_best_as_if_they_were(
     prepared, told, known = answerer.prepared, [], []
     found_of = Asked.found
     monkeypatch.setattr(fit_likeness, "each_ndcg", lambda *x: told.append(x) or each_ndcg(*x))
-    monkeypatch.setattr(Asked, "found", lambda *x: known.append(found_of(*x)) or known[-1])
+    monkeypatch.setattr(
+        Asked, "found", lambda *x, **y: known.append(found_of(*x, **y)) or known[-1]
+    )
     for d, asked in enumerate(asked_of(answerer)):
         told.clear(), known.clear()
         memory, n = counted(answerer, d), len(asked.items)
@@ -223,7 +223,7 @@ def test_new_items_are_told_by_content_what_ranks_best_as_if_they_were(
             wanted = valid.matrix(*prepared.knowledge.domains[d].train.shape)[question.users]
             assert (question.positives.toarray() <= wanted.toarray()).all()
             assert not question.positives[:, ~question.candidates].nnz
-        of_known = known[0] if known else []
+        of_known = known[0][1][0] if known else []
         taken = prepared.knowledge.domains[d].item_degree > 0
         assert seen.max() == 1 and not seen[~taken].any()
         good = as_good(of_known) if of_known else [True] * len(SHARES)

@@ -28,7 +28,7 @@ from micrec_core.answering.fit_memory import (
     choose_memory,
     choose_newcomers,
 )
-from micrec_core.answering.scored import CHOSEN_ON, Asked, as_good, each_ndcg, ndcg
+from micrec_core.answering.scored import CHOSEN_ON, Asked, as_good, each_ndcg
 from micrec_core.method.remembered import Remembered
 from micrec_core.method.taken import Taken
 from micrec_core.running.evaluate import load_model
@@ -37,7 +37,7 @@ from micrec_core.running.train import train_run
 from micrec_core.runs import open_run
 from micrec_core.serving import Recommender
 from micrec_core.training.prepare import Prepared
-from tests.answering.asked import asked_of
+from tests.answering.asked import asked_of, ndcg
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -150,7 +150,8 @@ def test_counts_go_where_they_are_worse_than_none_beyond_doubt(
     """A hundred users whose figures differ by .1 tell .05 from nothing, and .005 not."""
     value = np.tile([0.1, 0.2], 50)
     other = np.tile([0.2, 0.1], 50) - worse
-    monkeypatch.setattr(Asked, "found", lambda *told: [value, *[other] * (len(told[2]) - 1)])
+    found_all = lambda _, __, shares, *___: (1.0, [[value, *[other] * (len(shares) - 1)]])  # noqa: E731
+    monkeypatch.setattr(Asked, "found", found_all)
     monkeypatch.setattr(fit_memory, "PER_ITEM", np.inf)
     found = choose_memory(answerer.prepared.knowledge, asked_of(answerer)[0], True)
     assert (found.weight > 0) == kept

@@ -7,8 +7,8 @@ import pytest
 
 from micrec_core.answering import scored
 from micrec_core.answering.answers import MicrecAnswerer
-from micrec_core.answering.scored import ndcg, spread
-from tests.answering.asked import asked_of
+from micrec_core.answering.scored import spread
+from tests.answering.asked import asked_of, ndcg
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -19,20 +19,24 @@ def test_blocks_of_users_give_what_all_at_once_do(
     for d, asked in enumerate(asked_of(answerer)):
         memory = answerer.counted[d]
         assert memory is not None
-        part, weights = memory.scores, (0.0, 0.5, 3.0)
+        part, shares = memory.scores, (0.0, 0.5, 3.0)
         before = asked.users @ asked.items.T
         added = part(asked.taken)
-        found = asked.found(part, weights)
-        for values, weight in zip(found, weights, strict=True):
-            told = ndcg(asked.question, before + np.float32(weight) * added)
-            np.testing.assert_array_equal(values, told)
-        beside = asked.found(part, (1.0,), memory)[0]
-        np.testing.assert_allclose(beside, ndcg(asked.question, before + 2 * added), atol=1e-6)
+        unit, (alone, beside) = asked.found(part, shares, None, memory)
         if added.any():
-            assert asked.unit(part) == pytest.approx(spread(before) / spread(added))
+            assert unit == pytest.approx(spread(before) / spread(added))
+        for share, one, other in zip(shares, alone, beside, strict=True):
+            more = np.float32(share * unit) * added
+            np.testing.assert_array_equal(one, ndcg(asked.question, before + more))
+            np.testing.assert_allclose(
+                other, ndcg(asked.question, before + added + more), atol=1e-6
+            )
         # Seven users at a time, for there are so many items.
         monkeypatch.setattr(scored, "_NUMBERS", 7 * len(asked.items))
-        again = asked.found(part, weights)
+        measured = spread(before[:7]) / spread(added[:7]) if added[:7].any() else 0.0
+        assert asked.found(part, shares, None)[0] == pytest.approx(measured)
+        same, again = asked.found(part, shares, None, memory, unit=unit)
         monkeypatch.undo()
-        for one, other in zip(found, again, strict=True):
+        assert same == unit
+        for one, other in zip((*alone, *beside), (*again[0], *again[1]), strict=True):
             np.testing.assert_allclose(one, other, atol=1e-6)

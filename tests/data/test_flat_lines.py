@@ -8,54 +8,34 @@ import math
 from itertools import count
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from micrec_core.data import sources
-from micrec_core.data.arrow_columns import NUMERIC
 from micrec_core.data.budget import Budget
 from micrec_core.data.dialect import PLAIN, Dialect
 from micrec_core.data.flat_lines import read_flat
 from micrec_core.data.schema import INTERACTIONS, ITEMS, Schema
 from micrec_core.data.table_files import read_jsonl, read_tables
-from micrec_core.data.text_table import Table
 from micrec_core.errors import DataError
+from tests.data.quick import both_read, in_small_pieces, said
 
 ROW = '{"user_id": "u1", "item_id": "i1", "domain": "d", "rating": 4.5, "timestamp": 5}'
 number = count()
-
-
-def said(table: Table) -> dict[str, list[object]]:
-    """Columns as texts and numbers, whatever they are kept as."""
-    out: dict[str, list[object]] = {}
-    for name, column in table.columns.items():
-        values = column.cast(pa.large_string()).to_pylist()
-        out[name] = [_number(v) for v in values] if name in NUMERIC else values
-    return out
-
-
-def _number(text: str) -> object:
-    try:
-        return float(text)
-    except ValueError:
-        return text
 
 
 def both(root: Path, data: bytes, schema: Schema = INTERACTIONS, dialect: Dialect = PLAIN) -> bool:
     """Whether the quick reader took it; that it was right to if so."""
     path = root / f"interactions{next(number)}.jsonl"
     path.write_bytes(data)
-    budget = Budget()
-    quick = read_flat(path, schema, dialect, budget)
-    assert quick is not None or budget.left == budget.most
-    if quick is None:
+    found = both_read(
+        lambda budget: read_flat(path, schema, dialect, budget),
+        lambda: read_jsonl(sources.read_bytes(path), path.name, schema, dialect),
+    )
+    if found is None:
         return False
-    strict = read_jsonl(sources.read_bytes(path), path.name, schema, dialect)
-    assert said(quick) == said(strict)
-    for what in ("n_rows", "unused", "notes", "decimal", "names"):
-        assert getattr(quick, what) == getattr(strict, what), what
+    quick, _ = found
     assert [quick.place(k) for k in range(3)] == [f"{path.name}, line {k + 1}" for k in range(3)]
     return True
 
@@ -137,12 +117,7 @@ def test_lines_and_characters_may_lie_on_the_ends_of_pieces(tmp_path: Path, monk
     path = tmp_path / "interactions.jsonl"
     path.write_text("\n".join(rows), encoding="utf-8")
     strict = read_jsonl(path.read_bytes(), path.name, INTERACTIONS)
-    whole = sources.pieces
-
-    def small(*given):
-        return (p[k : k + 97] for p in whole(*given) for k in range(0, len(p), 97))
-
-    monkeypatch.setattr("micrec_core.data.flat_lines.pieces", small)
+    in_small_pieces(monkeypatch)
     quick = read_flat(path, INTERACTIONS, PLAIN, Budget())
     assert quick is not None and said(quick) == said(strict)
 

@@ -13,14 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from micrec_core.data import gathered, sources
-from micrec_core.data.budget import Budget
 from micrec_core.data.delimited import read_delimited
 from micrec_core.data.dialect import PLAIN, Dialect
 from micrec_core.data.plain_text import read_plain
 from micrec_core.data.schema import INTERACTIONS
 from micrec_core.data.table_files import read_tables
 from micrec_core.errors import DataError
-from tests.data.test_flat_lines import said
+from tests.data.quick import both_read, in_small_pieces
 
 HEADER = "user_id,item_id,domain,rating,timestamp"
 ROW = "u1,i1,d,4.5,5"
@@ -31,16 +30,19 @@ def both(root: Path, data: bytes, dialect: Dialect = PLAIN, name: str = "csv") -
     """Whether the quick reader took it; that it was right to if so."""
     path = root / f"interactions{next(number)}.{name}"
     path.write_bytes(data)
-    budget = Budget()
-    quick = read_plain(path, INTERACTIONS, dialect, budget)
-    assert quick is not None or budget.left == budget.most
-    if quick is None:
+    found = both_read(
+        lambda budget: read_plain(path, INTERACTIONS, dialect, budget),
+        lambda: read_delimited(
+            sources.read_bytes(path),
+            path.name,
+            INTERACTIONS,
+            sources.delimiter_of(path),
+            dialect=dialect,
+        ),
+    )
+    if found is None:
         return False
-    unpacked, mark = sources.read_bytes(path), sources.delimiter_of(path)
-    strict = read_delimited(unpacked, path.name, INTERACTIONS, mark, dialect=dialect)
-    assert said(quick) == said(strict)
-    for what in ("n_rows", "unused", "notes", "decimal", "names"):
-        assert getattr(quick, what) == getattr(strict, what), what
+    quick, strict = found
     for row in range(quick.n_rows):
         assert quick.place(row) == strict.place(row)
     return True
@@ -116,12 +118,7 @@ def test_rows_may_lie_on_the_ends_of_pieces_and_be_coded_apart(
 ) -> None:
     rows = [f'ü{k},"i{k % 7}",d,{k / 4},{k}' for k in range(50)]
     data = "\n".join([HEADER, *rows]).encode()
-    whole = sources.pieces
-
-    def small(*given):
-        return (p[k : k + 97] for p in whole(*given) for k in range(0, len(p), 97))
-
-    monkeypatch.setattr("micrec_core.data.plain_text.pieces", small)
+    in_small_pieces(monkeypatch)
     monkeypatch.setattr(gathered, "_ROWS", 8)
     assert both(tmp_path, data)
 
