@@ -266,15 +266,22 @@ def plays(tab: "Page") -> None:
     )
 
 
+NUMBERS = """() => [...document.querySelectorAll('[data-testid="stMetricValue"]')]
+  .map(number => number.innerText).join(' ')"""
+
+
 def every_pair(tab: "Page", kind: Kind) -> None:
     """Each pair of domains has its own numbers, and maps or the reason why not."""
-    seen = set()
+    seen: set[tuple[str, ...]] = set()
     for place in range(kind.domains):
+        before = tab.evaluate(NUMBERS)
         pair = pick(tab, "pair", place)
         assert tab.get_by_test_id("stAlertContentError").count() == 0
         a, b = pair.split(" and ")
         tab.get_by_test_id("stMain").get_by_text(a).first.wait_for()
         tab.get_by_test_id("stMain").get_by_text(b).first.wait_for()
+        if seen:  # what is chosen is told to the server after the list has closed
+            tab.wait_for_function(f"before => ({NUMBERS})() !== before", arg=before)
         settled(tab)
         seen.add(tuple(tab.get_by_test_id("stMetricValue").all_inner_texts()))
         look(tab, kind.server, f"4-pair{place}-{kind.name}")
