@@ -99,10 +99,12 @@ class TrainSettings(Settings):
     data is. A step goes over the whole graph, so with the same batches an epoch would cost the
     square of the data: where the largest domain has more than ``full_size`` train interactions,
     batches grow in proportion, and an epoch has the steps of one of that size. ``schedule``: the
-    learning rate stays, or falls to nothing over ``epochs`` along half a
-    cosine; ``weight_decay`` shrinks tables and matrices by its product with the rate in every
-    step. ``average`` is the decay of the mean of the parameters; an interaction counts its
-    user's degree to the power of ``user_weight``. ``leave_out``: a step predicts interactions from
+    learning rate stays, or falls to nothing over ``epochs`` along half a cosine; by
+    ``rate_by_batch`` it is less where ``steps`` makes batches smaller
+    (``training.trainer.base_rate``). ``weight_decay`` shrinks tables and matrices by its product
+    with the rate in every step. ``average`` is the decay of the mean of the parameters; an
+    interaction counts its user's degree to the power of ``user_weight``. ``leave_out``: a step
+    predicts interactions from
     all but those of its batch; ``views`` weighs the contrast of what neighbours lend with the
     templates it goes with.
 
@@ -115,6 +117,7 @@ class TrainSettings(Settings):
     steps: int = Field(20, ge=1)
     full_size: int = Field(2**19, ge=1)
     learning_rate: float = Field(2e-3, gt=0)
+    rate_by_batch: bool = False
     schedule: Literal["constant", "cosine"] = "constant"
     weight_decay: float = Field(0.0, ge=0)
     average: float = Field(0.99, ge=0, lt=1)

@@ -19,6 +19,7 @@ SPARSE: dict[str, Any] = {
     "batch_size": 4096,
     "steps": 60,
     "learning_rate": 1e-2,
+    "rate_by_batch": True,
     "schedule": "cosine",
     "weight_decay": 0.6,
     "user_weight": 0.5,
@@ -46,6 +47,7 @@ _DENSE_POINT: Point = DENSE | {
     "leave_out": 0,
     "views": 0,
     "weight_decay": 0,
+    "rate_by_batch": 0,
     "schedule": "constant",
     "batch_size": 8192,
     "steps": 20,
@@ -53,7 +55,7 @@ _DENSE_POINT: Point = DENSE | {
     "patience": 3,
 }
 # What of the full model's recipe others can have, with the epochs that MGCN needs of it.
-_SHARED = ("learning_rate", "schedule", "weight_decay", "batch_size", "steps")
+_SHARED = ("learning_rate", "rate_by_batch", "schedule", "weight_decay", "batch_size", "steps")
 FALLING: Point = {key: SPARSE[key] for key in _SHARED} | {"epochs": 10, "patience": 10}
 _TEMPLATES: tuple[Point, ...] = ({}, {"l2": 1e-3}, FALLING, {"dropout": 0.3})
 

@@ -30,6 +30,8 @@ OnEpoch = Callable[[dict[str, Any], Any], None]
 OnStep = Callable[[float], Callable[[Any], None] | None]
 
 TOTAL = "total"
+# Of the rate, however small batches are: some dozens of pairs would teach next to nothing by less.
+_LEAST_RATE = 0.3
 
 
 @dataclass
@@ -89,7 +91,8 @@ class Trainer:
         self.items = [torch.from_numpy(e.item).long().to(device) for e in edges]
         trained = [torch.unique(items) for items in self.items]
         self.objective = self.make_objective(trained)
-        self.optimiser = _optimiser(model, settings)
+        self.rate = base_rate(max(len(e) for e in edges), settings)
+        self.optimiser = _optimiser(model, self.rate, settings.weight_decay)
         self.average = ParameterAverage(model, settings.average)
         self.state = TrainState()
 
@@ -189,7 +192,7 @@ class Trainer:
         if settings.schedule == "cosine":
             share = 0.5 * (1.0 + math.cos(math.pi * epochs / settings.epochs))
             for group in self.optimiser.param_groups:
-                group["lr"] = settings.learning_rate * share
+                group["lr"] = self.rate * share
 
     def _step(self, orders: list[Tensor], step: int, n_steps: int) -> dict[str, Tensor]:
         """Take a step; its terms by name, with their sum."""
@@ -248,12 +251,25 @@ def epoch_steps(n: int, settings: TrainSettings) -> int:
     return max(-(-min(n, settings.full_size) // settings.batch_size), settings.steps)
 
 
-def _optimiser(model: torch.nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:
+def base_rate(n: int, settings: TrainSettings) -> float:
+    """The learning rate, which may fall from there, over a largest domain of ``n`` interactions.
+
+    By ``rate_by_batch`` that of ``batch_size`` pairs is divided by the square root of how many
+    times smaller ``steps`` makes the batches: so the noise that their gradients bring into Adam's
+    parameters stays what it was (Malladi et al., NeurIPS 2022, the square root scaling rule), down
+    to three tenths.
+    """
+    if not settings.rate_by_batch:
+        return settings.learning_rate
+    share = n / (settings.steps * settings.batch_size)
+    return settings.learning_rate * max(math.sqrt(min(1.0, share)), _LEAST_RATE)
+
+
+def _optimiser(model: torch.nn.Module, rate: float, decay: float) -> torch.optim.Optimizer:
     """Adam (Kingma and Ba, 2015) with decoupled weight decay (Loshchilov and Hutter, 2019).
 
     Only tables and matrices decay: a global vector, a gate or a diagonal has nothing to overfit.
     """
-    rate, decay = settings.learning_rate, settings.weight_decay
     if not decay:
         return torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.0, fused=True)
     tables = [p for p in model.parameters() if p.ndim > 1]

@@ -10,7 +10,7 @@ import torch
 
 from micrec_core.config import TrainSettings, recipe
 from micrec_core.errors import RunError
-from micrec_core.training.trainer import Trainer, epoch_steps
+from micrec_core.training.trainer import Trainer, base_rate, epoch_steps
 
 
 class Watch:
@@ -221,6 +221,19 @@ def test_a_constant_rate_stays(trainer) -> None:
     made = trainer(training={"epochs": 2, "learning_rate": 0.03})
     made.fit()
     assert made.optimiser.param_groups[0]["lr"] == 0.03
+
+
+def test_the_rate_of_smaller_batches_is_less_by_the_square_root(trainer, small) -> None:
+    settings = TrainSettings(**recipe("micrec"))
+    rate, whole = settings.learning_rate, settings.steps * settings.batch_size
+    asked = [base_rate(n, settings) for n in (1, whole // 4, whole, 10 * whole)]
+    assert asked == pytest.approx([0.3 * rate, rate / 2, rate, rate], rel=1e-12)
+    assert base_rate(whole // 16, TrainSettings()) == TrainSettings().learning_rate
+    longest = max(len(e) for e in small.edges)
+    told = {"learning_rate": 0.04, "batch_size": longest, "steps": 4, "rate_by_batch": True}
+    made = trainer(training={"epochs": 1} | told)
+    made.fit()
+    assert made.optimiser.param_groups[0]["lr"] == pytest.approx(0.02)
 
 
 def test_weight_decay_shrinks_tables_and_nothing_else(trainer) -> None:
