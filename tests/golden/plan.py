@@ -9,8 +9,8 @@ TRAINING = (
     *("--split", "inductive", "--seed", "0", "--epochs", "2", "--set", "steps=8"),
     "--no-baselines",
 )
-# What was recorded knew of no memory: without it everything is as it was.
-_BEFORE = ("--set", "memory=false")
+# What was recorded knew of no memory and of one rate: so everything is as it was.
+_BEFORE = ("--set", "memory=false", "--set", "rate_by_batch=false")
 TRAININGS: dict[str, tuple[str, ...]] = {
     "micrec": _BEFORE,
     "micrec-without-image-contrast": (*_BEFORE, "--without", "image,contrast"),
