@@ -8,6 +8,8 @@
 Names are imported at their first use (PEP 562); ``micrec_core.notebook`` documents them.
 """
 
+import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 from micrec_core.version import __version__
@@ -39,6 +41,11 @@ __all__ = [
     "read_dataset",
     "train",
 ]
+
+# Numba's first kernel gives OpenMP as many threads as numba has, which are all cores unless its own
+# variable is set, and torch would have as many from there on: whoever asks for one thread gets one.
+if "numba" not in sys.modules and os.environ.get("OMP_NUM_THREADS", "").isdigit():
+    os.environ.setdefault("NUMBA_NUM_THREADS", os.environ["OMP_NUM_THREADS"])
 
 
 def __getattr__(name: str) -> Any:

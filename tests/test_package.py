@@ -74,6 +74,25 @@ def test_the_package_is_whole(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize(
+    ("told", "threads"), [({}, "1 1"), ({"NUMBA_NUM_THREADS": "2"}, "2 2")], ids=["openmp", "both"]
+)
+def test_torch_keeps_the_threads_that_were_asked_for(told: dict[str, str], threads: str) -> None:
+    """A kernel of numba's leaves torch with as many threads as numba has."""
+    done = """
+import micrec_core, numba, numpy, torch
+total = numba.njit(parallel=True)(lambda x: x.sum())
+total(numpy.ones(9))
+print(numba.get_num_threads(), torch.get_num_threads())
+"""
+    rest = {k: v for k, v in os.environ.items() if k != "NUMBA_NUM_THREADS"}
+    found = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", done], cwd=ROOT, capture_output=True, text=True,
+        check=True, env=rest | {"OMP_NUM_THREADS": "1"} | told,
+    )  # fmt: skip
+    assert found.stdout.strip() == threads
+
+
 def test_app_runs_the_packaged_script(monkeypatch: pytest.MonkeyPatch) -> None:
     began: list[list[str]] = []
     monkeypatch.setattr(commands.os, "execve", lambda _, words, env: began.append(words))

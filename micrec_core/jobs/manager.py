@@ -366,7 +366,9 @@ class JobManager:
             return subprocess.Popen(
                 command,
                 cwd=home(),
-                env=os.environ | {"PYTHONUNBUFFERED": "1"},
+                # Beside visitors' pages, threads that wait for each other should leave the cores
+                # to those that work: on two busy ones a training took 81 s instead of 45.
+                env={"OMP_WAIT_POLICY": "PASSIVE"} | os.environ | {"PYTHONUNBUFFERED": "1"},
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
