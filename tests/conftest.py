@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
 
-import numba
 import pytest
 import torch
 
@@ -18,6 +17,8 @@ from tests.choosing import first_choices
 @pytest.fixture(scope="module")
 def one_thread() -> Iterator[None]:
     """As the processes that tests start: on a busy machine threads that wait cost most."""
+    import numba  # after micrec_core, which tells it of the threads that were asked for
+
     before = torch.get_num_threads(), numba.get_num_threads()
     torch.set_num_threads(1)
     numba.set_num_threads(1)
