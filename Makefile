@@ -133,17 +133,17 @@ timings: setup browser
 # What users do, on runs of two domains, of three and of one without pictures; the pages are looked
 # at light and dark in two sizes, and their pictures go to where MICREC_JOURNEY_PICTURES says.
 journeys: setup browser maps
-	MICREC_JOURNEYS=all OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 "$(BIN)/python" -m pytest -n 0 \
+	MICREC_JOURNEYS=all OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest -n 0 \
 	  tests/journeys/test_nine.py tests/journeys/test_own_data.py
 
 # Runs, tables and zips of runs that are spoilt in so many ways each, and a machine that fails at each of its steps: minutes each.
 SPOILT ?= 2500
 fuzz: setup
 	@for what in run tables zips pages; do \
-	  OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 "$(BIN)/python" -m tests.serving.fuzz $$what $(SPOILT) || exit 1; done
+	  OMP_NUM_THREADS=1 "$(BIN)/python" -m tests.serving.fuzz $$what $(SPOILT) || exit 1; done
 
 faults: setup
-	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 "$(BIN)/python" -m tests.running.faults
+	OMP_NUM_THREADS=1 "$(BIN)/python" -m tests.running.faults
 
 # Viewers by Streamlit's own protocol, the table into docs/benchmarks.md.
 VIEWERS ?= 50

@@ -104,9 +104,8 @@ class TrainSettings(Settings):
     (``training.trainer.base_rate``). ``weight_decay`` shrinks tables and matrices by its product
     with the rate in every step. ``average`` is the decay of the mean of the parameters; an
     interaction counts its user's degree to the power of ``user_weight``. ``leave_out``: a step
-    predicts interactions from
-    all but those of its batch; ``views`` weighs the contrast of what neighbours lend with the
-    templates it goes with.
+    predicts interactions from all but those of its batch; ``views`` weighs the contrast of what
+    neighbours lend with the templates it goes with.
 
     These defaults are of every model but the full one, which has its recipe over them
     (``method.configurations``).
