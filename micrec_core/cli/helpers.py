@@ -113,18 +113,16 @@ def train_together(
         raise ConfigError("--tune trains again and again with one process; leave --workers out")
     told: dict[str, Any] = {"device": device, "cache": cache, "team": partial(team, workers)}
     if started != "1" and rank != "0":
-        help_train(data, out, settings, **told)
+        help_train(out, settings, device=device, team=told["team"])
         return None
     with opened(engine) as there:
         train = partial(train_tuned, data, out, settings, tune, engine=there)
         if not isinstance(there, Cluster) or workers == 1:
             return train(**told, **given)
-        source = (data if isinstance(data, Path) else data.root).absolute()
-        named = {"device": device, "cache": cache and cache.absolute()}
 
         def start(variables: dict[str, str]) -> Started:
             others = partial(joined, variables)
-            return there.start(help_train, source, out.absolute(), settings, team=others, **named)
+            return there.start(help_train, out.absolute(), settings, device=device, team=others)
 
         return _going_on(partial(train, **told | given), start, workers, there.host)
 

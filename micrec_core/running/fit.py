@@ -23,6 +23,7 @@ from micrec_core.answering.answers import (
     validation_questions,
 )
 from micrec_core.baselines import Baseline, ClosedForm
+from micrec_core.config import RunSettings
 from micrec_core.data.progress import Progress, silent
 from micrec_core.errors import ConfigError, RunError
 from micrec_core.evaluation.metrics import ranking_metrics
@@ -31,10 +32,11 @@ from micrec_core.method.micrec import MICRec
 from micrec_core.names import HEADLINE
 from micrec_core.running.film import Film
 from micrec_core.running.snapshots import Snapshots, wanted
-from micrec_core.training.build import build_any
+from micrec_core.training.build import build_any, effective_training
 from micrec_core.training.checkpoint import load_checkpoint
 from micrec_core.training.prepare import Prepared
 from micrec_core.training.trainer import OnEpoch, Trainer, Validate
+from micrec_core.training.workers.handed import handed
 from micrec_core.training.workers.shared_trainer import ALONE, SharedTrainer
 from micrec_core.training.workers.team import Team
 
@@ -144,13 +146,27 @@ def _solved(
     return Fitted(answerer, 0, seconds, validate(answerer, questions)["score"])
 
 
-def helping_trainer(prepared: Prepared, team: Team, checkpoint: Path) -> Trainer:
-    """The trainer by which another than the first of a team takes part in a ``fit``."""
-    settings = prepared.settings
-    model = build_any(settings.model, prepared.inputs, settings.seed)
+def helping_trainer(settings: RunSettings, team: Team, folder: Path) -> Trainer:
+    """The trainer by which another than the first of a team takes part in a ``fit``.
+
+    Parameters
+    ----------
+    settings : as the first worker was given them
+    folder : of its checkpoints, where it has handed over what is trained on
+
+    Raises
+    ------
+    RunError
+        This machine does not see the folder.
+    """
+    inputs, edges, per_user = handed(folder)
+    settings = settings.suited(per_user)
+    model = build_any(settings.model, inputs, settings.seed)
     if isinstance(model, ClosedForm):
         raise ConfigError(ALONE)
-    trainer = make_trainer(prepared, model, lambda own: {}, checkpoint=checkpoint, team=team)
+    training = effective_training(settings.model, settings.training)
+    known = inputs, edges, training, settings.seed
+    trainer = SharedTrainer(team, model, *known, lambda own: {}, checkpoint=folder)
     _start(trainer, False, team)
     return trainer
 

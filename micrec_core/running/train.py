@@ -42,6 +42,7 @@ from micrec_core.training.prepare import (
     prepare,
     require_acting,
 )
+from micrec_core.training.workers.handed import hand_over
 from micrec_core.training.workers.team import Team
 from micrec_core.version import __version__
 
@@ -102,7 +103,7 @@ def train_run(
     RunError
         Training failed, or there is nothing of these settings to resume.
     """
-    clock = Clock()
+    clock, said = Clock(), settings
     with stop_on_sigterm():
         device = choose_device(device)
         with clock.part("read"):
@@ -130,6 +131,9 @@ def train_run(
                 writer.update(encoders=encoders, neighbour_recall=recall)
                 if others is not None:
                     writer.update(workers=others.size)
+                    edges = [part.train for part in split.domains]
+                    hand_over(writer.path / SCRATCH, prepared.inputs, edges, split.per_user)
+                    others.require_same(_told(said))
                 with clock.training(device):
                     aligned = not settings.model.is_baseline
                     snapshots = Snapshots(writer, prepared) if aligned else None
@@ -144,41 +148,33 @@ def train_run(
 
 
 def help_train(
-    data: Dataset | Path | str,
-    out: Path | str,
-    settings: RunSettings,
-    *,
-    device: str = "auto",
-    cache: Path | None = None,
-    team: Gather,
+    out: Path | str, settings: RunSettings, *, device: str = "auto", team: Gather
 ) -> None:
     """Take part in the training of a ``train_run`` that the first of the team makes and writes.
 
+    Parameters
+    ----------
+    out : the run's directory, where the first one hands over what is trained on
+    settings : as it was given them
+
     Raises
     ------
-    DataError, ConfigError
-        As of ``train_run``.
+    ConfigError
+        There is no such device.
     RunError
-        Another worker is gone, or was told of other data or settings.
+        Another worker is gone, or was told of other settings, or the run cannot be seen from here.
     """
     with stop_on_sigterm(), team() as others:
         assert others is not None
-        device = choose_device(device)
-        dataset, split = load_dataset(data, settings)
-        settings = settings.suited(split.per_user)
-        material = encode_material(dataset, split, settings, device, cache)
+        choose_device(device)
         with sharing_cores(others.here):
-            prepared = prepare(material, settings, device)
-            others.require_same(_told(prepared))
-            trainer = helping_trainer(prepared, others, Path(out) / SCRATCH)
-            # Only this worker's rows are left.
-            del dataset, split, material, prepared
-            trainer.fit()
+            others.require_same(_told(settings))
+            helping_trainer(settings, others, Path(out) / SCRATCH).fit()
 
 
-def _told(prepared: Prepared) -> str:
+def _told(settings: RunSettings) -> str:
     """What all workers of a training must have been told alike."""
-    return f"{prepared.dataset.fingerprint} {prepared.settings.model_dump_json()} {__version__}"
+    return f"{settings.model_dump_json()} {__version__}"
 
 
 def _fit(
@@ -201,8 +197,6 @@ def _fit(
         told.append(record["epoch"])
         writer.append_history(record)
 
-    if team is not None:
-        team.require_same(_told(prepared))
     fitted = fit(
         prepared, progress, on_epoch=on_epoch, checkpoint=writer.path / SCRATCH, resume=resume,
         snapshots=snapshots, film=film, team=team,

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from micrec_core.errors import ConfigError, RunError
 from micrec_core.names import SUMMARY_COLUMNS
 from micrec_core.runs import RunWriter, open_run
+from micrec_core.runs.files import write_tensors
 from micrec_core.runs.writer import read_history
 from tests.runs.conftest import INFO, table, write_run
 
@@ -82,6 +84,15 @@ def test_arrays_of_any_layout_survive(tmp_path: Path, array: np.ndarray) -> None
     tensors = writer.read_tensors("checkpoint/x.safetensors")
     assert tensors["x"].shape == np.shape(array)
     np.testing.assert_array_equal(tensors["x"], array)
+
+
+def test_files_of_tensors_are_the_librarys_to_the_byte(tmp_path: Path) -> None:
+    kinds = ["u1", "f2", "i4", "b1", "f8", "i8", "i1", "u2", "f4", "u8", "i2", "u4"]
+    arrays = {f"{'é' * (i % 2)}{i}.{k}": np.arange(i).astype(k) for i, k in enumerate(kinds)}
+    arrays["wide"] = np.arange(6, dtype="f4").reshape(2, 3)
+    for some in (arrays, {}, dict(list(arrays.items())[:3])):
+        write_tensors(tmp_path / "x.safetensors", some)
+        assert (tmp_path / "x.safetensors").read_bytes() == save(some)
 
 
 def test_objects_are_not_tensors(tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def test_more_workers_than_rows_are_refused() -> None:
 
 def test_a_worker_that_was_told_otherwise_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Team, "told", lambda team, number: number + 1.0)
-    with pytest.raises(RunError, match="other data or settings than the first one"):
+    with pytest.raises(RunError, match="other settings than the first one"):
         Team(1, 2).require_same("what it was told")
 
 

@@ -86,8 +86,8 @@ class Team:
         number = float(int(hashlib.sha256(text.encode()).hexdigest()[:12], 16))
         if self.told(number) != number:
             raise RunError(
-                "this worker reads other data or settings than the first one; give all of them "
-                "the same tables, options and version"
+                "this worker was given other settings than the first one; give all of them the "
+                "same options and version"
             )
 
     def told(self, number: float) -> float:
