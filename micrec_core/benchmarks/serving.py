@@ -12,10 +12,10 @@ from scipy import sparse
 from micrec_core.benchmarks import worlds
 from micrec_core.benchmarks.measure import Options, Report, Target, Work, in_turn
 from micrec_core.features import FeatureMatrix
-from micrec_core.graphs.neighbours import Neighbours, normalise_rows, strongest
+from micrec_core.graphs.neighbours import Neighbours, normalise_rows
 from micrec_core.method.arrays import Floats, GateArrays, ModalityArrays
 from micrec_core.method.memory import Constants, Memory
-from micrec_core.method.profiles import Scaling, infer_profiles
+from micrec_core.method.profiles import Scaling, own_sums
 from micrec_core.method.taken import Taken
 from micrec_core.modalities.image import IMAGE
 from micrec_core.modalities.text import TEXT
@@ -166,8 +166,7 @@ def make_bundle(n_users: int, n_items: int) -> Bundle:
 
 def _modality(train: sparse.csr_matrix, features: FeatureMatrix, seed: int) -> ModalityArrays:
     """Profiles as they would be; neighbours drawn at random, which cost as much to look up."""
-    profiles = infer_profiles(train, features)
-    space = profiles.content() if profiles.sparse is None else strongest(profiles.sparse)
+    space = own_sums(train, features).profiles().space
     n_users, n_items = train.shape
     return ModalityArrays(features, space, _random(n_users, seed), _random(n_items, seed + 100))
 

@@ -25,7 +25,7 @@ from micrec_core.method.bridge import Bridge
 from micrec_core.method.inputs import DomainInputs, ModelInputs, Side, user_side
 from micrec_core.method.knowledge import DomainKnowledge, Knowledge
 from micrec_core.method.micrec import Encoded, MICRec
-from micrec_core.method.profiles import infer_profiles
+from micrec_core.method.profiles import own_sums
 
 
 class FoldInGraph(BipartiteGraph):
@@ -129,10 +129,10 @@ def _side_of(
 ) -> tuple[Side, dict[str, Neighbours]]:
     """The side of the users ``rows`` [n] by their ``history`` [n, n_items] and nothing else, and
     their neighbours among the users in training."""
-    profiles = {m: infer_profiles(history, x) for m, x in part.features.items()}
+    profiles = {m: own_sums(history, x).profiles() for m, x in part.features.items()}
     near = {
         m: nearest(
-            found.space(), part.profiles[m].space(), knowledge.settings.k, same=rows,
+            found.space, part.profiles[m].space, knowledge.settings.k, same=rows,
             anchor_ok=part.profiles[m].has & (part.user_degree > 0), device=str(device),
         )
         for m, found in profiles.items()

@@ -128,9 +128,9 @@ def model_inputs(knowledge: Knowledge, device: str | torch.device = "cpu") -> Mo
     for part, history in zip(knowledge.domains, _histories(knowledge), strict=True):
         users = user_side(part, part.profiles, part.user_neighbours, knowledge, device)
         sums = {
-            m: SparseMatrix.of(sparse.diags(profiles.scale()) @ history, device)
+            m: SparseMatrix.of(sparse.diags(profiles.scale) @ history, device)
             for m, profiles in part.profiles.items()
-            if _sums_are_cheaper(history, profiles.dense.shape[1], device)
+            if _sums_are_cheaper(history, profiles.content.shape[1], device)
         }
         graph = BipartiteGraph(part.train, device)
         items = _item_side(part, knowledge, device)
@@ -156,7 +156,7 @@ def user_side(
     ``degree``: their train interactions, float32 [n]; those of all users by default.
     """
     return _side(
-        {m: found.content() for m, found in profiles.items()},
+        {m: found.content for m, found in profiles.items()},
         [found.has for found in profiles.values()],
         neighbours,
         [found.statistics for found in profiles.values()],

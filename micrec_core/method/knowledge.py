@@ -24,9 +24,9 @@ from micrec_core.method.profiles import (
     columns,
     degrees,
     fit_scaling,
-    infer_profiles,
     item_statistics,
-    joint_profiles,
+    joint_sums,
+    own_sums,
 )
 
 
@@ -98,15 +98,20 @@ def derive_knowledge(
     engine : what looks neighbours up
     """
     own = [
-        {m: infer_profiles(train, matrices[d]) for m, matrices in features.items()}
+        {m: own_sums(train, matrices[d]) for m, matrices in features.items()}
         for d, train in enumerate(trains)
     ]
+    crossing = links if settings.cross_profile else {}
+    joint = [
+        {m: joint_sums(own, crossing, d, m).profiles() for m in features}
+        for d in range(len(trains))
+    ]
+    # Of a million users larger than all else, and not wanted any more.
+    del own
     domains = []
     for d, train in enumerate(trains):
-        crossing = links if settings.cross_profile else {}
-        profiles = {m: joint_profiles(own, crossing, d, m) for m in features}
         here = {m: matrices[d] for m, matrices in features.items()}
-        domains.append(_domain(train, here, profiles, settings, device, engine))
+        domains.append(_domain(train, here, joint[d], settings, device, engine))
     return Knowledge(tuple(domains), dict(links), tuple(features), settings)
 
 
@@ -146,7 +151,7 @@ def _domain(
     user_degree, item_degree = degrees(train)
     item_neighbours = items_alike(features, item_degree, settings.k, device, engine)
     user_neighbours = {
-        m: _among(x.space(), x.has & (user_degree > 0), settings.k, device, engine)
+        m: _among(x.space, x.has & (user_degree > 0), settings.k, device, engine)
         for m, x in profiles.items()
     }
     width = len(SIGNALS) - 1

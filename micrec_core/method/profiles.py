@@ -30,18 +30,21 @@ Links: TypeAlias = Mapping[tuple[int, int], tuple[NDArray[np.int64], NDArray[np.
 
 @dataclass(frozen=True)
 class Profiles:
-    """Unnormalised sums over items, so that domains can be added before normalising.
+    """What users are like in a modality.
 
     Attributes
     ----------
-    dense : float32 [n, dim], sum of item features
-    sparse : CSR [n, vocabulary] or None
+    content : float32 [n, dim], rows L2-normalised, zero where the user has nothing
+    scale : float32 [n], what the sums over items were scaled by
+    space : normalised rows of the view in which neighbours are found, ``content`` or CSR
+        [n, vocabulary]
     count : float32 [n], items with the modality (items of other domains count half)
     statistics : float32 [n, signals without the degree], of the user's own items of this domain
     """
 
-    dense: NDArray[np.float32]
-    sparse: csr_matrix | None
+    content: NDArray[np.float32]
+    scale: NDArray[np.float32]
+    space: NDArray[np.float32] | csr_matrix
     count: NDArray[np.float32]
     statistics: NDArray[np.float32]
 
@@ -54,29 +57,45 @@ class Profiles:
         """float32 [n], mean pairwise cosine of the user's items; 0 below two."""
         return self.statistics[:, 0]
 
-    def content(self) -> NDArray[np.float32]:
-        """float32 [n, dim], rows L2-normalised, zero where the user has nothing."""
-        return normalise_rows(self.dense, CANCELLED)
 
-    def scale(self) -> NDArray[np.float32]:
-        """float32 [n], what ``content`` scales the sums by."""
-        lengths: NDArray[np.float32] = np.linalg.norm(self.dense, axis=1)
+@dataclass(frozen=True)
+class ProfileSums:
+    """Unnormalised sums over items, so that domains can be added before normalising.
+
+    Attributes
+    ----------
+    dense : float32 [n, dim], sum of item features
+    sparse : CSR [n, vocabulary] or None
+    count, statistics : as of ``Profiles``
+    """
+
+    dense: NDArray[np.float32]
+    sparse: csr_matrix | None
+    count: NDArray[np.float32]
+    statistics: NDArray[np.float32]
+
+    def profiles(self) -> Profiles:
+        """Normalised."""
+        lengths = np.linalg.norm(self.dense, axis=1)
         scale = np.zeros_like(lengths)
-        return np.divide(1.0, lengths, out=scale, where=lengths > CANCELLED)
-
-    def space(self) -> NDArray[np.float32] | csr_matrix:
-        """Normalised rows of the view in which neighbours are found."""
-        return self.content() if self.sparse is None else strongest(self.sparse)
+        np.divide(1.0, lengths, out=scale, where=lengths > CANCELLED)
+        content = normalise_rows(self.dense, CANCELLED)
+        space = content if self.sparse is None else strongest(self.sparse)
+        return Profiles(content, scale, space, self.count, self.statistics)
 
     def plus(
-        self, other: Profiles, weight: float, rows: NDArray[np.int64], other_rows: NDArray[np.int64]
-    ) -> Profiles:
-        """Add ``weight`` times the profiles ``other_rows`` of another domain to ``rows``."""
+        self,
+        other: ProfileSums,
+        weight: float,
+        rows: NDArray[np.int64],
+        other_rows: NDArray[np.int64],
+    ) -> ProfileSums:
+        """Add ``weight`` times the sums ``other_rows`` of another domain to ``rows``."""
         move = csr_matrix(
             (np.full(len(rows), weight, np.float32), (rows, other_rows)),
             shape=(len(self.count), len(other.count)),
         )
-        return Profiles(
+        return ProfileSums(
             self.dense + (move @ other.dense).astype(np.float32),
             None if self.sparse is None else (self.sparse + move @ other.sparse).tocsr(),
             self.count + (move @ other.count).astype(np.float32),
@@ -84,17 +103,17 @@ class Profiles:
         )
 
 
-def joint_profiles(
-    own: Sequence[Mapping[str, Profiles]],
+def joint_sums(
+    own: Sequence[Mapping[str, ProfileSums]],
     links: Links,
     d: int,
     modality: str,
-) -> Profiles:
+) -> ProfileSums:
     """Those of domain ``d`` with what its users took in other domains added at half weight.
 
     Parameters
     ----------
-    own : per domain, modality -> profiles by that domain's items alone
+    own : per domain, modality -> sums over that domain's items alone
     links : (source, target) -> rows of the users with train interactions in both
     """
     joint = own[d][modality]
@@ -104,8 +123,8 @@ def joint_profiles(
     return joint
 
 
-def infer_profiles(history: csr_matrix, features: FeatureMatrix) -> Profiles:
-    """Profiles of users from binary interactions [n_users, n_items] and item features."""
+def own_sums(history: csr_matrix, features: FeatureMatrix) -> ProfileSums:
+    """Sums over users' items, from binary interactions [n_users, n_items] and item features."""
     history = csr_matrix(history, dtype=np.float32)
     dense = np.asarray(history @ features.dense, dtype=np.float32)
     terms = None if features.sparse is None else (history @ features.sparse).tocsr()
@@ -114,7 +133,7 @@ def infer_profiles(history: csr_matrix, features: FeatureMatrix) -> Profiles:
         squared = np.einsum("nd,nd->n", dense, dense)
     else:
         squared = np.asarray(terms.multiply(terms).sum(axis=1)).ravel()
-    return Profiles(dense, terms, count, user_statistics(squared, count))
+    return ProfileSums(dense, terms, count, user_statistics(squared, count))
 
 
 def user_statistics(

@@ -170,7 +170,7 @@ def _pack_domain(d: int, part: DomainKnowledge) -> Tensors:
         out[f"{d}.{side}_scaling.std"] = np.asarray(scaling.std, np.float32)
     for m, matrix in part.features.items():
         anchors = part.profiles[m].has & (part.user_degree > 0)
-        space = part.profiles[m].space()
+        space = part.profiles[m].space
         if sparse.issparse(space):
             only = sparse.csr_matrix(sparse.diags(anchors.astype(np.float32)) @ space)
             only.eliminate_zeros()

@@ -17,7 +17,7 @@ from micrec_core.method.inductive import encode
 from micrec_core.method.inputs import model_inputs
 from micrec_core.method.knowledge import DomainKnowledge, Knowledge, NeighbourSettings
 from micrec_core.method.micrec import MICRec, Settings
-from micrec_core.method.profiles import Profiles, infer_profiles, joint_profiles
+from micrec_core.method.profiles import joint_sums, own_sums
 from micrec_core.runs.served import parse_about
 from micrec_core.serving.bundle import (
     numpy_of,
@@ -82,7 +82,7 @@ def _knowledge(tensors: Arrays, about: Mapping[str, Any]) -> Knowledge:
         {
             # What neighbours were found by was looked at in training alone; coherence is stored.
             m: replace(
-                infer_profiles(train, replace(x.features, sparse=None)),
+                own_sums(train, replace(x.features, sparse=None)),
                 statistics=tensors[f"{d}.coherence"][:, place, None],
             )
             for place, (m, x) in enumerate(read[d].items())
@@ -92,12 +92,11 @@ def _knowledge(tensors: Arrays, about: Mapping[str, Any]) -> Knowledge:
     crossing = links if about["cross_profile"] else {}
     domains = []
     for d, train in enumerate(trains):
-        profiles: dict[str, Profiles] = {m: joint_profiles(own, crossing, d, m) for m in modalities}
         domains.append(
             DomainKnowledge(
                 train=train,
                 features={m: x.features for m, x in read[d].items()},
-                profiles=profiles,
+                profiles={m: joint_sums(own, crossing, d, m).profiles() for m in modalities},
                 user_neighbours={m: x.user_neighbours for m, x in read[d].items()},
                 item_neighbours={m: x.item_neighbours for m, x in read[d].items()},
                 user_scaling=unpack_scaling(tensors, f"{d}.user_scaling"),

@@ -137,7 +137,7 @@ def test_without_known_people_there_are_no_links(world: World) -> None:
     assert not any(len(rows) for rows, _ in none.links.values())
     alone = world.knowledge(("text",), replace(NEIGHBOURS, cross_profile=False))
     for a, b in zip(none.domains, alone.domains, strict=True):
-        assert (a.profiles["text"].dense == b.profiles["text"].dense).all()
+        assert (a.profiles["text"].content == b.profiles["text"].content).all()
     rows = shared_rows(*(d.user_ids for d in strangers(world.dataset, world.split, 1.0).domains))
     expected = shared_rows(*(d.user_ids for d in world.dataset.domains))
     assert all((a == b).all() for a, b in zip(rows, expected))

@@ -7,7 +7,7 @@ import pytest
 from scipy import sparse
 
 from micrec_core.features import FeatureMatrix
-from micrec_core.method.profiles import coherence_of, fit_scaling, infer_profiles
+from micrec_core.method.profiles import coherence_of, fit_scaling, joint_sums, own_sums
 from tests.method import oracle, worlds
 
 MODALITIES = ("text", "image")
@@ -24,14 +24,22 @@ def world() -> worlds.World:
 def test_profiles_equal_the_oracle(world, m, d, cross) -> None:
     """Own items whole, those of the other domain by half, and both views of them."""
     settings = worlds.NeighbourSettings(3, 0.2, cross_profile=cross)
-    found = world.knowledge(settings=settings).domains[d].profiles[m]
+    known = world.knowledge(settings=settings)
+    own = [
+        {m: own_sums(part.train, part.features[m]) for m in MODALITIES} for part in known.domains
+    ]
+    sums = joint_sums(own, known.links if cross else {}, d, m)
     wanted = oracle.profile(world, d, m, cross)
-    np.testing.assert_allclose(found.dense, wanted.dense, atol=1e-5)
-    space = found.dense if found.sparse is None else found.sparse.toarray()
+    np.testing.assert_allclose(sums.dense, wanted.dense, atol=1e-5)
+    space = sums.dense if sums.sparse is None else sums.sparse.toarray()
     np.testing.assert_allclose(space, wanted.space, atol=1e-5)
+    found = known.domains[d].profiles[m]
+    np.testing.assert_allclose(
+        found.content, wanted.dense * found.scale[:, None], atol=1e-5, err_msg="scaled alike"
+    )
     assert np.array_equal(found.has, wanted.has)
     np.testing.assert_allclose(found.coherence, wanted.coherence, atol=1e-5)
-    lengths = np.linalg.norm(found.content(), axis=1)
+    lengths = np.linalg.norm(found.content, axis=1)
     np.testing.assert_allclose(lengths, found.has.astype(float), atol=1e-5)
 
 
@@ -40,7 +48,7 @@ def test_only_users_of_both_domains_take_from_the_other(world) -> None:
     crossed, own = world.knowledge(), world.knowledge(settings=alone)
     for d in (0, 1):
         a, b = crossed.domains[d].profiles["text"], own.domains[d].profiles["text"]
-        changed = np.flatnonzero(np.abs(a.dense - b.dense).max(axis=1) > 0)
+        changed = np.flatnonzero(np.abs(a.content - b.content).max(axis=1) > 0)
         assert set(changed) <= {here for _, here in oracle.overlap(world, 1 - d, d)}
         assert len(changed)
         assert np.array_equal(a.coherence, b.coherence), "coherence is of the own domain"
@@ -51,7 +59,7 @@ def test_coherence_by_hand() -> None:
     dense = np.array([[1, 0], [1, 0], [0, 1]], np.float32)
     features = FeatureMatrix(dense, None, np.ones(3, bool))
     history = sparse.csr_matrix(np.array([[1, 1, 1], [1, 0, 0], [0, 0, 0], [1, 1, 0]]))
-    found = infer_profiles(history, features)
+    found = own_sums(history, features).profiles()
     np.testing.assert_allclose(found.coherence, [1 / 3, 0, 0, 1], atol=1e-6)
     assert coherence_of(np.array([0.0]), np.array([2.0], np.float32))[0] == -1
 
@@ -59,9 +67,9 @@ def test_coherence_by_hand() -> None:
 def test_a_missing_item_adds_nothing() -> None:
     dense = np.array([[1, 0], [0, 0], [0, 1]], np.float32)
     features = FeatureMatrix(dense, None, np.array([True, False, True]))
-    with_missing = infer_profiles(sparse.csr_matrix(np.array([[1, 1, 1]])), features)
-    without = infer_profiles(sparse.csr_matrix(np.array([[1, 0, 1]])), features)
-    assert np.array_equal(with_missing.content(), without.content())
+    with_missing = own_sums(sparse.csr_matrix(np.array([[1, 1, 1]])), features).profiles()
+    without = own_sums(sparse.csr_matrix(np.array([[1, 0, 1]])), features).profiles()
+    assert np.array_equal(with_missing.content, without.content)
     assert with_missing.count == without.count == 2
     assert with_missing.coherence == without.coherence == 0
 
