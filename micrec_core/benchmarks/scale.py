@@ -22,7 +22,7 @@ from micrec_core.benchmarks.measure import Options, Report, Target, Timing, in_p
 from micrec_core.config import ModelSettings, RunSettings, TrainSettings
 from micrec_core.data import Dataset
 from micrec_core.method.bridge import Bridge
-from micrec_core.method.inductive import encode
+from micrec_core.method.inductive import encode_by_source
 from micrec_core.modalities.modality import NO_ENCODER
 from micrec_core.modalities.registry import MODALITIES
 from micrec_core.modalities.text import TEXT
@@ -177,7 +177,7 @@ def write_run(
     prepared = answerer.prepared
     writer = RunWriter(path, first_info(prepared.dataset, prepared.settings, "cpu"))
     writer.write_tensors(PARAMETERS, parameters(answerer.model))
-    by_source = encode(answerer.model, prepared.inputs, by_source=True)
+    by_source = encode_by_source(answerer.model, prepared.inputs)
     write_bundle(
         writer, prepared, answerer.model, by_source, bridges=bridges, memories=answerer.memories
     )

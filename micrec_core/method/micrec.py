@@ -11,7 +11,7 @@ from interactions stays in the slot ``id``, and each message goes to the slot of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -367,12 +367,12 @@ class MICRec(nn.Module):
         of_users, of_items = light_gcn_rows(inputs.graph, degrees, *start, layers, users, items)
         return of_users, of_items
 
-    def layers(self, users: Tensor, items: Tensor, inputs: DomainInputs) -> list[Pair]:
+    def layers(self, users: Tensor, items: Tensor, inputs: DomainInputs) -> Iterator[Pair]:
         """The layers of users and items that ``propagate`` takes the mean of, from 0 on."""
-        found = [(users, items)]
+        yield users, items
         for _ in range(self.settings.layers):
-            found.append(normalised(inputs.graph, _degrees(inputs), *found[-1]))
-        return found
+            users, items = normalised(inputs.graph, _degrees(inputs), users, items)
+            yield users, items
 
     # 9: as if brand-new ------------------------------------------------------------------------
 

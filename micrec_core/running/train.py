@@ -18,7 +18,7 @@ from micrec_core.data.progress import Progress, silent
 from micrec_core.engines import HERE, Engine
 from micrec_core.evaluation.leaks import require_disjoint
 from micrec_core.evaluation.parallel import sharing_cores
-from micrec_core.method.inductive import encode
+from micrec_core.method.inductive import encode_by_source
 from micrec_core.modalities.registry import nouns
 from micrec_core.names import CATALOGUE, MICREC, PARAMETERS, SUMMARY, TUNING, WEIGHTS
 from micrec_core.running.beside import Beside, solved_beside
@@ -227,7 +227,7 @@ def _write(
     if isinstance(answerer, MicrecAnswerer):
         with clock.part("serving"):
             progress("writing what serves it", 0, 0)
-            by_source = encode(answerer.model, prepared.inputs, by_source=True)
+            by_source = encode_by_source(answerer.model, prepared.inputs)
             write_bundle(
                 writer, prepared, answerer.model, by_source, answerer.bridges, answerer.memories
             )

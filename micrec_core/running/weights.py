@@ -26,8 +26,9 @@ from torch import Tensor
 from micrec_core.answering.answers import array
 from micrec_core.evaluation.ranking import rank_embeddings
 from micrec_core.method.gate import Gate
+from micrec_core.method.inductive import BySource
 from micrec_core.method.inputs import Side
-from micrec_core.method.micrec import Encoded, MICRec
+from micrec_core.method.micrec import MICRec
 from micrec_core.modalities.registry import USUAL
 from micrec_core.running.effects import effects
 from micrec_core.subset import some_of
@@ -39,7 +40,7 @@ Parts = dict[str, NDArray[np.float32]]
 
 
 def weights_frame(
-    prepared: Prepared, model: MICRec, by_source: Sequence[Encoded], seed: int = 0
+    prepared: Prepared, model: MICRec, by_source: Sequence[BySource], seed: int = 0
 ) -> pd.DataFrame:
     """One row an entity; at most 20,000 users and 20,000 items of a domain, drawn by ``seed``.
 
@@ -80,7 +81,7 @@ class _View:
         return own, others
 
 
-def _views(prepared: Prepared, model: MICRec, encoded: Encoded, d: int) -> Iterator[_View]:
+def _views(prepared: Prepared, model: MICRec, encoded: BySource, d: int) -> Iterator[_View]:
     domain, inputs = prepared.dataset.domains[d], prepared.inputs.domains[d]
     part, own = prepared.knowledge.domains[d], model.domain(d)
     users, items = (_parts(model, x) for x in (encoded.users, encoded.items))

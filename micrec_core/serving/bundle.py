@@ -36,9 +36,10 @@ from micrec_core.serving.tensors import LINKS, LINKS_BY_NOW, UPDATED, csr, hold,
 
 if TYPE_CHECKING:
     from micrec_core.data import Dataset
+    from micrec_core.method.inductive import BySource
     from micrec_core.method.inputs import ModelInputs
     from micrec_core.method.knowledge import DomainKnowledge, Knowledge
-    from micrec_core.method.micrec import Encoded, MICRec
+    from micrec_core.method.micrec import MICRec
     from micrec_core.training.prepare import Prepared
 
 TENSORS, ABOUT = "serving.safetensors", SERVED
@@ -54,7 +55,7 @@ def write_bundle(
     writer: RunWriter,
     prepared: Prepared,
     model: MICRec,
-    by_source: Sequence[Encoded],
+    by_source: Sequence[BySource],
     bridges: Mapping[tuple[int, int], Bridge],
     memories: Sequence[Remembered | None],
 ) -> None:
@@ -204,7 +205,7 @@ def _pack_pattern(name: str, matrix: sparse.csr_matrix) -> Tensors:
 
 
 def pack_embeddings(
-    model: MICRec, inputs: ModelInputs, by_source: Sequence[Encoded]
+    model: MICRec, inputs: ModelInputs, by_source: Sequence[BySource]
 ) -> dict[str, NDArray[Any]]:
     """What ``DomainArrays`` holds of the forward pass: e and ê of users, items' layers by source.
 
@@ -215,7 +216,7 @@ def pack_embeddings(
     out: Tensors = {}
     for d, (found, domain) in enumerate(zip(by_source, inputs.domains, strict=True)):
         layers = model.layers(found.aggregated_users, found.aggregated_items, domain)
-        out[f"{d}.initial_users"] = numpy_of(found.initial_users.sum(1))
+        out[f"{d}.initial_users"] = numpy_of(found.initial_users)
         out[f"{d}.users"] = numpy_of(found.users.sum(1))
         out[f"{d}.item_layers"] = np.stack([numpy_of(items) for _, items in layers], axis=1)
     return out

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from numpy.typing import NDArray
 
-from micrec_core.method.inductive import encode
+from micrec_core.method.inductive import encode_by_source
 from micrec_core.method.inputs import model_inputs
 from micrec_core.method.knowledge import DomainKnowledge, Knowledge, NeighbourSettings
 from micrec_core.method.micrec import MICRec, Settings
@@ -38,7 +38,7 @@ def upgraded(
     """Parameters and tensors as ``bundle.unpack`` takes them, from those of an earlier version."""
     inputs = model_inputs(_knowledge(tensors, about))
     model = _model(tensors, about)
-    made = pack_embeddings(model, inputs, encode(model, inputs, by_source=True))
+    made = pack_embeddings(model, inputs, encode_by_source(model, inputs))
     parameters = {name: numpy_of(value) for name, value in model.state_dict().items()}
     today, told = dict(tensors) | made, parse_about(about)
     known = data_schema(told, today.keys()) | embedding_schema(told, today.keys())

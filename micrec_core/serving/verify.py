@@ -14,13 +14,15 @@ from micrec_core.method.foldin import FoldIn
 from micrec_core.serving.contents import Bundle
 
 if TYPE_CHECKING:
-    from micrec_core.method.micrec import Encoded
+    from micrec_core.method.inductive import BySource
 
 SAMPLE = 50
 TOLERANCE = 1e-4
+# Users that are compared at a time.
+BLOCK = 65_536
 
 
-def check_against(bundle: Bundle, by_source: Sequence[Encoded]) -> None:
+def check_against(bundle: Bundle, by_source: Sequence[BySource]) -> None:
     """Compare what is stored of everyone, and users folded in, with the model's own embeddings.
 
     Parameters
@@ -36,9 +38,10 @@ def check_against(bundle: Bundle, by_source: Sequence[Encoded]) -> None:
     for d, (part, found) in enumerate(zip(bundle.domains, by_source, strict=True)):
         users, items = (x.detach().cpu().numpy() for x in (found.users, found.items))
         known = np.flatnonzero(part.user_degree > 0)
-        rows = np.arange(len(items))
-        _same(part.items_by_source(rows), items, "items", part.name)
-        _same(part.users[known], users[known].sum(axis=1), "users", part.name)
+        _same(part.items_by_source(np.arange(len(items))), items, "items", part.name)
+        for start in range(0, len(known), BLOCK):
+            rows = known[start : start + BLOCK]
+            _same(part.users[rows], users[rows].sum(axis=1), "users", part.name)
         some = generator.permutation(known)[:SAMPLE]
         _same(fold_all(bundle, d, some), users[some], "users", part.name)
 

@@ -213,10 +213,11 @@ class Trainer:
         told = self.added(told)
         if self.on_host:  # before a parameter changes
             self._check_finite({name: float(term) for name, term in told.items()}, step)
-        self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         self.share_gradients()
         self.optimiser.step()
+        # Here and not before they are made: the next step's activations come meanwhile.
+        self.optimiser.zero_grad(set_to_none=True)
         self.average.update()
         return told
 

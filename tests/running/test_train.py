@@ -25,7 +25,7 @@ from micrec_core.config import RunSettings, TrainSettings
 from micrec_core.data import TEST, read_dataset
 from micrec_core.data.progress import silent
 from micrec_core.errors import ConfigError, RunError
-from micrec_core.method.inductive import encode
+from micrec_core.method.inductive import BySource, encode, encode_by_source
 from micrec_core.method.inputs import ModelInputs
 from micrec_core.method.micrec import Encoded, MICRec
 from micrec_core.report.export import export_run
@@ -255,15 +255,19 @@ def test_snapshots_hold_what_was_validated(
 ) -> None:
     """Whether or not the last epoch was kept while training; each forward pass made once."""
     made: list[list[Encoded]] = []
-    apart: list[list[Encoded]] = []
+    apart: list[list[BySource]] = []
 
-    def counted(model: MICRec, inputs: ModelInputs, by_source: bool = False) -> list[Encoded]:
-        passes = apart if by_source else made
-        passes.append(encode(model, inputs, by_source))
-        return passes[-1]
+    def counted(model: MICRec, inputs: ModelInputs) -> list[Encoded]:
+        made.append(encode(model, inputs))
+        return made[-1]
 
-    for place_used in ("answering.answers.embed", "running.fit.embed", "running.train.encode"):
+    def kept_apart(model: MICRec, inputs: ModelInputs) -> list[BySource]:
+        apart.append(encode_by_source(model, inputs))
+        return apart[-1]
+
+    for place_used in ("answering.answers.embed", "running.fit.embed"):
         monkeypatch.setattr(f"micrec_core.{place_used}", counted)
+    monkeypatch.setattr("micrec_core.running.train.encode_by_source", kept_apart)
     done = train_run(
         place / "tiny", tmp_path / "run", settings(epochs=epochs), device="cpu",
         cache=place / "cache", umap=False, baselines=False,

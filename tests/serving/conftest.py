@@ -13,7 +13,7 @@ import torch
 from micrec_core.config import ModelSettings, RunSettings, TrainSettings
 from micrec_core.data import make_split, read_dataset
 from micrec_core.method.bridge import Bridge, fit_bridge
-from micrec_core.method.inductive import alone_users, encode
+from micrec_core.method.inductive import alone_users, encode, encode_by_source
 from micrec_core.method.inputs import ModelInputs
 from micrec_core.method.knowledge import Knowledge
 from micrec_core.method.likeness import likeness_of
@@ -120,7 +120,7 @@ def _train(
             bridges[source, target] = fit_bridge(alone, users, ridge=1.0, share=0.5)
     writer = RunWriter(folder / "tiny", {"model": name, "split": "inductive"})
     writer.write_tensors(PARAMETERS, {k: v.numpy() for k, v in model.state_dict().items()})
-    by_source = encode(model, inputs, by_source=True)
+    by_source = encode_by_source(model, inputs)
     memories = [remembered(knowledge, d) if model.settings.memory else None for d in range(2)]
     write_bundle(writer, prepared, model, by_source, bridges, memories)
     writer.finish()

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from micrec_core.errors import RunError
-from micrec_core.method.inductive import cold_users, encode, fold_in_inputs
+from micrec_core.method.inductive import cold_users, encode, encode_by_source, fold_in_inputs
 from micrec_core.method.search import Index
 from micrec_core.serving.bundle import unpack
 from micrec_core.serving.verify import check_against
@@ -168,7 +168,7 @@ def test_a_document_beside_likes_counts_as_one_more_item(trained) -> None:
 
 def test_a_bundle_that_does_not_reproduce_the_model_is_not_written(trained) -> None:
     bundle = trained.recommender.bundle
-    encoded = encode(trained.model, trained.inputs, by_source=True)
+    encoded = encode_by_source(trained.model, trained.inputs)
     check_against(bundle, encoded)
     wrong = [replace(e, users=e.users + 0.01) for e in encoded]
     with pytest.raises(RunError, match="users of 'food'"):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from micrec_core.method.inductive import encode
+from micrec_core.method.inductive import encode_by_source
 from micrec_core.method.inputs import model_inputs
 from micrec_core.runs import RunWriter, open_run
 from micrec_core.serving import Recommender
@@ -81,6 +81,6 @@ def test_what_a_version_did_not_know_it_goes_without(trained, tmp_path, version)
         if version == 1:
             model.domain(d).refine.data.zero_()
     try:
-        check_against(rec.bundle, encode(model, inputs, by_source=True))
+        check_against(rec.bundle, encode_by_source(model, inputs))
     finally:
         model.load_state_dict(kept)
