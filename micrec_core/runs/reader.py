@@ -5,7 +5,9 @@ Parquet and safetensors, none of which can carry code.
 """
 
 import os
+import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +16,12 @@ import numpy as np
 import pandas as pd
 
 from micrec_core.errors import RunError
+from micrec_core.locks import FolderLock
 from micrec_core.names import CURVE_COLUMNS, TABLES, curve_file
 from micrec_core.protocols import CURVES
 from micrec_core.runs import amendments, files
 from micrec_core.runs.schema import RunInfo, parse_manifest
-from micrec_core.runs.writer import read_history
+from micrec_core.runs.writer import SCRATCH, read_history
 
 _COLUMNS = TABLES | {curve_file(curve): CURVE_COLUMNS for curve in CURVES}
 _UNFINISHED = {
@@ -137,6 +140,8 @@ def open_run(path: Path | str, verify: bool = True) -> Run:
         info = _read_info(root)
     if info.status != "complete":
         raise RunError(f"{where} {_UNFINISHED[info.status]}.")
+    if (root / SCRATCH).exists():
+        _sweep(root)
     manifest = files.inside(root, "manifest.json")
     digests = parse_manifest(files.read_json(manifest, where), where)
     if "run.json" not in digests:
@@ -151,6 +156,16 @@ def open_run(path: Path | str, verify: bool = True) -> Run:
                 "copy the run again or train it anew."
             )
     return Run(root, info, _digest(manifest, "manifest.json", where), digests)
+
+
+def _sweep(root: Path) -> None:
+    """Remove the checkpoints of a complete run whose writer was stopped before it did."""
+    with suppress(OSError):  # it is at it, or nothing can be written here
+        lock = FolderLock(root)
+        try:
+            shutil.rmtree(root / SCRATCH)
+        finally:
+            lock.release()
 
 
 def list_runs(*folders: Path) -> list[RunListing]:

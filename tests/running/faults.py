@@ -8,6 +8,7 @@ who then goes on.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
@@ -162,7 +163,10 @@ def main(arguments: Sequence[str]) -> int:
     # The threads of OpenMP do not live on in a fork, and numba ends the process over it.
     os.environ["NUMBA_THREADING_LAYER"] = "workqueue"
     with tempfile.TemporaryDirectory(prefix="micrec-faults-") as folder, first_choices():
-        for name, scenario in scenarios(Path(folder), names).items():
+        made = scenarios(Path(folder), names)
+        # What is loaded is no garbage: a training's collections went through it, a third of a try.
+        gc.freeze()
+        for name, scenario in made.items():
             kinds = FEW if small and name in DEAR else KINDS
             every = SMALL[name] if small else step
             for one in tries(Path(folder), name, scenario, kinds, every):

@@ -270,6 +270,26 @@ def test_checkpoints_are_kept_until_the_run_is_whole(
     assert not any(name.startswith("checkpoint") for name in open_run(tmp_path / "a").files)
 
 
+def test_checkpoints_of_a_writer_that_was_stopped_at_its_end_go_when_the_run_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = write_run(tmp_path / "a")
+    writer.write_json("checkpoint/state-1.json", {})
+    with monkeypatch.context() as patched:  # it was stopped just before
+        patched.setattr("micrec_core.runs.writer.shutil.rmtree", lambda *_, **__: None)
+        patched.setattr(writer, "release", lambda: None)
+        writer.finish()
+    open_run(tmp_path / "a")
+    assert (tmp_path / "a" / "checkpoint").is_dir(), "whose writer is still at it"
+    writer.release()
+    open_run(tmp_path / "a")
+    assert not (tmp_path / "a" / "checkpoint").exists()
+    (tmp_path / "a" / "checkpoint").symlink_to(tmp_path / "b")
+    (tmp_path / "b").mkdir()
+    open_run(tmp_path / "a")
+    assert (tmp_path / "b").is_dir(), "what it leads to is none of the run's"
+
+
 @pytest.mark.parametrize("moved", [0, 1, 2, 3], ids=str)
 def test_an_amendment_that_was_decided_is_carried_out(
     run_path: Path, monkeypatch: pytest.MonkeyPatch, moved: int
