@@ -64,7 +64,7 @@ def show_weights(weights: pd.DataFrame) -> None:
             "mo_ternary",
             alt=f"Shares of {listed(['interactions', *data.names])} in the score, per entity",
             caption=f"{about} Showing {len(data.marks):,} of {data.n_shares:,}.{click}",
-            on_select=look_at_mark,
+            on_select=lambda: look_at_mark(this),
         )
     show_groups(this, data)
 

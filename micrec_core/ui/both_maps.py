@@ -35,7 +35,7 @@ def show_both(opened: Opened, users: pd.DataFrame, epoch: int) -> None:
 
     def chosen() -> None:
         """One gesture is in one map: what was selected in the other makes way."""
-        lit = components.lit_in(_KEY)
+        lit = components.lit_in(_KEY, n + len(keys))
         _clear()
         if any(i < n for i in lit):
             alignment.light([ids[i] for i in lit if i < n])

@@ -18,7 +18,7 @@ from micrec_core.ui.cards import data_url, gallery
 from micrec_core.ui.library import Opened, item
 from micrec_core.ui.once import drawn, known
 from micrec_core.ui.state import choose, session
-from micrec_core.ui.widgets import chart, choose_one, plain, table_and_csv
+from micrec_core.ui.widgets import chart, choose_one, marks_chosen, plain, table_and_csv
 
 LAYERS = {"names": "Words", "density": "Density"}
 _KEY = "al_items_linked"
@@ -116,9 +116,7 @@ def _plotted(
 
 
 def _light_plotted() -> None:
-    points = st.session_state["al_items_map"].selection.points
-    keys = [str(p["customdata"][0]) for p in points if isinstance(p.get("customdata"), list)]
-    if keys:
+    if keys := [str(kept[0]) for kept in marks_chosen("al_items_map")]:
         light(keys)
 
 
@@ -181,7 +179,7 @@ def _linked(opened: Opened, items: pd.DataFrame, colour: str, lit: tuple[str, ..
     keys = items["key"]
 
     def chosen() -> None:
-        light([keys[i] for i in components.lit_in(_KEY)])
+        light([keys[i] for i in components.lit_in(_KEY, len(keys))])
 
     components.maps(data, _KEY, items.index[keys.isin(lit)].tolist(), chosen)
 

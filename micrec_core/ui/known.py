@@ -67,6 +67,13 @@ def lists(opened: Opened, user: Any, k: int, off: tuple[str, ...] = ()) -> dict[
     return found
 
 
+def _item_chosen() -> None:
+    chosen = st.session_state["rec_item"]
+    # What is none of the items is a text here, before the box itself is asked.
+    if isinstance(chosen, tuple):
+        choose("item", chosen[1])
+
+
 @fragment
 def explain(opened: Opened, user: Any, found: dict[str, pd.DataFrame]) -> None:
     """Why one item of the lists stands where it does, without remainder."""
@@ -87,7 +94,7 @@ def explain(opened: Opened, user: Any, found: dict[str, pd.DataFrame]) -> None:
         list(choices),
         format_func=lambda c: choices[c],
         key="rec_item",
-        on_change=lambda: choose("item", st.session_state["rec_item"][1]),
+        on_change=_item_chosen,
     )
     model = serve.recommender(opened)
     why = model.explain(user, domain, item_id)

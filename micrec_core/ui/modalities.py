@@ -29,6 +29,7 @@ from micrec_core.ui.widgets import (
     empty,
     filled,
     fragment,
+    marks_chosen,
     plain,
     problem,
 )
@@ -71,16 +72,18 @@ def prepared(opened: Opened, weights: pd.DataFrame) -> Prepared:
     return once(_prepared, len(opened.labels), weights)
 
 
-def look_at_mark() -> None:
+def look_at_mark(opened: Opened) -> None:
     """For the triangle: the user or item that was clicked becomes the one to look at."""
-    points = st.session_state["mo_ternary"].selection.points
-    if not points or "customdata" not in points[0]:
+    kept = next(iter(marks_chosen("mo_ternary")), [])
+    if len(kept) != 4:
         return
-    entity, entity_id, _, domain = points[0]["customdata"]
+    entity, entity_id, _, domain = map(str, kept)
+    if entity not in ENTITIES or domain not in opened.labels:
+        return
     st.session_state["mo_kind"] = ENTITIES[entity]
     if entity == "item":
         st.session_state["mo_domain"] = domain
-    choose(entity, str(entity_id))
+    choose(entity, entity_id)
 
 
 @fragment

@@ -85,7 +85,8 @@ def _take(row: dict[str, Any]) -> None:
 
 def _taken() -> None:
     chosen = st.session_state["ni_from"]
-    if chosen is not None:
+    # What is none of the items is a text here, before the box itself is asked.
+    if isinstance(chosen, dict):
         session().item.touched = True
         _take(chosen)
 

@@ -25,7 +25,7 @@ from micrec_core.ui.alignment import (
 from micrec_core.ui.library import Opened
 from micrec_core.ui.once import drawn, once
 from micrec_core.ui.state import session
-from micrec_core.ui.widgets import chart, table_and_csv
+from micrec_core.ui.widgets import chart, marks_chosen, table_and_csv
 
 _KEY = "al_people"
 _ALT = "Two maps of the same users, before and after training, one mark per user and domain"
@@ -105,9 +105,7 @@ def _plotted(
 
 def _light_plotted() -> None:
     """An empty selection of Plotly's keeps the old one: drawing anew brings it about too."""
-    points = st.session_state["al_map"].selection.points
-    ids = [str(p["customdata"][0]) for p in points if isinstance(p.get("customdata"), list)]
-    if ids:
+    if ids := [str(kept[0]) for kept in marks_chosen("al_map")]:
         light(ids)
 
 
@@ -156,7 +154,7 @@ def _linked(
     data = once(linked, marks, views, alt=_ALT, mine=mine, joined=[place[u] for u in worst])
 
     def chosen() -> None:
-        light([marks.labels[i] for i in components.lit_in(_KEY)])
+        light([marks.labels[i] for i in components.lit_in(_KEY, n)])
 
     components.maps(data, _KEY, [place[u] for u in lit if u in place], chosen)
     st.caption(_SAID + ("" if placed is None else _STARS))

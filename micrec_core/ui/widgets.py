@@ -140,6 +140,20 @@ def chart(
     table_and_csv(table, key, column_config, about=alt)
 
 
+def marks_chosen(key: str) -> list[list[Any]]:
+    """What a chart keeps with each mark that is selected in it (``customdata``).
+
+    Of whatever a browser says was selected; marks that keep nothing are left out.
+    """
+    try:
+        points = st.session_state[key]["selection"]["points"]
+    except (LookupError, TypeError):
+        return []
+    some = points if isinstance(points, list) else []
+    told = [point.get("customdata") for point in some if isinstance(point, Mapping)]
+    return [list(kept) for kept in told if isinstance(kept, list) and kept]
+
+
 @st.fragment
 def table_and_csv(
     table: pd.DataFrame,

@@ -177,6 +177,17 @@ def test_sample_and_check_and_features(said, tmp_path: Path) -> None:
     assert said("check", out, "--no-pictures")[0] == 0
 
 
+def test_a_check_of_tables_from_anyone_is_held_to_its_limits(
+    said, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = said("check", place / "tiny", "--json")[1]
+    code, capped, err = said("check", place / "tiny", "--capped", "--json")
+    assert (code, err) == (0, "") and capped["n_interactions"] == free["n_interactions"]
+    monkeypatch.setenv("MICREC_CHECK_SECONDS", "0.2")
+    code, _, err = said("check", place / "tiny", "--capped")
+    assert code == 2 and "could not be read within" in err
+
+
 def test_train_and_evaluate_print_the_shape_of_the_design(
     said, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

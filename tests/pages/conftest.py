@@ -1,3 +1,6 @@
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
@@ -61,7 +64,12 @@ def at_address(page: str, **query) -> AppTest:
 
     ``AppTest.switch_page`` knows pages only when one was drawn, which costs more than the page.
     """
-    test = AppTest.from_file(ROUTER, default_timeout=60)
+    return opened_at(page, query)
+
+
+def opened_at(page: str, query: Mapping[str, Any], timeout: float = 60) -> AppTest:
+    """``at_address`` for whatever names an address may have; ``timeout`` in seconds."""
+    test = AppTest.from_file(ROUTER, default_timeout=timeout)
     for key, value in query.items():
         test.query_params[key] = value
     if page != "overview":
@@ -82,4 +90,4 @@ def healthy(test: AppTest) -> None:
     assert not [e.value for e in test.error if e.icon == BROKEN]
 
 
-__all__ = ["PAGES", "at_address", "healthy", "words"]
+__all__ = ["PAGES", "at_address", "healthy", "opened_at", "words"]

@@ -5,11 +5,9 @@ Streamlit's Markdown makes links of bare addresses, and icons of :names:, after 
 
 import json
 import re
-from collections.abc import Iterator
 
 import pandas as pd
 import pytest
-from google.protobuf.message import Message
 
 from micrec_core.bundled import PACKAGE
 from micrec_core.names import GENERATED_COLUMNS
@@ -17,27 +15,7 @@ from micrec_core.runs import open_run
 from micrec_core.ui.widgets import plain
 from tests import ui_run
 from tests.pages.conftest import PAGES, healthy, words
-
-MARK = "evil"
-HOSTILE = (
-    f"![{MARK}](https://{MARK}.example/p.png) [{MARK}](https://{MARK}.example) <img src=x> "
-    f"https://{MARK}.example www.{MARK}.example {MARK}@{MARK}.example :material/home: $x$ `c` **b**"
-)
-# Fields that the browser shows as they are, by the name of their message; and what is no text.
-AS_WRITTEN = {
-    "Text": ("body",),
-    "Code": ("code_text",),
-    "Selectbox": ("options", "default", "raw_value"),
-    "TextInput": ("default", "value", "placeholder"),
-    "TextArea": ("default", "value", "placeholder"),
-    "PlotlyChart": ("spec", "figure", "alt", "alt_text"),
-    "Image": ("alt", "url"),
-    "BidiComponent": ("json",),  # said by textContent, as a test holds it
-}
-# What Markdown makes more of, after escapes are gone.
-LINKS = re.compile(rf"https?://|www\.{MARK}|{MARK}@{MARK}|:material/home:")
-# And before.
-MARKUP = re.compile(r"(?<!\\)[\[\]<`*$]")
+from tests.pages.shown import HOSTILE, MARK, becomes_more, marked
 
 
 @pytest.fixture(scope="module")
@@ -70,49 +48,13 @@ def hostile_run(tmp_path_factory):
     return folder
 
 
-def texts(message: Message, place: str = "") -> Iterator[tuple[str, str]]:
-    """(message.field, text) of all text that a browser is told to show as Markdown."""
-    kind = message.DESCRIPTOR.name
-    for field, value in message.ListFields():
-        if field.name in AS_WRITTEN.get(kind, ()):
-            continue
-        many = value if field.is_repeated and not isinstance(value, (str, bytes)) else [value]
-        if field.message_type is not None and field.message_type.GetOptions().map_entry:
-            continue
-        for one in many:
-            if isinstance(one, Message):
-                yield from texts(one)
-            elif isinstance(one, str):
-                yield f"{kind}.{field.name}", one
-
-
-def drawn(block) -> Iterator[Message]:
-    """Protobufs of a page's elements and blocks."""
-    if getattr(block, "proto", None) is not None:
-        yield block.proto
-    for child in getattr(block, "children", {}).values():
-        yield from drawn(child)
-
-
 @pytest.mark.parametrize("page", PAGES)
 def test_nothing_of_a_run_is_markup(app, hostile_run, page):
     test = app(hostile_run, page)
     healthy(test)
-    seen = [
-        (place, text)
-        for proto in drawn(test._tree)
-        for place, text in texts(proto)
-        if MARK in text and not place.startswith(("ArrowData", "Arrow."))
-    ]
-    # A key or an id is not shown, and a table's own text is drawn on a canvas.
-    shown = [(p, t) for p, t in seen if p.rpartition(".")[2] not in ("id", "columns", "element_id")]
+    shown = marked(test)
     for place, text in shown:
-        assert not LINKS.search(text.replace("\\", "")), (place, text)
-        ours = text[text.index("!") if "!" in text else 0 :]
-        assert not MARKUP.search(ours[: ours.rfind("example") + 60].replace("**", "")), (
-            place,
-            text,
-        )
+        assert not becomes_more(text), (place, text)
     if page in ("overview", "cold_start", "low_degree", "recommendations"):
         assert shown, "the labels are on this page"
     if page in ("recommendations", "cold_start", "modalities"):

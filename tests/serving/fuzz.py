@@ -36,7 +36,7 @@ OUTCOMES = (
 )  # fmt: skip
 SUBJECTS = {
     "run": "tests.serving.fuzz", "tables": "tests.data.spoilt", "zips": "tests.runs.spoilt",
-    "pages": "tests.pages.spoilt",
+    "pages": "tests.pages.spoilt", "visits": "tests.pages.visits",
 }  # fmt: skip
 SECONDS = 60.0
 # And so many times longer of the clock, for one that waits for what never comes.

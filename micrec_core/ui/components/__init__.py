@@ -8,7 +8,8 @@ JSON. The linked maps draw with a library that ``make maps`` fetches and binds t
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def has_maps() -> bool:
 def maps(data: dict[str, Any], key: str, lit: Sequence[int], on_lit: Callable[[], None]) -> None:
     """Linked maps of ``figures.linked``; ``lit`` are the entities that the page wants lit.
 
-    ``on_lit`` is called once a gesture; ``lit_in(key)`` then has the entities chosen.
+    ``on_lit`` is called once a gesture; ``lit_in`` then has the entities chosen.
     """
     asked = st.session_state.setdefault(f"{key}_asked", {"n": 0, "lit": [], "told": [], "now": []})
     told, wanted = lit_in(key), sorted(lit)
@@ -86,7 +87,12 @@ def maps(data: dict[str, Any], key: str, lit: Sequence[int], on_lit: Callable[[]
     )
 
 
-def lit_in(key: str) -> list[int]:
-    """The entities that the visitor lit last in the maps with this key, sorted."""
+def lit_in(key: str, n: int = sys.maxsize) -> list[int]:
+    """The entities that the visitor lit last in the maps with this key, sorted.
+
+    ``n`` : how many there are; whatever a browser says, only these are lit
+    """
     state = st.session_state.get(key)
-    return sorted(int(i) for i in (state.get("lit") if state else None) or ())
+    lit = state.get("lit") if isinstance(state, Mapping) else None
+    said = lit if isinstance(lit, list) else []
+    return sorted({i for i in said if isinstance(i, int) and 0 <= i < n})
