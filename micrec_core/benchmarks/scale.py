@@ -177,10 +177,9 @@ def write_run(
     prepared = answerer.prepared
     writer = RunWriter(path, first_info(prepared.dataset, prepared.settings, "cpu"))
     writer.write_tensors(PARAMETERS, parameters(answerer.model))
+    memories = answerer.memories
     by_source = encode_by_source(answerer.model, prepared.inputs)
-    write_bundle(
-        writer, prepared, answerer.model, by_source, bridges=bridges, memories=answerer.memories
-    )
+    write_bundle(writer, prepared, answerer.model, by_source, bridges, memories)
     writer.finish(best_epoch=best_epoch)
 
 
