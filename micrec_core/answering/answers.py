@@ -24,7 +24,7 @@ from micrec_core.answering.fit_memory import (
     choose_memory,
     choose_newcomers,
 )
-from micrec_core.answering.scored import CHOSEN_ON, Asked
+from micrec_core.answering.scored import Asked, chosen_on
 from micrec_core.baselines import Baseline, ClosedForm
 from micrec_core.data import Domain
 from micrec_core.evaluation.questions import DEPTH, Answer, Outcome, Question
@@ -180,7 +180,8 @@ class MicrecAnswerer(EmbeddingAnswerer):
         out: list[Remembered | None] = [None] * len(self.items)
         if not self.model.settings.memory:
             return out
-        for question in validation_questions(self.prepared, CHOSEN_ON):
+        largest = max(len(items) for items in self.items)
+        for question in validation_questions(self.prepared, chosen_on(largest)):
             d = question.place
             taken = Taken.of(self.taken(question), d)
             asked = Asked(question, taken, self._embedded(question), self.items[d])

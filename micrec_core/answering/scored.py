@@ -14,6 +14,8 @@ from micrec_core.method.taken import Taken
 
 # At most so many known users of a domain are asked; a thousand took what cost a twelfth of test.
 CHOSEN_ON = 4000
+# In a catalogue where that would be more scores than these, fewer are, but a thousand.
+_SCORES, _FEWEST = 2**27, 1000
 # Of those who are asked as if cold, or for items as if new.
 AS_IF_ON = 1000
 _CUTOFF = 20
@@ -21,6 +23,11 @@ _CUTOFF = 20
 _AT_ONCE, _NUMBERS = 1000, 2**25
 
 Part = Callable[[Taken], NDArray[np.floating]]
+
+
+def chosen_on(n_items: int) -> int:
+    """At most so many users of a domain choose: what choosing takes stops growing with items."""
+    return min(CHOSEN_ON, max(_FEWEST, _SCORES // max(n_items, 1)))
 
 
 @dataclass(frozen=True)

@@ -40,3 +40,10 @@ def test_blocks_of_users_give_what_all_at_once_do(
         assert same == unit
         for one, other in zip((*alone, *beside), (*again[0], *again[1]), strict=True):
             np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("n_items", "users"), [(0, 4000), (33_554, 4000), (100_000, 1342), (10**7, 1000)]
+)
+def test_fewer_choose_where_catalogues_are_large(n_items: int, users: int) -> None:
+    assert scored.chosen_on(n_items) == users
