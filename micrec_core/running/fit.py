@@ -101,6 +101,8 @@ def fit(
         snapshots.take(0, start)
         if film is not None:
             film.take(0, start)
+        # Five tables of all users, which would stay for as long as the training.
+        del start
     epochs, seconds = prepared.training.epochs, 0.0
     # Of the epoch at hand, where it was validated: the same parameters give the same.
     latest: list[EmbeddingAnswerer] = []
