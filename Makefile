@@ -136,11 +136,14 @@ journeys: setup browser maps
 	MICREC_JOURNEYS=all OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest -n 0 \
 	  tests/journeys/test_nine.py tests/journeys/test_own_data.py
 
-# Runs, tables and zips of runs that are spoilt in so many ways each, and a machine that fails at each of its steps: minutes each.
+# Runs, tables and zips of runs that are spoilt in so many ways each, visits of somebody who means
+# harm, and a machine that fails at each of its steps: minutes each, visits and faults an hour.
 SPOILT ?= 2500
+VISITS ?= 600
 fuzz: setup
 	@for what in run tables zips pages; do \
 	  OMP_NUM_THREADS=1 "$(BIN)/python" -m tests.serving.fuzz $$what $(SPOILT) || exit 1; done
+	OMP_NUM_THREADS=1 "$(BIN)/python" -m tests.serving.fuzz visits $(VISITS)
 
 faults: setup
 	OMP_NUM_THREADS=1 "$(BIN)/python" -m tests.running.faults

@@ -353,7 +353,7 @@ def choose_one(
 
     What they are called is Markdown here, and so is never a dataset's own word.
     """
-    return st.segmented_control(
+    chosen: str | None = st.segmented_control(
         label,
         list(options),
         default=first,
@@ -363,6 +363,8 @@ def choose_one(
         format_func=said,
         help=help,
     )
+    # A browser of its own may say that none is chosen all the same.
+    return first if chosen is None else chosen
 
 
 def choose_domain(

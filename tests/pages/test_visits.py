@@ -72,3 +72,8 @@ def test_a_mark_of_nothing_is_not_looked_at(state: dict[str, Any], kept: list[An
     state["mo_ternary"]["selection"]["points"] = [{"customdata": ["item", "f3", 1, "food"]}]
     modalities.look_at_mark(opened)
     assert (state["item"], state["mo_domain"]) == ("f3", "food")
+
+
+def test_one_is_chosen_even_where_a_browser_says_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(widgets.st, "segmented_control", lambda *_, **__: None)
+    assert widgets.choose_one("Of", ["user", "item"], "of", "item") == "item"

@@ -1,7 +1,8 @@
 """Visits of somebody who means harm: hostile addresses, texts, tables, pictures and zips of runs.
 
-Each visit is of the app over the run that comes with it, with the model that answers and with the
-processes that check tables and take runs in; only a training is replaced, by one that fails.
+Each visit is of the app over the run that comes with it and a copy of that, with the model that
+answers and the processes that check tables and take runs in; only a training is replaced, by one
+that fails.
 """
 
 from __future__ import annotations
@@ -33,7 +34,6 @@ from tests.pages.shown import HOSTILE, becomes_more, drawn, marked
 from tests.runs import spoilt as zips
 from tests.serving.fuzz import RUN
 from tests.serving.mutations import NUMBERS, REALS, WORDS, Random, raw
-from tests.ui_run import write_run
 
 # What is brought, and how often of a hundred visits.
 SORTS = {
@@ -91,8 +91,8 @@ _FAILS = (sys.executable, "-c", "raise SystemExit('items.csv: no')")
 
 
 def lay_out(folder: Path) -> None:
-    """A visitor's own run, what zips are made of, and nothing else."""
-    write_run(folder / _WHOLE, "tiny")
+    """A run that answers and may be changed, what zips are made of, and nothing else."""
+    shutil.copytree(RUN, folder / _WHOLE / "tiny")
     (folder / _AWAY / "zips").mkdir(parents=True)
     (folder / _AWAY / "tables").mkdir()
     zips.lay_out(folder / _AWAY / "zips")
