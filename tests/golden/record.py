@@ -7,7 +7,8 @@ two commits on another machine than the numbers are of, record at the first, run
 second, and commit nothing of it.
 
 The two stored datasets and the run of the last release are made by ``stores`` alone, which is never
-done along with the rest: a run of a release is worth keeping for having been written by it.
+done along with the rest: a run of a release is worth keeping for having been written by it. So is
+``bundled``, a run that came with the app, of which what is asked here is kept.
 """
 
 from __future__ import annotations
@@ -113,7 +114,7 @@ def comparison(shop: Path, out: Path) -> dict[str, Any]:
 
 
 def record_bundled(shop: Path, folder: Path) -> None:
-    """The run that comes with the app."""
+    """A run that came with the app."""
     write("bundled", bundled(shop))
 
 

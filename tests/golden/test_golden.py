@@ -1,9 +1,9 @@
 """The library gives the numbers that it gave when they were recorded, to 1e-6 of their scale.
 
 Held are: trainings of every model on a small stored dataset (history, metrics of every user, lists,
-for some also what is served), variants and a comparison, the bundled run, and a run of the last
-release with the serving bundles of the releases before it. All but what touches the library's
-modules by name (``adapter.py``) goes through the command line and the files of runs.
+for some also what is served), variants and a comparison, a run that came with the app, and a run of
+the last release with the serving bundles of the releases before it. All but what touches the
+library's modules by name (``adapter.py``) goes through the command line and the files of runs.
 
 A training repeats to the last bit only with the same libraries on a processor of the same kind:
 elsewhere its mean metrics are compared, roughly. What a stored run is served with is no training,
@@ -141,8 +141,7 @@ def test_the_generator_makes_the_same_tables(shop: Path, tmp_path: Path) -> None
 def test_the_bundled_run_says_what_it_said(shop: Path, at_home: bool) -> None:
     recorded = read("bundled")
     assert digest(BUNDLED / "serving.safetensors") == recorded["serving"], (
-        "the bundled run was made anew; if its numbers were meant to change, record them: "
-        "python -m tests.golden.record bundled"
+        "the stored run is another than the one that was recorded"
     )
     found = bundled(shop)
     allowed = comparing.EXACT if at_home else SERVED_ELSEWHERE
