@@ -168,7 +168,8 @@ def _modality(train: sparse.csr_matrix, features: FeatureMatrix, seed: int) -> M
     """Profiles as they would be; neighbours drawn at random, which cost as much to look up."""
     space = own_sums(train, features).profiles().space
     n_users, n_items = train.shape
-    return ModalityArrays(features, space, _random(n_users, seed), _random(n_items, seed + 100))
+    near = _random(n_users, seed), _random(n_items, seed + 100)
+    return ModalityArrays(features, lambda: space, *near)
 
 
 def _random(n: int, seed: int) -> Neighbours:

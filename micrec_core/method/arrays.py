@@ -7,6 +7,7 @@ features, neighbours, and what the model's forward pass gave, items' part of it 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
@@ -76,15 +77,22 @@ class ModalityArrays:
     Attributes
     ----------
     features : of the items, centred
-    user_space : [n_users, dim or vocabulary], profiles in which neighbours are found; rows of users
-        who may not be a neighbour are zero
+    space_of_users : gives ``user_space``, which takes a while where it is not stored
     user_neighbours, item_neighbours : as they were at training time
     """
 
     features: FeatureMatrix
-    user_space: Features
+    space_of_users: Callable[[], Features]
     user_neighbours: Neighbours
     item_neighbours: Neighbours
+
+    @cached_property
+    def user_space(self) -> Features:
+        """Profiles in which neighbours are found, [n_users, dim or vocabulary].
+
+        Rows of users who may not be a neighbour are zero.
+        """
+        return self.space_of_users()
 
 
 @dataclass(frozen=True)

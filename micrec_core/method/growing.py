@@ -152,7 +152,7 @@ def _grown(x: ModalityArrays, n_users: int, features: FeatureMatrix) -> Modality
     dense = np.concatenate([old.dense, features.dense.astype(np.float32)])
     return ModalityArrays(
         FeatureMatrix(dense, words, np.concatenate([old.present, features.present])),
-        space,
+        lambda: space,
         _unknown(x.user_neighbours, n_users),
         _unknown(x.item_neighbours, n),
     )

@@ -10,7 +10,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,6 +34,7 @@ from micrec_core.runs import Run, RunWriter
 from micrec_core.runs.served import SERVED, parse_about
 from micrec_core.serving.contents import BRIDGE_ARRAYS, Bundle, DomainPart
 from micrec_core.serving.tensors import LINKS, LINKS_BY_NOW, UPDATED, csr, hold, hold_data
+from micrec_core.serving.user_spaces import anchors, are_quick, user_spaces
 
 if TYPE_CHECKING:
     from micrec_core.data import Dataset
@@ -79,8 +81,10 @@ def write_bundle(
 
     knowledge, features = prepared.knowledge, prepared.features
     tensors = _pack_shared(knowledge, features.means)
+    of = [part.train for part in knowledge.domains], [part.features for part in knowledge.domains]
+    stored = not are_quick(*of)
     for d, part in enumerate(knowledge.domains):
-        tensors |= _pack_domain(d, part)
+        tensors |= _pack_domain(d, part, stored)
     tensors |= pack_embeddings(model, prepared.inputs, by_source)
     for (a, b), bridge in bridges.items():
         tensors[f"bridge.{a}-{b}.share"] = np.array([bridge.share], np.float32)
@@ -163,34 +167,33 @@ def _pack_links(group: str, links: Links) -> Tensors:
     return out
 
 
-def _pack_domain(d: int, part: DomainKnowledge) -> Tensors:
+def _pack_domain(d: int, part: DomainKnowledge, stored: bool) -> Tensors:
     out = _pack_pattern(f"{d}.train", part.train)
     for side in ("user", "item"):
         scaling: Scaling = getattr(part, f"{side}_scaling")
         out[f"{d}.{side}_scaling.mean"] = np.asarray(scaling.mean, np.float32)
         out[f"{d}.{side}_scaling.std"] = np.asarray(scaling.std, np.float32)
     for m, matrix in part.features.items():
-        anchors = part.profiles[m].has & (part.user_degree > 0)
-        space = part.profiles[m].space
-        if sparse.issparse(space):
-            only = sparse.csr_matrix(sparse.diags(anchors.astype(np.float32)) @ space)
-            only.eliminate_zeros()
-        else:
-            only = np.where(anchors[:, None], space, 0).astype(np.float32)
+        space = anchors(part.train, part.profiles[m]) if stored else None
         near = part.user_neighbours[m], part.item_neighbours[m]
-        out |= _pack_modality(f"{d}.{m}", ModalityArrays(matrix, only, *near))
+        out |= _pack_modality(f"{d}.{m}", matrix, space, *near)
     return out
 
 
-def _pack_modality(place: str, x: ModalityArrays) -> Tensors:
-    out: Tensors = {f"{place}.dense": x.features.dense, f"{place}.present": x.features.present}
-    for name, rows in (("sparse", x.features.sparse), ("user_space", x.user_space)):
+def _pack_modality(
+    place: str,
+    features: FeatureMatrix,
+    user_space: Features | None,
+    user_neighbours: Neighbours,
+    item_neighbours: Neighbours,
+) -> Tensors:
+    out: Tensors = {f"{place}.dense": features.dense, f"{place}.present": features.present}
+    for name, rows in (("sparse", features.sparse), ("user_space", user_space)):
         if sparse.issparse(rows):
             out |= _pack_rows(f"{place}.{name}", rows)
         elif rows is not None:
             out[f"{place}.{name}"] = rows
-    for side in ("user", "item"):
-        found: Neighbours = getattr(x, f"{side}_neighbours")
+    for side, found in (("user", user_neighbours), ("item", item_neighbours)):
         out[f"{place}.{side}_neighbours.rows"] = found.rows
         out[f"{place}.{side}_neighbours.similarity"] = found.similarity
     return out
@@ -330,7 +333,8 @@ def pack_updated(bundle: Bundle) -> tuple[Tensors, list[dict[str, int]], pd.Data
         for name in ("initial_users", "users", "item_layers"):
             out[f"{d}.{name}"] = getattr(part, name)
         for m, x in part.modalities.items():
-            out |= _pack_modality(f"{d}.{m}", x)
+            near = x.user_neighbours, x.item_neighbours
+            out |= _pack_modality(f"{d}.{m}", x.features, x.user_space, *near)
     tensors = {name: np.ascontiguousarray(value) for name, value in out.items()}
     return tensors, counts, pd.concat(ids, ignore_index=True)
 
@@ -351,8 +355,9 @@ def unpack(
         raise ValueError("its ids are not as many as its users and items")
     modalities, version = tuple(about["modalities"]), int(about["version"])
     links = unpack_links(tensors)
+    spaces = unpack_spaces(about, tensors, links)
     domains = tuple(
-        _domain(d, domain, parameters, tensors, ids, modalities)
+        _domain(d, domain, parameters, tensors, ids, spaces[d])
         for d, domain in enumerate(about["domains"])
     )
     return Bundle(
@@ -429,7 +434,7 @@ def _domain(
     parameters: Mapping[str, NDArray[Any]],
     tensors: Mapping[str, NDArray[Any]],
     ids: pd.DataFrame,
-    modalities: tuple[str, ...],
+    spaces: Mapping[str, Callable[[], Features]],
 ) -> DomainPart:
     own = _under(parameters, f"domains.{d}.")
     here = ids["domain"] == about["name"]
@@ -454,7 +459,7 @@ def _domain(
         item_gate=GateArrays(**_under(own, "item_gate.")),
         user_scaling=unpack_scaling(tensors, f"{d}.user_scaling"),
         item_scaling=unpack_scaling(tensors, f"{d}.item_scaling"),
-        modalities={m: unpack_modality(f"{d}.{m}", tensors) for m in modalities},
+        modalities={m: unpack_modality(f"{d}.{m}", tensors, x) for m, x in spaces.items()},
         initial_users=tensors[f"{d}.initial_users"],
         users=tensors[f"{d}.users"],
         item_layers=tensors[f"{d}.item_layers"],
@@ -476,18 +481,55 @@ def unpack_train(
     return csr(np.ones(len(indices), np.float32), indices, pointers, int(about["n_items"]))
 
 
-def unpack_modality(place: str, tensors: Mapping[str, NDArray[Any]]) -> ModalityArrays:
-    """One modality of a domain; ``place`` is ``{d}.{modality}``."""
-    rows = _rows(tensors, f"{place}.sparse") if f"{place}.sparse.data" in tensors else None
-    users = f"{place}.user_space"
-    space: Features = tensors[users] if users in tensors else _rows(tensors, users)
+def unpack_spaces(
+    about: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]], links: Links
+) -> list[dict[str, Callable[[], Features]]]:
+    """Of each domain, modality -> what gives its users' profiles.
+
+    Where they are not stored, all are computed when the first is asked for.
+    """
+    modalities, every = about["modalities"], range(len(about["domains"]))
+    stored = [{m: _space(f"{d}.{m}", tensors) for m in modalities} for d in every]
+    lacking = [(d, m) for d, found in enumerate(stored) for m, x in found.items() if x is None]
+    if not lacking:
+        return [{m: partial(_given, x) for m, x in found.items()} for found in stored]
+    trains = [unpack_train(d, domain, tensors) for d, domain in enumerate(about["domains"])]
+    features = [{m: _features(f"{d}.{m}", tensors) for m in modalities} for d in every]
+    if not are_quick(trains, features):
+        d, m = lacking[0]
+        raise ValueError(f"it lacks the tensor '{d}.{m}.user_space'")
+    crossing = links if about["cross_profile"] else {}
+    found = cache(lambda: user_spaces(trains, features, crossing))
+    return [{m: partial(lambda d, m: found()[d][m], d, m) for m in modalities} for d in every]
+
+
+def _given(space: Features) -> Features:
+    return space
+
+
+def _space(place: str, tensors: Mapping[str, NDArray[Any]]) -> Features | None:
+    """Profiles of the users of a domain in a modality; None where they are not stored."""
+    name = f"{place}.user_space"
+    if name in tensors:
+        return tensors[name]
+    return _rows(tensors, name) if f"{name}.data" in tensors else None
+
+
+def unpack_modality(
+    place: str, tensors: Mapping[str, NDArray[Any]], space: Callable[[], Features]
+) -> ModalityArrays:
+    """One modality of a domain, of ``{d}.{modality}``; ``space`` gives its users' profiles."""
     of_users, of_items = (
         Neighbours(tensors[f"{name}.rows"], tensors[f"{name}.similarity"])
         for name in (f"{place}.user_neighbours", f"{place}.item_neighbours")
     )
+    return ModalityArrays(_features(place, tensors), space, of_users, of_items)
+
+
+def _features(place: str, tensors: Mapping[str, NDArray[Any]]) -> FeatureMatrix:
+    rows = _rows(tensors, f"{place}.sparse") if f"{place}.sparse.data" in tensors else None
     present = tensors[f"{place}.present"].astype(bool)
-    features = FeatureMatrix(tensors[f"{place}.dense"], rows, present)
-    return ModalityArrays(features, space, of_users, of_items)
+    return FeatureMatrix(tensors[f"{place}.dense"], rows, present)
 
 
 def _rows(tensors: Mapping[str, NDArray[Any]], name: str) -> sparse.csr_matrix:

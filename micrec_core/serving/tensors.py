@@ -130,11 +130,14 @@ def _modality_schema(place: str, m: str, users: str, items: str, names: Set[str]
         f"{place}.dense": Of((items, f"width {m}")),
         f"{place}.present": _present(items),
     }
+    # Where there is no space of users it is computed, see ``user_spaces``.
+    space = f"{place}.user_space"
     if f"{place}.sparse.data" in names:
         out |= _sparse_schema(f"{place}.sparse", items, f"vocabulary {m}")
-        out |= _sparse_schema(f"{place}.user_space", users, f"vocabulary {m}")
-    else:
-        out[f"{place}.user_space"] = Of((users, f"width {m}"))
+        if f"{space}.data" in names:
+            out |= _sparse_schema(space, users, f"vocabulary {m}")
+    elif space in names:
+        out[space] = Of((users, f"width {m}"))
     for side, rows in (("user", users), ("item", items)):
         near = f"{place}.{side}_neighbours"
         out[f"{near}.rows"] = Of((rows, near), ("int32",), -1, rows)

@@ -25,6 +25,7 @@ from micrec_core.serving.bundle import (
     unpack_links,
     unpack_modality,
     unpack_scaling,
+    unpack_spaces,
     unpack_train,
 )
 from micrec_core.serving.tensors import data_schema, embedding_schema
@@ -76,7 +77,8 @@ def _knowledge(tensors: Arrays, about: Mapping[str, Any]) -> Knowledge:
     modalities, links = tuple(about["modalities"]), unpack_links(tensors)
     trains = [unpack_train(d, of, tensors) for d, of in enumerate(about["domains"])]
     read = [
-        {m: unpack_modality(f"{d}.{m}", tensors) for m in modalities} for d in range(len(trains))
+        {m: unpack_modality(f"{d}.{m}", tensors, x) for m, x in of.items()}
+        for d, of in enumerate(unpack_spaces(about, tensors, links))
     ]
     own = [
         {
