@@ -182,8 +182,15 @@ def write_parquet(path: Path, frame: pd.DataFrame) -> None:
 
     table = pa.Table.from_pandas(frame, preserve_index=False)
     hold_table(table)
+    # Fractions of which hardly one comes again take less byte by byte than by a dictionary.
+    fractions = [f.name for f in table.schema if pa.types.is_floating(f.type)]
+    split = [name for name in fractions if 2 * frame[name].nunique() > len(frame)]
+    by_dictionary = [name for name in table.column_names if name not in split]
     with open(path, "wb") as stream:
-        pq.write_table(table, stream, compression="zstd")
+        pq.write_table(
+            table, stream, compression="zstd",
+            use_dictionary=by_dictionary, use_byte_stream_split=split,
+        )  # fmt: skip
 
 
 def write_tensors(path: Path, tensors: Mapping[str, NDArray[Any]]) -> None:

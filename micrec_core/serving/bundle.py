@@ -194,7 +194,9 @@ def _pack_modality(
         elif rows is not None:
             out[f"{place}.{name}"] = rows
     for side, found in (("user", user_neighbours), ("item", item_neighbours)):
-        out[f"{place}.{side}_neighbours.rows"] = found.rows
+        out[f"{place}.{side}_neighbours.rows"] = found.rows.astype(
+            np.int16 if len(found) <= 2**15 else np.int32
+        )
         out[f"{place}.{side}_neighbours.similarity"] = found.similarity
     return out
 
@@ -520,7 +522,9 @@ def unpack_modality(
 ) -> ModalityArrays:
     """One modality of a domain, of ``{d}.{modality}``; ``space`` gives its users' profiles."""
     of_users, of_items = (
-        Neighbours(tensors[f"{name}.rows"], tensors[f"{name}.similarity"])
+        Neighbours(
+            tensors[f"{name}.rows"].astype(np.int32, copy=False), tensors[f"{name}.similarity"]
+        )
         for name in (f"{place}.user_neighbours", f"{place}.item_neighbours")
     )
     return ModalityArrays(_features(place, tensors), space, of_users, of_items)

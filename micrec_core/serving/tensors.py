@@ -140,7 +140,7 @@ def _modality_schema(place: str, m: str, users: str, items: str, names: Set[str]
         out[space] = Of((users, f"width {m}"))
     for side, rows in (("user", users), ("item", items)):
         near = f"{place}.{side}_neighbours"
-        out[f"{near}.rows"] = Of((rows, near), ("int32",), -1, rows)
+        out[f"{near}.rows"] = Of((rows, near), ("int16", "int32"), -1, rows)
         out[f"{near}.similarity"] = Of((rows, near), low=-_COSINE, high=_COSINE)
     return out
 

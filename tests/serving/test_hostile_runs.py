@@ -79,7 +79,7 @@ CASES: list[tuple[str, Change, str]] = [
     # The four of which one wrong index ended the process.
     ("0.text.user_space.indices", put(65000), "no number in its range"),
     ("0.text.sparse.indices", put(65000), "no number in its range"),
-    ("0.text.item_neighbours.rows", put(2**30), "no number in its range"),
+    ("0.text.item_neighbours.rows", put(2**14), "no number in its range"),
     ("0.train.indices", put(60000), "no number in its range"),
     ("0.text.item_neighbours.rows", put(-2), "no number in its range"),
     ("0.train.indptr", put(2**30), "non-decreasing"),
