@@ -45,7 +45,7 @@ def test_it_is_synthetic_and_small(run: Run) -> None:
     assert run.info.dataset is not None and run.info.dataset.synthetic
     # With the sample, what everybody downloads who clones the project.
     both = (*RUN.rglob("*"), *SAMPLE_DATA.rglob("*"))
-    assert sum(f.stat().st_size for f in both if f.is_file()) < 30 * 2**20
+    assert sum(f.stat().st_size for f in both if f.is_file()) < 30e6
 
 
 def test_it_opens_as_it_is(run: Run) -> None:
