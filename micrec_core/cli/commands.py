@@ -106,6 +106,9 @@ def sample(
     membership: Annotated[
         str, typer.Option(help="Shares of users in both, only in the first, only in the second.")
     ] = "",
+    rarer: Annotated[
+        float, typer.Option(help="How many times rarer the rarest third of the items is.")
+    ] = 1.0,
     seed: Annotated[int, typer.Option(help="The same seed gives the same data.")] = 7,
     pictures: Annotated[bool, typer.Option(help="Draw a picture of each item.")] = True,
     format: Annotated[str, typer.Option(help="csv or parquet.")] = "csv",
@@ -119,7 +122,7 @@ def sample(
     with Progress() as progress:
         made = generate_sample(
             out, users=of[0], items=sizes(items) or of[1], seed=seed,
-            membership=shares_of(membership) or of[2],
+            membership=shares_of(membership) or of[2], rarer=rarer,
             pictures=pictures, format=format, progress=progress,
         )  # fmt: skip
     rows: list[list[Any]] = [["domain", "users", "items", "interactions"]]

@@ -33,6 +33,7 @@ from micrec_core.sample.world import (
     LOOK,
     MEMBERSHIP,
     PICTURE,
+    RARER,
     World,
     make_world,
     stream,
@@ -57,6 +58,7 @@ def generate_sample(
     items: int | tuple[int, int] | None = None,
     seed: int = SEED,
     membership: Sequence[float] = MEMBERSHIP,
+    rarer: float = RARER,
     pictures: bool = True,
     format: str = "csv",
     picture_size: int = 192,
@@ -72,6 +74,7 @@ def generate_sample(
         half of them in kitchen, from 200 to 100,000
     seed : the same seed and sizes give the same dataset
     membership : shares of users in both domains, only in food and only in kitchen
+    rarer : how many times rarer the rarest third of the items is than by a power law
     pictures : draw them; without, no item has an image
     format : of the tables, ``csv`` or ``parquet`` (for millions of interactions)
     picture_size : side in pixels
@@ -97,19 +100,21 @@ def generate_sample(
             f"the shares of users are {given}; give three that add up to 1: in both domains, only "
             "in food and only in kitchen"
         )
+    if not 1 <= rarer <= 1000:
+        raise ConfigError(f"the rarest items are {rarer:g} times rarer; give 1 to 1000")
     if not 32 <= picture_size <= 1024:
         raise ConfigError(f"the picture size is {picture_size}; give 32 to 1024 pixels")
     started = time.perf_counter()
     target = Path(out)
     with new_folder(target, "the sample") as work:
-        world = make_world(users, sizes, seed, membership=membership)
+        world = make_world(users, sizes, seed, membership=membership, rarer=rarer)
         choices = tuple(make_choices(world, d) for d in range(len(world.domains)))
         images = [_images(work, world, d, pictures, picture_size, progress) for d in range(2)]
         texts = [write_texts(world, d) for d in range(2)]
         _write_items(work, world, texts, images, format)
         _write_relations(work, world, format)
         _write_interactions(work, world, choices, format, progress)
-        _write_about(work, world, items, membership, pictures)
+        _write_about(work, world, items, membership, rarer, pictures)
         personas = make_personas(world, choices)
         (work / "personas.json").write_bytes((json.dumps(personas, indent=1) + "\n").encode())
         summary = _summary(world, choices, images)
@@ -235,6 +240,7 @@ def _write_about(
     world: World,
     items: int | tuple[int, int] | None,
     membership: Sequence[float],
+    rarer: float,
     pictures: bool,
 ) -> None:
     """``dataset.toml``: that it is synthetic, and the command that makes it again."""
@@ -243,6 +249,7 @@ def _write_about(
     command += " --items " + ",".join(map(str, given)) if given else ""
     if tuple(membership) != MEMBERSHIP:
         command += " --membership " + ",".join(f"{share:g}" for share in membership)
+    command += f" --rarer {rarer:g}" if rarer != RARER else ""
     sizes = [d.n_items for d in world.domains]
     labels = "\n".join(f'{d.name} = "{d.label}"' for d in world.domains)
     made = "" if pictures else " without pictures"

@@ -47,6 +47,9 @@ _ARCHETYPE_SHARE = 0.75
 # Share of each taste that the domains have in common, rho.
 SHARED = dict.fromkeys(COLUMNS, 0.85) | {"category": 0.5}
 _POPULARITY_EXPONENT = 0.55
+# Of the rarest items, this share is RARER times rarer than that.
+_RARE_SHARE = 0.35
+RARER = 1.0
 # Shares of users in both domains, in the first only, in the second only.
 MEMBERSHIP = (0.45, 0.37, 0.18)
 _NO_TEXT, _NO_IMAGE = 0.08, 0.12
@@ -165,6 +168,7 @@ def make_world(
     seed: int,
     *,
     membership: Sequence[float] = MEMBERSHIP,
+    rarer: float = RARER,
     kappa: float = 3.5,
     kappa_quality: float = 1.5,
 ) -> World:
@@ -176,6 +180,7 @@ def make_world(
     items : items of each domain
     seed : of every stream
     membership : shares of users in both domains, in the first only and in the second only
+    rarer : how many times rarer the rarest third of the items is than by the power law
     """
     rng = stream(seed, ARCHETYPE)
     means = rng.standard_normal((N_ARCHETYPES, N_COLUMNS)).astype(np.float32)
@@ -187,7 +192,7 @@ def make_world(
     shared += own * np.float32(np.sqrt(1 - _ARCHETYPE_SHARE))
     member = _membership(users, membership, seed)
     domains = tuple(
-        _make_domain(index, seed, np.flatnonzero(member[:, index]), shared, items[index])
+        _make_domain(index, seed, np.flatnonzero(member[:, index]), shared, items[index], rarer)
         for index in range(len(DOMAINS))
     )
     return World(
@@ -207,7 +212,7 @@ def _membership(users: int, shares: Sequence[float], seed: int) -> NDArray[np.bo
 
 
 def _make_domain(
-    index: int, seed: int, users: NDArray[np.int64], shared: Floats, n_items: int
+    index: int, seed: int, users: NDArray[np.int64], shared: Floats, n_items: int, rarer: float
 ) -> WorldDomain:
     name, label = DOMAINS[index]
     rng = stream(seed, DOMAIN_TASTE, index)
@@ -225,6 +230,7 @@ def _make_domain(
     }
     rank = rng.permutation(n_items) + 1
     popularity = rank ** -float(_POPULARITY_EXPONENT)
+    popularity[rank > (1 - _RARE_SHARE) * n_items] /= rarer
     quality = rng.standard_normal((n_items, QUALITY_DIM)).astype(np.float32)
     # Missing not at random: the less known an item, the more often nobody described it.
     rarity = 2.0 * rank / n_items

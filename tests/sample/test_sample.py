@@ -184,6 +184,7 @@ def test_progress_is_told(tmp_path: Path) -> None:
         ({"items": 2}, "number of items is 2"),
         ({"seed": -1}, "seed is -1"),
         ({"format": "xlsx"}, "format is 'xlsx'"),
+        ({"rarer": 0.5}, "0.5 times rarer"),
         ({"picture_size": 5}, "picture size is 5"),
         ({"membership": (0.5, 0.6, 0.1)}, "add up to 1"),
         ({"membership": (0.5, 0.5)}, "give three"),
@@ -229,6 +230,21 @@ def test_more_users_leave_the_items_as_they_were() -> None:
             assert (a.attributes[name] == b.attributes[name]).all()
         assert (a.has_image == b.has_image).all()
     assert (few.archetype_tastes == many.archetype_tastes).all()
+
+
+def test_the_rarest_can_be_rarer_and_nothing_else_changes() -> None:
+    plain, rare = (make_world(60, (40, 30), 1, rarer=r) for r in (1.0, 8.0))
+    for a, b in zip(plain.domains, rare.domains, strict=True):
+        ratio = np.unique((b.popularity / a.popularity).round(9))
+        assert len(ratio) == 2 and np.isclose(ratio[1] / ratio[0], 8.0)
+        few = b.popularity / a.popularity < 1
+        assert 0.3 < few.mean() < 0.4 and a.popularity[few].max() < a.popularity[~few].min()
+        assert (a.quality == b.quality).all() and (a.has_image == b.has_image).all()
+
+
+def test_the_command_of_a_sample_names_all_that_it_was_asked(tmp_path: Path) -> None:
+    generate_sample(tmp_path / "s", users=60, items=30, rarer=4, pictures=False)
+    assert "--users 60 --seed 7 --items 30 --rarer 4`" in read_dataset(tmp_path / "s").source
 
 
 def test_pictures_show_each_attribute() -> None:
