@@ -28,7 +28,7 @@ from micrec_core.data.progress import Progress, silent
 from micrec_core.errors import ConfigError, RunError
 from micrec_core.evaluation.metrics import ranking_metrics
 from micrec_core.evaluation.questions import Question
-from micrec_core.method.micrec import MICRec
+from micrec_core.method.micrec import Encoded, MICRec
 from micrec_core.names import HEADLINE
 from micrec_core.running.film import Film
 from micrec_core.running.snapshots import Snapshots, wanted
@@ -97,12 +97,8 @@ def fit(
         on_epoch({"epoch": 0, "seconds": solved.seconds})
         return solved
     if snapshots is not None and 0 not in set(snapshots.alignment["epoch"]):
-        start = embed(model, prepared.inputs)
-        snapshots.take(0, start)
-        if film is not None:
-            film.take(0, start)
-        # Five tables of all users, which would stay for as long as the training.
-        del start
+        # Without a name here: five tables of all users would stay for as long as the training.
+        _take_start(embed(model, prepared.inputs), snapshots, film)
     epochs, seconds = prepared.training.epochs, 0.0
     # Of the epoch at hand, where it was validated: the same parameters give the same.
     latest: list[EmbeddingAnswerer] = []
@@ -136,6 +132,13 @@ def fit(
         latest.clear()
     answerer = latest[0] if latest else answerer_of(prepared, model)
     return Fitted(answerer, state.best_epoch, seconds, state.best_score)
+
+
+def _take_start(start: Sequence[Encoded], snapshots: Snapshots, film: Film | None) -> None:
+    """What there is before the first step."""
+    snapshots.take(0, start)
+    if film is not None:
+        film.take(0, start)
 
 
 def _solved(
