@@ -22,8 +22,10 @@ def test_each_sort_of_visit_leaves_the_app_as_it_was(tmp_path: Path) -> None:
     for seed in range(60):
         seeds.setdefault(visits.spoil(tmp_path, seed)[0], seed)
     assert set(seeds) == set(visits.SORTS)
-    outcomes = list(fuzz.campaign([*seeds.values()], "visits"))
-    assert len(outcomes) == len(seeds)
+    # Tables and zips have small forms of their own, and processes that read them cost seconds.
+    tried = [seed for sort, seed in seeds.items() if sort not in ("tables", "a run's zip")]
+    outcomes = list(fuzz.campaign(tried, "visits"))
+    assert len(outcomes) == len(tried)
     assert not [o for o in outcomes if o.outcome not in fuzz.OUTCOMES[:2]]
 
 

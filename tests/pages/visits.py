@@ -14,7 +14,7 @@ import struct
 import sys
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
 from io import BytesIO
@@ -196,7 +196,7 @@ class Visit:
         if any(e.proto.type == "MemoryError" for e in test.exception):
             raise MemoryError
         # What Streamlit itself cannot read of a forged message is refused, by Streamlit.
-        theirs = [e for e in test.exception if self.forged and not _is_ours(e.stack_trace)]
+        theirs = [e for e in test.exception if self.forged and not _is_ours(e)]
         self.refused = self.refused or ("Streamlit reads no such message." if theirs else "")
         broken = [f"{e.message} {[*e.stack_trace][-2:]}" for e in test.exception if e not in theirs]
         broken += [str(e.value) for e in test.error if e.icon == BROKEN]
@@ -260,10 +260,11 @@ def told(test: AppTest) -> WidgetStates:
     return states
 
 
-def _is_ours(trace: Sequence[str]) -> bool:
-    """Whether the last line of code that an error went through is the app's."""
-    files = [line for line in trace if line.lstrip().startswith("File ")]
-    return not files or "site-packages" not in files[-1]
+def _is_ours(error: Any) -> bool:
+    """Whether an error is none of Streamlit's own, and the last line it went through the app's."""
+    files = [line for line in error.stack_trace if line.lstrip().startswith("File ")]
+    by_name = "streamlit" in str(error.proto.type).lower()
+    return not by_name and (not files or "site-packages" not in files[-1])
 
 
 # What is brought ----------------------------------------------------------------------------------
