@@ -227,16 +227,11 @@ def _write(
     if isinstance(answerer, MicrecAnswerer):
         with clock.part("serving"):
             progress("writing what serves it", 0, 0)
-            # Fitted first: by source a million users take what is needed for that.
-            fitted_to = answerer.bridges, answerer.memories
-            by_source = encode_by_source(answerer.model, prepared.inputs)
-            write_bundle(writer, prepared, answerer.model, by_source, *fitted_to)
+            _write_served(writer, prepared, answerer)
     with clock.part("evaluate"):
         progress("evaluating", 0, 0)
         own = answerer.outcome(asked, fitted.seconds)
         frames = own_frames(prepared, own, references(answerer, asked), beside.outcomes)
-        if isinstance(answerer, MicrecAnswerer):
-            frames[WEIGHTS] = weights_frame(prepared, answerer.model, by_source)
         for relative, frame in frames.items():
             writer.write_parquet(relative, frame)
     if isinstance(answerer, MicrecAnswerer) and snapshots is not None:
@@ -255,3 +250,12 @@ def _write(
     )
     metrics = headline(frames[SUMMARY], own.model, own.variant)
     return TrainResult(writer.path, own.model, own.variant, metrics, clock.total, fitted.best_epoch)
+
+
+def _write_served(writer: RunWriter, prepared: Prepared, answerer: MicrecAnswerer) -> None:
+    """What answers, and the weights of its gates, both of embeddings kept apart by source."""
+    # Fitted first: by source a million users take what is needed for that.
+    fitted_to = answerer.bridges, answerer.memories
+    by_source = encode_by_source(answerer.model, prepared.inputs)
+    write_bundle(writer, prepared, answerer.model, by_source, *fitted_to)
+    writer.write_parquet(WEIGHTS, weights_frame(prepared, answerer.model, by_source))
