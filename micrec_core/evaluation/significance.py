@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import erfc
 
 from micrec_core.evaluation.compiled import random_signs, resample_counts
 from micrec_core.evaluation.parallel import map_pieces, one_blas_thread
@@ -20,6 +21,9 @@ from micrec_core.evaluation.parallel import map_pieces, one_blas_thread
 _PIECE_BYTES = 16 * 2**20
 # With this many pairs that differ or fewer, all sign patterns are tried instead of random ones.
 _EXACT_PAIRS = 12
+# Of more rows than these, sums of resamples and of random signs are drawn from the normal
+# distribution that they have then: of a million users, counting took the most of a training.
+_NORMAL_FROM = 50_000
 
 
 # Share of the resamples that an interval holds.
@@ -65,7 +69,8 @@ def bootstrap_sums(
     """Column sums of resamples of the rows.
 
     The exact multinomial bootstrap: each resample draws n rows with replacement, the counts of
-    which multiply all columns at once (so that ratios and differences of columns stay paired).
+    which multiply all columns at once (so that ratios and differences of columns stay paired). Of
+    more than 50,000 rows the sums are drawn from their normal limit, columns together as well.
 
     Parameters
     ----------
@@ -77,6 +82,8 @@ def bootstrap_sums(
     """
     values = np.ascontiguousarray(values, dtype=np.float64)
     n = len(values)
+    if n > _NORMAL_FROM:
+        return _normal_sums(values, n_resamples, seed)
     seeds = _streams(seed, n_resamples)
 
     def work(part: NDArray[np.uint64]) -> NDArray[np.float64]:
@@ -86,6 +93,21 @@ def bootstrap_sums(
 
     with one_blas_thread():
         return np.concatenate(map_pieces(work, _pieces(seeds, n)))
+
+
+def _normal_sums(values: NDArray[np.floating], n_resamples: int, seed: int) -> NDArray[np.float64]:
+    """What ``bootstrap_sums`` tends to with the rows: normal, with n times their covariance."""
+    means = values.mean(axis=0)
+    covariance = np.zeros((values.shape[1],) * 2)
+    drawn = np.random.default_rng(seed).standard_normal((n_resamples, len(means)))
+    with one_blas_thread():
+        for start in range(0, len(values), _NORMAL_FROM):
+            apart = values[start : start + _NORMAL_FROM] - means
+            covariance += apart.T @ apart
+        variances, directions = np.linalg.eigh(covariance)
+        spread = drawn * np.sqrt(np.maximum(variances, 0.0))
+        sums: NDArray[np.float64] = len(values) * means + spread @ directions.T
+    return sums
 
 
 def bootstrap_counts(n: int, n_resamples: int = 2000, seed: int = 0) -> NDArray[np.float64]:
@@ -151,7 +173,8 @@ def sign_flip_p_values(
 
     Under the null hypothesis the two systems are exchangeable for each user, so each difference is
     as likely as its negative. p = (1 + number of flips at least as extreme) / (1 + flips), which is
-    never 0; with 12 or fewer pairs that differ all patterns are tried and p is exact.
+    never 0; with 12 or fewer pairs that differ all patterns are tried and p is exact, and with more
+    than 50,000 the normal limit of the flipped sums says which share is as extreme.
 
     Parameters
     ----------
@@ -174,6 +197,11 @@ def sign_flip_p_values(
     if n <= _EXACT_PAIRS:
         patterns = (np.arange(2**n)[:, None] >> np.arange(n)) & 1
         return np.mean(np.abs((1.0 - 2.0 * patterns) @ moved) >= observed, axis=0)
+    if n > _NORMAL_FROM:
+        # A column of zeros has a sum of 0, and p = 1.
+        size = np.sqrt(np.maximum((moved**2).sum(axis=0), np.finfo(np.float64).tiny))
+        share = erfc(np.maximum(observed, 0.0) / size / np.sqrt(2.0))
+        return (1.0 + n_permutations * share) / (1.0 + n_permutations)
     seeds = _streams(seed, n_permutations)
 
     def work(part: NDArray[np.uint64]) -> NDArray[np.int64]:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from micrec_core.evaluation import parallel
+from micrec_core.evaluation import parallel, significance
 from micrec_core.evaluation.significance import (
     Comparison,
     bootstrap_counts,
@@ -46,6 +46,29 @@ def test_same_answer_on_one_core_and_on_many(monkeypatch):
     one = bootstrap_sums(values, 300), sign_flip_p_values(values, 300)
     for left, right in zip(many, one):
         np.testing.assert_array_equal(left, right)
+
+
+def test_of_many_rows_the_normal_limit_says_what_counting_does(monkeypatch):
+    rng = np.random.default_rng(3)
+    taken = (rng.random((4000, 3)) < 0.1) * rng.random((4000, 3))
+    values = np.column_stack([taken, taken[:, 0] + 0.01 * taken[:, 1], np.full(4000, 0.5)])
+    differences = np.column_stack(
+        [values[:, 0] - values[:, 1], values[:, 0] - values[:, 3], np.zeros(4000)]
+    )
+    counted = bootstrap_intervals(values), sign_flip_p_values(differences)
+    ratios = [bootstrap_sums(values[:, [0, 3]], 4000, seed=1)]
+    monkeypatch.setattr(significance, "_NORMAL_FROM", 1000)
+    limit = bootstrap_intervals(values), sign_flip_p_values(differences)
+    ratios.append(bootstrap_sums(values[:, [0, 3]], 4000, seed=1))
+    for exact, normal in zip(counted[0], limit[0]):
+        np.testing.assert_allclose(normal, exact, atol=0.1 * values.std() / 4000**0.5)
+    np.testing.assert_allclose(limit[1], counted[1], atol=0.02)
+    assert limit[1][2] == 1 and 0 < limit[1][1] < 0.001
+    # Columns stay paired: of two that hardly differ, the ratio hardly varies.
+    exact, normal = (float((sums[:, 1] / sums[:, 0]).std()) for sums in ratios)
+    assert normal == pytest.approx(exact, rel=0.1)
+    monkeypatch.setattr(parallel, "n_cores", lambda: 1)
+    np.testing.assert_array_equal(bootstrap_intervals(values), limit[0])
 
 
 def test_interval_by_hand_and_at_the_edges():
