@@ -357,11 +357,7 @@ def unpack(
         raise ValueError("its ids are not as many as its users and items")
     modalities, version = tuple(about["modalities"]), int(about["version"])
     links = unpack_links(tensors)
-    spaces = unpack_spaces(about, tensors, links)
-    domains = tuple(
-        _domain(d, domain, parameters, tensors, ids, spaces[d])
-        for d, domain in enumerate(about["domains"])
-    )
+    domains = _domains(parameters, tensors, about, ids, links)
     return Bundle(
         domains=domains,
         modalities=modalities,
@@ -430,13 +426,36 @@ def _pairs(tensors: Mapping[str, Any], group: str) -> list[tuple[tuple[int, int]
     return [((int(n.split("-")[0]), int(n.split("-")[1])), f"{group}.{n}") for n in sorted(names)]
 
 
+def _domains(
+    parameters: Mapping[str, NDArray[Any]],
+    tensors: Mapping[str, NDArray[Any]],
+    about: Mapping[str, Any],
+    ids: pd.DataFrame,
+    links: Links,
+) -> tuple[DomainPart, ...]:
+    trains = [unpack_train(d, domain, tensors) for d, domain in enumerate(about["domains"])]
+    features = [
+        {m: unpack_features(f"{d}.{m}", tensors) for m in about["modalities"]}
+        for d in range(len(trains))
+    ]
+    spaces = _spaces(tensors, trains, features, links if about["cross_profile"] else {})
+    return tuple(
+        _domain(
+            d, domain, parameters, tensors, ids, trains[d],
+            {m: _modality(f"{d}.{m}", tensors, x, spaces[d][m]) for m, x in features[d].items()},
+        )
+        for d, domain in enumerate(about["domains"])
+    )  # fmt: skip
+
+
 def _domain(
     d: int,
     about: Mapping[str, Any],
     parameters: Mapping[str, NDArray[Any]],
     tensors: Mapping[str, NDArray[Any]],
     ids: pd.DataFrame,
-    spaces: Mapping[str, Callable[[], Features]],
+    train: sparse.csr_matrix,
+    modalities: dict[str, ModalityArrays],
 ) -> DomainPart:
     own = _under(parameters, f"domains.{d}.")
     here = ids["domain"] == about["name"]
@@ -450,7 +469,7 @@ def _domain(
         user_ids=users["id"].to_numpy(dtype=object),
         item_ids=items["id"].to_numpy(dtype=object),
         titles=items["title"].to_numpy(dtype=object),
-        train=unpack_train(d, about, tensors),
+        train=train,
         user_templates=_padded(own["users"], len(users)),
         item_templates=_padded(own["items"], len(items)),
         any_user=own["any_user"],
@@ -461,7 +480,7 @@ def _domain(
         item_gate=GateArrays(**_under(own, "item_gate.")),
         user_scaling=unpack_scaling(tensors, f"{d}.user_scaling"),
         item_scaling=unpack_scaling(tensors, f"{d}.item_scaling"),
-        modalities={m: unpack_modality(f"{d}.{m}", tensors, x) for m, x in spaces.items()},
+        modalities=modalities,
         initial_users=tensors[f"{d}.initial_users"],
         users=tensors[f"{d}.users"],
         item_layers=tensors[f"{d}.item_layers"],
@@ -483,26 +502,28 @@ def unpack_train(
     return csr(np.ones(len(indices), np.float32), indices, pointers, int(about["n_items"]))
 
 
-def unpack_spaces(
-    about: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]], links: Links
+def _spaces(
+    tensors: Mapping[str, NDArray[Any]],
+    trains: Sequence[sparse.csr_matrix],
+    features: Sequence[Mapping[str, FeatureMatrix]],
+    crossing: Links,
 ) -> list[dict[str, Callable[[], Features]]]:
     """Of each domain, modality -> what gives its users' profiles.
 
     Where they are not stored, all are computed when the first is asked for.
     """
-    modalities, every = about["modalities"], range(len(about["domains"]))
-    stored = [{m: _space(f"{d}.{m}", tensors) for m in modalities} for d in every]
+    stored = [{m: _space(f"{d}.{m}", tensors) for m in here} for d, here in enumerate(features)]
     lacking = [(d, m) for d, found in enumerate(stored) for m, x in found.items() if x is None]
     if not lacking:
         return [{m: partial(_given, x) for m, x in found.items()} for found in stored]
-    trains = [unpack_train(d, domain, tensors) for d, domain in enumerate(about["domains"])]
-    features = [{m: _features(f"{d}.{m}", tensors) for m in modalities} for d in every]
     if not are_quick(trains, features):
         d, m = lacking[0]
         raise ValueError(f"it lacks the tensor '{d}.{m}.user_space'")
-    crossing = links if about["cross_profile"] else {}
     found = cache(lambda: user_spaces(trains, features, crossing))
-    return [{m: partial(lambda d, m: found()[d][m], d, m) for m in modalities} for d in every]
+    return [
+        {m: partial(lambda d, m: found()[d][m], d, m) for m in here}
+        for d, here in enumerate(features)
+    ]
 
 
 def _given(space: Features) -> Features:
@@ -517,20 +538,25 @@ def _space(place: str, tensors: Mapping[str, NDArray[Any]]) -> Features | None:
     return _rows(tensors, name) if f"{name}.data" in tensors else None
 
 
-def unpack_modality(
-    place: str, tensors: Mapping[str, NDArray[Any]], space: Callable[[], Features]
+def _modality(
+    place: str,
+    tensors: Mapping[str, NDArray[Any]],
+    features: FeatureMatrix,
+    space: Callable[[], Features],
 ) -> ModalityArrays:
     """One modality of a domain, of ``{d}.{modality}``; ``space`` gives its users' profiles."""
-    of_users, of_items = (
-        Neighbours(
-            tensors[f"{name}.rows"].astype(np.int32, copy=False), tensors[f"{name}.similarity"]
-        )
-        for name in (f"{place}.user_neighbours", f"{place}.item_neighbours")
-    )
-    return ModalityArrays(_features(place, tensors), space, of_users, of_items)
+    near = (unpack_neighbours(f"{place}.{side}_neighbours", tensors) for side in ("user", "item"))
+    return ModalityArrays(features, space, *near)
 
 
-def _features(place: str, tensors: Mapping[str, NDArray[Any]]) -> FeatureMatrix:
+def unpack_neighbours(name: str, tensors: Mapping[str, NDArray[Any]]) -> Neighbours:
+    """Neighbours of the users or items of a domain in a modality."""
+    rows = tensors[f"{name}.rows"].astype(np.int32, copy=False)
+    return Neighbours(rows, tensors[f"{name}.similarity"])
+
+
+def unpack_features(place: str, tensors: Mapping[str, NDArray[Any]]) -> FeatureMatrix:
+    """Features of the items of a domain in a modality; ``place`` is ``{d}.{modality}``."""
     rows = _rows(tensors, f"{place}.sparse") if f"{place}.sparse.data" in tensors else None
     present = tensors[f"{place}.present"].astype(bool)
     return FeatureMatrix(tensors[f"{place}.dense"], rows, present)

@@ -22,10 +22,10 @@ from micrec_core.runs.served import parse_about
 from micrec_core.serving.bundle import (
     numpy_of,
     pack_embeddings,
+    unpack_features,
     unpack_links,
-    unpack_modality,
+    unpack_neighbours,
     unpack_scaling,
-    unpack_spaces,
     unpack_train,
 )
 from micrec_core.serving.tensors import data_schema, embedding_schema
@@ -76,37 +76,40 @@ def _model(tensors: Arrays, about: Mapping[str, Any]) -> MICRec:
 def _knowledge(tensors: Arrays, about: Mapping[str, Any]) -> Knowledge:
     modalities, links = tuple(about["modalities"]), unpack_links(tensors)
     trains = [unpack_train(d, of, tensors) for d, of in enumerate(about["domains"])]
-    read = [
-        {m: unpack_modality(f"{d}.{m}", tensors, x) for m, x in of.items()}
-        for d, of in enumerate(unpack_spaces(about, tensors, links))
+    features = [
+        {m: unpack_features(f"{d}.{m}", tensors) for m in modalities} for d in range(len(trains))
     ]
     own = [
         {
             # What neighbours were found by was looked at in training alone; coherence is stored.
             m: replace(
-                own_sums(train, replace(x.features, sparse=None)),
+                own_sums(train, replace(x, sparse=None)),
                 statistics=tensors[f"{d}.coherence"][:, place, None],
             )
-            for place, (m, x) in enumerate(read[d].items())
+            for place, (m, x) in enumerate(features[d].items())
         }
         for d, train in enumerate(trains)
     ]
     crossing = links if about["cross_profile"] else {}
     domains = []
     for d, train in enumerate(trains):
+        near = {
+            side: {m: unpack_neighbours(f"{d}.{m}.{side}_neighbours", tensors) for m in modalities}
+            for side in ("user", "item")
+        }
         domains.append(
             DomainKnowledge(
                 train=train,
-                features={m: x.features for m, x in read[d].items()},
+                features=features[d],
                 profiles={m: joint_sums(own, crossing, d, m).profiles() for m in modalities},
-                user_neighbours={m: x.user_neighbours for m, x in read[d].items()},
-                item_neighbours={m: x.item_neighbours for m, x in read[d].items()},
+                user_neighbours=near["user"],
+                item_neighbours=near["item"],
                 user_scaling=unpack_scaling(tensors, f"{d}.user_scaling"),
                 item_scaling=unpack_scaling(tensors, f"{d}.item_scaling"),
             )
         )
-    near = about["neighbours"]
+    said = about["neighbours"]
     settings = NeighbourSettings(
-        int(near["k"]), float(near["temperature"]), bool(about["cross_profile"])
+        int(said["k"]), float(said["temperature"]), bool(about["cross_profile"])
     )
     return Knowledge(tuple(domains), links, modalities, settings)
