@@ -97,17 +97,14 @@ def bootstrap_sums(
 
 def _normal_sums(values: NDArray[np.floating], n_resamples: int, seed: int) -> NDArray[np.float64]:
     """What ``bootstrap_sums`` tends to with the rows: normal, with n times their covariance."""
-    means = values.mean(axis=0)
-    covariance = np.zeros((values.shape[1],) * 2)
-    drawn = np.random.default_rng(seed).standard_normal((n_resamples, len(means)))
+    (n, m), means = values.shape, values.mean(axis=0)
+    covariance, step = np.zeros((m, m)), max(1, _PIECE_BYTES // (8 * m))
     with one_blas_thread():
-        for start in range(0, len(values), _NORMAL_FROM):
-            apart = values[start : start + _NORMAL_FROM] - means
+        for start in range(0, n, step):
+            apart = values[start : start + step] - means
             covariance += apart.T @ apart
-        variances, directions = np.linalg.eigh(covariance)
-        spread = drawn * np.sqrt(np.maximum(variances, 0.0))
-        sums: NDArray[np.float64] = len(values) * means + spread @ directions.T
-    return sums
+        draw = np.random.default_rng(seed).multivariate_normal
+        return draw(n * means, covariance, n_resamples, check_valid="ignore", method="eigh")
 
 
 def bootstrap_counts(n: int, n_resamples: int = 2000, seed: int = 0) -> NDArray[np.float64]:
