@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from micrec_core.errors import RunError
-from micrec_core.runs.files import file_digest, replacing, write_json
+from micrec_core.runs.files import file_digest, replacing, write_json, write_tensors
 
 if TYPE_CHECKING:
     from micrec_core.training.trainer import Trainer
@@ -61,11 +61,11 @@ def save_checkpoint(folder: Path, trainer: Trainer) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with replacing(folder / name) as temporary:
-            save_file(_apart(tensors), temporary)
+            write_tensors(temporary, {k: v.detach().cpu().numpy() for k, v in tensors.items()})
         record["content"] = file_digest(folder / name)
         with replacing(folder / STATE.format(state.epoch)) as temporary:
             write_json(temporary, record | {_SUM: _sum(record)})
-    except (OSError, SafetensorError) as error:
+    except OSError as error:
         raise RunError(
             f"the checkpoint of epoch {state.epoch} cannot be written to {folder} "
             f"({getattr(error, 'strerror', None) or error}); make room for it, then go on with "
@@ -148,18 +148,6 @@ def _restore_from(path: Path, trainer: Trainer) -> None:
     state.epoch, state.stale = int(record["epoch"]), int(record["stale"])
     state.best_epoch, state.best = int(record["best_epoch"]), _under(tensors, "best.")
     state.best_score = float(record["best_score"]) if state.best else float("-inf")
-
-
-def _apart(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The tensors on the host; those that share memory, which safetensors refuses, are copied."""
-    out: dict[str, torch.Tensor] = {}
-    taken: set[int] = set()
-    for name, tensor in tensors.items():
-        value = tensor.detach().cpu().contiguous()
-        place = value.untyped_storage().data_ptr()
-        out[name] = value.clone() if place in taken else value
-        taken.add(place)
-    return out
 
 
 def _generators(trainer: Trainer) -> dict[str, torch.Generator]:
