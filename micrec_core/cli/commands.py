@@ -359,10 +359,10 @@ def train(
         },
         changes(set_),
     )
-    from micrec_core.cli.helpers import train_together
+    from micrec_core.cli.helpers import only_helps, train_together
     from micrec_core.training.prepare import reading_of
 
-    dialect = dialect_of(tables)
+    dialect = dialect_of({} if only_helps() else tables)
     data = _read_as(path, dialect, **asdict(reading_of(settings))) if dialect else path
     with Progress() as progress:
         done = train_together(

@@ -62,7 +62,7 @@ def team(
     """
     if workers < 1:
         raise ConfigError(f"--workers is 1 or more, and not {workers}")
-    started = os.environ.get("WORLD_SIZE", "1")
+    started = _started()
     if started == "1" and workers == 1:
         yield None
         return
@@ -79,6 +79,16 @@ def team(
         raise ConfigError(
             f"--workers is {workers} where WORLD_SIZE is {started}; leave --workers out"
         )
+
+
+def _started() -> str:
+    """How many processes torchrun, or a first process, started to train with this one."""
+    return os.environ.get("WORLD_SIZE", "1")
+
+
+def only_helps() -> bool:
+    """Whether this process helps in a training that another one makes, and so reads no tables."""
+    return _started() != "1" and os.environ.get("RANK", "0") != "0"
 
 
 def train_together(
@@ -108,13 +118,13 @@ def train_together(
     from micrec_core.running.tune import train_tuned
     from micrec_core.training.workers.team import joined
 
-    started, rank = os.environ.get("WORLD_SIZE", "1"), os.environ.get("RANK", "0")
-    if tune and (workers > 1 or started != "1"):
+    if tune and (workers > 1 or _started() != "1"):
         raise ConfigError("--tune trains again and again with one process; leave --workers out")
-    told: dict[str, Any] = {"device": device, "cache": cache, "team": partial(team, workers)}
-    if started != "1" and rank != "0":
-        help_train(out, settings, device=device, team=told["team"])
+    gathered = partial(team, workers)
+    if only_helps():
+        help_train(out, settings, device=device, team=gathered)
         return None
+    told: dict[str, Any] = {"device": device, "cache": cache, "team": gathered}
     with opened(engine) as there:
         train = partial(train_tuned, data, out, settings, tune, engine=there)
         if not isinstance(there, Cluster) or workers == 1:

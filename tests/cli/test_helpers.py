@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from micrec_core.cli import main
 from micrec_core.cli.helpers import _going_on, starter, team, train_together
 from micrec_core.config import RunSettings
 from micrec_core.errors import ConfigError, DataError
@@ -96,3 +97,18 @@ def test_a_training_on_a_cluster_goes_on_or_says_what_else_ended_a_worker() -> N
 
     with pytest.raises(DataError, match="its tables are others"):
         _going_on(lose, lambda told: Refused(), 2, "127.0.0.1")
+
+
+def test_who_only_helps_reads_no_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    helped: list[Path] = []
+    monkeypatch.setattr(
+        "micrec_core.running.train.help_train", lambda out, settings, **told: helped.append(out)
+    )
+    words = ["train", str(tmp_path / "nothing"), "--out", str(tmp_path / "run"), "--separator", ";"]
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "1")
+    assert main(words) == 0 and helped == [tmp_path / "run"]
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    assert main(words) == 2 and "nothing" in capsys.readouterr().err
