@@ -10,7 +10,7 @@ import streamlit as st
 from micrec_core.errors import DataError
 from micrec_core.figures.recommendations import short
 from micrec_core.ui import serve
-from micrec_core.ui.address import news, say
+from micrec_core.ui.address import MOST, news, say
 from micrec_core.ui.cards import GRID, LINE, thumbnail, thumbnail_beside, title_of
 from micrec_core.ui.finder import find_items
 from micrec_core.ui.library import Opened, catalogue, item
@@ -22,6 +22,8 @@ from micrec_core.ui.widgets import choose_domain, filled, named, plain, problem
 _GALLERY = 12
 # Items of a list that are on the first screen.
 _LOOK = 3
+# More likes than these have a scroll bar of their own, in a box so many pixels high.
+_LIKES, _LIKES_HEIGHT = 10, 480
 _PICTURE_BYTES = 10 * 2**20
 _TEXT = 500
 _BETWEEN = "~"
@@ -141,21 +143,28 @@ def likes_of(opened: Opened) -> None:
     if not likes:
         more = " or give a picture" if serve.sees(opened) else ""
         st.caption(f"Nothing yet: add items below, write a sentence{more}.")
-    for domain, item_id in likes:
-        row = item(opened, domain, item_id)
-        with st.container(horizontal=True, vertical_alignment="center", wrap=False, gap="small"):
-            thumbnail_beside(opened, row, LINE)
-            with st.container():
-                st.text(title_of(row, item_id))
-            st.button(
-                named("", f"Take back {title_of(row, item_id)}"),
-                icon=":material/close:",
-                key=f"cold_remove_{domain}_{item_id}",
-                help="Take this like back and watch the places move",
-                type="tertiary",
-                on_click=_toggle,
-                args=(domain, item_id),
-            )
+    if len(likes) > MOST:
+        st.caption(f"An address holds {MOST} likes at most: a link to this page is without them.")
+    with st.container(height=_LIKES_HEIGHT if len(likes) > _LIKES else "content"):
+        for domain, item_id in likes:
+            _like(opened, domain, item_id)
+
+
+def _like(opened: Opened, domain: str, item_id: str) -> None:
+    row = item(opened, domain, item_id)
+    with st.container(horizontal=True, vertical_alignment="center", wrap=False, gap="small"):
+        thumbnail_beside(opened, row, LINE)
+        with st.container():
+            st.text(title_of(row, item_id))
+        st.button(
+            named("", f"Take back {title_of(row, item_id)}"),
+            icon=":material/close:",
+            key=f"cold_remove_{domain}_{item_id}",
+            help="Take this like back and watch the places move",
+            type="tertiary",
+            on_click=_toggle,
+            args=(domain, item_id),
+        )
 
 
 def _add_items(opened: Opened) -> None:

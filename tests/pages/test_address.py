@@ -32,6 +32,18 @@ def test_a_made_up_user_comes_with_the_address(app, full_run):
     assert "like" not in test.query_params and "says" not in test.query_params
 
 
+def test_more_likes_than_an_address_holds_are_said_to_be_left_out(app, full_run):
+    test = app(full_run, "cold_start", like=[f"food~f{i}" for i in range(50)])
+    assert len(test.query_params["like"]) == 50 and "without them" not in words(test)
+    test.session_state["micrec_session"].made.likes["kitchen"] = ["k1"]
+    test.run()
+    healthy(test)
+    assert "Likes (51)" in words(test) and "An address holds 50 likes at most" in words(test)
+    assert "like" not in test.query_params
+    test.button(key="cold_remove_kitchen_k1").click().run()
+    assert len(test.query_params["like"]) == 50 and "without them" not in words(test)
+
+
 def test_the_persona_of_a_first_visit_is_not_in_the_address(app, full_run):
     test = app(full_run, "cold_start")
     assert "Likes (3)" in words(test)
