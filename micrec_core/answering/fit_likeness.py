@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -153,7 +154,7 @@ def choose_elsewhere(
         return chosen
     added = [_scaled(likeness, chosen, one.taken, elsewhere=True) for one in asked]
     before = [one.scores + chosen.to_newcomers for one in asked]
-    unit = matching(np.vstack(added), np.vstack(before))
+    unit = matching(chain.from_iterable(added), chain.from_iterable(before))
     shares = [share * unit for share in SHARES_ELSEWHERE]
     each = [
         each_ndcg(one.question, rest, more, shares)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -103,12 +103,15 @@ def each_ndcg(
     return asked.ndcg_of_sums(before, np.broadcast_to(part, before.shape), weights, _CUTOFF)
 
 
-def spread(scores: NDArray[np.floating]) -> float:
-    """How far a user's scores lie apart: the mean of their standard deviations."""
-    return float(scores.std(axis=1).mean())
+def spread(scores: Iterable[NDArray[np.floating]]) -> float:
+    """How far a user's scores lie apart: the mean of their standard deviations, of rows [n_items].
+
+    Row by row, for of a large catalogue a table of them beside the scores would be gigabytes.
+    """
+    return float(np.mean([row.std() for row in scores]))
 
 
-def matching(part: NDArray[np.floating], scores: NDArray[np.floating]) -> float:
+def matching(part: Iterable[NDArray[np.floating]], scores: Iterable[NDArray[np.floating]]) -> float:
     """What a part is multiplied with to spread as the scores do; 0 where it tells nothing apart."""
     own = spread(part)
     return spread(scores) / own if own > 1e-12 else 0.0

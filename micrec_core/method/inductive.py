@@ -25,7 +25,7 @@ from micrec_core.graphs.sparse import SparseMatrix
 from micrec_core.method.bridge import Bridge
 from micrec_core.method.inputs import DomainInputs, ModelInputs, Side, user_side
 from micrec_core.method.knowledge import DomainKnowledge, Knowledge
-from micrec_core.method.micrec import Encoded, MICRec
+from micrec_core.method.micrec import Embedded, Encoded, MICRec, Pair
 from micrec_core.method.profiles import own_sums
 
 
@@ -49,16 +49,17 @@ class FoldInGraph(BipartiteGraph):
 
 @dataclass(frozen=True)
 class BySource:
-    """Embeddings of one domain, kept apart by source: float [n, S, dim], as ``micrec.Encoded``.
+    """What is kept of one domain's embeddings where they are kept apart by source (section 8).
 
     Attributes
     ----------
-    initial_users : float [n, dim], e, of all sources together
+    initial_users : float [n_users, dim], e, of all sources together
+    item_layers : float [n_items, layers + 1, S, dim], what the propagation takes the mean of
+    users, items : float [n, S, dim], ê
     """
 
     initial_users: Tensor
-    aggregated_users: Tensor
-    aggregated_items: Tensor
+    item_layers: Tensor
     users: Tensor
     items: Tensor
 
@@ -75,12 +76,20 @@ def encode_by_source(model: MICRec, inputs: ModelInputs) -> list[BySource]:
     """The same kept apart by source, of which a million users have gigabytes: what is asked for."""
     model.eval()
     with torch.no_grad():
-        found, out = deque(model(inputs, True)), []
-        while found:
-            e = found.popleft()
-            tables = e.aggregated_users, e.aggregated_items, e.users, e.items
-            out.append(BySource(e.initial_users.sum(1), *tables))
-    return out
+        mixed = deque(map(_mixed, model.embed(inputs, by_source=True)))
+        return [_propagated(model, domain, *mixed.popleft()) for domain in inputs.domains]
+
+
+def _mixed(e: Embedded) -> tuple[Tensor, Pair]:
+    return e.initial_users.sum(1), (e.aggregated_users, e.aggregated_items)
+
+
+def _propagated(
+    model: MICRec, domain: DomainInputs, initial_users: Tensor, aggregated: Pair
+) -> BySource:
+    final = model.propagate(*aggregated, domain)
+    layers = [items for _, items in model.layers(*aggregated, domain)]
+    return BySource(initial_users, torch.stack(layers, 1), *final)
 
 
 def fold_in_inputs(

@@ -11,6 +11,7 @@ from interactions stays in the slot ``id``, and each message goes to the slot of
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -63,7 +64,7 @@ class Embedded:
 
     Attributes
     ----------
-    user_templates, item_templates : t, what was learned (section 2)
+    user_templates, item_templates : t, what was learned (section 2), [n, dim] in any case
     template_users : e_u from the templates of this domain alone (sections 2 and 3)
     initial_users, initial_items : e, own templates of items and transfers added (4 and 5)
     aggregated_users, aggregated_items : e' (6)
@@ -180,24 +181,40 @@ class MICRec(nn.Module):
         inputs: ModelInputs,
         drops: Sequence[Dropout] | None = None,
         by_source: bool = False,
-    ) -> list[Embedded]:
-        """Embeddings of every domain before its propagation; ``drops`` (one each) in training."""
-        templates = [self.templates(d, by_source) for d in range(len(inputs.domains))]
-        summed = [
-            self.sum_templates(d, domain, *templates[d], None if drops is None else drops[d])
+    ) -> Iterator[Embedded]:
+        """Embeddings before the propagation, domain after domain; ``drops`` (one each) in training.
+
+        Who needs little of each holds little: by source, that of a million users is gigabytes.
+        """
+        templates = [self.templates(d) for d in range(len(inputs.domains))]
+        summed = deque(
+            self.sum_templates(
+                d, domain, *(self.templates(d, True) if by_source else templates[d]),
+                None if drops is None else drops[d],
+            )
             for d, domain in enumerate(inputs.domains)
-        ]
-        transferred = self.add_transfers([users for users, _ in summed], inputs.links)
-        user_content, item_content = self._projected(inputs)
-        found = []
+        )  # fmt: skip
+        transferred = deque(self.add_transfers([users for users, _ in summed], inputs.links))
+        content = self._projected(inputs)
         for d, domain in enumerate(inputs.domains):
-            own, (template_users, items) = self.domain(d), summed[d]
-            e_users, e_items = takeable(transferred[d]), takeable(items)
-            users = self.aggregate(e_users, domain.users, own.user_gate, user_content[d])
-            items = self.aggregate(e_items, domain.items, own.item_gate, item_content[d])
-            aggregated = takeable(users), takeable(items)
-            found.append(Embedded(*templates[d], template_users, e_users, e_items, *aggregated))
-        return found
+            of_domain = (*summed.popleft(), transferred.popleft())
+            yield self._aggregated(d, domain, templates[d], of_domain, [c[d] for c in content])
+
+    def _aggregated(
+        self,
+        d: int,
+        domain: DomainInputs,
+        templates: Pair,
+        summed: tuple[Tensor, Tensor, Tensor],
+        content: Sequence[list[Tensor]],
+    ) -> Embedded:
+        """``summed`` : e_u before transfers, e_i, e_u; ``content`` : P_m x of users and items."""
+        own, (template_users, items, users) = self.domain(d), summed
+        e_users, e_items = takeable(users), takeable(items)
+        users = self.aggregate(e_users, domain.users, own.user_gate, content[0])
+        items = self.aggregate(e_items, domain.items, own.item_gate, content[1])
+        aggregated = takeable(users), takeable(items)
+        return Embedded(*templates, template_users, e_users, e_items, *aggregated)
 
     # 2 to 4: templates -------------------------------------------------------------------------
 

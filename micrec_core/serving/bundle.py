@@ -39,7 +39,6 @@ from micrec_core.serving.user_spaces import anchors, are_quick, user_spaces
 if TYPE_CHECKING:
     from micrec_core.data import Dataset
     from micrec_core.method.inductive import BySource
-    from micrec_core.method.inputs import ModelInputs
     from micrec_core.method.knowledge import DomainKnowledge, Knowledge
     from micrec_core.method.micrec import MICRec
     from micrec_core.training.prepare import Prepared
@@ -85,7 +84,7 @@ def write_bundle(
     stored = not are_quick(*of)
     for d, part in enumerate(knowledge.domains):
         tensors |= _pack_domain(d, part, stored)
-    tensors |= pack_embeddings(model, prepared.inputs, by_source)
+    tensors |= pack_embeddings(by_source)
     for (a, b), bridge in bridges.items():
         tensors[f"bridge.{a}-{b}.share"] = np.array([bridge.share], np.float32)
         for name in BRIDGE_ARRAYS:
@@ -209,21 +208,18 @@ def _pack_pattern(name: str, matrix: sparse.csr_matrix) -> Tensors:
     }
 
 
-def pack_embeddings(
-    model: MICRec, inputs: ModelInputs, by_source: Sequence[BySource]
-) -> dict[str, NDArray[Any]]:
+def pack_embeddings(by_source: Sequence[BySource]) -> dict[str, NDArray[Any]]:
     """What ``DomainArrays`` holds of the forward pass: e and ê of users, items' layers by source.
 
     Parameters
     ----------
-    by_source : the model's embeddings of ``inputs``, kept apart by source
+    by_source : the model's embeddings, kept apart by source
     """
     out: Tensors = {}
-    for d, (found, domain) in enumerate(zip(by_source, inputs.domains, strict=True)):
-        layers = model.layers(found.aggregated_users, found.aggregated_items, domain)
+    for d, found in enumerate(by_source):
         out[f"{d}.initial_users"] = numpy_of(found.initial_users)
         out[f"{d}.users"] = numpy_of(found.users.sum(1))
-        out[f"{d}.item_layers"] = np.stack([numpy_of(items) for _, items in layers], axis=1)
+        out[f"{d}.item_layers"] = numpy_of(found.item_layers)
     return out
 
 

@@ -41,7 +41,7 @@ def pack_by_likes(model: MICRec, prepared: Prepared) -> dict[str, NDArray[Any]]:
     """Of each domain what a like brings and what an item is, float32 [n_items, dim] both."""
     from micrec_core.method.inductive import encode_by_source
 
-    found = pack_embeddings(model, prepared.inputs, encode_by_source(model, prepared.inputs))
+    found = pack_embeddings(encode_by_source(model, prepared.inputs))
     out = {}
     for d, part in enumerate(prepared.knowledge.domains):
         layers = found[f"{d}.item_layers"].sum(axis=2)

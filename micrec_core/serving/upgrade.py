@@ -39,7 +39,7 @@ def upgraded(
     """Parameters and tensors as ``bundle.unpack`` takes them, from those of an earlier version."""
     inputs = model_inputs(_knowledge(tensors, about))
     model = _model(tensors, about)
-    made = pack_embeddings(model, inputs, encode_by_source(model, inputs))
+    made = pack_embeddings(encode_by_source(model, inputs))
     parameters = {name: numpy_of(value) for name, value in model.state_dict().items()}
     today, told = dict(tensors) | made, parse_about(about)
     known = data_schema(told, today.keys()) | embedding_schema(told, today.keys())

@@ -145,7 +145,7 @@ class Objective(Ranker[MICRec]):
     ) -> dict[str, Tensor]:
         """Weighed terms by name; their sum is the loss."""
         known = self._known(batches)
-        mixed = self.model.embed(known, drops)
+        mixed = list(self.model.embed(known, drops))
         terms: dict[str, Tensor] = {}
 
         def add(name: str, weight: float, value: Tensor) -> None:
