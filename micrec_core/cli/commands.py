@@ -107,22 +107,23 @@ def sample(
         str, typer.Option(help="Shares of users in both, only in the first, only in the second.")
     ] = "",
     rarer: Annotated[
-        float, typer.Option(help="How many times rarer the rarest third of the items is.")
-    ] = 1.0,
+        float | None, typer.Option(help="How many times rarer the rarest third of the items is.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same data.")] = 7,
     pictures: Annotated[bool, typer.Option(help="Draw a picture of each item.")] = True,
     format: Annotated[str, typer.Option(help="csv or parquet.")] = "csv",
     as_json: Json = False,
 ) -> None:
     """Generate a sample dataset (synthetic, and marked so): by default the app's own."""
-    from micrec_core.sample.generate import ITEMS, SHARES, USERS, generate_sample
-    from micrec_core.sample.world import MEMBERSHIP
+    from micrec_core.sample.generate import ITEMS, OWN_RARER, SHARES, USERS, generate_sample
+    from micrec_core.sample.world import MEMBERSHIP, RARER
 
-    of = (USERS, ITEMS, SHARES) if users is None else (users, None, MEMBERSHIP)
+    own = (USERS, ITEMS, SHARES, OWN_RARER)
+    of = own if users is None else (users, None, MEMBERSHIP, RARER)
     with Progress() as progress:
         made = generate_sample(
             out, users=of[0], items=sizes(items) or of[1], seed=seed,
-            membership=shares_of(membership) or of[2], rarer=rarer,
+            membership=shares_of(membership) or of[2], rarer=of[3] if rarer is None else rarer,
             pictures=pictures, format=format, progress=progress,
         )  # fmt: skip
     rows: list[list[Any]] = [["domain", "users", "items", "interactions"]]

@@ -30,7 +30,6 @@ from micrec_core.sample.pictures import draw_picture, encode_picture
 from micrec_core.sample.words import write_texts
 from micrec_core.sample.world import (
     ATTRIBUTES,
-    LOOK,
     MEMBERSHIP,
     PICTURE,
     RARER,
@@ -39,12 +38,12 @@ from micrec_core.sample.world import (
     stream,
 )
 
-# What the sample that comes with the app is made of: enough to tell differences on every page.
-USERS, ITEMS, SHARES, SEED = 2200, (1400, 800), (0.54, 0.23, 0.23), 7
+# What the sample that comes with the app is made of: enough to tell differences on every page, of
+# rare items too.
+USERS, ITEMS, SHARES, OWN_RARER, SEED = 3720, (1200, 760), (0.575, 0.205, 0.22), 7.5, 7
 MIN_USERS, MAX_USERS = 40, 10_000_000
 MIN_ITEMS, MAX_ITEMS = 24, 1_000_000
-# With more items than looks, those of one look and jitter share a picture; else each has its own.
-_JITTERS = 2
+# With more items than looks, those of one look share a picture; else each has its own.
 _LOOKS = ATTRIBUTES["category"] * ATTRIBUTES["palette"] * ATTRIBUTES["pattern"]
 _LICENCE = "CC0-1.0"
 FORMATS = ("csv", "parquet")
@@ -159,7 +158,6 @@ def _images(
         return [""] * part.n_items
     (work / "images").mkdir(exist_ok=True)
     shared = part.n_items > _LOOKS
-    jitter = stream(world.seed, LOOK, domain).integers(0, _JITTERS, part.n_items)
     ids = part.item_ids()
     attributes = [part.attributes[a] for a in ("category", "palette", "pattern")]
     done: set[str] = set()
@@ -169,8 +167,7 @@ def _images(
             paths.append("")
             continue
         category, palette, pattern = (int(values[row]) for values in attributes)
-        look = (category, palette, pattern, int(jitter[row]))
-        key = look if shared else (row,)
+        key = (category, palette, pattern) if shared else (row,)
         name = f"{part.name}-look-{'-'.join(map(str, key))}" if shared else ids[row]
         path = f"images/{name}.webp"
         paths.append(path)

@@ -57,8 +57,8 @@ _TOLD, _WRONG = 0.92, 0.04
 
 # The streams of random numbers. Each is drawn from a generator of its own, so that asking one for
 # more leaves the others as they were.
-MEMBERS, ARCHETYPE, TASTE, DOMAIN_TASTE, ITEM, INTERACTION, TIME, WORDS, PICTURE, LOOK, MAKERS = (
-    range(11)
+MEMBERS, ARCHETYPE, TASTE, DOMAIN_TASTE, ITEM, INTERACTION, TIME, WORDS, PICTURE, _, MAKERS = range(
+    11
 )
 
 

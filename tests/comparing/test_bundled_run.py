@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from micrec_core.bundled import SAMPLE_DATA
+from micrec_core.names import LOW_BINS
 from micrec_core.runs import Run, open_run
 from micrec_core.serving.bundle import ABOUT, EMBEDDED
 
@@ -46,6 +47,19 @@ def test_it_is_synthetic_and_small(run: Run) -> None:
     # With the sample, what everybody downloads who clones the project.
     both = (*RUN.rglob("*"), *SAMPLE_DATA.rglob("*"))
     assert sum(f.stat().st_size for f in both if f.is_file()) < 30e6
+<<<<<<< HEAD
+=======
+
+
+def test_it_says_enough_of_each_question(run: Run) -> None:
+    asked = run.frame("metrics/summary.parquet").query("model == 'micrec' and cohort == 'all'")
+    for protocol, least in (("cold-domain", 200), ("new-users", 150)):
+        rows = asked[asked["protocol"] == protocol]
+        assert set(rows["domain"]) == {"food", "kitchen"} and (rows["n"] >= least).all()
+    few = run.frame("metrics/degree_items.parquet")
+    few = few[few["bin"].isin(LOW_BINS)]
+    assert (few.groupby(["domain", "bin"], observed=True).size() >= 30).sum() == 2 * len(LOW_BINS)
+>>>>>>> 4786846 (Enlarge the sample: 200 cold users, 150 new users and 30 items in every low-degree bin a domain)
 
 
 def test_it_opens_as_it_is(run: Run) -> None:

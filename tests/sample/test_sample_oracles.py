@@ -12,7 +12,7 @@ import pytest
 
 from micrec_core.data.readers import read_dataset
 from micrec_core.data.types import Dataset, shared_rows
-from micrec_core.sample.generate import ITEMS, SEED, SHARES, USERS
+from micrec_core.sample.generate import ITEMS, OWN_RARER, SEED, SHARES, USERS
 from micrec_core.sample.makers import makers
 from micrec_core.sample.world import COLUMNS, World, make_world
 
@@ -40,7 +40,7 @@ def dataset() -> Dataset:
 
 @pytest.fixture(scope="module")
 def world(dataset: Dataset) -> World:
-    made = make_world(USERS, ITEMS, seed=SEED, membership=SHARES)
+    made = make_world(USERS, ITEMS, seed=SEED, membership=SHARES, rarer=OWN_RARER)
     for domain, part in zip(dataset.domains, made.domains, strict=True):
         assert domain.user_ids.tolist() == [f"u{row:04d}" for row in part.users]
         assert domain.n_items == part.n_items
@@ -183,6 +183,6 @@ def test_alignment_has_something_to_find(world: World) -> None:
     left, right = food.tastes[a], kitchen.tastes[b]
     same = np.einsum("ij,ij->i", left, right).mean()
     other = np.einsum("ij,ij->i", left, np.roll(right, 1, axis=0)).mean()
-    assert len(both) == 1188
+    assert len(both) == 2139
     assert same > 0.6 * np.einsum("ij,ij->i", left, left).mean()
     assert other < 0.2 * same
