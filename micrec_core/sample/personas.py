@@ -14,12 +14,12 @@ from micrec_core.sample.world import COLUMNS, N_ARCHETYPES, World
 
 # Name and reader share: who reads labels, who looks, and who does both.
 _PEOPLE = (("Mina", 0.15), ("Bruno", 0.85), ("Asha", 0.5), ("Leif", 0.85), ("Odile", 0.15),
-           ("Tariq", 0.5))  # fmt: skip
+           ("Tariq", 0.5), ("Greta", 0.85), ("Jonas", 0.15))  # fmt: skip
 _LIKES = (5, 4)
 
 
 def make_personas(world: World, choices: Sequence[Choices]) -> list[dict[str, Any]]:
-    """Six people of different archetypes.
+    """Eight people of different archetypes.
 
     Returns
     -------

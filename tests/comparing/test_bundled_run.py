@@ -47,8 +47,6 @@ def test_it_is_synthetic_and_small(run: Run) -> None:
     # With the sample, what everybody downloads who clones the project.
     both = (*RUN.rglob("*"), *SAMPLE_DATA.rglob("*"))
     assert sum(f.stat().st_size for f in both if f.is_file()) < 30e6
-<<<<<<< HEAD
-=======
 
 
 def test_it_says_enough_of_each_question(run: Run) -> None:
@@ -59,7 +57,6 @@ def test_it_says_enough_of_each_question(run: Run) -> None:
     few = run.frame("metrics/degree_items.parquet")
     few = few[few["bin"].isin(LOW_BINS)]
     assert (few.groupby(["domain", "bin"], observed=True).size() >= 30).sum() == 2 * len(LOW_BINS)
->>>>>>> 4786846 (Enlarge the sample: 200 cold users, 150 new users and 30 items in every low-degree bin a domain)
 
 
 def test_it_opens_as_it_is(run: Run) -> None:

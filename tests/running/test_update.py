@@ -21,7 +21,7 @@ from micrec_core.running import update
 from micrec_core.running.drift import RETRAIN_AT, advice
 from micrec_core.running.update import update_run
 from micrec_core.runs import Run, open_run
-from micrec_core.serving import Recommender
+from micrec_core.serving import Recommender, audience
 from micrec_core.serving.what_if import items_without, stays
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -85,8 +85,12 @@ def test_a_user_added_gets_the_list_of_the_same_likes(made: Pair, domain: str) -
     assert not set(by_id.items["item_id"]) & set(LIKES[domain])
 
 
-def test_who_would_get_a_new_item_is_asked_of_everyone_by_now(made: Pair) -> None:
+def test_who_would_get_a_new_item_is_asked_of_everyone_by_now(
+    made: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of whom came later too, and of all that they took: as their own lists would have it."""
+    for most in ("MOST_HERE", "MOST_ELSEWHERE"):
+        monkeypatch.setattr(audience, most, 10_000)
     rec = made.new
     for domain in ("food", "kitchen"):
         found = rec.audience(rec.new_item(domain, text="Smoky tea"), 20)

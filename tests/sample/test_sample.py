@@ -145,7 +145,7 @@ def test_relations_and_attributes_say_who_made_an_item(committed: Dataset) -> No
 
 def test_personas_like_items_that_can_be_shown(committed: Dataset) -> None:
     personas = json.loads((COMMITTED / "personas.json").read_text(encoding="utf-8"))
-    assert len({p["name"] for p in personas}) == len({p["sentence"] for p in personas}) == 6
+    assert len({p["name"] for p in personas}) == len({p["sentence"] for p in personas}) == 8
     for persona in personas:
         for domain in committed.domains:
             rows = [domain.item_ids.tolist().index(i) for i in persona["likes"][domain.name]]
