@@ -35,6 +35,8 @@ from micrec_core.subset import some_of
 from micrec_core.training.prepare import Prepared
 
 ENTITIES_SHOWN = 20_000
+# Scores that may be computed of one side of a domain: among very many others fewer are shown.
+_SCORES, _FEWEST = 2**30, 1000
 _LIST = 20
 Parts = dict[str, NDArray[np.float32]]
 
@@ -43,6 +45,8 @@ def weights_frame(
     prepared: Prepared, model: MICRec, by_source: Sequence[BySource], seed: int = 0
 ) -> pd.DataFrame:
     """One row an entity; at most 20,000 users and 20,000 items of a domain, drawn by ``seed``.
+
+    Fewer where there are more than 53,687 of the other side, all of whom are ranked for each.
 
     Columns w_text, ... are the gate's weights among the modalities that the entity has (0 where
     missing), ``strength`` what all of them are multiplied with; drop_text, alone_text, ... are
@@ -55,8 +59,14 @@ def weights_frame(
             degree = array(view.side.degree)
             # A user without train interactions was not trained on: nothing was weighed.
             rows = np.flatnonzero((degree > 0) | (view.entity == "item"))
-            frames.append(_frame(prepared, view, some_of(rows, ENTITIES_SHOWN, rng)))
+            shown = shown_of(len(view.candidates))
+            frames.append(_frame(prepared, view, some_of(rows, shown, rng)))
     return pd.concat(frames, ignore_index=True)
+
+
+def shown_of(n_others: int) -> int:
+    """How many entities are shown that are ranked among so many others."""
+    return min(ENTITIES_SHOWN, max(_FEWEST, _SCORES // max(n_others, 1)))
 
 
 @dataclass(frozen=True)
