@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from scipy.sparse import csr_matrix
 
+from micrec_core.bundled import SAMPLE_DATA
 from micrec_core.config import ModelSettings
 from micrec_core.errors import ConfigError, DataError, RunError
 from micrec_core.runs import RunWriter, open_run
@@ -320,7 +321,7 @@ def test_what_is_not_known_is_refused_in_a_sentence(trained) -> None:
 
 def test_personas_come_along_with_known_items_only(trained) -> None:
     rec = trained.recommender
-    assert len(rec.personas) == 6
+    assert len(rec.personas) == len(json.loads((SAMPLE_DATA / "personas.json").read_text())) == 8
     for person in trained.run.json("serving.json")["personas"]:
         assert person["name"] and person["sentence"]
         assert rec.recommend(rec.user(likes=person["likes"]), "food").note == ""
