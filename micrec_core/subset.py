@@ -1,4 +1,4 @@
-"""Some of many, where all would take too long: drawn at random, always the same, in order."""
+"""Some of many, where all would take too long: how many, and who, always the same, in order."""
 
 from __future__ import annotations
 
@@ -22,3 +22,8 @@ def some_of(
     if len(of) <= most:
         return of
     return np.sort(np.random.default_rng(seed).choice(of, most, replace=False))
+
+
+def many_within(numbers: int, each: int, most: int, least: int) -> int:
+    """How many may be asked if each takes ``each`` numbers of ``numbers``: from least to most."""
+    return min(most, max(least, numbers // max(each, 1)))

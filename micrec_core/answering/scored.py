@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from micrec_core.evaluation.questions import Question
 from micrec_core.method.remembered import Remembered
 from micrec_core.method.taken import Taken
+from micrec_core.subset import many_within
 
 # At most so many known users of a domain are asked; a thousand took what cost a twelfth of test.
 CHOSEN_ON = 4000
@@ -27,7 +28,7 @@ Part = Callable[[Taken], NDArray[np.floating]]
 
 def chosen_on(n_items: int) -> int:
     """At most so many users of a domain choose: what choosing takes stops growing with items."""
-    return min(CHOSEN_ON, max(_FEWEST, _SCORES // max(n_items, 1)))
+    return many_within(_SCORES, n_items, CHOSEN_ON, _FEWEST)
 
 
 @dataclass(frozen=True)

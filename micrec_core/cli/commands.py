@@ -119,11 +119,11 @@ def sample(
     from micrec_core.sample.world import MEMBERSHIP, RARER
 
     own = (USERS, ITEMS, SHARES, OWN_RARER)
-    of = own if users is None else (users, None, MEMBERSHIP, RARER)
+    n_users, n_items, shares, rare = own if users is None else (users, None, MEMBERSHIP, RARER)
     with Progress() as progress:
         made = generate_sample(
-            out, users=of[0], items=sizes(items) or of[1], seed=seed,
-            membership=shares_of(membership) or of[2], rarer=of[3] if rarer is None else rarer,
+            out, users=n_users, items=sizes(items) or n_items, seed=seed,
+            membership=shares_of(membership) or shares, rarer=rare if rarer is None else rarer,
             pictures=pictures, format=format, progress=progress,
         )  # fmt: skip
     rows: list[list[Any]] = [["domain", "users", "items", "interactions"]]

@@ -168,10 +168,10 @@ class MICRec(nn.Module):
 
     # The whole, in order -----------------------------------------------------------------------
 
-    def forward(self, inputs: ModelInputs, by_source: bool = False) -> list[Encoded]:
-        """Embeddings of every domain; ``by_source`` keeps them apart (not meant for gradients)."""
+    def forward(self, inputs: ModelInputs) -> list[Encoded]:
+        """Embeddings of every domain."""
         found = []
-        for domain, e in zip(inputs.domains, self.embed(inputs, None, by_source), strict=True):
+        for domain, e in zip(inputs.domains, self.embed(inputs), strict=True):
             users, items = self.propagate(e.aggregated_users, e.aggregated_items, domain)
             found.append(Encoded(**vars(e), users=users, items=items))
         return found
@@ -184,7 +184,8 @@ class MICRec(nn.Module):
     ) -> Iterator[Embedded]:
         """Embeddings before the propagation, domain after domain; ``drops`` (one each) in training.
 
-        Who needs little of each holds little: by source, that of a million users is gigabytes.
+        ``by_source`` keeps them apart (not meant for gradients). Of a million users that is
+        gigabytes, so who needs little of each domain keeps little before the next one comes.
         """
         templates = [self.templates(d) for d in range(len(inputs.domains))]
         summed = deque(

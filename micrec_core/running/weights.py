@@ -31,7 +31,7 @@ from micrec_core.method.inputs import Side
 from micrec_core.method.micrec import MICRec
 from micrec_core.modalities.registry import USUAL
 from micrec_core.running.effects import effects
-from micrec_core.subset import some_of
+from micrec_core.subset import many_within, some_of
 from micrec_core.training.prepare import Prepared
 
 ENTITIES_SHOWN = 20_000
@@ -66,7 +66,7 @@ def weights_frame(
 
 def shown_of(n_others: int) -> int:
     """How many entities are shown that are ranked among so many others."""
-    return min(ENTITIES_SHOWN, max(_FEWEST, _SCORES // max(n_others, 1)))
+    return many_within(_SCORES, n_others, ENTITIES_SHOWN, _FEWEST)
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ _NO_TEXT, _NO_IMAGE = 0.08, 0.12
 _TOLD, _WRONG = 0.92, 0.04
 
 # The streams of random numbers. Each is drawn from a generator of its own, so that asking one for
-# more leaves the others as they were.
+# more leaves the others as they were. The number of one that is drawn from no more stays free.
 MEMBERS, ARCHETYPE, TASTE, DOMAIN_TASTE, ITEM, INTERACTION, TIME, WORDS, PICTURE, _, MAKERS = range(
     11
 )
