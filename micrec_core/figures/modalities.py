@@ -220,7 +220,7 @@ def with_shares(weights: pd.DataFrame) -> pd.DataFrame:
     return weights[weights.filter(regex="^share_").sum(axis=1) > 0]
 
 
-def every(frame: pd.DataFrame, n_domains: int, limit: int = 4000) -> pd.DataFrame:
+def every(frame: pd.DataFrame, n_domains: int, limit: int = 1500) -> pd.DataFrame:
     """An even sample of about ``limit`` rows over all domains; all rows where there are fewer."""
     parts = [part.iloc[:: -(-len(part) * n_domains // limit)] for _, part in
              frame.groupby("domain", sort=False)]  # fmt: skip

@@ -12,6 +12,7 @@ import streamlit as st
 
 MOST = 50
 _WRITTEN = "micrec_address"
+_LEFT_OUT = "micrec_address_left_out"
 
 
 def _written() -> dict[str, list[str]]:
@@ -33,10 +34,23 @@ def news(*names: str) -> dict[str, list[str]] | None:
     return said
 
 
-def say(name: str, values: Iterable[str]) -> None:
-    """Put values into the address, or take them out where there are none or too many."""
+def left_out() -> list[str]:
+    """What was too much for the address since this was asked last: "61 selected users"."""
+    found: dict[str, str] = st.session_state.pop(_LEFT_OUT, {})
+    return list(found.values())
+
+
+def say(name: str, values: Iterable[str], what: str) -> None:
+    """Put values into the address, or take them out where there are none or too many.
+
+    ``what`` they are, for ``left_out``
+    """
     wanted = list(values)
-    wanted = wanted if len(wanted) <= MOST else []
+    more: dict[str, str] = st.session_state.setdefault(_LEFT_OUT, {})
+    more.pop(name, None)
+    if len(wanted) > MOST:
+        more[name] = f"{len(wanted):,} {what}"
+        wanted = []
     _written()[name] = wanted
     if st.query_params.get_all(name) == wanted:
         return

@@ -123,7 +123,7 @@ def selection(users: pd.DataFrame) -> tuple[str, ...]:
     if asked is not None:
         known = set(users["user_id"])
         session().lit = tuple(u for u in dict.fromkeys(asked["sel"]) if u in known)
-    say("sel", session().lit)
+    say("sel", session().lit, "selected users")
     return session().lit
 
 

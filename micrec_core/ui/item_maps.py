@@ -202,7 +202,7 @@ def selection(items: pd.DataFrame) -> tuple[str, ...]:
     if asked is not None:
         known = set(items["key"])
         session().lit_items = tuple(k for k in dict.fromkeys(asked["items"]) if k in known)
-    say("items", session().lit_items)
+    say("items", session().lit_items, "selected items")
     return session().lit_items
 
 

@@ -47,8 +47,8 @@ def into_address() -> None:
     """Keep what the visitor made up in the address, but for a picture."""
     made = session().made
     likes = [f"{d}{_BETWEEN}{i}" for d, ids in made.likes.items() for i in ids]
-    say("like", likes if made.touched else [])
-    say("says", [made.text] if made.touched and made.text.strip() else [])
+    say("like", likes if made.touched else [], "likes")
+    say("says", [made.text] if made.touched and made.text.strip() else [], "sentences")
 
 
 def _made_of(persona: dict[str, Any], **more: Any) -> MadeUp:

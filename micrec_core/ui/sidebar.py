@@ -9,7 +9,9 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from micrec_core.errors import MicrecError
+from micrec_core.modalities.registry import listed
 from micrec_core.runs import RunListing
+from micrec_core.ui.address import MOST, left_out
 from micrec_core.ui.glossary import word, words
 from micrec_core.ui.library import Opened, is_comparison, listings, open_listed, runs_folder
 from micrec_core.ui.navigation import entry, link
@@ -128,11 +130,15 @@ def _copy_link(run: str) -> None:
     box = st.popover(
         "Link to this view", icon=":material/link:", type="tertiary", on_change="rerun"
     )
+    # Of the run of the page before this one, which opening the box began anew.
+    missing = left_out()
     if box.open:
         address = (st.context.url or "").split("?")[0]
         # The opened run is named even where it is the default, which may be another one tomorrow.
         query = {"run": run, **st.query_params.to_dict()}
         box.code(f"{address}?{urlencode(query, doseq=True)}", language=None, wrap_lines=True)
+        if missing:
+            box.caption(f"Without {listed(missing)}: a link holds {MOST} at most.")
 
 
 def say_unknown_run() -> None:

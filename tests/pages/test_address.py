@@ -1,5 +1,6 @@
 """Small selections live in the address, and what an address says is checked."""
 
+from micrec_core.ui.address import left_out
 from tests.pages.conftest import healthy, words
 
 
@@ -42,6 +43,22 @@ def test_more_likes_than_an_address_holds_are_said_to_be_left_out(app, full_run)
     assert "like" not in test.query_params
     test.button(key="cold_remove_kitchen_k1").click().run()
     assert len(test.query_params["like"]) == 50 and "without them" not in words(test)
+
+
+def test_a_link_says_what_it_leaves_out(app, full_run, monkeypatch):
+    from micrec_core.ui import sidebar
+
+    told = []
+    monkeypatch.setattr(sidebar, "left_out", lambda: told.append(left_out()) or told[-1])
+    test = app(full_run, "alignment", sel=["u3"])
+    test.run()
+    assert told[-1] == []
+    test.session_state["micrec_session"].lit = tuple(f"u{i}" for i in range(61))
+    test.run().run()
+    assert told[-1] == ["61 selected users"] and "sel" not in test.query_params
+    next(b for b in test.button if b.label == "Clear selection").click().run()
+    test.run()
+    assert told[-1] == []
 
 
 def test_the_persona_of_a_first_visit_is_not_in_the_address(app, full_run):
