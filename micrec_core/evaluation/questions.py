@@ -24,9 +24,13 @@ from micrec_core.evaluation.metrics import ranking_metrics
 from micrec_core.evaluation.ranking import rank_embeddings, rank_users
 from micrec_core.names import EVERYONE, FULL, FULL_LIST, OVERLAP, SINGLE
 from micrec_core.protocols import PROTOCOLS, Asked
+from micrec_core.subset import some_of
 
 SCOPES = (EVERYONE, FULL_LIST)
 DEPTH = 50
+# Users of a question: of more, so many are drawn. An interval of a mean over them is as narrow as
+# anybody reads, and lists of a million users take hours.
+MOST_USERS = 100_000
 
 
 @dataclass(frozen=True)
@@ -244,9 +248,13 @@ class Outcome:
 
 
 def questions(dataset: Dataset, split: Split, mask: str = "all") -> list[Question]:
-    """Every question that a split can be asked; those without users are left out.
+    """Every question that a split can be asked, of at most ``MOST_USERS`` users, always the same.
 
-    ``mask`` : of ``protocols.MASKS``
+    Those without users are left out.
+
+    Parameters
+    ----------
+    mask : of ``protocols.MASKS``
     """
     trained = split.trained_ids(dataset)
     out: list[Question] = []
@@ -254,7 +262,7 @@ def questions(dataset: Dataset, split: Split, mask: str = "all") -> list[Questio
         elsewhere = set().union(*(ids for d, ids in enumerate(trained) if d != place))
         asker = _Asker(place, domain, part, elsewhere, mask)
         out += [asker.ask(name, a) for name, protocol in PROTOCOLS.items() for a in protocol.asked]
-    return [q for q in out if len(q)]
+    return [q.of(some_of(len(q), MOST_USERS)) for q in out if len(q)]
 
 
 def training_catalogue(domain: Domain, part: DomainSplit) -> NDArray[np.bool_]:

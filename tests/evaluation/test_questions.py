@@ -200,6 +200,20 @@ def test_lambda_is_chosen_by_what_is_found() -> None:
     assert choose_ridge(source[:3], target[:3], items, taken[:3]).weights.shape == (64, 4)
 
 
+def test_of_very_many_users_some_are_asked_always_the_same(
+    asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("micrec_core.evaluation.questions.MOST_USERS", 30)
+    few, again = questions(*asked[:2]), questions(*asked[:2])
+    assert any(len(q) > 30 for q in asked[2])
+    for whole, some, same in zip(asked[2], few, again, strict=True):
+        assert len(some) == min(30, len(whole)) and (np.diff(some.users) > 0).all()
+        assert (some.users == same.users).all()
+        rows = np.searchsorted(whole.users, some.users)
+        assert (whole.of(rows).positives != some.positives).nnz == 0
+        assert whole.user_ids[rows].tolist() == some.user_ids.tolist()
+
+
 def test_a_new_protocol_is_a_line(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
     dataset, split, _ = asked
     early = Protocol("Early", "What was taken before?", (protocols.Asked(lambda s: s.valid),))
