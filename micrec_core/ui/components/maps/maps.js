@@ -7,7 +7,7 @@
 // is lit. A view shows all marks, or those of ``shown``; an entity lights what ``links`` join it to.
 import { contourDensity } from "d3-contour";
 import { scaleLinear } from "d3-scale";
-import createScatterplot from "regl-scatterplot";
+import createScatterplot, { createRenderer } from "regl-scatterplot";
 
 const GRID = 256, STEP = 900, MOST_LINES = 400, MOST_FOUND = 500, DENSE = 10_000, SEAT = 26;
 const LOOKS = {
@@ -58,10 +58,13 @@ function build(data, parent) {
   const said = Object.assign(make("span", "said"), { role: "status" });
   root.append(controls(), row, tip);
   parent.append(root);
-  const shared = { data, marks, looks: { ...looksOf(root) },
+  // One for all views and no larger than they are: its own would be as large as the window, each.
+  const renderer = createRenderer({ canvas: make("canvas") });
+  const shared = { data, marks, renderer, fit, looks: { ...looksOf(root) },
     layers: new Set(["names"]), joined: data.joined.flatMap((e) => of.get(e) || []),
     mine: of.get(data.mine) || [] };
   const views = (maps.views = data.views.map((spec) => view(row, spec, shared)));
+  fit();
   views.forEach((here) => {
     here.plot.subscribe("select", ({ points }) => select(new Set(points.map((m) => marks.entity[m]))));
     here.plot.subscribe("deselect", () => select(new Set()));
@@ -74,6 +77,14 @@ function build(data, parent) {
   });
   themed.observe(root.closest(".stApp") || document.body, { attributeFilter: ["class"] });
 
+  function fit() {
+    const sizes = views.map(({ stage }) => [stage.clientWidth, stage.clientHeight]);
+    const [width, height] = [0, 1].map((side) => Math.max(1, ...sizes.map((size) => size[side])));
+    const ratio = devicePixelRatio || 1, { canvas } = renderer;
+    if (canvas.width === Math.floor(width * ratio) && canvas.height === Math.floor(height * ratio)) return;
+    renderer.resize(width, height);
+    for (const { plot } of views) plot.redraw();
+  }
   // A gesture of the visitor: light it everywhere and report it once.
   function select(entities) {
     light([...entities]);
@@ -149,7 +160,7 @@ function build(data, parent) {
   }
   maps.ask = (asked) => asked.n !== maps.asked && ((maps.asked = asked.n), light(asked.lit));
   maps.goOn = (before) => ((maps.asked = before.asked), light(before.lit));
-  maps.stop = () => (themed.disconnect(), views.forEach((each) => each.stop()), root.remove());
+  maps.stop = () => (themed.disconnect(), views.forEach((each) => each.stop()), renderer.destroy(), root.remove());
   return maps;
 }
 
@@ -170,7 +181,7 @@ function view(row, spec, shared) {
   const many = marks.colour.length > DENSE;
   const dressed = () => ({ lassoColor: looks.lasso, backgroundColor: looks.back, pointColorHover: looks.ink });
   const plot = createScatterplot({
-    canvas, xScale, yScale, aspectRatio: 1, mouseMode: "lasso", ...dressed(), colorBy: "valueA",
+    canvas, renderer: shared.renderer, xScale, yScale, aspectRatio: 1, mouseMode: "lasso", ...dressed(), colorBy: "valueA",
     pointColor: data.colours, pointColorActive: data.colours, pointSize: many ? 3 : 7,
     pointSizeSelected: 3, opacityInactiveMax: 0.15,
     ...(many ? { opacityBy: "density" } : { opacity: 0.8 }),
@@ -216,16 +227,18 @@ function view(row, spec, shared) {
     for (const s of spec.stars) write(pen, `★ ${s.label}`, xScale(s.x), yScale(s.y), looks, s.colour);
   }
   plot.subscribe("view", over);
-  const seen = new ResizeObserver(() => over());
+  const seen = new ResizeObserver(() => (shared.fit(), over()));
   seen.observe(stage);
   if (frames.length > 1) box.append(player(frames, show));
   const ready = show(at, false);
   return {
-    box, plot, over, shown,
+    box, stage, plot, over, shown,
     dress: () => (plot.set(dressed()), over()),
     place: (mark) => [xScale(frames[at].x[mark]), yScale(frames[at].y[mark])],
     light(points) {
+      const before = lit.length;
       lit = points.filter(shown);
+      if (!before && !lit.length) return; // what is drawn again takes as long as it did at first
       ready.then(() => {
         if (lit.length) plot.select(lit, { preventEvent: true });
         else plot.deselect({ preventEvent: true });
