@@ -30,6 +30,17 @@ PLACE = """([view, mark]) => {
   const [x, y] = here.place(mark);
   return [box.left + x, box.top + y];
 }"""
+# The mark nearest to a map's middle, around which there is room for a lasso.
+MIDDLE = """view => {
+  const here = document.querySelector('.maps').maps.views[view];
+  const { width, height } = here.box.querySelector('canvas').getBoundingClientRect();
+  let [best, least] = [-1, Infinity];
+  for (let mark = 0; !Number.isNaN(here.place(mark)[0]); mark++) {
+    const [x, y] = here.place(mark), far = Math.hypot(x - width / 2, y - height / 2);
+    if (here.shown(mark) && far < least) [best, least] = [mark, far];
+  }
+  return best;
+}"""
 RUNS = "() => window.runs"
 COUNT = """() => { window.runs = 0; new MutationObserver(() => {
   if (document.querySelector('[data-testid="stApp"]').dataset.testScriptState === 'running')

@@ -16,7 +16,7 @@ from micrec_core.ui import components
 from tests.journeys.app import ROOT, Server, open_page, pick, settled, sound, start, widget
 from tests.journeys.conftest import Visit
 from tests.journeys.looking import cells, fill, look, said, scores, table_of, titles, true_of
-from tests.journeys.test_linked_maps import LIT, PLACE, lasso, ready
+from tests.journeys.test_linked_maps import LIT, MIDDLE, PLACE, lasso, ready
 from tests.journeys.test_present import SCROLLS, SEEN, ranks
 from tests.journeys.worlds import KINDS, asked_for, dealt, trained
 
@@ -228,11 +228,12 @@ def test_4_maps_answer(kind: Kind, visit: Visit) -> None:
 def answers(tab: "Page", kind: Kind, what: str, entity: str) -> None:
     """Hover, lasso, what it has in common, clear, find, open."""
     ready(tab)
-    x, y = tab.evaluate(PLACE, [0, 0])
+    mark = tab.evaluate(MIDDLE, 0)
+    x, y = tab.evaluate(PLACE, [0, mark])
     tab.mouse.move(x - 40, y)
     tab.mouse.move(x, y, steps=4)
     tab.locator(".maps .tip").wait_for()
-    lasso(tab, 0, 0, 90)
+    lasso(tab, 0, mark, 90)
     tab.wait_for_function(f"() => ({LIT})().at(-1).length > 1")
     settled(tab)
     n = len(tab.evaluate(LIT)[-1])
