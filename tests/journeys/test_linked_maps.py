@@ -35,7 +35,7 @@ MIDDLE = """view => {
   const here = document.querySelector('.maps').maps.views[view];
   const { width, height } = here.box.querySelector('canvas').getBoundingClientRect();
   let [best, least] = [-1, Infinity];
-  for (let mark = 0; !Number.isNaN(here.place(mark)[0]); mark++) {
+  for (let mark = 0; here.place(mark)[0] !== undefined; mark++) {
     const [x, y] = here.place(mark), far = Math.hypot(x - width / 2, y - height / 2);
     if (here.shown(mark) && far < least) [best, least] = [mark, far];
   }
