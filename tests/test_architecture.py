@@ -1,6 +1,7 @@
 """The rules of the code base that a machine can hold."""
 
 import ast
+import os
 import re
 import shutil
 import subprocess
@@ -212,3 +213,14 @@ def test_components_are_small_and_their_lock_names_no_address() -> None:
     lines = sum(len(path.read_text(encoding="utf-8").splitlines()) for path in own)
     assert 0 < lines < 600
     assert "://" not in (folder / "maps" / "package-lock.json").read_text(encoding="utf-8")
+
+
+def test_components_use_what_they_are_given_as_its_types_say() -> None:
+    maps = ROOT / "micrec_core" / "ui" / "components" / "maps"
+    checker = maps / "node_modules" / "typescript" / "bin" / "tsc"
+    node = shutil.which("node", path=f"{os.environ.get('PATH', '')}:{Path(sys.executable).parent}")
+    if node is None or not checker.exists():
+        pytest.skip("TypeScript is not installed: `make maps` does, where npm is at hand")
+    command = [node, str(checker), "--noEmit", "-p", str(maps.parent / "jsconfig.json")]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stdout

@@ -6,8 +6,7 @@ export default function ({ data, parentElement }) {
   if (!region) {
     region = document.createElement("div");
     region.setAttribute("role", "status");
-    region.style.cssText =
-      "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)";
+    region.style.cssText = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)";
     parentElement.append(region);
   }
   if (region.textContent !== data.say) region.textContent = data.say;

@@ -17,8 +17,7 @@ export default function ({ data, parentElement }) {
   parentElement.append(root);
   const drawn = draw(data);
   const state = { at: still() ? data.stages.length : 0, timer: 0 };
-  const said = html("p", "said");
-  said.setAttribute("role", "status");
+  const said = Object.assign(html("p", "said"), { role: "status" });
   const play = button("Play", () => (state.timer ? pause() : start()));
   const show = () => {
     drawn.show(state.at);
@@ -57,17 +56,14 @@ function sentence(data, at) {
   const so = data.stages.slice(0, at).reduce((sum, s) => sum + s.adds, 0);
   const stage = data.stages[at - 1];
   const end = at === data.stages.length ? ` That is the score of ${data.item.title}.` : "";
-  return `${at}. ${stage.title}: ${stage.say} It adds ${signed(stage.adds)}: ${so.toFixed(2)} so ` +
-    `far.${end}`;
+  return `${at}. ${stage.title}: ${stage.say} It adds ${signed(stage.adds)}: ${so.toFixed(2)} so far.${end}`;
 }
 
 function draw(data) {
   const svg = tag("svg", { viewBox: `0 0 ${WIDE} 330`, role: "img",
     "aria-label": data.stages.map((s) => `${s.title} ${signed(s.adds)}`).join(", ") });
   likes(svg, data);
-  const count = data.stages.length;
-  const room = WIDE - LEFT - 16;
-  const pitch = Math.min(BOX.w + BOX.gap, room / count);
+  const pitch = Math.min(BOX.w + BOX.gap, (WIDE - LEFT - 16) / data.stages.length);
   const most = Math.max(...data.stages.map((s) =>
     s.parts.reduce((sum, p) => sum + Math.abs(p.value), 0)), 1e-9);
   const boxes = data.stages.map((stage, at) =>

@@ -35,9 +35,7 @@ function fill(old, row) {
   const item = old || make("li", "rank");
   item.dataset.id = row.id;
   const picture = row.picture ? [Object.assign(make("img", "picture"), { src: row.picture, alt: "" })] : [];
-  const bar = make("img", "bar");
-  bar.src = row.bar;
-  bar.alt = row.words;
+  const bar = Object.assign(make("img", "bar"), { src: row.bar, alt: row.words });
   const said = make("div", "said");
   said.append(make("span", "title", row.title), bar);
   item.replaceChildren(moved(row), make("b", "place", row.place), ...picture, said);

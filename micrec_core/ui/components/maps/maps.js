@@ -9,6 +9,7 @@ import { contourDensity } from "d3-contour";
 import { scaleLinear } from "d3-scale";
 import createScatterplot, { createRenderer } from "regl-scatterplot";
 
+/** @typedef {ReturnType<typeof view>} View */
 const GRID = 256, STEP = 900, MOST_LINES = 400, MOST_FOUND = 500, DENSE = 10_000, SEAT = 26;
 const LOOKS = {
   light: { back: "#FFFFFF", ink: "#1F2733", line: "#6B6B6B", ring: "#B36B00", lasso: "#3F4E63" },
@@ -63,7 +64,7 @@ function build(data, parent) {
   const shared = { data, marks, renderer, fit, looks: { ...looksOf(root) },
     layers: new Set(["names"]), joined: data.joined.flatMap((e) => of.get(e) || []),
     mine: of.get(data.mine) || [] };
-  const views = (maps.views = data.views.map((spec) => view(row, spec, shared)));
+  const views = /** @type {View[]} */ (maps.views = data.views.map((spec) => view(row, spec, shared)));
   fit();
   views.forEach((here) => {
     here.plot.subscribe("select", ({ points }) => select(new Set(points.map((m) => marks.entity[m]))));
@@ -78,11 +79,9 @@ function build(data, parent) {
   themed.observe(root.closest(".stApp") || document.body, { attributeFilter: ["class"] });
 
   function fit() {
-    const sizes = views.map(({ stage }) => [stage.clientWidth, stage.clientHeight]);
-    const [width, height] = [0, 1].map((side) => Math.max(1, ...sizes.map((size) => size[side])));
-    const ratio = devicePixelRatio || 1, { canvas } = renderer;
-    if (canvas.width === Math.floor(width * ratio) && canvas.height === Math.floor(height * ratio)) return;
-    renderer.resize(width, height);
+    const size = ["clientWidth", "clientHeight"].map((side) => Math.max(1, ...views.map((v) => v.stage[side])));
+    if (String(size) === String(maps.size)) return;
+    renderer.resize(...(maps.size = /** @type {[number, number]} */ (size)));
     for (const { plot } of views) plot.redraw();
   }
   // A gesture of the visitor: light it everywhere and report it once.
@@ -99,8 +98,7 @@ function build(data, parent) {
     for (const each of views) if (each !== here)
       if (near.size) each.light(marksOf(mark < 0 ? maps.lit : [marks.entity[mark]]));
       else each.plot.hover(mark, { preventEvent: true });
-    tip.hidden = mark < 0;
-    if (mark < 0) return;
+    if ((tip.hidden = mark < 0)) return;
     const entity = marks.entity[mark];
     const picture = data.entities.pictures[entity];
     tip.replaceChildren(...(picture ? [Object.assign(make("img"), { src: picture, alt: "" })] : []),
@@ -127,17 +125,16 @@ function build(data, parent) {
   }
   function controls() {
     const bar = make("div", "controls");
-    const buttons = Object.entries({ Lasso: "lasso", Move: "panZoom" }).map(([word, mouseMode]) => button(word, (own) => {
-      for (const { plot } of views) plot.set({ mouseMode });
-      for (const each of buttons) each.setAttribute("aria-pressed", String(each === own));
-    }));
-    buttons.forEach((each, at) => each.setAttribute("aria-pressed", String(at === 0)));
+    const modes = /** @type {const} */ ({ Lasso: "lasso", Move: "panZoom" });
+    const press = (on) => buttons.forEach((each) => each.setAttribute("aria-pressed", String(each === on)));
+    const buttons = Object.entries(modes).map(([word, mouseMode]) =>
+      button(word, (own) => (views.forEach(({ plot }) => plot.set({ mouseMode })), press(own))));
+    press(buttons[0]);
     const search = Object.assign(make("input"), { type: "search", placeholder: "Find",
       ariaLabel: "Find in the maps by words" });
     search.onkeydown = (event) => event.key === "Enter" && find(search.value);
-    const layers = { names: "Words", density: "Density", pictures: "Pictures" };
-    if (!data.views.some((v) => v.names.length)) delete layers.names;
-    if (!Object.keys(data.entities.pictures).length) delete layers.pictures;
+    const layers = { ...(data.views.some((v) => v.names.length) && { names: "Words" }), density: "Density",
+      ...(Object.keys(data.entities.pictures).length > 0 && { pictures: "Pictures" }) };
     bar.append(...buttons, button("Whole map", () => views.forEach(({ plot }) => plot.reset())), search,
       ...Object.entries(layers).map(([layer, word]) => box(word, layer === "names", async (on) => {
         if (on) shared.layers.add(layer); else shared.layers.delete(layer);
@@ -184,9 +181,9 @@ function view(row, spec, shared) {
     canvas, renderer: shared.renderer, xScale, yScale, aspectRatio: 1, mouseMode: "lasso", ...dressed(), colorBy: "valueA",
     pointColor: data.colours, pointColorActive: data.colours, pointSize: many ? 3 : 7,
     pointSizeSelected: 3, opacityInactiveMax: 0.15,
-    ...(many ? { opacityBy: "density" } : { opacity: 0.8 }),
+    ...(many ? { opacityBy: /** @type {any} */ ("density") } : { opacity: 0.8 }),
   });
-  let [at, lit, busy, contour] = [frames.length - 1, [], false, null];
+  let [at, lit, busy, contour] = [frames.length - 1, [], false, /** @type {Path2D | null} */ (null)];
   const filter = spec.shown ? [...whole(spec.shown)] : undefined;
   const own = new Set(filter), shown = (mark) => !filter || own.has(mark);
 
@@ -196,9 +193,8 @@ function view(row, spec, shared) {
     title.textContent = frames.length > 1 ? `${spec.title} (${frames[at].title})` : spec.title;
     over();
     const { x, y } = frames[at];
-    const type = data.continuous ? "continuous" : "categorical";
-    await plot.draw({ x, y, valueA: marks.colour }, { zDataType: type, select: lit, filter, transition,
-      transitionDuration: STEP, preventEvent: true });
+    await plot.draw({ x, y, valueA: marks.colour }, { select: lit, filter, transition, transitionDuration: STEP,
+      zDataType: data.continuous ? "continuous" : "categorical" });
     [busy, contour] = [false, null];
     over();
   }
@@ -236,9 +232,8 @@ function view(row, spec, shared) {
     dress: () => (plot.set(dressed()), over()),
     place: (mark) => [xScale(frames[at].x[mark]), yScale(frames[at].y[mark])],
     light(points) {
-      const before = lit.length;
+      if (!lit.length && !points.some(shown)) return; // to draw again takes as long as at first
       lit = points.filter(shown);
-      if (!before && !lit.length) return; // what is drawn again takes as long as it did at first
       ready.then(() => {
         if (lit.length) plot.select(lit, { preventEvent: true });
         else plot.deselect({ preventEvent: true });
@@ -251,7 +246,7 @@ function view(row, spec, shared) {
 
 // A lasso that ends where it began is not a click on what lies there.
 function notAClick(stage) {
-  let [from, far] = [null, 0];
+  let [from, far] = [/** @type {MouseEvent | null} */ (null), 0];
   stage.addEventListener("mousedown", (e) => ([from, far] = [e, 0]), true);
   stage.addEventListener("mousemove", (e) => {
     if (from) far = Math.max(far, Math.hypot(e.clientX - from.clientX, e.clientY - from.clientY));
@@ -293,8 +288,9 @@ function player(frames, show) {
 
 function contours(x, y, shown) {
   const place = (v) => ((v + 1) / 2) * GRID;
-  const lines = contourDensity().x((i) => place(x[i])).y((i) => place(y[i])).size([GRID, GRID])
-    .bandwidth(GRID / 40).thresholds(6)(Array.from(x, (_, i) => i).filter(shown));
+  const points = Array.from(x, (a, i) => /** @type {[number, number]} */ ([place(a), place(y[i])]));
+  const lines = contourDensity().size([GRID, GRID]).bandwidth(GRID / 40).thresholds(6)(
+    points.filter((_, i) => shown(i)));
   const path = new Path2D();
   for (const ring of lines.flatMap((l) => l.coordinates.flat()))
     ring.forEach(([a, b], i) => (i ? path.lineTo(a, b) : path.moveTo(a, b)));
@@ -323,12 +319,10 @@ function drawPictures(pen, pictures, x, y, shown, xScale, yScale) {
 }
 
 function ring(pen, x, y, looks) {
-  pen.save();
   Object.assign(pen, { strokeStyle: looks.ring, lineWidth: 3 });
   pen.beginPath();
   pen.arc(x, y, 10, 0, 2 * Math.PI);
   pen.stroke();
-  pen.restore();
 }
 
 function write(pen, words, x, y, looks, colour = looks.ink) {
