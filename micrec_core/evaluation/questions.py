@@ -79,6 +79,10 @@ class Question:
             cohort=None if self.cohort is None else self.cohort[rows],
         )
 
+    def at_most(self, most: int) -> Question:
+        """The same of so many of its users, always the same; itself where it has no more."""
+        return self if len(self) <= most else self.of(some_of(len(self), most))
+
     def answer(
         self,
         users: NDArray[np.floating],
@@ -262,7 +266,7 @@ def questions(dataset: Dataset, split: Split, mask: str = "all") -> list[Questio
         elsewhere = set().union(*(ids for d, ids in enumerate(trained) if d != place))
         asker = _Asker(place, domain, part, elsewhere, mask)
         out += [asker.ask(name, a) for name, protocol in PROTOCOLS.items() for a in protocol.asked]
-    return [q.of(some_of(len(q), MOST_USERS)) for q in out if len(q)]
+    return [q.at_most(MOST_USERS) for q in out if len(q)]
 
 
 def training_catalogue(domain: Domain, part: DomainSplit) -> NDArray[np.bool_]:

@@ -19,7 +19,6 @@ from micrec_core.data.progress import Progress
 from micrec_core.evaluation.questions import Outcome, Question
 from micrec_core.names import model_label
 from micrec_core.running.fit import solve
-from micrec_core.subset import some_of
 from micrec_core.training.build import build_any
 from micrec_core.training.prepare import Prepared, prepare
 
@@ -58,9 +57,7 @@ class Beside:
 
 def few_of(question: Question) -> Question:
     """The question, of at most MOST_USERS users, always the same."""
-    if len(question) <= MOST_USERS:
-        return question
-    return question.of(some_of(len(question), MOST_USERS))
+    return question.at_most(MOST_USERS)
 
 
 def few_answers(outcome: Outcome) -> Outcome:
