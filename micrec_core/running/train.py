@@ -256,6 +256,7 @@ def _write_served(writer: RunWriter, prepared: Prepared, answerer: MicrecAnswere
     """What answers, and the weights of its gates, both of embeddings kept apart by source."""
     # Fitted first: by source a million users take what is needed for that.
     fitted_to = answerer.bridges, answerer.memories
+    answerer.let_go()
     by_source = encode_by_source(answerer.model, prepared.inputs)
     write_bundle(writer, prepared, answerer.model, by_source, *fitted_to)
     writer.write_parquet(WEIGHTS, weights_frame(prepared, answerer.model, by_source))
