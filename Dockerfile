@@ -14,9 +14,10 @@ RUN sed '/^# tests and checks/,$d' requirements.txt > /tmp/runtime.txt \
     && pip install -r /tmp/runtime.txt -c constraints.txt
 
 COPY . .
-RUN useradd --create-home --uid 10001 micrec && mkdir -p runs data && chown micrec runs data
+# A volume that is mounted on a folder belongs to whom the folder belongs to.
+RUN useradd --create-home --uid 10001 micrec && mkdir -p runs data brought && chown micrec runs data brought
 USER micrec
-# All that is written lies here, in /tmp and in the home: the rest may be read-only.
+# All that is written lies here, in /tmp, in the home and in `brought`: the rest may be read-only.
 ENV MICREC_CACHE=/app/runs/.cache NUMBA_CACHE_DIR=/tmp/numba
 VOLUME ["/app/runs"]
 EXPOSE 8501

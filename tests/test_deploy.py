@@ -118,13 +118,13 @@ def test_the_commands_fit_the_container() -> None:
             # More than one is of processes that are started in its place, on ports of their own.
             assert inside in told("EXPOSE") or f" {inside};" in after[-1]
         for volume in options.get("-v", []):
-            assert volume.split(":")[1].startswith((*volumes, f"{workdir}/data"))
+            assert volume.split(":")[1].startswith((*volumes, f"{workdir}/data", f"{workdir}/brought"))
         for setting in options.get("-e", []):
             name = setting.split("=")[0]
             assert name in code or name.startswith("STREAMLIT_SERVER_"), name
         if "--read-only" in options:
             # Where it writes beside its volume: the kernels' cache and the home.
-            assert options["--tmpfs"] == ["/tmp", "/home/micrec"]
+            assert options["--tmpfs"] == ["/tmp", "/home/micrec:uid=10001"]
             assert options["--cap-drop"] == ["ALL"]
             assert options["--security-opt"] == ["no-new-privileges"]
         for word in after[2:]:
