@@ -118,7 +118,7 @@ def test_the_commands_fit_the_container() -> None:
             # More than one is of processes that are started in its place, on ports of their own.
             assert inside in told("EXPOSE") or f" {inside};" in after[-1]
         for volume in options.get("-v", []):
-            assert volume.split(":")[1].startswith((*volumes, f"{workdir}/data", f"{workdir}/brought"))
+            assert volume.split(":")[1].startswith((*volumes, f"{workdir}/data"))
         for setting in options.get("-e", []):
             name = setting.split("=")[0]
             assert name in code or name.startswith("STREAMLIT_SERVER_"), name
