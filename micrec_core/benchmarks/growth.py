@@ -29,7 +29,7 @@ from micrec_core.serving import Recommender
 from micrec_core.training.build import build_model
 from micrec_core.training.trainer import epoch_steps
 
-SIZES, QUICK_SIZES = (10_000, 30_000, 100_000), (240, 480)
+SIZES, QUICK_SIZES = (30_000, 100_000, 300_000), (240, 480)
 MOST = 1.15
 LIST = 10
 
