@@ -100,6 +100,8 @@ def said_within(
 
     ``what`` it reads, and of what there may be too many in it, for a sentence.
     """
+    if not all(map(_can_be_told, words)):
+        raise DataError("what was typed holds a character that is no text (NUL); type it again")
     command = [sys.executable, "-m", "micrec_core", *words, "--json"]
     minutes = limits.seconds / 60
     capped = within(command, minutes=minutes, cpu_minutes=minutes, gigabytes=limits.gigabytes)
@@ -121,6 +123,14 @@ def said_within(
         f"{what} could not be read within {limits.seconds:g} seconds and {limits.gigabytes:g} "
         f"GB of memory; bring fewer {fewer}, or look at it on your own computer"
     )
+
+
+def _can_be_told(word: str) -> bool:
+    """Whether a process can be given it: no NUL, and no half of a character."""
+    try:
+        return b"\0" not in os.fsencode(word)
+    except UnicodeEncodeError:
+        return False
 
 
 def _run(command: Sequence[str], told: Callable[[str], object]) -> tuple[int, bytes, Sequence[str]]:

@@ -49,6 +49,12 @@ def test_a_refusal_comes_in_the_words_of_the_check(shop: Path) -> None:
         check_capped(shop, [], ROOMY)
 
 
+@pytest.mark.parametrize("typed", ["\0", "a\0b", "\ud800"])
+def test_what_no_process_can_be_told_is_refused_in_a_sentence(shop: Path, typed: str) -> None:
+    with pytest.raises(DataError, match="holds a character that is no text"):
+        check_capped(shop, ["--column", f"items.csv:title={typed}"], Limits())
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits what a process writes to")
 @pytest.mark.parametrize("limits", [Limits(60, 0.08), Limits(0.2, 2)], ids=["memory", "clock"])
 def test_what_takes_more_than_it_may_ends_in_one_sentence(shop: Path, limits: Limits) -> None:
