@@ -37,8 +37,8 @@ def measure_30k(options: Options) -> Report:
 
 
 def measure_million(options: Options) -> Report:
-    """A million items and 100,000 users."""
-    sizes = (300, 400) if options.quick else (100_000, 1_000_000)
+    """A million items and a million users."""
+    sizes = (300, 400) if options.quick else (1_000_000, 1_000_000)
     return _measure("serving-million", options, *sizes, aim=40, aim_memory=10)
 
 

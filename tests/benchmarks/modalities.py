@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from micrec_core.evaluation.significance import holm, sign_flip_p_values
-from micrec_core.names import DEGREE_STARTS
+from micrec_core.names import DEGREE_STARTS, FEWEST
 
 SHOWN = 20
 # Of 1 to 5 train interactions: LOW_BINS by their bounds.
@@ -87,7 +87,7 @@ def questions(found: Values) -> list[str]:
     """Its questions by domain, those of low degree after the known users they are of."""
     out = []
     for key in found:
-        if key.count("/") == 2:
+        if key.count("/") == 2 and len(found[key]) >= FEWEST:
             out.append(key)
             out += [f"low degree/{key}"] if key.startswith("known") else []
     return out
@@ -105,7 +105,10 @@ def measured(seeds: Sequence[Values], question: str) -> tuple[float, np.ndarray]
 
 
 def table(out: Path, pairs: Sequence[tuple[str, str]]) -> list[str]:
-    """Markdown: of each pair's first its means, and how much they are above the second's."""
+    """Markdown: of each pair's first its means, and how much they are above the second's.
+
+    In bold what a test tells apart.
+    """
     everyone = {name: seeds_of(out, name) for pair in pairs for name in pair if name}
     asked = questions(next(iter(everyone.values()))[0])
     cells = {(name, q): measured(seeds, q) for name, seeds in everyone.items() for q in asked}
@@ -116,19 +119,17 @@ def table(out: Path, pairs: Sequence[tuple[str, str]]) -> list[str]:
         for n, q in tests
     ])  # fmt: skip
     apart = {test: value < ALPHA for test, value in zip(tests, p, strict=True)}
-    lines = ["| trained with | beside | " + " | ".join(q.replace("/all", "") for q in asked) + " |",
-             "|---" * (2 + len(asked)) + "|"]  # fmt: skip
-    for name, other in pairs:
-        row = [f"{name} ({len(everyone[name])})", other or "–"]
-        for q in asked:
-            mean = cells[name, q][0]
-            text = f"{mean:.4f}"
-            if other and cells[other, q][0]:
-                gain = f"{100 * (mean / cells[other, q][0] - 1):+.1f} %"
-                text += f" (**{gain}**)" if apart[name, q] else f" ({gain})"
-            row.append(text)
+    heads = [f"{name} beside {other}" if other else name for name, other in pairs]
+    lines = [f"| asked | n | {' | '.join(heads)} |", "|---" * (2 + len(pairs)) + "|"]
+    for q in asked:
+        row = [q.replace("/all", "").replace("/", ", "), f"{len(cells[pairs[0][0], q][1]):,}"]
+        for name, other in pairs:
+            mean, base = cells[name, q][0], cells[other, q][0] if other else 0.0
+            gain = f" ({100 * (mean / base - 1):+.1f} %)" if base else ""
+            row.append(f"**{mean:.4f}{gain}**" if apart.get((name, q)) else f"{mean:.4f}{gain}")
         lines.append("| " + " | ".join(row) + " |")
-    return lines
+    seeds = ", ".join(f"{name} {len(found)}" for name, found in everyone.items())
+    return [*lines, "", f"Seeds: {seeds}."]
 
 
 def main(words: Sequence[str]) -> None:
