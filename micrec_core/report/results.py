@@ -9,6 +9,7 @@ stand in ``templates``.
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -39,6 +40,8 @@ from micrec_core.runs import Run, open_run
 from micrec_core.runs.files import write_out
 
 METRICS = ("ndcg@10", "ndcg@20", "recall@10", "recall@20")
+# What people wrote into the page, each between two comments that name it.
+KEPT = ("by hand", "by hand, at the end")
 
 
 def write_results(
@@ -50,6 +53,9 @@ def write_results(
     exact: bool = False,
 ) -> None:
     """Write the report and, beside it, a folder of the tables as CSV.
+
+    What stands between ``<!-- by hand -->`` and ``<!-- end of by hand -->`` in the page that was
+    there stays, as does what stands so at its end (``by hand, at the end``).
 
     Parameters
     ----------
@@ -75,8 +81,16 @@ def write_results(
         sections=[_section(group, folder, notes or {}) for group in groups],
         pooled=cold_users_together([open_run(path) for path in draws], folder),
         metrics=METRICS,
+        kept=kept(out),
     )
     write_out(out, text)
+
+
+def kept(page: Path) -> list[str]:
+    """The parts of ``KEPT`` as they stand in a page, with their comments; empty where not."""
+    before = page.read_text(encoding="utf-8") if page.exists() else ""
+    found = (re.search(f"<!-- {name} -->.*?<!-- end of {name} -->", before, re.S) for name in KEPT)
+    return [part.group() if part else "" for part in found]
 
 
 def _section(group: Group, folder: CsvFolder, notes: Mapping[str, str]) -> dict[str, Any]:

@@ -45,6 +45,22 @@ def test_every_figure_comes_from_the_run(tmp_path: Path) -> None:
     assert set(table["protocol"]) >= {"new-items", "cold-domain", "new-users"}
 
 
+def test_what_people_wrote_into_the_page_stays(tmp_path: Path) -> None:
+    page = tmp_path / "results.md"
+    write_results([RUN], page)
+    plain = page.read_text()
+    top, end = (
+        f"<!-- {name} -->\n{name} {{{{ x }}}}\n<!-- end of {name} -->" for name in results.KEPT
+    )
+    page.write_text(f"{top}\n{plain}\n{end}\n")
+    for _ in range(2):
+        write_results([RUN], page)
+        text = page.read_text()
+        assert text.count(top) == text.count(end) == 1
+        assert text.index(top) < text.index("## In short") < text.index(end)
+    assert text.replace(f"{top}\n\n", "").replace(f"\n{end}\n", "") == plain
+
+
 def test_figures_under_two_masks_stand_apart_and_say_so(tmp_path: Path, monkeypatch) -> None:
     run = open_run(RUN)
     public = replace(run, info=run.info.model_copy(update={"mask": "train"}))
