@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -219,37 +219,54 @@ def _write(
     progress: Progress,
 ) -> TrainResult:
     """Everything after training: parameters, what serves them, metrics, pictures, manifest."""
-    answerer, asked = fitted.answerer, prepared.material.questions
+    answerer = fitted.answerer
     if state := parameters(fitted.model):
         writer.write_tensors(PARAMETERS, state)
     with clock.part("catalogue"):
         writer.write_parquet(CATALOGUE, catalogue_frame(prepared, progress))
-    if isinstance(answerer, MicrecAnswerer):
-        with clock.part("serving"):
-            progress("writing what serves it", 0, 0)
-            _write_served(writer, prepared, answerer)
     with clock.part("evaluate"):
         progress("evaluating", 0, 0)
-        own = answerer.outcome(asked, fitted.seconds)
-        frames = own_frames(prepared, own, references(answerer, asked), beside.outcomes)
-        for relative, frame in frames.items():
-            writer.write_parquet(relative, frame)
+        own = _evaluate(writer, prepared, fitted, beside)
     if isinstance(answerer, MicrecAnswerer) and snapshots is not None:
         with clock.part("layouts"):
             snapshots.finish(fitted.best_epoch, answerer.encoded, umap, progress)
             if film is not None:
                 film.finish(fitted.best_epoch, answerer.encoded, umap, progress)
+    # Last, for it forgets what the others ask of.
+    if isinstance(answerer, MicrecAnswerer):
+        with clock.part("serving"):
+            progress("writing what serves it", 0, 0)
+            _write_served(writer, prepared, answerer)
     writer.finish(
         best_epoch=fitted.best_epoch,
-        n_parameters=int(own.n_parameters),
+        n_parameters=own.n_parameters,
         peak_mb=clock.peak_mb,
         timings={name: round(seconds, 3) for name, seconds in clock.timings.items()},
         unreadable_images=len(prepared.features.unreadable),
         baselines=beside.seconds,
         left_out=beside.left_out,
     )
+    shown = own.metrics, clock.total, fitted.best_epoch
+    return TrainResult(writer.path, own.model, own.variant, *shown)
+
+
+class _Evaluated(NamedTuple):
+    """What is left of a model's answers once their metrics are written."""
+
+    model: str
+    variant: str
+    n_parameters: int
+    metrics: dict[str, Any]
+
+
+def _evaluate(writer: RunWriter, prepared: Prepared, fitted: Fitted, beside: Beside) -> _Evaluated:
+    answerer, asked = fitted.answerer, prepared.material.questions
+    own = answerer.outcome(asked, fitted.seconds)
+    frames = own_frames(prepared, own, references(answerer, asked), beside.outcomes)
+    for relative, frame in frames.items():
+        writer.write_parquet(relative, frame)
     metrics = headline(frames[SUMMARY], own.model, own.variant)
-    return TrainResult(writer.path, own.model, own.variant, metrics, clock.total, fitted.best_epoch)
+    return _Evaluated(own.model, own.variant, int(own.n_parameters), metrics)
 
 
 def _write_served(writer: RunWriter, prepared: Prepared, answerer: MicrecAnswerer) -> None:
