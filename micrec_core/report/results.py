@@ -1,6 +1,7 @@
 """``docs/results.md`` from stored runs.
 
-Every figure is read from a run's metrics; nothing is typed by hand. Runs of the same dataset and
+Every figure is read from a run's metrics, but for what people put between comments that say so
+(``KEPT``). Runs of the same dataset and
 split are put side by side, compared user by user with the full model of the same seed. What
 ``compare`` wrote has tables of its own, and so have curves of models trained on less. The words
 stand in ``templates``.
