@@ -26,7 +26,7 @@ from websockets.typing import Origin, Subprotocol
 
 from micrec_core.ui.viewer import viewer
 from tests.journeys import test_login, test_proxy
-from tests.journeys.app import ROOT, free_port
+from tests.journeys.app import free_port, healthy
 from tests.test_deploy import PAGE, docker_runs
 
 IMAGE = os.environ.get("MICREC_IMAGE", "")
@@ -98,12 +98,10 @@ def started(run: int, place: Path, *more: str) -> Iterator[Container]:
 
 
 def wait_for(url: str, name: str) -> None:
+    """Until the container of this name answers there."""
     for _ in range(600):
-        try:
-            if httpx.get(f"{url}/_stcore/health").status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
+        if healthy(url):
+            return
         time.sleep(0.2)
     raise AssertionError(docker("logs", name))
 
@@ -196,45 +194,28 @@ def test_someone_logs_in(tmp_path: Path) -> None:
             secrets.write_text(test_login.SECRETS.format(app=one.url, provider=at))
             docker("restart", "-t", "3", one.name)
             wait_for(one.url, one.name)
-            with httpx.Client(base_url=one.url, timeout=60) as browser:
-                browser.get("/_stcore/health")
-                with viewer(one.url, cookies=dict(browser.cookies)) as visitor:
-                    assert visitor.see("overview").first is None
-                    visitor.click("overview", "Log in")
-                    assert visitor.sent_to
-                answer = browser.get(visitor.sent_to, follow_redirects=True)
-                assert answer.status_code == 200, answer.text + docker("logs", one.name)
-                with viewer(one.url, cookies=dict(browser.cookies)) as visitor:
-                    assert visitor.see("overview").first is not None
-                    assert any("ada" in label for label in visitor.buttons)
+            with viewer(one.url, cookies=test_login.log_in(one.url)) as visitor:
+                assert visitor.see("overview").first is not None
+                assert any("ada" in label for label in visitor.buttons)
     finally:
         provider.shutdown()
 
 
 @pytest.mark.skipif(test_proxy.NGINX is None, reason="no nginx on this machine")
 def test_two_processes_of_one_container_behind_the_proxy(tmp_path: Path) -> None:
-    assert test_proxy.NGINX is not None
-    with started(TWO_PROCESSES, tmp_path) as one:
-        port = free_port()
-        told = test_proxy.configuration(tmp_path, port, list(one.ports))
-        (tmp_path / "nginx.conf").write_text(told)
-        proxy = subprocess.Popen([test_proxy.NGINX, "-c", str(tmp_path / "nginx.conf"),
-                                  "-e", str(tmp_path / "error.log")], cwd=ROOT)  # fmt: skip
-        try:
-            url = f"http://127.0.0.1:{port}"
-            wait_for(url, one.name)
-            answered = set()
-            for _ in range(20):
-                found = httpx.get(f"{url}/_stcore/health")
-                answered.add(found.headers["x-process"])
-                cookies = {"micrec": found.cookies["micrec"]}
-                again = httpx.get(f"{url}/", cookies=cookies)
-                assert again.headers["x-process"] == found.headers["x-process"]
-                if len(answered) == 2:
-                    break
-            assert answered == {f"127.0.0.1:{number}" for number in one.ports}
-            with viewer(url, cookies=cookies) as visitor:
-                assert visitor.see("overview").first is not None
-        finally:
-            proxy.terminate()
-            proxy.wait()
+    with (
+        started(TWO_PROCESSES, tmp_path) as one,
+        test_proxy.proxied(tmp_path, list(one.ports)) as url,
+    ):
+        answered = set()
+        for _ in range(20):
+            found = httpx.get(f"{url}/_stcore/health")
+            answered.add(found.headers["x-process"])
+            cookies = {"micrec": found.cookies["micrec"]}
+            again = httpx.get(f"{url}/", cookies=cookies)
+            assert again.headers["x-process"] == found.headers["x-process"]
+            if len(answered) == 2:
+                break
+        assert answered == {f"127.0.0.1:{number}" for number in one.ports}
+        with viewer(url, cookies=cookies) as visitor:
+            assert visitor.see("overview").first is not None

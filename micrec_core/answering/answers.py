@@ -32,7 +32,7 @@ from micrec_core.method.bridge import Bridge
 from micrec_core.method.inductive import cold_users, fold_in_inputs
 from micrec_core.method.inputs import Link, ModelInputs
 from micrec_core.method.many import ForMany
-from micrec_core.method.micrec import MICRec
+from micrec_core.method.micrec import Encoded, MICRec
 from micrec_core.method.remembered import Remembered
 from micrec_core.method.taken import Taken
 from micrec_core.names import FULL
@@ -109,24 +109,17 @@ class EmbeddingAnswerer(Answerer):
 
     Attributes
     ----------
-    users, items : embeddings, float32 [n_users, dim] and [n_items, dim] of each domain
+    encoded : what the model gave for each domain
+    users, items : its embeddings, float32 [n_users, dim] and [n_items, dim] of each domain
     """
 
     model: MICRec | Baseline
 
     def __init__(self, prepared: Prepared, model: MICRec | Baseline):
         super().__init__(prepared, model)
+        self.encoded = embed(model, prepared.inputs)
         self.users = [array(e.users) for e in self.encoded]
         self.items = [array(e.items) for e in self.encoded]
-
-    @cached_property
-    def encoded(self) -> list[Any]:
-        """What the model gives for each domain."""
-        return embed(self.model, self.prepared.inputs)
-
-    def let_go(self) -> None:
-        """Forget ``encoded``, gigabytes of a million users; asked for again, it is made again."""
-        self.__dict__.pop("encoded", None)
 
     def _answer(self, question: Question, k: int) -> Answer:
         return question.answer(self._embedded(question), self.items[question.place], k)
@@ -167,6 +160,7 @@ class MicrecAnswerer(EmbeddingAnswerer):
     """Answers with MICRec, which reaches a cold user over a bridge, and adds its memory."""
 
     model: MICRec
+    encoded: list[Encoded]
 
     @cached_property
     def _fitted(self) -> dict[tuple[int, int], Fitted]:

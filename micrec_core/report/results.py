@@ -1,10 +1,9 @@
 """``docs/results.md`` from stored runs.
 
 Every figure is read from a run's metrics, but for what people put between comments that say so
-(``KEPT``). Runs of the same dataset and
-split are put side by side, compared user by user with the full model of the same seed. What
-``compare`` wrote has tables of its own, and so have curves of models trained on less. The words
-stand in ``templates``.
+(``KEPT``). Runs of the same dataset and split are put side by side, compared user by user with the
+full model of the same seed. What ``compare`` wrote has tables of its own, and so have curves of
+models trained on less. The words stand in ``templates``.
 """
 
 from __future__ import annotations

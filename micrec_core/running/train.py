@@ -218,7 +218,7 @@ def _write(
     clock: Clock,
     progress: Progress,
 ) -> TrainResult:
-    """Everything after training: parameters, what serves them, metrics, pictures, manifest."""
+    """Everything after training: parameters, metrics, pictures, what serves them, manifest."""
     answerer = fitted.answerer
     if state := parameters(fitted.model):
         writer.write_tensors(PARAMETERS, state)
@@ -232,7 +232,7 @@ def _write(
             snapshots.finish(fitted.best_epoch, answerer.encoded, umap, progress)
             if film is not None:
                 film.finish(fitted.best_epoch, answerer.encoded, umap, progress)
-    # Last, for it forgets what the others ask of.
+    # Last, for it lets go of what the others ask of.
     if isinstance(answerer, MicrecAnswerer):
         with clock.part("serving"):
             progress("writing what serves it", 0, 0)
@@ -246,8 +246,8 @@ def _write(
         baselines=beside.seconds,
         left_out=beside.left_out,
     )
-    shown = own.metrics, clock.total, fitted.best_epoch
-    return TrainResult(writer.path, own.model, own.variant, *shown)
+    named = own.model, own.variant, own.metrics
+    return TrainResult(writer.path, *named, clock.total, fitted.best_epoch)
 
 
 class _Evaluated(NamedTuple):
@@ -260,6 +260,7 @@ class _Evaluated(NamedTuple):
 
 
 def _evaluate(writer: RunWriter, prepared: Prepared, fitted: Fitted, beside: Beside) -> _Evaluated:
+    """Write the metrics of the model and of what stands beside it."""
     answerer, asked = fitted.answerer, prepared.material.questions
     own = answerer.outcome(asked, fitted.seconds)
     frames = own_frames(prepared, own, references(answerer, asked), beside.outcomes)
@@ -270,10 +271,13 @@ def _evaluate(writer: RunWriter, prepared: Prepared, fitted: Fitted, beside: Bes
 
 
 def _write_served(writer: RunWriter, prepared: Prepared, answerer: MicrecAnswerer) -> None:
-    """What answers, and the weights of its gates, both of embeddings kept apart by source."""
-    # Fitted first: by source a million users take what is needed for that.
+    """What answers, and the weights of its gates, both of embeddings kept apart by source.
+
+    By source a million users take gigabytes: bridges and memories are fitted before, and what the
+    answerer holds of the model, but for users and items, goes.
+    """
     fitted_to = answerer.bridges, answerer.memories
-    answerer.let_go()
+    del answerer.encoded
     by_source = encode_by_source(answerer.model, prepared.inputs)
     write_bundle(writer, prepared, answerer.model, by_source, *fitted_to)
     writer.write_parquet(WEIGHTS, weights_frame(prepared, answerer.model, by_source))

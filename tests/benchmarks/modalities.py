@@ -23,12 +23,11 @@ from typing import Any
 
 import numpy as np
 
+from micrec_core.evaluation.cohorts import degree_bins, item_recall
 from micrec_core.evaluation.significance import holm, sign_flip_p_values
-from micrec_core.names import DEGREE_STARTS, FEWEST
+from micrec_core.names import FEWEST, LOW_BINS
 
 SHOWN = 20
-# Of 1 to 5 train interactions: LOW_BINS by their bounds.
-LOW_FROM, LOW_BELOW = DEGREE_STARTS[1], DEGREE_STARTS[3]
 ALPHA = 0.05
 Values = dict[str, np.ndarray]
 
@@ -61,7 +60,6 @@ def train(data: Path, out: Path, seed: int, name: str, said: Sequence[str]) -> N
 
 def values(prepared: Any, answers: Sequence[Any]) -> Values:
     """NDCG@20 of users by question and domain; of known users also items' positives and hits."""
-    from micrec_core.evaluation.cohorts import item_recall
     from micrec_core.evaluation.metrics import ranking_metrics
 
     out = {}
@@ -99,7 +97,7 @@ def measured(seeds: Sequence[Values], question: str) -> tuple[float, np.ndarray]
         each = np.mean([found[question] for found in seeds], axis=0, dtype=np.float64)
         return float(each.mean()), each
     tables = [found[question.removeprefix("low degree/") + "/items"] for found in seeds]
-    low = (tables[0][:, 1] >= LOW_FROM) & (tables[0][:, 1] < LOW_BELOW)
+    low = np.isin(degree_bins(tables[0][:, 1]), LOW_BINS)
     hits = np.mean([items[low, 3] for items in tables], axis=0)
     return float(hits.sum() / max(tables[0][low, 2].sum(), 1)), hits
 

@@ -140,7 +140,7 @@ def start(
         )
     server = Server(f"http://127.0.0.1:{port}", runs, log, process)
     deadline = time.monotonic() + START_SECONDS
-    while not _healthy(server.url):
+    while not healthy(server.url):
         if process.poll() is not None or time.monotonic() > deadline:
             server.stop()
             raise NotStarted(f"the app did not start:\n{server.said()}")
@@ -148,7 +148,8 @@ def start(
     return server
 
 
-def _healthy(url: str) -> bool:
+def healthy(url: str) -> bool:
+    """Whether an app answers there."""
     try:
         with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2) as answer:
             return bool(answer.status == 200)

@@ -98,11 +98,11 @@ def server(tmp_path):
     provider.shutdown()
 
 
-@pytest.mark.timeout(600)
-def test_someone_logs_in_and_sees_the_runs(server):
-    with httpx.Client(base_url=server.url, timeout=60) as browser:
+def log_in(url):
+    """Go where the app sends a browser, and come back; the cookies that are kept."""
+    with httpx.Client(base_url=url, timeout=60) as browser:
         browser.get("/_stcore/health")
-        with viewer(server.url, cookies=dict(browser.cookies)) as one:
+        with viewer(url, cookies=dict(browser.cookies)) as one:
             seen = one.see("overview")
             assert seen.settled and seen.first is None and "Log in" in one.buttons
             one.click("overview", "Log in")
@@ -110,12 +110,17 @@ def test_someone_logs_in_and_sees_the_runs(server):
         answer = browser.get(one.sent_to, follow_redirects=True)
         assert answer.status_code == 200, answer.text[:300]
         assert any(name.startswith("_streamlit_user") for name in browser.cookies)
-        with viewer(server.url, cookies=dict(browser.cookies)) as one:
-            seen = one.see("overview")
-            assert seen.first is not None and not seen.error, server.said()
-            assert any("ada" in label for label in one.buttons)
-        # A cookie that somebody made up, or changed, is nobody's.
-        forged = dict(browser.cookies)
-        forged["_streamlit_user"] = forged["_streamlit_user"][:-4] + "AAAA"
-        with viewer(server.url, cookies=forged) as one:
-            assert one.see("overview").first is None and "Log in" in one.buttons
+        return dict(browser.cookies)
+
+
+@pytest.mark.timeout(600)
+def test_someone_logs_in_and_sees_the_runs(server):
+    cookies = log_in(server.url)
+    with viewer(server.url, cookies=cookies) as one:
+        seen = one.see("overview")
+        assert seen.first is not None and not seen.error, server.said()
+        assert any("ada" in label for label in one.buttons)
+    # A cookie that somebody made up, or changed, is nobody's.
+    forged = cookies | {"_streamlit_user": cookies["_streamlit_user"][:-4] + "AAAA"}
+    with viewer(server.url, cookies=forged) as one:
+        assert one.see("overview").first is None and "Log in" in one.buttons

@@ -21,7 +21,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from micrec_core.jobs.manager import JobManager
 from micrec_core.ui.viewer import View, Viewer, viewer
 from micrec_core.ui.widgets import plain
-from tests.journeys.app import ROOT, Server, free_port, start
+from tests.journeys.app import ROOT, Server, free_port, healthy, start
 
 NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 pytestmark = [
@@ -73,32 +73,39 @@ class Behind:
     servers: tuple[Server, Server]
 
 
-@pytest.fixture(scope="module")
-def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Behind]:
-    place = tmp_path_factory.mktemp("proxy")
-    first = start(place / "first", MICREC_COMPILE="no")
-    second = start(place / "second", first.runs, MICREC_COMPILE="no")
+@contextmanager
+def proxied(place: Path, ports: list[int]) -> Iterator[str]:
+    """The proxy before two processes; its address."""
     port = free_port()
-    ports = [int(server.url.rpartition(":")[2]) for server in (first, second)]
     (place / "nginx.conf").write_text(configuration(place, port, ports))
     assert NGINX is not None
     proxy = subprocess.Popen(
         [NGINX, "-c", str(place / "nginx.conf"), "-e", str(place / "error.log")]
     )
     url = f"http://127.0.0.1:{port}"
-    for _ in range(200):
-        try:
-            httpx.get(f"{url}/_stcore/health")
-            break
-        except httpx.TransportError:
+    try:
+        for _ in range(200):
+            if healthy(url):
+                break
             assert proxy.poll() is None, (place / "error.log").read_text()
             time.sleep(0.05)
-    yield Behind(url, (first, second))
-    first.cancel_training()
-    for server in (first, second):
-        server.stop()
-    proxy.terminate()
-    proxy.wait()
+        yield url
+    finally:
+        proxy.terminate()
+        proxy.wait()
+
+
+@pytest.fixture(scope="module")
+def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Behind]:
+    place = tmp_path_factory.mktemp("proxy")
+    first = start(place / "first", MICREC_COMPILE="no")
+    second = start(place / "second", first.runs, MICREC_COMPILE="no")
+    ports = [int(server.url.rpartition(":")[2]) for server in (first, second)]
+    with proxied(place, ports) as url:
+        yield Behind(url, (first, second))
+        first.cancel_training()
+        for server in (first, second):
+            server.stop()
 
 
 @dataclass
